@@ -1,0 +1,27 @@
+#![doc = include_str!("ARCHITECTURE.md")]
+
+// Core: no I/O, no async, no clock, no randomness of its own.
+pub mod access;
+pub mod catalog;
+pub mod crypto;
+pub mod ledger;
+pub mod lifecycle;
+pub mod plan;
+pub mod policy;
+pub mod report;
+pub mod residue;
+pub mod token;
+pub mod value;
+
+// Middle: the work, in order, against traits.
+pub mod ports;
+pub mod run;
+pub mod serve;
+
+// Edge: everything that touches the world.
+pub mod backup;
+pub mod cli;
+pub mod demo;
+pub mod engine;
+pub mod keystore;
+pub mod synth;

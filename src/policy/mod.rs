@@ -1,0 +1,17 @@
+//! The policy: which columns are sensitive, how they are treated, and who may see them for what.
+//!
+//! A policy is written by a steward and reviewed by a privacy officer. This room parses it and
+//! refuses what it does not understand; it knows no database, so it cannot say whether a named
+//! column exists (that is `plan`'s part).
+//!
+//! **Invariant:** a [`Policy`] exists only in valid form; [`Policy::parse`] is the only way to one.
+
+mod column_name;
+mod model;
+
+pub use column_name::{ColumnName, ColumnNameError, TableName};
+pub use model::{
+    Approval, BackupRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape, Limits,
+    Normalise, OnFailure, Permission, Policy, Purpose, TableRule, Throttle, TokenKind, Waiver,
+    Window,
+};

@@ -1,0 +1,20 @@
+//! One binary; this list is the contents page. Tests are named after promises.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a test that cannot go on should stop, and its name is its documentation"
+)]
+
+mod cli;
+mod crypto;
+mod ledger;
+mod lifecycle;
+mod plan;
+mod policy;
+mod protocol;
+mod report;
+mod residue;
+mod support;
+mod token;
+mod vectors;
