@@ -1,1 +1,30 @@
-//! Being built.
+//! What the work needs from the world: a source, a vault, a place for encrypted files.
+//!
+//! `run` and `serve` are written against these traits; `engine` and `backup` implement them. This
+//! room holds no behaviour, and knows no engine.
+
+mod files;
+mod source;
+mod vault;
+
+pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
+pub use source::{
+    Counts, CursorId, CursorState, Limit, Pass, Rejection, Row, RowWrite, Source, SourceError,
+    SourceIdentity, SourceWindow, Step, WalkFilter, WindowOutcome, WriteOutcome,
+};
+pub use vault::{
+    ApprovalKind, ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, Draft,
+    EntryRow, FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow,
+    QuarantineState, RangeRow, RunRow, SegmentRow, SlotRow, Vault, VaultError, VaultHeader,
+};
+
+/// What a program should do about an error, so that nobody has to read its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Try again later; nothing is wrong but the moment.
+    RetryLater,
+    /// Change what was asked.
+    ChangeRequest,
+    /// Somebody has to look at it.
+    Escalate,
+}

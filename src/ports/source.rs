@@ -1,0 +1,396 @@
+//! The source: the database whose sensitive columns move.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::Remedy;
+use crate::catalog::Catalog;
+use crate::lifecycle::RunId;
+use crate::plan::{Facts, UnitTable};
+use crate::policy::Policy;
+use crate::value::{Original, RowKey};
+
+/// One source row, as far as a run is concerned: its key and its in-scope cells.
+#[derive(Debug)]
+pub struct Row {
+    /// The key by which the table is walked.
+    pub key: RowKey,
+    /// The in-scope cells in the order of the unit's columns; `None` is NULL.
+    pub cells: Vec<Option<Original>>,
+}
+
+impl Row {
+    /// Bytes of the cells, by which batches are cut.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.cells.iter().flatten().map(Original::len).sum()
+    }
+
+    /// Whether key, types and bytes are the same: the guard's question.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.key == other.key
+            && self.cells.len() == other.cells.len()
+            && self.cells.iter().zip(&other.cells).all(|pair| match pair {
+                (None, None) => true,
+                (Some(one), Some(two)) => one.same_as(two),
+                _ => false,
+            })
+    }
+}
+
+/// What is to be written to one row: every in-scope cell, also those that stay as they are.
+#[derive(Debug)]
+pub struct RowWrite {
+    /// Which row.
+    pub key: RowKey,
+    /// The cells in the order of the unit's columns.
+    pub cells: Vec<Option<Original>>,
+}
+
+/// Bounds of one read: whichever is reached first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Rows.
+    pub rows: usize,
+    /// Bytes of in-scope cells. One row is always read, however large.
+    pub bytes: usize,
+}
+
+/// Which rows a walk sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WalkFilter {
+    /// All of them.
+    All,
+    /// Those with a cell that neither is NULL nor matches its column's pattern (one `GLOB`
+    /// pattern a column; `None`: the column is not looked at). Empty texts pass where kept.
+    Originals {
+        /// One pattern for each of the unit's columns.
+        globs: Vec<Option<String>>,
+        /// Whether the column keeps `''`, for each of the unit's columns.
+        keeps_empty: Vec<bool>,
+    },
+}
+
+/// Which pass over the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pass {
+    /// Originals become tokens.
+    Rewrite,
+    /// Tokens become originals.
+    Rollback,
+}
+
+impl Pass {
+    /// The word in cursor rows.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rewrite => "rewrite",
+            Self::Rollback => "rollback",
+        }
+    }
+}
+
+/// Names a cursor: a range of a unit in a pass of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CursorId {
+    /// The run.
+    pub run: RunId,
+    /// The pass.
+    pub pass: Pass,
+    /// The unit.
+    pub unit: u16,
+    /// The range; a window unit has only range 0.
+    pub range: u32,
+}
+
+/// Cells and rows that a cursor has counted. They commit with the rows that they count.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Rows seen.
+    pub rows: u64,
+    /// Cells that became tokens (or, on rollback, originals).
+    pub tokenized: u64,
+    /// Cells that are NULL.
+    pub null: u64,
+    /// Cells that are empty and stay so by policy.
+    pub empty: u64,
+    /// Cells that were tokens already.
+    pub already_token: u64,
+    /// Cells in quarantine.
+    pub quarantined: u64,
+}
+
+impl Counts {
+    /// All cells.
+    #[must_use]
+    pub fn cells(&self) -> u64 {
+        self.tokenized + self.null + self.empty + self.already_token + self.quarantined
+    }
+
+    /// Adds another count to this one.
+    pub fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.tokenized += other.tokenized;
+        self.null += other.null;
+        self.empty += other.empty;
+        self.already_token += other.already_token;
+        self.quarantined += other.quarantined;
+    }
+
+    /// The counts by name, for ledger and report.
+    #[must_use]
+    pub fn by_name(&self) -> BTreeMap<String, u64> {
+        [
+            ("rows", self.rows),
+            ("cells", self.cells()),
+            ("tokenized", self.tokenized),
+            ("null", self.null),
+            ("empty", self.empty),
+            ("already_token", self.already_token),
+            ("quarantined", self.quarantined),
+        ]
+        .into_iter()
+        .map(|(name, count)| (name.to_owned(), count))
+        .collect()
+    }
+}
+
+/// Where a range stands, as the source remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorState {
+    /// Raised by whoever takes the range over; a batch of a lower epoch is void.
+    pub epoch: u64,
+    /// The last key done, or `None` at the start.
+    pub position: Option<RowKey>,
+    /// Whether the range is finished.
+    pub done: bool,
+    /// What was counted so far.
+    pub counts: Counts,
+    /// Size of the vault's ledger when the range was last taken: a smaller one is an older copy.
+    pub ledger_size: u64,
+}
+
+/// One advance of a cursor; commits with the rows of its batch or not at all.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Which cursor.
+    pub cursor: CursorId,
+    /// The epoch that this worker holds.
+    pub epoch: u64,
+    /// Where the cursor has to stand.
+    pub from: Option<RowKey>,
+    /// Where it stands afterwards.
+    pub to: Option<RowKey>,
+    /// Whether the range is finished with it.
+    pub done: bool,
+    /// What this batch counts.
+    pub counts: Counts,
+}
+
+/// What became of a batch.
+#[derive(Debug, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// Rows and cursor are committed.
+    Written,
+    /// Somebody else holds the range: the batch is void, nothing was written.
+    LeaseLost,
+    /// A row is no longer what was read: nothing was written, read the batch again.
+    Changed,
+    /// The database refuses a row (a constraint, a trigger): nothing was written.
+    Rejected(Rejection),
+}
+
+/// Why the database refuses a row. The text is the engine's, which names objects, not values.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The row, where one row alone is to blame.
+    pub key: Option<RowKey>,
+    /// What the engine said.
+    pub reason: String,
+}
+
+/// What became of a window.
+#[derive(Debug, PartialEq, Eq)]
+pub enum WindowOutcome {
+    /// The lock is held and nothing changed since the version that was named.
+    Held,
+    /// Somebody wrote since; nothing is locked.
+    Changed,
+}
+
+/// Who a source is: its name in the policy is not enough, once a run has written to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceIdentity {
+    /// Random, set at the first batch.
+    pub id: String,
+    /// The vault that owns the tokens in it, in hex.
+    pub vault: String,
+}
+
+/// Why a source did not do what was asked. No variant carries a value of the source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// There is no such file or server.
+    #[error("source `{url}` cannot be opened")]
+    Open {
+        /// The URL, without a password.
+        url: String,
+        /// What the engine said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file is not a database.
+    #[error("source `{url}` is not a database")]
+    NotADatabase {
+        /// The URL, without a password.
+        url: String,
+    },
+    /// The file or the account may not be written.
+    #[error("source `{url}` is read-only")]
+    ReadOnly {
+        /// The URL, without a password.
+        url: String,
+    },
+    /// Another writer holds the lock.
+    #[error("source is locked by another writer (waited {waited_ms} ms)")]
+    Locked {
+        /// How long it was waited for.
+        waited_ms: u64,
+    },
+    /// There is no room left.
+    #[error("no space is left where the source lies")]
+    Full,
+    /// The source belongs to another vault.
+    #[error("source holds tokens of vault `{found}`, and this is vault `{expected}`")]
+    OtherVault {
+        /// The vault that the source names.
+        found: String,
+        /// The vault that was opened.
+        expected: String,
+    },
+    /// Anything else that the engine said.
+    #[error("source failed while {doing}")]
+    Engine {
+        /// The step.
+        doing: &'static str,
+        /// What the engine said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The source holds what Sealift cannot have written.
+    #[error("source: {0}")]
+    Inconsistent(String),
+}
+
+impl SourceError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Locked { .. } | Self::Full => Remedy::RetryLater,
+            Self::Open { .. }
+            | Self::NotADatabase { .. }
+            | Self::ReadOnly { .. }
+            | Self::OtherVault { .. } => Remedy::ChangeRequest,
+            Self::Engine { .. } | Self::Inconsistent(_) => Remedy::Escalate,
+        }
+    }
+}
+
+/// The database whose sensitive columns move.
+///
+/// **Invariant:** no original travels in the text of a statement.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Reads the catalog, without our own objects.
+    async fn catalog(&self) -> Result<Catalog, SourceError>;
+
+    /// Reads what the plan has to know about the rows. Writes nothing.
+    async fn facts(&self, catalog: &Catalog, policy: &Policy) -> Result<Facts, SourceError>;
+
+    /// Runs a statement of the steward's own that returns one value, read-only, as text.
+    async fn check(&self, sql: &str) -> Result<Option<String>, SourceError>;
+
+    /// Reads rows with `after < key ≤ upto` in key order, in one short snapshot.
+    async fn walk(
+        &self,
+        table: &UnitTable,
+        after: Option<&RowKey>,
+        upto: Option<&RowKey>,
+        limit: Limit,
+        filter: &WalkFilter,
+    ) -> Result<Vec<Row>, SourceError>;
+
+    /// A number that changes when somebody else commits to the source.
+    async fn version(&self) -> Result<i64, SourceError>;
+
+    /// Makes our cursor tables where they are missing, and binds the source to the vault.
+    async fn prepare(&self, identity: &SourceIdentity) -> Result<(), SourceError>;
+
+    /// Who the source is, where a run has written to it.
+    async fn identity(&self) -> Result<Option<SourceIdentity>, SourceError>;
+
+    /// Takes a range: raises its epoch in a transaction of its own and returns where it stands.
+    async fn take(&self, cursor: CursorId, ledger_size: u64) -> Result<CursorState, SourceError>;
+
+    /// Reads every cursor of a run's pass, taking none: (unit, range, state).
+    async fn cursors(
+        &self,
+        run: RunId,
+        pass: Pass,
+    ) -> Result<Vec<(u16, u32, CursorState)>, SourceError>;
+
+    /// Writes one batch: cursor first, then the guard, then the rows, in one transaction.
+    ///
+    /// `read` is what the batch was made from, and `version` what [`Source::version`] gave before
+    /// it was read: where it still holds, nobody else has written and the rows need no re-read.
+    async fn write(
+        &self,
+        table: &UnitTable,
+        step: &Step,
+        read: &[Row],
+        writes: &[RowWrite],
+        version: i64,
+    ) -> Result<WriteOutcome, SourceError>;
+
+    /// Takes the write lock for a window, if nobody has written since `version`.
+    async fn window(
+        &self,
+        version: i64,
+    ) -> Result<(WindowOutcome, Option<Box<dyn SourceWindow>>), SourceError>;
+
+    /// Removes every object of ours.
+    async fn remove_traces(&self) -> Result<(), SourceError>;
+}
+
+/// The source under its write lock: one transaction that ends with [`SourceWindow::commit`].
+/// Dropped without it, nothing has happened.
+#[async_trait]
+pub trait SourceWindow: Send {
+    /// As [`Source::walk`], inside the transaction.
+    async fn walk(
+        &mut self,
+        table: &UnitTable,
+        after: Option<&RowKey>,
+        limit: Limit,
+    ) -> Result<Vec<Row>, SourceError>;
+
+    /// Writes rows; constraints that can be deferred are.
+    async fn write(
+        &mut self,
+        table: &UnitTable,
+        writes: &[RowWrite],
+    ) -> Result<Option<Rejection>, SourceError>;
+
+    /// Moves the cursor and commits.
+    async fn commit(self: Box<Self>, step: &Step) -> Result<WriteOutcome, SourceError>;
+
+    /// Gives everything back as it was.
+    async fn abandon(self: Box<Self>) -> Result<(), SourceError>;
+}

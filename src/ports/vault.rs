@@ -1,0 +1,729 @@
+//! The vault: where sealed values, keys, runs and the ledger live.
+//!
+//! Rows here are as they are stored. What they mean, and whether a MAC holds, is decided by whoever
+//! reads them.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::{FileSeal, Remedy};
+use crate::crypto::VaultId;
+use crate::ledger::{Entry, Head};
+use crate::lifecycle::{Event, Phase, RunId};
+use crate::token::{DomainId, TokenBody};
+use crate::value::{RowKey, ValueType};
+
+/// Which vault this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultHeader {
+    /// Its id.
+    pub vault: VaultId,
+    /// The version of the vault's format.
+    pub format: u32,
+    /// When it was made.
+    pub created_at: String,
+    /// What refuses the wrong root key.
+    pub key_check: Vec<u8>,
+    /// The name of the ledger in its checkpoints.
+    pub origin: String,
+    /// The ledger's public key, in the form of a signed note's verifier key.
+    pub verifier_key: String,
+}
+
+/// A way to unlock the vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotRow {
+    /// Its number.
+    pub slot: u32,
+    /// The slot as JSON; see `docs/FORMATS.md`.
+    pub body: String,
+    /// When it was made.
+    pub created_at: String,
+    /// When it last opened the vault.
+    pub opened_at: Option<String>,
+}
+
+/// A wrapped key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// Its number, which envelopes carry.
+    pub key: u32,
+    /// What it is for.
+    pub purpose: String,
+    /// For which domain or run; empty where there is one for the vault.
+    pub subject: String,
+    /// Its version within purpose and subject.
+    pub version: u32,
+    /// Its state (SP 800-57).
+    pub state: String,
+    /// When it was made.
+    pub created_at: String,
+    /// When its state changed last.
+    pub changed_at: String,
+    /// The wrapped key; `None` once destroyed.
+    pub wrapped: Option<Vec<u8>>,
+}
+
+/// A domain: columns of one domain share tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainRow {
+    /// Its number, which tokens carry.
+    pub domain: DomainId,
+    /// Its name, unique in the vault.
+    pub name: String,
+    /// The data class it belongs to.
+    pub class: String,
+    /// How its tokens are made: the first column rule that named it, as JSON.
+    pub treatment: String,
+    /// MAC under the control key.
+    pub mac: Vec<u8>,
+}
+
+/// Somebody who may ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerRow {
+    /// The name.
+    pub name: String,
+    /// The role.
+    pub role: String,
+    /// The id in the credential.
+    pub credential: String,
+    /// SHA-256 of the credential's secret.
+    pub credential_hash: Vec<u8>,
+    /// The public half of the approver's key.
+    pub approver_key: Vec<u8>,
+    /// When the credential was made.
+    pub created_at: String,
+    /// When it ends, if it does.
+    pub expires_at: Option<String>,
+    /// When it was revoked.
+    pub revoked_at: Option<String>,
+    /// MAC under the control key.
+    pub mac: Vec<u8>,
+}
+
+/// A purpose in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurposeRow {
+    /// The name.
+    pub name: String,
+    /// The purpose as JSON.
+    pub body: String,
+    /// The policy that brought it.
+    pub policy: String,
+    /// MAC under the control key.
+    pub mac: Vec<u8>,
+}
+
+/// Why a run does not go on by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Somebody paused it.
+    Paused,
+    /// It failed; `run` tries again.
+    Failed,
+}
+
+impl Condition {
+    /// The word in the vault.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its id.
+    pub run: RunId,
+    /// The source's name in the policy.
+    pub source: String,
+    /// The policy, as JSON of [`crate::policy::Policy`].
+    pub policy: String,
+    /// SHA-256 of the policy's file.
+    pub policy_hash: String,
+    /// The plan, as JSON of [`crate::plan::Assessment`].
+    pub plan: String,
+    /// What is signed: SHA-256 over fingerprint, policy, plan and identities.
+    pub fingerprint: String,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Why it does not go on.
+    pub condition: Option<Condition>,
+    /// What was said about the condition.
+    pub condition_reason: String,
+    /// Who planned it.
+    pub planned_by: String,
+    /// When.
+    pub planned_at: String,
+    /// The backup folder.
+    pub backup_dir: String,
+    /// What the last verification found, hashed.
+    pub verified_digest: Option<String>,
+    /// The entries that its load brought.
+    pub segment: Option<u32>,
+    /// MAC under the control key over everything that grants (not the phase, which the ledger has).
+    pub mac: Vec<u8>,
+}
+
+/// What an approval is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApprovalKind {
+    /// The plan.
+    Plan,
+    /// The purge.
+    Purge,
+}
+
+impl ApprovalKind {
+    /// The word in the vault and in what is signed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Purge => "purge",
+        }
+    }
+}
+
+/// A signature under a plan or a purge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalRow {
+    /// The run.
+    pub run: RunId,
+    /// What was signed for.
+    pub kind: ApprovalKind,
+    /// The fingerprint or the verified digest.
+    pub digest: String,
+    /// Who signed.
+    pub caller: String,
+    /// Ed25519 over the approval message.
+    pub signature: Vec<u8>,
+    /// When.
+    pub signed_at: String,
+}
+
+/// A slice of a table, as the backup cut it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RangeRow {
+    /// The unit.
+    pub unit: u16,
+    /// The table within the unit.
+    pub table: u16,
+    /// The range's number within the unit.
+    pub number: u32,
+    /// Keys are greater than this one.
+    pub lower: Option<RowKey>,
+    /// Keys are at most this one; `None`: open above.
+    pub upper: Option<RowKey>,
+    /// Rows that were backed up.
+    pub rows: u64,
+    /// Cells with an original that were backed up.
+    pub originals: u64,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// The originals of a range.
+    Backup,
+    /// The tokens of a backup file, in the same order.
+    Token,
+    /// The sealed values of a backup file, in token order.
+    Stage,
+    /// An original met after its range was backed up.
+    Increment,
+}
+
+impl FileKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Backup, Self::Token, Self::Stage, Self::Increment];
+
+    /// The word in the vault, and the end of the file's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Token => "token",
+            Self::Stage => "stage",
+            Self::Increment => "increment",
+        }
+    }
+}
+
+/// A finished file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRow {
+    /// What it holds.
+    pub kind: FileKind,
+    /// The unit.
+    pub unit: u16,
+    /// The range.
+    pub range: u32,
+    /// Orders increments: the worker's epoch, …
+    pub epoch: u64,
+    /// … and its number within the epoch.
+    pub number: u32,
+    /// Name, hash and length.
+    pub seal: FileSeal,
+}
+
+/// How far the load of a run has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadCursor {
+    /// The segment that the load fills.
+    pub segment: u32,
+    /// The last entry of it.
+    pub after: Option<(DomainId, TokenBody)>,
+    /// State of the row-set root over the segment's entries so far.
+    pub root_state: Vec<u8>,
+    /// Entries of the segment so far.
+    pub entries: u64,
+    /// Whether the load is finished.
+    pub done: bool,
+}
+
+/// A sealed value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRow {
+    /// The domain.
+    pub domain: DomainId,
+    /// The token, in the form that keys the table.
+    pub token: TokenBody,
+    /// The load that brought it.
+    pub segment: u32,
+    /// The type of the value.
+    pub kind: ValueType,
+    /// The envelope.
+    pub envelope: Vec<u8>,
+}
+
+/// A set of entries that came together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentRow {
+    /// Its number.
+    pub segment: u32,
+    /// The run that it belongs to; `None`: single inserts by `tokenize`.
+    pub run: Option<RunId>,
+    /// Entries in it.
+    pub entries: u64,
+    /// Row-set root, once it is closed.
+    pub root: Option<Vec<u8>>,
+}
+
+/// A blind index entry: which token stands for the value of this keyed digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlindRow {
+    /// The domain.
+    pub domain: DomainId,
+    /// Keyed digest of the value.
+    pub digest: [u8; 16],
+    /// The token that stands for it.
+    pub token: TokenBody,
+}
+
+/// Where a poison row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuarantineState {
+    /// It waits.
+    Waiting,
+    /// It went through after all.
+    Replayed,
+    /// A named person accepted it.
+    Waived,
+}
+
+impl QuarantineState {
+    /// The word in the vault.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Replayed => "replayed",
+            Self::Waived => "waived",
+        }
+    }
+}
+
+/// A row that could not be tokenised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineRow {
+    /// The unit.
+    pub unit: u16,
+    /// The table within the unit.
+    pub table: u16,
+    /// Keyed digest of the row key, in hex: how reports name it.
+    pub row: String,
+    /// The row key.
+    pub key: RowKey,
+    /// Why.
+    pub reason: String,
+    /// In-scope cells of the row that hold an original.
+    pub cells: u64,
+    /// Where it stands.
+    pub state: QuarantineState,
+    /// Who waived it.
+    pub waived_by: Option<String>,
+}
+
+/// The answer of one of the steward's checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckRow {
+    /// The check.
+    pub name: String,
+    /// When in the run's life: `before`, `after`, `purge`.
+    pub moment: String,
+    /// SHA-256 of the answer, keyed: the answer itself may be sensitive.
+    pub digest: Vec<u8>,
+}
+
+/// A request that was recorded before a value left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntakeRow {
+    /// Who wrote it.
+    pub writer: String,
+    /// Its number, without gaps per writer.
+    pub number: u64,
+    /// The record.
+    pub body: Vec<u8>,
+    /// MAC under the control key.
+    pub mac: Vec<u8>,
+}
+
+/// A ledger entry without what only the transaction knows: its number, its time, its predecessor.
+#[derive(Debug, Clone, Default)]
+pub struct Draft {
+    /// Who did it.
+    pub actor: String,
+    /// What was done.
+    pub action: String,
+    /// To what.
+    pub object: String,
+    /// In which run.
+    pub run: Option<RunId>,
+    /// Under which purpose.
+    pub purpose: Option<String>,
+    /// Counts by name.
+    pub counts: BTreeMap<String, u64>,
+    /// Keys that were used or changed.
+    pub key_ids: Vec<u32>,
+    /// SHA-256 of the policy's file.
+    pub policy: Option<String>,
+    /// Hashes, names of files, keyed digests; never originals.
+    pub details: BTreeMap<String, serde_json::Value>,
+}
+
+/// One change of the vault's tables. Changes commit together with their ledger entries.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Adds or replaces a slot.
+    PutSlot(SlotRow),
+    /// Notes that a slot opened the vault.
+    SlotOpened {
+        /// The slot.
+        slot: u32,
+        /// When.
+        at: String,
+    },
+    /// Removes a slot.
+    RemoveSlot(u32),
+    /// Adds or replaces a key.
+    PutKey(KeyRow),
+    /// Replaces the key check (the root key changed).
+    PutKeyCheck(Vec<u8>),
+    /// Adds a domain.
+    PutDomain(DomainRow),
+    /// Adds or replaces a caller.
+    PutCaller(CallerRow),
+    /// Adds or replaces a purpose.
+    PutPurpose(PurposeRow),
+    /// Adds a run in phase `planned`, and claims its columns.
+    InsertRun(Box<RunRow>, Vec<String>),
+    /// Removes a run that is still `planned`, with its claims.
+    RemoveRun(RunId),
+    /// Moves a run along: refused where its phase is not `from`.
+    Advance {
+        /// The run.
+        run: RunId,
+        /// The phase it has to be in.
+        from: Phase,
+        /// What happened.
+        event: Event,
+    },
+    /// Sets or lifts a condition.
+    SetCondition {
+        /// The run.
+        run: RunId,
+        /// The condition.
+        condition: Option<Condition>,
+        /// What is said about it.
+        reason: String,
+    },
+    /// Remembers what a verification found.
+    SetVerified {
+        /// The run.
+        run: RunId,
+        /// The verified digest.
+        digest: Option<String>,
+    },
+    /// Adds a signature.
+    PutApproval(ApprovalRow),
+    /// Removes the signatures of one kind.
+    VoidApprovals(RunId, ApprovalKind),
+    /// Adds a range and its backup file.
+    PutRange(RunId, RangeRow),
+    /// Adds a finished file.
+    PutFile(RunId, FileRow),
+    /// Removes the record of a run's files of one kind.
+    ForgetFiles(RunId, FileKind),
+    /// Closes a segment.
+    CloseSegment(SegmentRow),
+    /// Adds or replaces a quarantined row.
+    PutQuarantine(RunId, QuarantineRow),
+    /// Adds or replaces the answer of a check.
+    PutCheck(RunId, CheckRow),
+    /// Keeps a sealed reason under its digest.
+    PutReason {
+        /// SHA-256 over salt and reason, in hex.
+        digest: String,
+        /// The sealed salt and reason.
+        sealed: Vec<u8>,
+    },
+    /// Keeps a checkpoint.
+    PutCheckpoint {
+        /// The size of the ledger that it signs.
+        size: u64,
+        /// The signed note.
+        note: String,
+    },
+    /// Removes an intake row that is in the tree now.
+    IntakeDone {
+        /// Who wrote it.
+        writer: String,
+        /// Its number.
+        number: u64,
+    },
+}
+
+/// Why a vault did not do what was asked. No variant carries a value, a key or a credential.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// There is no vault there.
+    #[error("vault `{url}` cannot be opened")]
+    Open {
+        /// The URL, without a password.
+        url: String,
+        /// What the engine said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is a database without a vault in it.
+    #[error("`{url}` holds no vault")]
+    NoVault {
+        /// The URL, without a password.
+        url: String,
+    },
+    /// There is a vault already.
+    #[error("`{url}` holds a vault already")]
+    Exists {
+        /// The URL, without a password.
+        url: String,
+    },
+    /// The vault was written by a newer Sealift.
+    #[error("vault has format {found}, and this program knows formats up to {known}")]
+    Newer {
+        /// The vault's format.
+        found: u32,
+        /// The newest known.
+        known: u32,
+    },
+    /// Another process works on the vault.
+    #[error("vault is locked by another process (waited {waited_ms} ms)")]
+    Locked {
+        /// How long it was waited for.
+        waited_ms: u64,
+    },
+    /// There is no room left.
+    #[error("no space is left where the vault lies")]
+    Full,
+    /// The run moved on meanwhile.
+    #[error("run `{run}` is not in phase `{expected}` any more")]
+    PhaseMoved {
+        /// The run.
+        run: RunId,
+        /// The phase it was expected in.
+        expected: Phase,
+    },
+    /// Another open run works on a column.
+    #[error("column `{column}` belongs to run `{run}`, which is open")]
+    ColumnTaken {
+        /// The column.
+        column: String,
+        /// The run.
+        run: String,
+    },
+    /// A blind index entry exists already: the file has to be drawn again.
+    #[error("another token stands for a value already")]
+    BlindTaken,
+    /// A row cannot be what Sealift wrote.
+    #[error("vault: {0}")]
+    Inconsistent(String),
+    /// Anything else that the engine said.
+    #[error("vault failed while {doing}")]
+    Engine {
+        /// The step.
+        doing: &'static str,
+        /// What the engine said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl VaultError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Locked { .. } | Self::Full | Self::PhaseMoved { .. } | Self::BlindTaken => {
+                Remedy::RetryLater
+            }
+            Self::Open { .. }
+            | Self::NoVault { .. }
+            | Self::Exists { .. }
+            | Self::Newer { .. }
+            | Self::ColumnTaken { .. } => Remedy::ChangeRequest,
+            Self::Inconsistent(_) | Self::Engine { .. } => Remedy::Escalate,
+        }
+    }
+}
+
+/// Where sealed values, keys, runs and the ledger live.
+///
+/// **Invariant:** what [`Vault::commit`] and the bulk methods return `Ok` for is durable.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// Which vault this is.
+    async fn header(&self) -> Result<VaultHeader, VaultError>;
+
+    /// Applies changes and appends their ledger entries in one transaction; the ledger's head is
+    /// locked last. Returns the head after it.
+    async fn commit(&self, changes: Vec<Change>, drafts: Vec<Draft>) -> Result<Head, VaultError>;
+
+    /// Every slot.
+    async fn slots(&self) -> Result<Vec<SlotRow>, VaultError>;
+
+    /// Every key, destroyed ones too.
+    async fn keys(&self) -> Result<Vec<KeyRow>, VaultError>;
+
+    /// Every domain.
+    async fn domains(&self) -> Result<Vec<DomainRow>, VaultError>;
+
+    /// Every caller, revoked ones too.
+    async fn callers(&self) -> Result<Vec<CallerRow>, VaultError>;
+
+    /// Every purpose in force.
+    async fn purposes(&self) -> Result<Vec<PurposeRow>, VaultError>;
+
+    /// Every run, oldest first.
+    async fn runs(&self) -> Result<Vec<RunRow>, VaultError>;
+
+    /// The signatures under a run.
+    async fn approvals(&self, run: RunId) -> Result<Vec<ApprovalRow>, VaultError>;
+
+    /// The ranges of a run, by unit and number.
+    async fn ranges(&self, run: RunId) -> Result<Vec<RangeRow>, VaultError>;
+
+    /// The finished files of a run; increments by epoch and number.
+    async fn files(&self, run: RunId) -> Result<Vec<FileRow>, VaultError>;
+
+    /// The quarantined rows of a run.
+    async fn quarantine(&self, run: RunId) -> Result<Vec<QuarantineRow>, VaultError>;
+
+    /// The answers of a run's checks.
+    async fn checks(&self, run: RunId) -> Result<Vec<CheckRow>, VaultError>;
+
+    /// Records a finished token file and stage file of a backup file, with the blind index entries
+    /// of its `dedupe` columns.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::BlindTaken`] where one of them exists with another token; nothing is recorded.
+    async fn record_seal(
+        &self,
+        run: RunId,
+        files: Vec<FileRow>,
+        blind: Vec<BlindRow>,
+    ) -> Result<(), VaultError>;
+
+    /// Where the load of a run stands, made on first use.
+    async fn load_cursor(&self, run: RunId) -> Result<LoadCursor, VaultError>;
+
+    /// Adds entries in token order and moves the load's cursor, in one transaction. Entries whose
+    /// token exists already are left out and returned, for the caller to open and compare.
+    async fn load(
+        &self,
+        run: RunId,
+        entries: &[EntryRow],
+        next: &LoadCursor,
+    ) -> Result<Vec<EntryRow>, VaultError>;
+
+    /// Adds single entries (an increment's, `tokenize`'s) with their blind index entries. Entries
+    /// whose token exists already are left out and returned as the vault has them.
+    async fn insert(
+        &self,
+        run: Option<RunId>,
+        entries: &[EntryRow],
+        blind: &[BlindRow],
+    ) -> Result<Vec<EntryRow>, VaultError>;
+
+    /// Looks tokens up; one answer a token, in order.
+    async fn entries(
+        &self,
+        domain: DomainId,
+        tokens: &[TokenBody],
+    ) -> Result<Vec<Option<EntryRow>>, VaultError>;
+
+    /// Looks values up in the blind index; one answer a digest, in order.
+    async fn blind(
+        &self,
+        domain: DomainId,
+        digests: &[[u8; 16]],
+    ) -> Result<Vec<Option<TokenBody>>, VaultError>;
+
+    /// Reads entries in (domain, token) order, after the one given.
+    async fn scan(
+        &self,
+        after: Option<(DomainId, TokenBody)>,
+        limit: usize,
+    ) -> Result<Vec<EntryRow>, VaultError>;
+
+    /// Every segment.
+    async fn segments(&self) -> Result<Vec<SegmentRow>, VaultError>;
+
+    /// Writes a request's record, durable before it returns.
+    async fn intake(&self, row: IntakeRow) -> Result<(), VaultError>;
+
+    /// The requests that are not in the tree yet, by writer and number.
+    async fn intake_rows(&self) -> Result<Vec<IntakeRow>, VaultError>;
+
+    /// The next free number of a writer, counting what is in the tree already.
+    async fn intake_next(&self, writer: &str) -> Result<u64, VaultError>;
+
+    /// The ledger's head.
+    async fn head(&self) -> Result<Head, VaultError>;
+
+    /// Ledger entries from `from`, as they were stored.
+    async fn ledger(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, VaultError>;
+
+    /// Ledger entries of a run, parsed.
+    async fn ledger_of(&self, run: RunId) -> Result<Vec<Entry>, VaultError>;
+
+    /// Checkpoints, by size.
+    async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError>;
+}
