@@ -1,0 +1,6 @@
+//! SQLite: how its catalog, its tables and its files are read and written.
+//!
+//! Knows no policy beyond the names of columns, and no key.
+
+pub mod catalog;
+pub mod facts;

@@ -1,0 +1,249 @@
+//! What a plan says: findings, units of work, columns, an estimate.
+//!
+//! These types are stored with a run, printed as JSON and drawn into the report. They hold figures
+//! and names; an original never gets here.
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{ColumnName, FormatShape, TableName, TokenKind, Waiver};
+
+/// How the source is rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Row by row, beside other users of the database.
+    #[default]
+    InPlace,
+    /// The table is filled anew in a maintenance window.
+    Rebuild,
+}
+
+/// What `plan` found out, and what a run would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assessment {
+    /// Every pitfall that this database, this policy and these values touch; blocking ones first.
+    pub findings: Vec<Finding>,
+    /// The work, cut into pieces that are rewritten independently of each other.
+    ///
+    /// **Invariant:** complete only where [`Assessment::is_blocked`] is false; a table that no
+    /// walk can be found for is in no unit and has a blocking finding.
+    pub units: Vec<Unit>,
+    /// The columns in scope, in the order of the policy; those that do not exist are left out.
+    pub columns: Vec<ColumnPlan>,
+    /// What a run would need.
+    pub estimate: Estimate,
+    /// What approvers sign: [`super::fingerprint`] of catalog and policy.
+    pub fingerprint: String,
+}
+
+impl Assessment {
+    /// Whether a finding stands in the way of a run.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.findings.iter().any(|finding| finding.verdict == Verdict::Blocks)
+    }
+}
+
+/// One pitfall at one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Which pitfall; stable, and the name of the file in `plan/` that looks for it.
+    pub pitfall: String,
+    /// What follows from it.
+    pub verdict: Verdict,
+    /// Where: `Customer.Email`, `trigger customers_audit`, `database`.
+    pub object: String,
+    /// What was found, as a sentence without a full stop.
+    pub fact: String,
+    /// What to do about it, or what Sealift does about it.
+    pub remedy: String,
+}
+
+/// What follows from a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// No run starts until somebody has dealt with it.
+    Blocks,
+    /// A run may start; an approver should have read it.
+    Warns,
+    /// Sealift deals with it; said so that nobody has to wonder.
+    Handled,
+}
+
+impl Verdict {
+    /// The word of reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Blocks => "blocks",
+            Self::Warns => "warns",
+            Self::Handled => "handled",
+        }
+    }
+}
+
+/// Tables that are rewritten together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// Its number, from 0, in the order of the work.
+    pub id: u16,
+    /// How it is rewritten.
+    pub mode: UnitMode,
+    /// Its tables; parents of foreign keys before their children.
+    pub tables: Vec<UnitTable>,
+}
+
+/// How a unit is rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnitMode {
+    /// In ranges of a key, each batch in a short transaction of its own.
+    Ranges,
+    /// All tables of the unit in one transaction under the write lock.
+    Window,
+}
+
+/// One table of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitTable {
+    /// The table.
+    pub table: TableName,
+    /// How its rows are found.
+    pub walk: Walk,
+    /// Its columns in scope, in the order of the policy.
+    pub columns: Vec<UnitColumn>,
+    /// Rows at the time of the plan.
+    pub rows: u64,
+    /// Triggers that must not fire, by name.
+    pub suppressed_triggers: Vec<String>,
+}
+
+/// How the rows of a table are found, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "by", content = "columns")]
+pub enum Walk {
+    /// By the primary key or a unique index: no column in scope, none that holds NULL.
+    Key(Vec<String>),
+    /// By the bare row id, which is no key outside one transaction: only in [`UnitMode::Window`].
+    RowId,
+    /// By a primary key that is itself in scope, of a `WITHOUT ROWID` table: the rows move under
+    /// the walk, so only in [`UnitMode::Window`], and only with tokens that are recognisable.
+    ScopedKey(Vec<String>),
+}
+
+/// One column of a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitColumn {
+    /// Its place in `policy.columns`.
+    pub rule: usize,
+    /// Its name.
+    pub column: String,
+    /// Its domain.
+    pub domain: String,
+}
+
+/// One column in scope, with the figures that the gates looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnPlan {
+    /// The column.
+    pub name: ColumnName,
+    /// Its place in `policy.columns`.
+    pub rule: usize,
+    /// Its data class.
+    pub class: String,
+    /// Its domain.
+    pub domain: String,
+    /// The kind of its tokens.
+    pub token: TokenKind,
+    /// The shape of `format` tokens.
+    pub format: Option<FormatShape>,
+    /// `random` only: equal values get one token.
+    pub dedupe: bool,
+    /// Whether a predicate separates its tokens from every original.
+    pub recognisable: bool,
+    /// The declared type, as it was written.
+    pub declared: String,
+    /// Rows of its table.
+    pub rows: u64,
+    /// Cells that get a token.
+    pub cells: u64,
+    /// Cells that are NULL and stay so.
+    pub nulls: u64,
+    /// Cells that are the empty text or blob.
+    pub empties: u64,
+    /// Cells that look like a token of this kind already.
+    pub token_shaped: u64,
+    /// Cells by storage class.
+    pub types: TypeCounts,
+    /// The longest value, in bytes.
+    pub bytes_max: u64,
+    /// All values together, in bytes.
+    pub bytes_total: u64,
+    /// Distinct values.
+    pub distinct: u64,
+    /// Whether `distinct` was counted rather than estimated.
+    pub distinct_exact: bool,
+    /// The largest share of all values that one value can have, 0 to 1; an upper bound.
+    pub top_share: f64,
+    /// What the steward accepted for this column.
+    pub waived: Vec<Waiver>,
+}
+
+/// How many values a column has of each storage class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TypeCounts {
+    /// Texts.
+    pub text: u64,
+    /// Integers.
+    pub integer: u64,
+    /// Reals.
+    pub real: u64,
+    /// Blobs.
+    pub blob: u64,
+}
+
+impl TypeCounts {
+    /// How many values there are.
+    #[must_use]
+    pub fn total(self) -> u64 {
+        self.text + self.integer + self.real + self.blob
+    }
+
+    /// How many storage classes occur.
+    #[must_use]
+    pub fn kinds(self) -> usize {
+        [self.text, self.integer, self.real, self.blob].into_iter().filter(|&n| n > 0).count()
+    }
+}
+
+/// What a run would need. Orders of magnitude, with what they were reckoned from beside them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Rows that are read.
+    pub rows: u64,
+    /// Cells that get a token.
+    pub cells: u64,
+    /// Entries that the vault gains.
+    pub entries: u64,
+    /// What the vault grows by.
+    pub vault_bytes: u64,
+    /// The encrypted backup of the originals.
+    pub backup_bytes: u64,
+    /// Token files beside the backup.
+    pub token_file_bytes: u64,
+    /// What verification sorts on disk.
+    pub bucket_bytes: u64,
+    /// Journal or WAL of the source at its largest.
+    pub journal_bytes: u64,
+    /// The second copy of the source that the purge writes before it replaces the first.
+    pub purge_bytes: u64,
+    /// From `backup` to `verify`, in seconds.
+    pub seconds: u64,
+    /// How long other writers wait at the longest, in seconds: the largest unit in a window.
+    pub write_lock_seconds: u64,
+    /// Free space that the disks of vault, backup and source need together.
+    pub disk_needed_bytes: u64,
+    /// The rates that the times rest on, as sentences.
+    pub assumptions: Vec<String>,
+}
