@@ -1,1 +1,390 @@
-//! Being built.
+//! The folder of a run's encrypted files: `age` files, one per range, and beside them a marker and
+//! a copy of the vault's slots and wrapped keys, so that a lost vault does not lose the backup.
+//!
+//! A file is a header of `age` (X25519, the run's identity), then records: `length 4 (big-endian) |
+//! bytes`, to the authenticated end of the stream. This room knows neither what a record says nor
+//! which keys the vault holds.
+//!
+//! **Invariant:** a finished file is on disk before its seal is returned: the file is synced, then
+//! the folder. A file whose seal nobody recorded is void and may be overwritten.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use age::stream::{StreamReader, StreamWriter};
+use age::x25519::{Identity, Recipient};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::lifecycle::RunId;
+use crate::ports::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
+
+/// The longest record that is read: a value of 16 MiB, its key, and room to spare.
+const RECORD_BYTES_MAX: usize = 256 << 20;
+
+const MARKER: &str = "RUN";
+const KEYS: &str = "keys.json";
+
+/// Makes the identity that opens a run's files, as the text that `age` keeps.
+#[must_use]
+pub fn new_identity() -> Zeroizing<String> {
+    use secrecy::ExposeSecret;
+    Zeroizing::new(Identity::generate().to_string().expose_secret().to_owned())
+}
+
+/// The folder of one run.
+pub struct AgeFolder {
+    dir: PathBuf,
+    identity: Identity,
+    recipients: Vec<Recipient>,
+}
+
+impl AgeFolder {
+    /// Opens the folder of a run, making it on first use.
+    ///
+    /// `identity` is what [`new_identity`] made; `others` are `age` public keys that can open the
+    /// files too; `marker` says whose folder it is, and `keys` is the copy of slots and wrapped
+    /// keys that lies beside the files.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`] where the folder cannot be used or belongs to something else.
+    pub fn prepare(
+        base: &Path,
+        run: RunId,
+        identity: &str,
+        others: &[String],
+        marker: &str,
+        keys: &str,
+    ) -> Result<Self, BackupError> {
+        let dir = base.join(run.to_string());
+        let folder = |source| BackupError::Folder { dir: dir.display().to_string(), source };
+        fs::create_dir_all(&dir).map_err(folder)?;
+        restrict(&dir).map_err(folder)?;
+        let marker_file = dir.join(MARKER);
+        if marker_file.exists() {
+            let found = fs::read_to_string(&marker_file).map_err(folder)?;
+            if found != marker {
+                return Err(BackupError::NoMarker { dir: dir.display().to_string() });
+            }
+        } else {
+            write_durably(&marker_file, marker.as_bytes()).map_err(folder)?;
+        }
+        write_durably(&dir.join(KEYS), keys.as_bytes()).map_err(folder)?;
+        sync_folder(base).map_err(folder)?;
+        Self::with_keys(dir, identity, others)
+    }
+
+    /// Opens the folder of a run that has begun: its marker has to be there.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError::NoMarker`] where the folder is not the run's.
+    pub fn open(
+        base: &Path,
+        run: RunId,
+        identity: &str,
+        others: &[String],
+        marker: &str,
+    ) -> Result<Self, BackupError> {
+        let dir = base.join(run.to_string());
+        let found = fs::read_to_string(dir.join(MARKER)).unwrap_or_default();
+        if found != marker {
+            return Err(BackupError::NoMarker { dir: dir.display().to_string() });
+        }
+        Self::with_keys(dir, identity, others)
+    }
+
+    fn with_keys(dir: PathBuf, identity: &str, others: &[String]) -> Result<Self, BackupError> {
+        let unusable = |what: &'static str| BackupError::Folder {
+            dir: dir.display().to_string(),
+            source: io::Error::new(io::ErrorKind::InvalidInput, what),
+        };
+        let identity = Identity::from_str(identity)
+            .map_err(|_| unusable("the run's identity is not an age identity"))?;
+        let mut recipients = vec![identity.to_public()];
+        for other in others {
+            let other = Recipient::from_str(other)
+                .map_err(|_| unusable("a recipient of the policy is not an age public key"))?;
+            recipients.push(other);
+        }
+        Ok(Self { dir, identity, recipients })
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn io(&self, name: &str, error: io::Error) -> BackupError {
+        failed(&self.dir, name, error)
+    }
+}
+
+fn failed(dir: &Path, name: &str, error: io::Error) -> BackupError {
+    match error.kind() {
+        io::ErrorKind::NotFound => BackupError::Missing { name: name.to_owned() },
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            BackupError::Full { dir: dir.display().to_string() }
+        }
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+            BackupError::Altered { name: name.to_owned() }
+        }
+        _ => BackupError::Io { name: name.to_owned(), source: error },
+    }
+}
+
+/// Only the owner looks into the folder: its names tell which tables are in scope.
+#[cfg(unix)]
+fn restrict(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn restrict(_dir: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+fn sync_folder(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+impl BackupStore for AgeFolder {
+    fn create(&self, name: &str) -> Result<Box<dyn RecordWriter>, BackupError> {
+        let path = self.dir.join(name);
+        let file = File::create(&path).map_err(|error| self.io(name, error))?;
+        let hashing = Hashing { inner: BufWriter::new(file), hash: Sha256::new(), bytes: 0 };
+        let recipients = self.recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
+        let stream = age::Encryptor::with_recipients(recipients)
+            .map_err(io::Error::other)
+            .and_then(|encryptor| encryptor.wrap_output(hashing))
+            .map_err(|error| self.io(name, error))?;
+        Ok(Box::new(Writer { dir: self.dir.clone(), name: name.to_owned(), stream, records: 0 }))
+    }
+
+    fn open(&self, name: &str, sha256: &[u8; 32]) -> Result<Box<dyn RecordReader>, BackupError> {
+        let mut file =
+            File::open(self.dir.join(name)).map_err(|error| self.io(name, error))?;
+        let mut hash = Sha256::new();
+        io::copy(&mut file, &mut HashOnly(&mut hash)).map_err(|error| self.io(name, error))?;
+        if hash.finalize().as_slice() != sha256 {
+            return Err(BackupError::Altered { name: name.to_owned() });
+        }
+        file.rewind().map_err(|error| self.io(name, error))?;
+        let altered = |_| BackupError::Altered { name: name.to_owned() };
+        let stream = age::Decryptor::new(BufReader::with_capacity(1 << 16, file))
+            .map_err(altered)?
+            .decrypt(std::iter::once(&self.identity as &dyn age::Identity))
+            .map_err(altered)?;
+        Ok(Box::new(Reader { dir: self.dir.clone(), name: name.to_owned(), stream }))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), BackupError> {
+        match fs::remove_file(self.dir.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.io(name, error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn destroy(&self) -> Result<u64, BackupError> {
+        destroy_folder(&self.dir)
+    }
+
+    fn place(&self) -> String {
+        self.dir.display().to_string()
+    }
+}
+
+/// Overwrites and removes everything in a folder, then the folder. Returns the number of files.
+///
+/// The files are encrypted, and the key that opens them is destroyed with them; overwriting is the
+/// second measure, and on a copy-on-write file system or an SSD it promises nothing.
+///
+/// # Errors
+///
+/// [`BackupError`] where a file cannot be written or removed; the rest may be gone already.
+pub fn destroy_folder(dir: &Path) -> Result<u64, BackupError> {
+    let folder = |source| BackupError::Folder { dir: dir.display().to_string(), source };
+    if !dir.exists() {
+        return Ok(0);
+    }
+    let mut files = 0;
+    for entry in fs::read_dir(dir).map_err(folder)? {
+        let path = entry.map_err(folder)?.path();
+        if path.is_file() {
+            overwrite(&path).map_err(folder)?;
+            fs::remove_file(&path).map_err(folder)?;
+            files += 1;
+        }
+    }
+    fs::remove_dir(dir).map_err(folder)?;
+    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        sync_folder(parent).map_err(folder)?;
+    }
+    Ok(files)
+}
+
+fn overwrite(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let length = file.metadata()?.len();
+    io::copy(&mut io::repeat(0).take(length), &mut file)?;
+    file.sync_all()
+}
+
+/// Passes bytes on and hashes them.
+struct Hashing<W> {
+    inner: W,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+struct HashOnly<'h>(&'h mut Sha256);
+
+impl Write for HashOnly<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Writer {
+    dir: PathBuf,
+    name: String,
+    stream: StreamWriter<Hashing<BufWriter<File>>>,
+    records: u64,
+}
+
+impl RecordWriter for Writer {
+    fn write(&mut self, record: &[u8]) -> Result<(), BackupError> {
+        let failed = |error| failed(&self.dir, &self.name, error);
+        let length = u32::try_from(record.len())
+            .map_err(|_| failed(io::Error::other("a record is longer than 4 GiB")))?;
+        self.stream.write_all(&length.to_be_bytes()).map_err(failed)?;
+        self.stream.write_all(record).map_err(failed)?;
+        self.records += 1;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<FileSeal, BackupError> {
+        let Self { dir, name, stream, records } = *self;
+        let ended = || -> io::Result<([u8; 32], u64)> {
+            let Hashing { inner, hash, bytes } = stream.finish()?;
+            let file = inner.into_inner().map_err(io::IntoInnerError::into_error)?;
+            // ORDER: the file, then the folder, then whoever records the seal.
+            file.sync_all()?;
+            sync_folder(&dir)?;
+            Ok((hash.finalize().into(), bytes))
+        };
+        let (sha256, bytes) = ended().map_err(|error| failed(&dir, &name, error))?;
+        Ok(FileSeal { name, sha256, bytes, records })
+    }
+}
+
+struct Reader {
+    dir: PathBuf,
+    name: String,
+    stream: StreamReader<BufReader<File>>,
+}
+
+impl RecordReader for Reader {
+    fn read(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, BackupError> {
+        let failed = |error| failed(&self.dir, &self.name, error);
+        let mut length = [0; 4];
+        // The end of the stream is authenticated, so an end between two records is the end.
+        match self.stream.read(&mut length[..1]).map_err(failed)? {
+            0 => return Ok(None),
+            _ => self.stream.read_exact(&mut length[1..]).map_err(failed)?,
+        }
+        let length = u32::from_be_bytes(length) as usize;
+        if length > RECORD_BYTES_MAX {
+            return Err(BackupError::Altered { name: self.name.clone() });
+        }
+        let mut record = Zeroizing::new(vec![0; length]);
+        self.stream.read_exact(&mut record).map_err(failed)?;
+        Ok(Some(record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(base: &Path) -> AgeFolder {
+        AgeFolder::prepare(base, RunId(7), &new_identity(), &[], "marker", "{}").unwrap()
+    }
+
+    fn written(folder: &AgeFolder, records: &[&[u8]]) -> FileSeal {
+        let mut writer = folder.create("u0-r0.backup").unwrap();
+        for record in records {
+            writer.write(record).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn records_come_back_in_order() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = folder(base.path());
+        let seal = written(&folder, &[b"one", b"", b"three"]);
+        let mut reader = folder.open(&seal.name, &seal.sha256).unwrap();
+        let mut records = Vec::new();
+        while let Some(record) = reader.read().unwrap() {
+            records.push(record.to_vec());
+        }
+        assert_eq!(records, [b"one".to_vec(), b"".to_vec(), b"three".to_vec()]);
+    }
+
+    #[test]
+    fn a_cut_or_altered_file_is_refused() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = folder(base.path());
+        let seal = written(&folder, &[b"alice@example.com"]);
+        let path = folder.dir().join(&seal.name);
+        let good = fs::read(&path).unwrap();
+        assert!(!good.windows(5).any(|window| window == b"alice"));
+        for bad in [&good[..good.len() - 1], &[&good[..], b"x"].concat()] {
+            fs::write(&path, bad).unwrap();
+            let refused = folder.open(&seal.name, &seal.sha256).err().unwrap();
+            assert!(matches!(refused, BackupError::Altered { .. }), "{refused}");
+        }
+        fs::remove_file(&path).unwrap();
+        let refused = folder.open(&seal.name, &seal.sha256).err().unwrap();
+        assert!(matches!(refused, BackupError::Missing { .. }), "{refused}");
+    }
+
+    #[test]
+    fn another_folder_is_refused() {
+        let base = tempfile::tempdir().unwrap();
+        folder(base.path());
+        let other = AgeFolder::open(base.path(), RunId(7), &new_identity(), &[], "other");
+        assert!(matches!(other.err().unwrap(), BackupError::NoMarker { .. }));
+    }
+}

@@ -4,17 +4,18 @@
 //! room holds no behaviour, and knows no engine.
 
 mod files;
+mod progress;
 mod source;
 mod vault;
 
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
+pub use progress::{Progress, Silent};
 pub use source::{
     Counts, CursorId, CursorState, Limit, Pass, Rejection, Row, RowWrite, Source, SourceError,
     SourceIdentity, SourceWindow, Step, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{
-    ApprovalKind, ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, Draft,
-    EntryRow, FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow,
+    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow,
     QuarantineState, RangeRow, RunRow, SegmentRow, SlotRow, Vault, VaultError, VaultHeader,
 };
 

@@ -110,6 +110,7 @@ pub struct CursorId {
 
 /// Cells and rows that a cursor has counted. They commit with the rows that they count.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Rows seen.
     pub rows: u64,

@@ -3,13 +3,11 @@
 //! Rows here are as they are stored. What they mean, and whether a MAC holds, is decided by whoever
 //! reads them.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 
 use super::{FileSeal, Remedy};
 use crate::crypto::VaultId;
-use crate::ledger::{Entry, Head};
+use crate::ledger::{ApprovalKind, Draft, Entry, Head};
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::token::{DomainId, TokenBody};
 use crate::value::{RowKey, ValueType};
@@ -169,26 +167,6 @@ pub struct RunRow {
     pub segment: Option<u32>,
     /// MAC under the control key over everything that grants (not the phase, which the ledger has).
     pub mac: Vec<u8>,
-}
-
-/// What an approval is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ApprovalKind {
-    /// The plan.
-    Plan,
-    /// The purge.
-    Purge,
-}
-
-impl ApprovalKind {
-    /// The word in the vault and in what is signed.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Purge => "purge",
-        }
-    }
 }
 
 /// A signature under a plan or a purge.
@@ -395,29 +373,6 @@ pub struct IntakeRow {
     pub mac: Vec<u8>,
 }
 
-/// A ledger entry without what only the transaction knows: its number, its time, its predecessor.
-#[derive(Debug, Clone, Default)]
-pub struct Draft {
-    /// Who did it.
-    pub actor: String,
-    /// What was done.
-    pub action: String,
-    /// To what.
-    pub object: String,
-    /// In which run.
-    pub run: Option<RunId>,
-    /// Under which purpose.
-    pub purpose: Option<String>,
-    /// Counts by name.
-    pub counts: BTreeMap<String, u64>,
-    /// Keys that were used or changed.
-    pub key_ids: Vec<u32>,
-    /// SHA-256 of the policy's file.
-    pub policy: Option<String>,
-    /// Hashes, names of files, keyed digests; never originals.
-    pub details: BTreeMap<String, serde_json::Value>,
-}
-
 /// One change of the vault's tables. Changes commit together with their ledger entries.
 #[derive(Debug, Clone)]
 pub enum Change {
@@ -571,6 +526,9 @@ pub enum VaultError {
     /// A blind index entry exists already: the file has to be drawn again.
     #[error("another token stands for a value already")]
     BlindTaken,
+    /// Some tokens of a batch are in the vault already; nothing of it was added.
+    #[error("tokens of the batch are in the vault already")]
+    EntriesTaken,
     /// A row cannot be what Sealift wrote.
     #[error("vault: {0}")]
     Inconsistent(String),
@@ -590,9 +548,8 @@ impl VaultError {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Locked { .. } | Self::Full | Self::PhaseMoved { .. } | Self::BlindTaken => {
-                Remedy::RetryLater
-            }
+            Self::Locked { .. } | Self::Full | Self::PhaseMoved { .. } | Self::BlindTaken
+            | Self::EntriesTaken => Remedy::RetryLater,
             Self::Open { .. }
             | Self::NoVault { .. }
             | Self::Exists { .. }
@@ -612,7 +569,8 @@ pub trait Vault: Send + Sync {
     async fn header(&self) -> Result<VaultHeader, VaultError>;
 
     /// Applies changes and appends their ledger entries in one transaction; the ledger's head is
-    /// locked last. Returns the head after it.
+    /// locked last. Returns the head after it. The vault fills in the time, the program and the
+    /// phases before and after, so that an entry cannot say something else than the tables do.
     async fn commit(&self, changes: Vec<Change>, drafts: Vec<Draft>) -> Result<Head, VaultError>;
 
     /// Every slot.
@@ -673,13 +631,15 @@ pub trait Vault: Send + Sync {
         next: &LoadCursor,
     ) -> Result<Vec<EntryRow>, VaultError>;
 
-    /// Adds single entries (an increment's, `tokenize`'s) with their blind index entries. Entries
-    /// whose token exists already are left out and returned as the vault has them.
+    /// Adds single entries (an increment's, `tokenize`'s) with their blind index entries and the
+    /// record of the increment they come from, in one transaction. Entries whose token exists
+    /// already are left out and returned as the vault has them.
     async fn insert(
         &self,
         run: Option<RunId>,
         entries: &[EntryRow],
         blind: &[BlindRow],
+        file: Option<FileRow>,
     ) -> Result<Vec<EntryRow>, VaultError>;
 
     /// Looks tokens up; one answer a token, in order.

@@ -3,4 +3,12 @@
 //! Knows no policy beyond the names of columns, and no key.
 
 pub mod catalog;
+mod connect;
+mod error;
 pub mod facts;
+pub mod source;
+mod statement;
+mod value;
+pub mod vault;
+
+pub use connect::path_of;

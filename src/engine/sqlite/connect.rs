@@ -1,0 +1,83 @@
+//! Connections: which settings each kind of work needs, and how a URL names a file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+
+use super::error::BUSY_TIMEOUT_MS;
+
+/// The file that a `sqlite:` URL names.
+///
+/// Everything after `sqlite:` (or `sqlite://`) is the path, letter for letter: a path may hold
+/// `?` and `%`, and an option in a URL would be a second way to say what a flag says.
+#[must_use]
+pub fn path_of(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    (!path.is_empty()).then(|| PathBuf::from(path))
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))
+        // Sorts and temporary tables may hold originals: they stay out of files.
+        .pragma("temp_store", "MEMORY")
+        // The statement log of the driver would print statements; ours hold no values, and still.
+        .disable_statement_logging()
+}
+
+/// Opens a source for reading: nothing can be written through it.
+pub(crate) async fn reader(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    options(path).read_only(true).pragma("query_only", "ON").connect().await
+}
+
+/// Opens a source for the passes of a run.
+///
+/// Foreign keys are not enforced on this connection: parents and children of a group are rewritten
+/// in one transaction that ends with a `foreign_key_check`, and a cascade would rewrite cells that
+/// were not read.
+pub(crate) async fn writer(path: &Path, rows_ahead: usize) -> Result<SqliteConnection, sqlx::Error> {
+    options(path)
+        .foreign_keys(false)
+        .pragma("synchronous", "FULL")
+        .pragma("recursive_triggers", "OFF")
+        .pragma("cache_size", "-16384")
+        .row_buffer_size(rows_ahead)
+        .connect()
+        .await
+}
+
+/// Opens a vault that exists.
+pub(crate) async fn vault(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = options(path)
+        .foreign_keys(true)
+        .pragma("cache_size", "-32768")
+        .connect()
+        .await?;
+    // INVARIANT: what the vault says is committed is on disk.
+    sqlx::raw_sql("PRAGMA synchronous = FULL").execute(&mut connection).await?;
+    let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await?;
+    if level < 2 {
+        connection.close().await?;
+        return Err(sqlx::Error::Protocol("the vault's connection is not durable".into()));
+    }
+    Ok(connection)
+}
+
+/// Opens a file for a new vault, in write-ahead mode where the file is new.
+pub(crate) async fn new_vault(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    let is_new = !path.exists();
+    let mut connection = options(path)
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .pragma("synchronous", "FULL")
+        .connect()
+        .await?;
+    if is_new {
+        sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut connection).await?;
+    }
+    Ok(connection)
+}

@@ -1,0 +1,178 @@
+//! The ledger's rows: appended under the lock of their head, read as they were stored.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+
+use super::commit::signed;
+use super::read::unsigned;
+use crate::engine::sqlite::error::vault_error;
+use crate::ledger::{Draft, Entry, Head};
+use crate::lifecycle::{Phase, RunId};
+use crate::ports::{IntakeRow, VaultError};
+
+fn inconsistent(what: &str) -> VaultError {
+    VaultError::Inconsistent(what.to_owned())
+}
+
+/// Appends entries. The phases before and after are read from the run's row and from its last
+/// entry, so that an entry cannot say something else than the tables do.
+pub(super) async fn append(
+    connection: &mut SqliteConnection,
+    url: &str,
+    drafts: Vec<Draft>,
+) -> Result<Head, VaultError> {
+    let failed = |error| vault_error(error, url, "appending to the ledger");
+    let mut head = head(connection, url).await?;
+    if drafts.is_empty() {
+        return Ok(head);
+    }
+    for mut draft in drafts {
+        draft.at = Timestamp::now().to_string();
+        concat!("sealift ", env!("CARGO_PKG_VERSION")).clone_into(&mut draft.tool);
+        if let Some(run) = draft.run {
+            draft.phase_before = last_phase(connection, url, run).await?;
+            draft.phase_after = phase(connection, url, run).await?.or(draft.phase_before);
+        }
+        let entered = head
+            .enter(draft)
+            .map_err(|_| inconsistent("a ledger entry has no canonical form"))?;
+        sqlx::query("INSERT INTO sealift_ledger VALUES (?, ?, ?)")
+            .bind(signed(entered.entry.seq))
+            .bind(entered.entry.run.map(|run| i64::from(run.0)))
+            .bind(&entered.bytes)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+    }
+    sqlx::query("UPDATE sealift_ledger_head SET state = ?")
+        .bind(head.encode())
+        .execute(connection)
+        .await
+        .map_err(failed)?;
+    Ok(head)
+}
+
+async fn phase(
+    connection: &mut SqliteConnection,
+    url: &str,
+    run: RunId,
+) -> Result<Option<Phase>, VaultError> {
+    let phase: Option<String> = sqlx::query_scalar("SELECT phase FROM sealift_run WHERE run = ?")
+        .bind(i64::from(run.0))
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| vault_error(error, url, "reading the phase of a run"))?;
+    Ok(phase.as_deref().and_then(Phase::from_name))
+}
+
+async fn last_phase(
+    connection: &mut SqliteConnection,
+    url: &str,
+    run: RunId,
+) -> Result<Option<Phase>, VaultError> {
+    let last: Option<Vec<u8>> = sqlx::query_scalar(
+        "SELECT body FROM sealift_ledger WHERE run = ? ORDER BY sequence DESC LIMIT 1",
+    )
+    .bind(i64::from(run.0))
+    .fetch_optional(connection)
+    .await
+    .map_err(|error| vault_error(error, url, "reading the ledger"))?;
+    let Some(last) = last else { return Ok(None) };
+    let entry =
+        Entry::parse(&last).map_err(|_| inconsistent("a ledger entry is not what was written"))?;
+    Ok(entry.phase_after)
+}
+
+pub(super) async fn head(connection: &mut SqliteConnection, url: &str) -> Result<Head, VaultError> {
+    let state: Vec<u8> = sqlx::query_scalar("SELECT state FROM sealift_ledger_head")
+        .fetch_one(connection)
+        .await
+        .map_err(|error| vault_error(error, url, "reading the head of its ledger"))?;
+    Head::decode(&state).map_err(|_| inconsistent("the head of the ledger is malformed"))
+}
+
+pub(super) async fn bodies(
+    connection: &mut SqliteConnection,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT body FROM sealift_ledger WHERE sequence >= ? ORDER BY sequence LIMIT ?")
+        .bind(signed(from))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(connection)
+        .await
+}
+
+pub(super) async fn of_run(
+    connection: &mut SqliteConnection,
+    url: &str,
+    run: RunId,
+) -> Result<Vec<Entry>, VaultError> {
+    let bodies: Vec<Vec<u8>> =
+        sqlx::query_scalar("SELECT body FROM sealift_ledger WHERE run = ? ORDER BY sequence")
+            .bind(i64::from(run.0))
+            .fetch_all(connection)
+            .await
+            .map_err(|error| vault_error(error, url, "reading its ledger"))?;
+    bodies
+        .iter()
+        .map(|body| {
+            Entry::parse(body).map_err(|_| inconsistent("a ledger entry is not what was written"))
+        })
+        .collect()
+}
+
+pub(super) async fn checkpoints(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<(u64, String)>, sqlx::Error> {
+    let rows = sqlx::query("SELECT size, note FROM sealift_checkpoint ORDER BY size")
+        .fetch_all(connection)
+        .await?;
+    Ok(rows.iter().map(|row| (unsigned(row, "size"), row.get("note"))).collect())
+}
+
+pub(super) async fn intake(
+    connection: &mut SqliteConnection,
+    row: &IntakeRow,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO sealift_intake VALUES (?, ?, ?, ?)")
+        .bind(&row.writer)
+        .bind(signed(row.number))
+        .bind(&row.body)
+        .bind(&row.mac)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn intake_rows(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<IntakeRow>, sqlx::Error> {
+    let rows = sqlx::query("SELECT * FROM sealift_intake ORDER BY writer, number")
+        .fetch_all(connection)
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| IntakeRow {
+            writer: row.get("writer"),
+            number: unsigned(row, "number"),
+            body: row.get("body"),
+            mac: row.get("mac"),
+        })
+        .collect())
+}
+
+pub(super) async fn intake_next(
+    connection: &mut SqliteConnection,
+    writer: &str,
+) -> Result<u64, sqlx::Error> {
+    let last: i64 = sqlx::query_scalar(
+        "SELECT max(coalesce((SELECT max(number) FROM sealift_intake WHERE writer = ?1), 0),
+                    coalesce((SELECT number FROM sealift_intake_done WHERE writer = ?1), 0))",
+    )
+    .bind(writer)
+    .fetch_one(connection)
+    .await?;
+    Ok(u64::try_from(last).unwrap_or(0) + 1)
+}

@@ -1,0 +1,364 @@
+//! A vault in a SQLite file.
+//!
+//! One connection, `synchronous = FULL`: what a method returns `Ok` for is on disk. Every change
+//! goes through an `IMMEDIATE` transaction, so two processes take turns.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use sqlx::Connection;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::connect;
+use super::error::{code, vault_error};
+use crate::ledger::{Draft, Entry, Head};
+use crate::lifecycle::RunId;
+use crate::ports::{
+    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow,
+    IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, RangeRow, RunRow, SegmentRow,
+    SlotRow, Vault, VaultError, VaultHeader,
+};
+use crate::token::{DomainId, TokenBody};
+
+mod commit;
+mod entries;
+mod ledger;
+mod read;
+
+/// The newest format that this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./vault-schema/sqlite");
+
+/// A vault in a SQLite file.
+pub struct SqliteVault {
+    url: String,
+    path: PathBuf,
+    connection: Mutex<SqliteConnection>,
+}
+
+impl SqliteVault {
+    /// Opens a vault.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`] where there is none, it is of a newer format, or the file cannot be opened.
+    pub async fn open(url: &str) -> Result<Self, VaultError> {
+        let path = connect::path_of(url).ok_or_else(|| unopened(url, "it is not a `sqlite:` URL"))?;
+        if !path.is_file() {
+            return Err(unopened(url, "there is no such file"));
+        }
+        let mut connection = connect::vault(&path)
+            .await
+            .map_err(|error| vault_error(error, url, "opening it"))?;
+        let found = format_of(&mut connection, url).await?;
+        if found > FORMAT {
+            return Err(VaultError::Newer { found, known: FORMAT });
+        }
+        Ok(Self { url: url.to_owned(), path, connection: Mutex::new(connection) })
+    }
+
+    /// Makes a vault, in a new file or beside the tables of an existing one.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Exists`] where the file holds a vault already; nothing is changed then.
+    pub async fn create(url: &str, header: &VaultHeader) -> Result<Self, VaultError> {
+        let failed = |error| vault_error(error, url, "making its tables");
+        let path = connect::path_of(url).ok_or_else(|| unopened(url, "it is not a `sqlite:` URL"))?;
+        let mut connection = connect::new_vault(&path)
+            .await
+            .map_err(|error| VaultError::Open { url: url.to_owned(), source: Box::new(error) })?;
+        if format_of(&mut connection, url).await.is_ok() {
+            return Err(VaultError::Exists { url: url.to_owned() });
+        }
+        let mut migrations = MIGRATIONS.clone();
+        migrations.dangerous_set_table_name("sealift_migration");
+        migrations.run_direct(None, &mut connection, false).await.map_err(|error| {
+            VaultError::Engine { doing: "making its tables", source: Box::new(error) }
+        })?;
+        sqlx::query("INSERT INTO sealift_vault VALUES (1, ?, ?, ?, ?, ?, ?)")
+            .bind(header.vault.0.to_vec())
+            .bind(i64::from(header.format))
+            .bind(&header.created_at)
+            .bind(&header.key_check)
+            .bind(&header.origin)
+            .bind(&header.verifier_key)
+            .execute(&mut connection)
+            .await
+            .map_err(failed)?;
+        sqlx::query("INSERT INTO sealift_ledger_head VALUES (1, ?)")
+            .bind(Head::new().encode())
+            .execute(&mut connection)
+            .await
+            .map_err(failed)?;
+        connection.close().await.map_err(failed)?;
+        Self::open(url).await
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    async fn lock(&self) -> MutexGuard<'_, SqliteConnection> {
+        self.connection.lock().await
+    }
+
+    fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> VaultError + '_ {
+        move |error| vault_error(error, &self.url, doing)
+    }
+}
+
+fn unopened(url: &str, message: &'static str) -> VaultError {
+    VaultError::Open { url: url.to_owned(), source: message.into() }
+}
+
+async fn format_of(connection: &mut SqliteConnection, url: &str) -> Result<u32, VaultError> {
+    let found: Result<i64, sqlx::Error> =
+        sqlx::query_scalar("SELECT format FROM sealift_vault").fetch_one(connection).await;
+    match found {
+        Ok(format) => Ok(u32::try_from(format).unwrap_or(u32::MAX)),
+        // SQLITE_ERROR: there is no such table. No row: `create` was cut short.
+        Err(error) if code(&error) == Some(1) || matches!(error, sqlx::Error::RowNotFound) => {
+            Err(VaultError::NoVault { url: url.to_owned() })
+        }
+        Err(error) => Err(vault_error(error, url, "reading its format")),
+    }
+}
+
+/// Runs `work` in an `IMMEDIATE` transaction: all of it is committed or nothing.
+macro_rules! in_transaction {
+    ($self:ident, $doing:literal, |$connection:ident| $work:expr) => {{
+        let mut guard = $self.lock().await;
+        let $connection = &mut *guard;
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *$connection).await.map_err($self.failed($doing))?;
+        let outcome: Result<_, VaultError> = async { $work }.await;
+        match outcome {
+            Ok(value) => {
+                if let Err(error) = sqlx::raw_sql("COMMIT").execute(&mut *$connection).await {
+                    // A COMMIT that failed may have rolled back already; this makes sure.
+                    let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *$connection).await;
+                    return Err(vault_error(error, &$self.url, $doing));
+                }
+                Ok(value)
+            }
+            Err(error) => {
+                let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *$connection).await;
+                Err(error)
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl Vault for SqliteVault {
+    async fn header(&self) -> Result<VaultHeader, VaultError> {
+        read::header(&mut *self.lock().await).await.map_err(self.failed("reading its header"))
+    }
+
+    async fn commit(&self, changes: Vec<Change>, drafts: Vec<Draft>) -> Result<Head, VaultError> {
+        in_transaction!(self, "recording a change", |connection| {
+            for change in &changes {
+                commit::apply(connection, &self.url, change).await?;
+            }
+            // ORDER: the head is locked last, so that a long change does not hold it.
+            ledger::append(connection, &self.url, drafts).await
+        })
+    }
+
+    async fn slots(&self) -> Result<Vec<SlotRow>, VaultError> {
+        read::slots(&mut *self.lock().await).await.map_err(self.failed("reading its slots"))
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyRow>, VaultError> {
+        read::keys(&mut *self.lock().await).await.map_err(self.failed("reading its keys"))
+    }
+
+    async fn domains(&self) -> Result<Vec<DomainRow>, VaultError> {
+        read::domains(&mut *self.lock().await).await.map_err(self.failed("reading its domains"))
+    }
+
+    async fn callers(&self) -> Result<Vec<CallerRow>, VaultError> {
+        read::callers(&mut *self.lock().await).await.map_err(self.failed("reading its callers"))
+    }
+
+    async fn purposes(&self) -> Result<Vec<PurposeRow>, VaultError> {
+        read::purposes(&mut *self.lock().await).await.map_err(self.failed("reading its purposes"))
+    }
+
+    async fn runs(&self) -> Result<Vec<RunRow>, VaultError> {
+        let rows = read::runs(&mut *self.lock().await).await;
+        rows.map_err(self.failed("reading its runs"))?.into_iter().collect()
+    }
+
+    async fn approvals(&self, run: RunId) -> Result<Vec<ApprovalRow>, VaultError> {
+        let rows = read::approvals(&mut *self.lock().await, run).await;
+        rows.map_err(self.failed("reading signatures"))
+    }
+
+    async fn ranges(&self, run: RunId) -> Result<Vec<RangeRow>, VaultError> {
+        let rows = read::ranges(&mut *self.lock().await, run).await;
+        rows.map_err(self.failed("reading ranges"))?.into_iter().collect()
+    }
+
+    async fn files(&self, run: RunId) -> Result<Vec<FileRow>, VaultError> {
+        let rows = read::files(&mut *self.lock().await, run).await;
+        rows.map_err(self.failed("reading the list of files"))?.into_iter().collect()
+    }
+
+    async fn quarantine(&self, run: RunId) -> Result<Vec<QuarantineRow>, VaultError> {
+        let rows = read::quarantine(&mut *self.lock().await, run).await;
+        rows.map_err(self.failed("reading the quarantine"))?.into_iter().collect()
+    }
+
+    async fn checks(&self, run: RunId) -> Result<Vec<CheckRow>, VaultError> {
+        let rows = read::checks(&mut *self.lock().await, run).await;
+        rows.map_err(self.failed("reading the answers of checks"))
+    }
+
+    async fn record_seal(
+        &self,
+        run: RunId,
+        files: Vec<FileRow>,
+        blind: Vec<BlindRow>,
+    ) -> Result<(), VaultError> {
+        in_transaction!(self, "recording sealed files", |connection| {
+            for row in &blind {
+                if !entries::insert_blind(connection, &self.url, row).await? {
+                    return Err(VaultError::BlindTaken);
+                }
+            }
+            for file in files {
+                commit::apply(connection, &self.url, &Change::PutFile(run, file)).await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn load_cursor(&self, run: RunId) -> Result<LoadCursor, VaultError> {
+        in_transaction!(self, "beginning a load", |connection| {
+            entries::load_cursor(connection, &self.url, run).await
+        })
+    }
+
+    async fn load(
+        &self,
+        run: RunId,
+        entries: &[EntryRow],
+        next: &LoadCursor,
+    ) -> Result<Vec<EntryRow>, VaultError> {
+        let added = in_transaction!(self, "loading sealed values", |connection| {
+            // Nothing of a batch with a token that exists stays: the caller opens and compares,
+            // and sends the batch again without it.
+            if entries::add(connection, &self.url, entries).await? < entries.len() {
+                return Err(VaultError::EntriesTaken);
+            }
+            entries::move_load_cursor(connection, &self.url, run, next).await
+        });
+        match added {
+            Ok(()) => Ok(Vec::new()),
+            Err(VaultError::EntriesTaken) => {
+                entries::existing(&mut *self.lock().await, &self.url, entries).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn insert(
+        &self,
+        run: Option<RunId>,
+        rows: &[EntryRow],
+        blind: &[BlindRow],
+        file: Option<FileRow>,
+    ) -> Result<Vec<EntryRow>, VaultError> {
+        in_transaction!(self, "adding sealed values", |connection| {
+            if let Some((run, file)) = run.zip(file) {
+                commit::apply(connection, &self.url, &Change::PutFile(run, file)).await?;
+            }
+            for row in blind {
+                if !entries::insert_blind(connection, &self.url, row).await? {
+                    return Err(VaultError::BlindTaken);
+                }
+            }
+            let taken = entries::existing(connection, &self.url, rows).await?;
+            let fresh: Vec<EntryRow> = rows
+                .iter()
+                .filter(|row| !taken.iter().any(|t| t.domain == row.domain && t.token == row.token))
+                .cloned()
+                .collect();
+            let fresh = entries::into_open_segment(connection, &self.url, run, fresh).await?;
+            entries::add(connection, &self.url, &fresh).await?;
+            Ok(taken)
+        })
+    }
+
+    async fn entries(
+        &self,
+        domain: DomainId,
+        tokens: &[TokenBody],
+    ) -> Result<Vec<Option<EntryRow>>, VaultError> {
+        entries::find(&mut *self.lock().await, &self.url, domain, tokens).await
+    }
+
+    async fn blind(
+        &self,
+        domain: DomainId,
+        digests: &[[u8; 16]],
+    ) -> Result<Vec<Option<TokenBody>>, VaultError> {
+        entries::find_blind(&mut *self.lock().await, &self.url, domain, digests).await
+    }
+
+    async fn scan(
+        &self,
+        after: Option<(DomainId, TokenBody)>,
+        limit: usize,
+    ) -> Result<Vec<EntryRow>, VaultError> {
+        entries::scan(&mut *self.lock().await, &self.url, after, limit).await
+    }
+
+    async fn segments(&self) -> Result<Vec<SegmentRow>, VaultError> {
+        read::segments(&mut *self.lock().await).await.map_err(self.failed("reading its segments"))
+    }
+
+    async fn intake(&self, row: IntakeRow) -> Result<(), VaultError> {
+        ledger::intake(&mut *self.lock().await, &row)
+            .await
+            .map_err(self.failed("recording a request"))
+    }
+
+    async fn intake_rows(&self) -> Result<Vec<IntakeRow>, VaultError> {
+        ledger::intake_rows(&mut *self.lock().await)
+            .await
+            .map_err(self.failed("reading recorded requests"))
+    }
+
+    async fn intake_next(&self, writer: &str) -> Result<u64, VaultError> {
+        ledger::intake_next(&mut *self.lock().await, writer)
+            .await
+            .map_err(self.failed("numbering a request"))
+    }
+
+    async fn head(&self) -> Result<Head, VaultError> {
+        ledger::head(&mut *self.lock().await, &self.url).await
+    }
+
+    async fn ledger(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, VaultError> {
+        ledger::bodies(&mut *self.lock().await, from, limit)
+            .await
+            .map_err(self.failed("reading its ledger"))
+    }
+
+    async fn ledger_of(&self, run: RunId) -> Result<Vec<Entry>, VaultError> {
+        ledger::of_run(&mut *self.lock().await, &self.url, run).await
+    }
+
+    async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {
+        ledger::checkpoints(&mut *self.lock().await)
+            .await
+            .map_err(self.failed("reading its checkpoints"))
+    }
+}
