@@ -1,1 +1,4 @@
-//! Being built.
+//! Published vectors of what we build on, and frozen vectors of what we built.
+
+mod golden;
+mod published;
