@@ -11,7 +11,7 @@ mod vault;
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use progress::{Progress, Silent};
 pub use source::{
-    Counts, CursorId, CursorState, Limit, Pass, Rejection, Row, RowWrite, Source, SourceError,
+    Counts, CursorId, CursorState, Interval, Limit, Pass, Rejection, Row, RowWrite, Source, SourceError,
     SourceIdentity, SourceWindow, Step, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{

@@ -191,6 +191,18 @@ pub struct Step {
     pub done: bool,
     /// What this batch counts.
     pub counts: Counts,
+    /// The batch was made from all rows with `after < key ≤ upto`; `None`: from single rows of a
+    /// sweep. The guard compares accordingly.
+    pub interval: Option<Interval>,
+}
+
+/// Rows with `after < key ≤ upto`; `None` is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interval {
+    /// Keys are greater than this one.
+    pub after: Option<RowKey>,
+    /// Keys are at most this one.
+    pub upto: Option<RowKey>,
 }
 
 /// What became of a batch.

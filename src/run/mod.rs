@@ -1,1 +1,44 @@
-//! Being built.
+//! The work of a run, pass by pass, as `docs/PROTOCOL.md` has it.
+//!
+//! 1. [`backup`]: originals into encrypted files, range by range.
+//! 2. [`seal`]: from those files into the vault; every value is proven readable before the first
+//!    source row changes.
+//! 3. [`rewrite`]: tokens into the source, batch by batch or unit by unit; then sweeps.
+//! 4. [`verify`]: every cell's token opened and compared with the backup.
+//! 5. [`purge`]: originals gone from the files; takes a proof.
+//!
+//! [`rollback`] goes the other way, from every phase before the purge.
+//!
+//! Nothing here knows an engine: it works against `ports`.
+//!
+//! **Invariant:** vault first, durable, then the source. No vault transaction is begun or waited
+//! for while a lock on the source is held.
+
+mod backup;
+mod batch;
+mod buckets;
+mod column;
+mod entries;
+mod error;
+mod increments;
+mod job;
+mod load;
+mod purge;
+mod record;
+mod rewrite;
+mod rollback;
+mod seal;
+mod verify;
+mod window;
+
+pub use backup::backup;
+pub use column::{Column, Fate};
+pub use entries::open_entry;
+pub use error::{Mismatch, MismatchKind, RunError};
+pub use job::{Job, Stop, manifest_hash};
+pub use purge::{PurgeFacts, purge};
+pub use record::{BackupCell, BackupRecord, RecordError};
+pub use rewrite::rewrite;
+pub use rollback::rollback;
+pub use seal::seal;
+pub use verify::{Drive, RoundTripProof, Verified, verify};

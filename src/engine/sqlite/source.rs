@@ -416,7 +416,7 @@ async fn write_batch(
     write_rows(connection, url, table, writes).await
 }
 
-/// Whether the rows between the cursor and its next position are exactly those that were read.
+/// Whether the rows of the batch are exactly those that were read.
 async fn still_as_read(
     connection: &mut SqliteConnection,
     url: &str,
@@ -424,13 +424,11 @@ async fn still_as_read(
     step: &Step,
     read: &[Row],
 ) -> Result<bool, SourceError> {
-    let limit = Limit { rows: read.len() + 1, bytes: usize::MAX };
-    let (after, upto) = match (&step.to, read.last()) {
-        (to, _) if step.from != *to => (step.from.as_ref(), to.as_ref()),
-        // A sweep moves no cursor: each of its rows is looked at by itself.
-        (_, Some(_)) => return each_as_read(connection, url, table, read).await,
-        (_, None) => return Ok(true),
+    let Some(interval) = &step.interval else {
+        return each_as_read(connection, url, table, read).await;
     };
+    let limit = Limit { rows: read.len() + 1, bytes: usize::MAX };
+    let (after, upto) = (interval.after.as_ref(), interval.upto.as_ref());
     let now = walk(connection, url, table, after, upto, limit, &WalkFilter::All).await?;
     Ok(now.len() == read.len() && now.iter().zip(read).all(|(now, then)| now.same_as(then)))
 }

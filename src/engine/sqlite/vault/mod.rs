@@ -3,6 +3,7 @@
 //! One connection, `synchronous = FULL`: what a method returns `Ok` for is on disk. Every change
 //! goes through an `IMMEDIATE` transaction, so two processes take turns.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -285,11 +286,10 @@ impl Vault for SqliteVault {
                 }
             }
             let taken = entries::existing(connection, &self.url, rows).await?;
-            let fresh: Vec<EntryRow> = rows
-                .iter()
-                .filter(|row| !taken.iter().any(|t| t.domain == row.domain && t.token == row.token))
-                .cloned()
-                .collect();
+            let there: HashSet<(DomainId, &TokenBody)> =
+                taken.iter().map(|entry| (entry.domain, &entry.token)).collect();
+            let fresh: Vec<EntryRow> =
+                rows.iter().filter(|r| !there.contains(&(r.domain, &r.token))).cloned().collect();
             let fresh = entries::into_open_segment(connection, &self.url, run, fresh).await?;
             entries::add(connection, &self.url, &fresh).await?;
             Ok(taken)

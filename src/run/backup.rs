@@ -1,0 +1,208 @@
+//! The first pass: originals into encrypted files, range by range. The source is only read.
+//!
+//! Ranges are cut while walking, so that nobody has to count first: a range ends after so many rows
+//! or bytes, and the last one is open above, so that rows which arrive later belong to it.
+
+use crate::lifecycle::{Event, Phase};
+use crate::plan::{Unit, UnitTable, Walk};
+use crate::ports::{
+    Change, FileKind, FileRow, Limit, RangeRow, RecordWriter, Row, WalkFilter,
+};
+use crate::run::batch::BYTES_MAX;
+use crate::run::column::{Column, Fate};
+use crate::run::entries::known;
+use crate::run::error::RunError;
+use crate::run::job::{Job, manifest_hash};
+use crate::run::record::{BackupCell, BackupRecord};
+use crate::token::TokenBody;
+use crate::value::RowKey;
+
+/// Rows of a range. The rewrite holds the tokens of one range in memory.
+const RANGE_ROWS: u64 = 50_000;
+
+/// Bytes of originals in a range. The seal holds the sealed values of one range in memory.
+const RANGE_BYTES: usize = 24 << 20;
+
+/// Rows that one snapshot reads.
+const SNAPSHOT_ROWS: usize = 5_000;
+
+/// Backs up every range that is not on record yet, then moves the run to `backed_up`.
+///
+/// # Errors
+///
+/// [`RunError`]; what is on record stays, and the next call goes on behind it.
+pub async fn backup(job: &Job) -> Result<(), RunError> {
+    let cells: u64 = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|t| t.rows).sum();
+    job.progress.begin("back up", "rows", cells);
+    for unit in &job.plan.units {
+        for (at, table) in unit.tables.iter().enumerate() {
+            let at = u16::try_from(at).unwrap_or(u16::MAX);
+            while back_up_range(job, unit, at, table).await? {
+                job.refuse_if_paused().await?;
+            }
+        }
+    }
+    job.progress.end();
+    let files = job.vault.files(job.run).await?;
+    let ranges = job.vault.ranges(job.run).await?;
+    job.advance(Phase::Approved, Event::BackedUp, Vec::new(), |draft| {
+        draft.counts.insert("files".into(), files.len() as u64);
+        draft.counts.insert("rows".into(), ranges.iter().map(|range| range.rows).sum());
+        draft.counts.insert("originals".into(), ranges.iter().map(|range| range.originals).sum());
+        draft.details.insert("manifest".into(), manifest_hash(&files, FileKind::Backup).into());
+        draft.details.insert("folder".into(), job.files.place().into());
+    })
+    .await
+}
+
+/// Backs up the next range of a table; `false` where the table is complete.
+async fn back_up_range(
+    job: &Job,
+    unit: &Unit,
+    at: u16,
+    table: &UnitTable,
+) -> Result<bool, RunError> {
+    let ranges: Vec<RangeRow> = job
+        .vault
+        .ranges(job.run)
+        .await?
+        .into_iter()
+        .filter(|range| range.unit == unit.id)
+        .collect();
+    let number = u32::try_from(ranges.len()).unwrap_or(u32::MAX);
+    let lower = match ranges.iter().rfind(|range| range.table == at) {
+        Some(RangeRow { upper: None, .. }) => return Ok(false),
+        Some(range) if matches!(table.walk, Walk::ScopedKey(_)) => {
+            let files = job.vault.files(job.run).await?;
+            Some(last_key(job, &files, unit, range.number)?)
+        }
+        Some(range) => range.upper.clone(),
+        None => None,
+    };
+    let columns = job.columns(table).await?;
+    let name = format!("u{}-r{number}.backup", unit.id);
+    let writer = job.files.create(&name)?;
+    let mut range = Filling { writer, columns: &columns, rows: 0, bytes: 0, originals: 0 };
+    let mut position = lower.clone();
+    let upper = loop {
+        job.may_go_on().await?;
+        let limit = Limit { rows: SNAPSHOT_ROWS, bytes: BYTES_MAX };
+        let rows =
+            job.source.walk(table, position.as_ref(), None, limit, &WalkFilter::All).await?;
+        let Some(last) = rows.last() else { break None };
+        position = Some(last.key.clone());
+        range.add(job, &rows).await?;
+        job.progress.advance(rows.len() as u64);
+        if range.rows >= RANGE_ROWS || range.bytes >= RANGE_BYTES {
+            break position;
+        }
+    };
+    let row = RangeRow {
+        unit: unit.id,
+        table: at,
+        number,
+        lower: recorded(table, lower),
+        upper: recorded(table, upper.clone()),
+        rows: range.rows,
+        originals: range.originals,
+    };
+    let seal = range.writer.finish()?;
+    let file =
+        FileRow { kind: FileKind::Backup, unit: unit.id, range: number, epoch: 0, number: 0, seal };
+    let changes = vec![Change::PutRange(job.run, row), Change::PutFile(job.run, file)];
+    job.vault.commit(changes, Vec::new()).await?;
+    Ok(upper.is_some())
+}
+
+/// The bound of a range as it is put on record. A key that is in scope is an original: it stays in
+/// the encrypted file, and the record only says that there is a bound.
+fn recorded(table: &UnitTable, key: Option<RowKey>) -> Option<RowKey> {
+    match table.walk {
+        Walk::Key(_) | Walk::RowId => key,
+        Walk::ScopedKey(_) => key.map(|_| RowKey(Vec::new())),
+    }
+}
+
+/// The key behind which the next range begins, where the record of the last one does not say it.
+fn last_key(job: &Job, files: &[FileRow], unit: &Unit, range: u32) -> Result<RowKey, RunError> {
+    let missing = || RunError::Inconsistent(format!("range {range} of unit {} has no file", unit.id));
+    let file = files
+        .iter()
+        .find(|f| f.kind == FileKind::Backup && f.unit == unit.id && f.range == range)
+        .ok_or_else(missing)?;
+    let mut reader = job.files.open(&file.seal.name, &file.seal.sha256)?;
+    let mut last = None;
+    while let Some(record) = reader.read()? {
+        let record = BackupRecord::decode(&record)
+            .map_err(|source| RunError::Record { name: file.seal.name.clone(), source })?;
+        last = Some(record.key);
+    }
+    last.ok_or_else(missing)
+}
+
+struct Filling<'f> {
+    writer: Box<dyn RecordWriter>,
+    columns: &'f [Column],
+    rows: u64,
+    bytes: usize,
+    originals: u64,
+}
+
+impl Filling<'_> {
+    async fn add(&mut self, job: &Job, rows: &[Row]) -> Result<(), RunError> {
+        for record in backup_records(job, self.columns, rows).await? {
+            self.originals += record
+                .cells
+                .iter()
+                .filter(|cell| matches!(cell, BackupCell::Value(_)))
+                .count() as u64;
+            self.writer.write(&record.encode())?;
+        }
+        self.rows += rows.len() as u64;
+        self.bytes += rows.iter().map(Row::bytes).sum::<usize>();
+        Ok(())
+    }
+}
+
+/// Says what each cell of some rows is, and keeps it.
+pub(crate) async fn backup_records(
+    job: &Job,
+    columns: &[Column],
+    rows: &[Row],
+) -> Result<Vec<BackupRecord>, RunError> {
+    let fates: Vec<Vec<Fate>> = rows
+        .iter()
+        .map(|row| columns.iter().zip(&row.cells).map(|(c, cell)| c.fate(cell.as_ref())).collect())
+        .collect();
+    let shaped = fates.iter().flat_map(|fates| {
+        columns.iter().zip(fates).filter_map(|(column, fate)| match fate {
+            Fate::Shaped(token) => Some((column.domain_id(), token.clone())),
+            Fate::Null | Fate::Empty | Fate::Original => None,
+        })
+    });
+    let known = known(job.vault.as_ref(), shaped).await?;
+    let is_known = |column: &Column, token: &TokenBody| {
+        known.contains_key(&(column.domain_id(), token.clone()))
+    };
+    Ok(rows
+        .iter()
+        .zip(fates)
+        .map(|(row, fates)| BackupRecord {
+            key: row.key.clone(),
+            cells: row
+                .cells
+                .iter()
+                .zip(fates)
+                .zip(columns)
+                .map(|((cell, fate), column)| match (cell, fate) {
+                    (None, _) => BackupCell::Null,
+                    (Some(_), Fate::Empty) => BackupCell::Empty,
+                    (Some(_), Fate::Shaped(token)) if is_known(column, &token) => {
+                        BackupCell::Token(token)
+                    }
+                    (Some(cell), _) => BackupCell::Value(cell.duplicate()),
+                })
+                .collect(),
+        })
+        .collect())
+}

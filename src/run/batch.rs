@@ -1,0 +1,93 @@
+//! Batches: how large, how fast, and where rayon meets tokio.
+
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use crate::ports::Limit;
+
+/// Rows of the first batch.
+const ROWS_AT_FIRST: usize = 2_000;
+
+/// Rows of the largest batch.
+const ROWS_MAX: usize = 20_000;
+
+/// Bytes of in-scope cells in a batch.
+pub(crate) const BYTES_MAX: usize = 4 << 20;
+
+/// A transaction takes no longer than this, or the next is smaller.
+const AIM: Duration = Duration::from_millis(250);
+
+/// A transaction that is faster than this lets the next be larger.
+const EASY: Duration = Duration::from_millis(100);
+
+/// Computes on all cores while the runtime's other tasks go on elsewhere.
+///
+/// The one place where rayon and tokio meet: pure functions over slices go in, nothing awaits.
+pub(crate) fn compute<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    // Below this the hand-over costs more than the work.
+    if items.len() < 64 {
+        return items.iter().map(work).collect();
+    }
+    tokio::task::block_in_place(|| items.par_iter().with_min_len(32).map(work).collect())
+}
+
+/// Finds its size by the time that batches take.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    rows: usize,
+    rows_per_s_max: Option<u64>,
+    begun: Instant,
+    done: u64,
+}
+
+impl Pace {
+    pub(crate) fn new(rows_per_s_max: Option<u64>) -> Self {
+        Self { rows: ROWS_AT_FIRST, rows_per_s_max, begun: Instant::now(), done: 0 }
+    }
+
+    /// Bounds of the next batch.
+    pub(crate) fn limit(&self) -> Limit {
+        Limit { rows: self.rows, bytes: BYTES_MAX }
+    }
+
+    /// A batch went through; waits where a rate is set.
+    pub(crate) async fn went(&mut self, rows: usize, took: Duration) {
+        if took > AIM {
+            self.rows = (self.rows / 2).max(1);
+        } else if took < EASY && rows >= self.rows {
+            self.rows = (self.rows + self.rows / 2).clamp(1, ROWS_MAX);
+        }
+        self.done += rows as u64;
+        let Some(rate) = self.rows_per_s_max.filter(|rate| *rate > 0) else { return };
+        let due = Duration::from_secs_f64(ratio(self.done, rate));
+        if let Some(wait) = due.checked_sub(self.begun.elapsed()) {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// A batch did not go through because of one of its rows: the next try is half as large.
+    pub(crate) fn halve(&mut self, rows: usize) {
+        self.rows = (rows / 2).max(1);
+    }
+
+    /// The next batch is of one row.
+    pub(crate) fn single(&mut self) {
+        self.rows = 1;
+    }
+
+    /// Whether the next batch is of one row.
+    pub(crate) fn is_single(&self) -> bool {
+        self.rows == 1
+    }
+
+    /// Back to the size of the first batch.
+    pub(crate) fn recover(&mut self) {
+        self.rows = ROWS_AT_FIRST;
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
+fn ratio(done: u64, rate: u64) -> f64 {
+    done as f64 / rate as f64
+}

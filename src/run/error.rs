@@ -1,0 +1,188 @@
+//! Why a run does not go on.
+
+use std::fmt;
+
+use crate::ports::{BackupError, Remedy, SourceError, VaultError};
+use crate::run::record::RecordError;
+
+/// Why a pass stopped. What was committed stays; `run` goes on from there.
+///
+/// No variant carries an original or a key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The source.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The backup folder.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// A record of a file is not what was written.
+    #[error("file `{name}` holds a malformed record")]
+    Record {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: RecordError,
+    },
+    /// Two values have one token. A fault of the program, or somebody changed the vault.
+    #[error("token `{token}` of domain `{domain}` stands for two different values")]
+    Collision {
+        /// The domain.
+        domain: String,
+        /// The token.
+        token: String,
+    },
+    /// An entry of the vault does not open.
+    #[error("the entry of token `{token}` failed authentication")]
+    Unauthentic {
+        /// The token.
+        token: String,
+    },
+    /// The vault is behind what the source remembers: an old copy.
+    #[error("the vault's ledger has {found} entries, and the source has seen {expected}")]
+    OldVault {
+        /// Entries of the vault's ledger.
+        found: u64,
+        /// Entries that the source remembers.
+        expected: u64,
+    },
+    /// A key is missing or destroyed.
+    #[error("no usable key for {0}")]
+    NoKey(String),
+    /// More rows are in quarantine than the policy allows.
+    #[error("{waiting} rows are in quarantine, and the policy allows {allowed}")]
+    Quarantine {
+        /// Rows that wait.
+        waiting: u64,
+        /// `[limits] quarantine_max`.
+        allowed: u64,
+    },
+    /// Writers changed a window unit again and again.
+    #[error("table `{table}` kept changing while its window was prepared ({attempts} attempts)")]
+    Busy {
+        /// The table.
+        table: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// A window cannot be written because of one of its rows.
+    #[error("table `{table}` cannot be rewritten: {reason}")]
+    WindowRefused {
+        /// The table.
+        table: String,
+        /// What the engine or the token said; no value.
+        reason: String,
+    },
+    /// Another process took the range.
+    #[error("another process works on range {range} of unit {unit}")]
+    LeaseLost {
+        /// The unit.
+        unit: u16,
+        /// The range.
+        range: u32,
+    },
+    /// Counts do not add up.
+    #[error("cells do not add up in unit {unit}: {fact}")]
+    Counts {
+        /// The unit.
+        unit: u16,
+        /// What was counted.
+        fact: String,
+    },
+    /// Verification found cells or entries that are not what they have to be.
+    #[error("verification found {} mismatches", .0.len())]
+    Mismatches(Vec<Mismatch>),
+    /// Somebody asked to stop, or the run was paused.
+    #[error("stopped at a batch's end")]
+    Stopped,
+    /// Something that has to hold does not.
+    #[error("{0}")]
+    Inconsistent(String),
+}
+
+impl RunError {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Self::Source(error) => error.remedy(),
+            Self::Vault(error) => error.remedy(),
+            Self::Backup(error) => error.remedy(),
+            Self::Stopped | Self::Busy { .. } | Self::LeaseLost { .. } => Remedy::RetryLater,
+            Self::OldVault { .. } | Self::Quarantine { .. } | Self::WindowRefused { .. } => {
+                Remedy::ChangeRequest
+            }
+            Self::Record { .. }
+            | Self::Collision { .. }
+            | Self::Unauthentic { .. }
+            | Self::NoKey(_)
+            | Self::Counts { .. }
+            | Self::Mismatches(_)
+            | Self::Inconsistent(_) => Remedy::Escalate,
+        }
+    }
+}
+
+/// One thing that a verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What is wrong.
+    pub kind: MismatchKind,
+    /// Where: a column and a row key, or a token, or a segment. Never a value.
+    pub place: String,
+}
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MismatchKind {
+    /// A cell holds an original.
+    Original,
+    /// A cell's token has no entry in the vault.
+    Unknown,
+    /// A cell's token opens to something else than the backup's original.
+    Different,
+    /// A cell that had an original or a token is not what it was, in a table without a key.
+    Multiset,
+    /// An entry of the vault does not open.
+    Unauthentic,
+    /// An entry opens to a value whose token is another one.
+    Misfiled,
+    /// The entries of a segment are not those that the ledger knows.
+    Segment,
+}
+
+impl MismatchKind {
+    /// The word of reports and JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Original => "original",
+            Self::Unknown => "unknown_token",
+            Self::Different => "different_value",
+            Self::Multiset => "multiset",
+            Self::Unauthentic => "unauthentic_entry",
+            Self::Misfiled => "misfiled_entry",
+            Self::Segment => "segment",
+        }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fact = match self.kind {
+            MismatchKind::Original => "holds an original",
+            MismatchKind::Unknown => "holds a token that the vault does not know",
+            MismatchKind::Different => "holds a token of another value than the backup's",
+            MismatchKind::Multiset => "does not hold the tokens of the backup's originals",
+            MismatchKind::Unauthentic => "failed authentication",
+            MismatchKind::Misfiled => "stands under a token that is not its own",
+            MismatchKind::Segment => "is not the set of entries that the ledger knows",
+        };
+        write!(f, "{} {fact}", self.place)
+    }
+}

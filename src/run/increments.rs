@@ -1,0 +1,142 @@
+//! What is known of each cell's newest backup entry, and how a newer one is added.
+//!
+//! A cell is compared with its *newest* entry only. Where an increment exists, the token file no
+//! longer counts for that cell: a value that went a → b → a, with an increment for b whose batch
+//! was void, needs an increment for the second a. Otherwise rollback would bring b back.
+
+use std::collections::HashMap;
+
+use crate::ports::{BlindRow, FileKind, FileRow, RangeRow};
+use crate::run::column::Column;
+use crate::run::entries::{Sealing, compare, seal_all};
+use crate::run::error::RunError;
+use crate::run::job::Job;
+use crate::run::rewrite::sweep_range;
+use crate::run::record::{BackupCell, IncrementRecord, TokenCell, TokenRecord};
+use crate::token::{DomainId, TokenBody};
+
+/// The newest backup entry of each cell of one range, as tokens and digests.
+#[derive(Default)]
+pub(crate) struct Newest(HashMap<Vec<u8>, Vec<TokenCell>>);
+
+impl Newest {
+    /// Reads the token file of a range, then its increments in order, then those of the sweeps.
+    pub(crate) fn read(
+        job: &Job,
+        files: &[FileRow],
+        range: &RangeRow,
+        columns: &[Column],
+    ) -> Result<Self, RunError> {
+        let mut newest = Self::default();
+        let of = |kind: FileKind, number: u32| {
+            files
+                .iter()
+                .filter(move |f| f.kind == kind && f.unit == range.unit && f.range == number)
+        };
+        for file in of(FileKind::Token, range.number) {
+            let mut reader = job.files.open(&file.seal.name, &file.seal.sha256)?;
+            while let Some(record) = reader.read()? {
+                let record = TokenRecord::decode(&record)
+                    .map_err(|source| RunError::Record { name: file.seal.name.clone(), source })?;
+                newest.0.insert(record.key, record.cells);
+            }
+        }
+        // INVARIANT: the vault lists increments by epoch and number, and sweeps come after every
+        // range is done.
+        let swept = of(FileKind::Increment, sweep_range(range.table));
+        for file in of(FileKind::Increment, range.number).chain(swept) {
+            for record in read_increment(job, file)? {
+                newest.apply(job, columns, &record);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Takes an increment as the newest entry of its cell.
+    pub(crate) fn apply(&mut self, job: &Job, columns: &[Column], record: &IncrementRecord) {
+        let at = usize::from(record.column);
+        let Some(column) = columns.get(at) else { return };
+        let cell = match (&record.cell, &record.token) {
+            (BackupCell::Value(original), Some(token)) => {
+                let digest = (!column.treatment.is_deterministic())
+                    .then(|| column.digest(&job.keys, original));
+                TokenCell::Sealed { token: token.clone(), digest }
+            }
+            (BackupCell::Token(token), _) => TokenCell::Token(token.clone()),
+            (BackupCell::Null | BackupCell::Empty | BackupCell::Value(_), _) => TokenCell::None,
+        };
+        let cells = self
+            .0
+            .entry(record.key.encode())
+            .or_insert_with(|| vec![TokenCell::None; columns.len()]);
+        if let Some(place) = cells.get_mut(at) {
+            *place = cell;
+        }
+    }
+
+    /// The newest entry of a cell.
+    pub(crate) fn cell(&self, key: &[u8], column: usize) -> &TokenCell {
+        self.0.get(key).and_then(|cells| cells.get(column)).unwrap_or(&TokenCell::None)
+    }
+}
+
+/// Reads a whole increment.
+pub(crate) fn read_increment(job: &Job, file: &FileRow) -> Result<Vec<IncrementRecord>, RunError> {
+    let mut reader = job.files.open(&file.seal.name, &file.seal.sha256)?;
+    let mut records = Vec::new();
+    while let Some(record) = reader.read()? {
+        let record = IncrementRecord::decode(&record)
+            .map_err(|source| RunError::Record { name: file.seal.name.clone(), source })?;
+        records.push(record);
+    }
+    Ok(records)
+}
+
+/// Where an increment belongs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// The unit.
+    pub(crate) unit: u16,
+    /// The range.
+    pub(crate) range: u32,
+    /// The worker's epoch.
+    pub(crate) epoch: u64,
+    /// Its number within the epoch.
+    pub(crate) number: u32,
+}
+
+/// Adds an increment: the file first, then its record and its entries in one vault transaction.
+///
+/// A recorded increment is taken as "its values are in the vault", so the two are never apart.
+pub(crate) async fn add(
+    job: &Job,
+    place: Place,
+    columns: &[Column],
+    records: &[IncrementRecord],
+    blind: &[BlindRow],
+) -> Result<(), RunError> {
+    let Place { unit, range, epoch, number } = place;
+    let name = format!("u{unit}-r{range}-e{epoch}-n{number}.increment");
+    let mut writer = job.files.create(&name)?;
+    for record in records {
+        writer.write(&record.encode())?;
+    }
+    let seal = writer.finish()?;
+    let file = FileRow { kind: FileKind::Increment, unit, range, epoch, number, seal };
+    let mut seen: HashMap<(DomainId, &TokenBody), ()> = HashMap::new();
+    let values: Vec<Sealing<'_>> = records
+        .iter()
+        .filter_map(|record| {
+            let BackupCell::Value(original) = &record.cell else { return None };
+            let column = columns.get(usize::from(record.column))?;
+            let token = record.token.as_ref()?;
+            let is_first = seen.insert((column.domain_id(), token), ()).is_none();
+            is_first.then(|| Sealing { column, token: token.clone(), original })
+        })
+        .collect();
+    let entries = seal_all(&job.keys, &values)?;
+    let by_domain: HashMap<DomainId, Column> =
+        columns.iter().map(|column| (column.domain_id(), column.clone())).collect();
+    let there = job.vault.insert(Some(job.run), &entries, blind, Some(file)).await?;
+    compare(&job.keys, &by_domain, &entries, &there)
+}

@@ -1,0 +1,183 @@
+//! Everything that the passes of one run share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sha2::{Digest, Sha256};
+
+use crate::crypto::{KeyId, KeyPurpose, KeyRing};
+use crate::ledger::Draft;
+use crate::lifecycle::{Event, Phase, RunId};
+use crate::plan::{Assessment, Unit, UnitTable};
+use crate::policy::Policy;
+use crate::ports::{
+    BackupStore, Change, Condition, FileKind, FileRow, Progress, Source, Vault,
+};
+use crate::run::column::Column;
+use crate::run::error::RunError;
+use crate::token::{DomainId, Treatment};
+
+/// Set when somebody asks to stop: the batch at hand is finished first.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether somebody asked.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// One run at work.
+pub struct Job {
+    /// Its id.
+    pub run: RunId,
+    /// Its policy.
+    pub policy: Policy,
+    /// Its plan.
+    pub plan: Assessment,
+    /// What was signed.
+    pub fingerprint: String,
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// The vault.
+    pub vault: Arc<dyn Vault>,
+    /// The run's encrypted files.
+    pub files: Arc<dyn BackupStore>,
+    /// The unlocked keys.
+    pub keys: Arc<KeyRing>,
+    /// Who works.
+    pub actor: String,
+    /// Who watches.
+    pub progress: Arc<dyn Progress>,
+    /// Who may stop it.
+    pub stop: Stop,
+    /// Rows a second at the most.
+    pub rows_per_s_max: Option<u64>,
+}
+
+impl Job {
+    /// The columns of a table, in the order of its unit.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::NoKey`] where a domain or a key of it is missing.
+    pub async fn columns(&self, table: &UnitTable) -> Result<Vec<Column>, RunError> {
+        let domains = self.vault.domains().await?;
+        let mut columns = Vec::with_capacity(table.columns.len());
+        for column in &table.columns {
+            let rule = self.policy.columns.get(column.rule).ok_or_else(|| {
+                RunError::Inconsistent("the plan names a column that the policy does not".into())
+            })?;
+            let missing = || RunError::NoKey(format!("domain `{}`", column.domain));
+            let domain: DomainId = domains
+                .iter()
+                .find(|row| row.name == column.domain)
+                .map(|row| row.domain)
+                .ok_or_else(missing)?;
+            let treatment = Treatment::from_rule(rule, domain)
+                .map_err(|error| RunError::Inconsistent(error.to_string()))?;
+            let data_key: KeyId = self.keys.active_data(&column.domain).ok_or_else(missing)?;
+            columns.push(Column {
+                treatment,
+                domain: column.domain.clone(),
+                data_key,
+                value_bytes_max: self.policy.limits.value_bytes_max,
+            });
+        }
+        Ok(columns)
+    }
+
+    /// The table of a unit at this place.
+    pub(crate) fn table<'u>(&self, unit: &'u Unit, at: u16) -> Result<&'u UnitTable, RunError> {
+        unit.tables.get(usize::from(at)).ok_or_else(|| {
+            RunError::Inconsistent("a range names a table that the plan does not".to_owned())
+        })
+    }
+
+    /// Stops at a batch's end where somebody asked, or paused the run from elsewhere.
+    pub(crate) async fn may_go_on(&self) -> Result<(), RunError> {
+        if self.stop.is_asked() {
+            return Err(RunError::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Whether somebody paused the run. Asked between files, not between batches.
+    pub(crate) async fn refuse_if_paused(&self) -> Result<(), RunError> {
+        self.may_go_on().await?;
+        let runs = self.vault.runs().await?;
+        let paused = runs
+            .iter()
+            .any(|row| row.run == self.run && row.condition == Some(Condition::Paused));
+        if paused { Err(RunError::Stopped) } else { Ok(()) }
+    }
+
+    /// A ledger entry of this run.
+    #[must_use]
+    pub fn draft(&self, action: &str) -> Draft {
+        Draft {
+            actor: self.actor.clone(),
+            action: action.to_owned(),
+            object: format!("run {}", self.run),
+            run: Some(self.run),
+            policy: Some(self.policy.hash.clone()),
+            ..Draft::default()
+        }
+    }
+
+    /// Moves the run along: phase, changes and entry in one transaction, then a checkpoint.
+    pub(crate) async fn advance(
+        &self,
+        from: Phase,
+        event: Event,
+        mut changes: Vec<Change>,
+        fill: impl FnOnce(&mut Draft),
+    ) -> Result<(), RunError> {
+        let mut draft = self.draft(event.name());
+        fill(&mut draft);
+        changes.push(Change::Advance { run: self.run, from, event });
+        self.vault.commit(changes, vec![draft]).await?;
+        crate::serve::checkpoint(self.vault.as_ref(), &self.keys).await?;
+        Ok(())
+    }
+
+    /// The id of the data keys of the run's domains, for the ledger.
+    #[must_use]
+    pub fn key_ids(&self) -> Vec<u32> {
+        let mut ids: Vec<u32> = self
+            .plan
+            .units
+            .iter()
+            .flat_map(|unit| &unit.tables)
+            .flat_map(|table| &table.columns)
+            .flat_map(|column| {
+                [KeyPurpose::Data, KeyPurpose::Token, KeyPurpose::Format]
+                    .into_iter()
+                    .filter_map(|purpose| self.keys.id_of(purpose, &column.domain))
+            })
+            .map(|id| id.0)
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
+
+/// SHA-256 over the names and hashes of a run's files of one kind: its manifest.
+#[must_use]
+pub fn manifest_hash(files: &[FileRow], kind: FileKind) -> String {
+    let mut hash = Sha256::new();
+    for file in files.iter().filter(|file| file.kind == kind) {
+        hash.update((file.seal.name.len() as u64).to_be_bytes());
+        hash.update(file.seal.name.as_bytes());
+        hash.update(file.seal.sha256);
+    }
+    data_encoding::HEXLOWER.encode(&hash.finalize())
+}

@@ -1,0 +1,309 @@
+//! The second pass: from the backup's files into the vault. The source is not touched.
+//!
+//! For each backup file: a *token file* in the same order, and a *stage file* with its sealed
+//! values in token order. Both are on disk and on record before the next file is begun. When all
+//! are, the stage files are merged into the vault (see [`super::load`]).
+//!
+//! Only the backup is read, so a backup that has filled a vault is a backup that restores.
+
+use std::collections::HashMap;
+
+use crate::ledger::Draft;
+use crate::lifecycle::{Event, Phase};
+use crate::plan::Unit;
+use crate::ports::{BlindRow, Change, EntryRow, FileKind, FileRow, VaultError};
+use crate::run::batch::compute;
+use crate::run::column::Column;
+use crate::run::entries::{Sealing, draw, seal_all};
+use crate::run::error::RunError;
+use crate::run::job::{Job, manifest_hash};
+use crate::run::load::load;
+use crate::run::record::{BackupCell, BackupRecord, StageRecord, TokenCell, TokenRecord};
+use crate::token::TokenBody;
+use crate::value::Original;
+
+/// How often a file is drawn again because somebody else gave a value its token meanwhile.
+const REDRAWS_MAX: u32 = 10;
+
+/// Seals every backup file that is not sealed yet, loads the vault, moves the run to `sealed`.
+///
+/// # Errors
+///
+/// [`RunError`]; what is on record stays. [`RunError::Collision`] is fatal.
+pub async fn seal(job: &Job) -> Result<(), RunError> {
+    let files = job.vault.files(job.run).await?;
+    let ranges = job.vault.ranges(job.run).await?;
+    job.progress.begin("seal", "values", ranges.iter().map(|range| range.originals).sum());
+    for file in files.iter().filter(|file| file.kind == FileKind::Backup) {
+        let has = |kind: FileKind| {
+            files.iter().any(|f| f.kind == kind && f.unit == file.unit && f.range == file.range)
+        };
+        if has(FileKind::Token) && has(FileKind::Stage) {
+            continue;
+        }
+        job.refuse_if_paused().await?;
+        let unit = job.plan.units.iter().find(|unit| unit.id == file.unit).ok_or_else(|| {
+            RunError::Inconsistent("a backup file belongs to a unit that the plan lacks".into())
+        })?;
+        let table = ranges
+            .iter()
+            .find(|range| range.unit == file.unit && range.number == file.range)
+            .map_or(0, |range| range.table);
+        let columns = job.columns(job.table(unit, table)?).await?;
+        seal_file(job, unit, &columns, file).await?;
+    }
+    job.progress.end();
+    load(job).await?;
+    finish(job).await
+}
+
+async fn seal_file(
+    job: &Job,
+    unit: &Unit,
+    columns: &[Column],
+    file: &FileRow,
+) -> Result<(), RunError> {
+    let records = read_backup(job, file)?;
+    for _ in 0..REDRAWS_MAX {
+        let drawn = draw_tokens(job, columns, &records).await?;
+        let entries = sealed(job, columns, &records, &drawn)?;
+        let stem = format!("u{}-r{}", unit.id, file.range);
+        let token_file = write_tokens(job, &stem, &records, &drawn, file)?;
+        let stage_file = write_stage(job, &stem, entries, file)?;
+        let recorded =
+            job.vault.record_seal(job.run, vec![token_file, stage_file], drawn.blind).await;
+        match recorded {
+            Err(VaultError::BlindTaken) => {}
+            recorded => {
+                job.progress.advance(drawn.originals);
+                return Ok(recorded?);
+            }
+        }
+    }
+    Err(RunError::Inconsistent(format!(
+        "file `{}` was drawn {REDRAWS_MAX} times and another token was always there first",
+        file.seal.name
+    )))
+}
+
+/// Reads a whole backup file. A range is bounded, so it fits in memory.
+pub(crate) fn read_backup(job: &Job, file: &FileRow) -> Result<Vec<BackupRecord>, RunError> {
+    let mut reader = job.files.open(&file.seal.name, &file.seal.sha256)?;
+    let mut records = Vec::with_capacity(usize::try_from(file.seal.records).unwrap_or(0));
+    while let Some(record) = reader.read()? {
+        let record = BackupRecord::decode(&record)
+            .map_err(|source| RunError::Record { name: file.seal.name.clone(), source })?;
+        records.push(record);
+    }
+    if records.len() as u64 != file.seal.records {
+        return Err(RunError::Inconsistent(format!(
+            "file `{}` has {} records instead of {}",
+            file.seal.name,
+            records.len(),
+            file.seal.records
+        )));
+    }
+    Ok(records)
+}
+
+/// The tokens of a file's originals.
+struct Drawn {
+    /// Per record and column.
+    cells: Vec<Vec<TokenCell>>,
+    /// New entries of the blind index.
+    blind: Vec<BlindRow>,
+    /// How many originals there are.
+    originals: u64,
+}
+
+async fn draw_tokens(
+    job: &Job,
+    columns: &[Column],
+    records: &[BackupRecord],
+) -> Result<Drawn, RunError> {
+    let keys = &job.keys;
+    let derived: Vec<Vec<TokenCell>> = compute(records, |record| {
+        record.cells.iter().zip(columns).map(|(cell, column)| token_cell(keys, column, cell)).collect()
+    });
+    let mut drawn = Drawn { cells: derived, blind: Vec::new(), originals: 0 };
+    for (at, column) in columns.iter().enumerate() {
+        if column.treatment.is_deduplicated() {
+            deduplicate(job, at, column, records, &mut drawn).await?;
+        }
+    }
+    drawn.originals = records
+        .iter()
+        .flat_map(|record| &record.cells)
+        .filter(|cell| matches!(cell, BackupCell::Value(_)))
+        .count() as u64;
+    Ok(drawn)
+}
+
+/// The token of one cell. A value that can have none is left for the rewrite to quarantine.
+fn token_cell(keys: &crate::crypto::KeyRing, column: &Column, cell: &BackupCell) -> TokenCell {
+    match cell {
+        BackupCell::Null | BackupCell::Empty => TokenCell::None,
+        BackupCell::Token(token) => TokenCell::Token(token.clone()),
+        BackupCell::Value(original) if column.refusal(original).is_some() => TokenCell::None,
+        BackupCell::Value(original) if column.treatment.is_deterministic() => {
+            column.derive(keys, original).map_or(TokenCell::None, |token| TokenCell::Sealed {
+                token,
+                digest: None,
+            })
+        }
+        BackupCell::Value(original) => {
+            TokenCell::Sealed { token: draw(), digest: Some(column.digest(keys, original)) }
+        }
+    }
+}
+
+/// Gives equal values of a `dedupe` column one token: the one in the blind index, or the first that
+/// was drawn for it in this file.
+async fn deduplicate(
+    job: &Job,
+    at: usize,
+    column: &Column,
+    records: &[BackupRecord],
+    drawn: &mut Drawn,
+) -> Result<(), RunError> {
+    let mut places: HashMap<[u8; 16], Vec<usize>> = HashMap::new();
+    for (place, record) in records.iter().enumerate() {
+        let Some(BackupCell::Value(original)) = record.cells.get(at) else { continue };
+        let Some(digest) = column.blind_digest(&job.keys, original) else { continue };
+        places.entry(digest).or_default().push(place);
+    }
+    let digests: Vec<[u8; 16]> = places.keys().copied().collect();
+    let winners = job.vault.blind(column.domain_id(), &digests).await?;
+    for (digest, winner) in digests.iter().zip(winners) {
+        let token = winner.clone().unwrap_or_else(draw);
+        if winner.is_none() {
+            drawn.blind.push(BlindRow {
+                domain: column.domain_id(),
+                digest: *digest,
+                token: token.clone(),
+            });
+        }
+        for place in &places[digest] {
+            if let Some(TokenCell::Sealed { token: cell, .. }) = drawn.cells[*place].get_mut(at) {
+                *cell = token.clone();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Seals each distinct token's value once, and settles duplicates within the file by comparing the
+/// values themselves.
+fn sealed(
+    job: &Job,
+    columns: &[Column],
+    records: &[BackupRecord],
+    drawn: &Drawn,
+) -> Result<Vec<EntryRow>, RunError> {
+    let mut firsts: HashMap<(usize, &TokenBody), &Original> = HashMap::new();
+    let mut values = Vec::new();
+    for (record, cells) in records.iter().zip(&drawn.cells) {
+        for (at, (cell, token)) in record.cells.iter().zip(cells).enumerate() {
+            let (BackupCell::Value(original), TokenCell::Sealed { token, .. }) = (cell, token)
+            else {
+                continue;
+            };
+            let column = &columns[at];
+            // Columns of one domain share tokens, so the first column of the domain stands for it.
+            let domain = columns
+                .iter()
+                .position(|other| other.domain_id() == column.domain_id())
+                .unwrap_or(at);
+            match firsts.get(&(domain, token)) {
+                None => {
+                    firsts.insert((domain, token), original);
+                    values.push(Sealing { column, token: token.clone(), original });
+                }
+                Some(first) if is_same(job, column, first, original) => {}
+                Some(_) => {
+                    return Err(RunError::Collision {
+                        domain: column.domain.clone(),
+                        token: super::entries::token_name(column, token),
+                    });
+                }
+            }
+        }
+    }
+    seal_all(&job.keys, &values)
+}
+
+fn is_same(job: &Job, column: &Column, one: &Original, two: &Original) -> bool {
+    one.same_as(two)
+        || (column.treatment.is_lossy_ok()
+            && column.digest(&job.keys, one) == column.digest(&job.keys, two))
+}
+
+fn write_tokens(
+    job: &Job,
+    stem: &str,
+    records: &[BackupRecord],
+    drawn: &Drawn,
+    file: &FileRow,
+) -> Result<FileRow, RunError> {
+    let mut writer = job.files.create(&format!("{stem}.token"))?;
+    for (record, cells) in records.iter().zip(&drawn.cells) {
+        let record = TokenRecord { key: record.key.encode(), cells: cells.clone() };
+        writer.write(&record.encode())?;
+    }
+    Ok(FileRow { kind: FileKind::Token, seal: writer.finish()?, ..file.clone() })
+}
+
+fn write_stage(
+    job: &Job,
+    stem: &str,
+    mut entries: Vec<EntryRow>,
+    file: &FileRow,
+) -> Result<FileRow, RunError> {
+    entries.sort_unstable_by(|one, two| {
+        (one.domain, &one.token).cmp(&(two.domain, &two.token))
+    });
+    let mut writer = job.files.create(&format!("{stem}.stage"))?;
+    for entry in entries {
+        let record = StageRecord {
+            domain: entry.domain.0,
+            token: entry.token,
+            kind: entry.kind,
+            envelope: entry.envelope,
+        };
+        writer.write(&record.encode())?;
+    }
+    Ok(FileRow { kind: FileKind::Stage, seal: writer.finish()?, ..file.clone() })
+}
+
+/// The vault has every value: the segment is closed, the stage files have done their work.
+async fn finish(job: &Job) -> Result<(), RunError> {
+    let cursor = job.vault.load_cursor(job.run).await?;
+    let files = job.vault.files(job.run).await?;
+    let root = crate::ledger::RowSetRoot::decode(&cursor.root_state)
+        .map_err(|error| RunError::Inconsistent(error.to_string()))?
+        .root();
+    let segment = crate::ports::SegmentRow {
+        segment: cursor.segment,
+        run: Some(job.run),
+        entries: cursor.entries,
+        root: Some(root.as_bytes().to_vec()),
+    };
+    let tokens = manifest_hash(&files, FileKind::Token);
+    let changes = vec![
+        Change::CloseSegment(segment),
+        Change::ForgetFiles(job.run, FileKind::Stage),
+    ];
+    let key_ids = job.key_ids();
+    job.advance(Phase::BackedUp, Event::Sealed, changes, |draft: &mut Draft| {
+        draft.counts.insert("entries".into(), cursor.entries);
+        draft.counts.insert("segment".into(), u64::from(cursor.segment));
+        draft.details.insert("root".into(), root.to_string().into());
+        draft.details.insert("token_files".into(), tokens.into());
+        draft.key_ids = key_ids;
+    })
+    .await?;
+    for file in files.iter().filter(|file| file.kind == FileKind::Stage) {
+        job.files.remove(&file.seal.name)?;
+    }
+    Ok(())
+}
