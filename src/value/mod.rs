@@ -10,6 +10,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+pub mod base32;
 mod row_key;
 
 pub use row_key::{KeyPart, RowKey, RowKeyError};
