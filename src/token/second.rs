@@ -164,13 +164,15 @@ fn encode(domain: DomainId, rule: Normalise, kind: ValueType, value: &[u8]) -> Z
     message.extend([4, 0, 0, 0, high, low]);
     message.extend([1, 0, rule.code()]);
     message.extend([1, 0, kind.code()]);
-    let mut length = value.len();
-    for _ in 0..8 {
-        message.push((length % 256) as u8);
-        length /= 256;
-    }
+    message.extend([0, 1, 2, 3, 4, 5, 6, 7].map(|place| byte_of(value.len(), place)));
     message.extend(value);
     message
+}
+
+/// One byte of a length, the lowest first.
+fn byte_of(length: usize, place: u32) -> u8 {
+    // A machine whose lengths are 32 bits wide has no bytes above the fourth.
+    length.checked_shr(8 * place).map_or(0, |rest| (rest & 0xff) as u8)
 }
 
 struct Decoded<'m> {
