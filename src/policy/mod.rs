@@ -7,9 +7,14 @@
 //! **Invariant:** a [`Policy`] exists only in valid form; [`Policy::parse`] is the only way to one.
 
 mod column_name;
+mod errors;
+mod measure;
 mod model;
+mod parse;
+mod reader;
 
 pub use column_name::{ColumnName, ColumnNameError, TableName};
+pub use errors::{PolicyError, PolicyErrors, PolicyProblem};
 pub use model::{
     Approval, BackupRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape, Limits,
     Normalise, OnFailure, Permission, Policy, Purpose, TableRule, Throttle, TokenKind, Waiver,

@@ -268,6 +268,12 @@ pub struct Approval {
     pub legal_hold: bool,
 }
 
+impl Default for Approval {
+    fn default() -> Self {
+        Self { plan: 1, purge: 1, purge_wait_s: 0, legal_hold: false }
+    }
+}
+
 /// `[backup]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupRule {
@@ -279,6 +285,12 @@ pub struct BackupRule {
     pub recipients: Vec<String>,
 }
 
+impl Default for BackupRule {
+    fn default() -> Self {
+        Self { dir: "sealift-backup".to_owned(), retention_days: 0, recipients: Vec::new() }
+    }
+}
+
 /// `[limits]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -286,6 +298,12 @@ pub struct Limits {
     pub quarantine_max: u64,
     /// The longest value that is tokenised, in bytes.
     pub value_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { quarantine_max: 0, value_bytes_max: 16 << 20 }
+    }
 }
 
 /// `[throttle]`; `None` is no limit.

@@ -1,0 +1,138 @@
+//! `[[check]]`, `[approval]`, `[backup]`, `[limits]`, `[throttle]`, `[window]` and `on_failure`.
+
+use std::collections::HashMap;
+
+use super::{
+    super::{
+        Approval, BackupRule, Check, Expect, Limits, OnFailure, Throttle, Window, measure,
+        reader::{At, Reader, Section},
+    },
+    columns,
+};
+
+/// One more than the largest number that TOML's integers reach.
+const NUMBERS_END: u64 = 1 << 63;
+
+/// What `expect` takes for "the same as before the run".
+const UNCHANGED: &str = "unchanged";
+
+const ON_FAILURE: [(&str, OnFailure); 2] =
+    [("hold", OnFailure::Hold), ("rollback", OnFailure::Rollback)];
+
+pub(super) fn checks<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Vec<Check> {
+    let mut seen = HashMap::new();
+    let mut checks = Vec::new();
+    for section in reader.tables(root, "check", &["name", "sql", "expect"]) {
+        let name = reader.required(section, "name", "what it checks, in words", filled);
+        let sql = reader.required(section, "sql", "one statement that returns one value", filled);
+        let expect = expect(reader, section);
+        let (Some(name), Some(sql), Some(expect)) = (name, sql, expect) else { continue };
+        if let Some(first) = seen.insert(name.value, name.at) {
+            columns::duplicate(reader, name.at, "check.name", name.value, first);
+            continue;
+        }
+        let (name, sql) = (name.value.to_owned(), sql.value.to_owned());
+        checks.push(Check { name, sql, expect });
+    }
+    checks
+}
+
+fn expect<'t>(reader: &mut Reader<'t>, section: Section<'t>) -> Option<Expect> {
+    let expected = "`unchanged`, a text or a whole number";
+    let Some(found) = section.find("expect") else {
+        reader.missing(section, "expect", expected);
+        return None;
+    };
+    if let Some(number) = found.get_ref().as_integer() {
+        // A number in base ten is compared as the engine writes it.
+        let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
+        if number.is_none() {
+            reader.wrong_type(found, &section.path_of("expect"), expected);
+        }
+        return number.map(|number| Expect::Value(number.to_string()));
+    }
+    let text = reader.text(section, "expect", expected)?.value;
+    Some(if text == UNCHANGED { Expect::Unchanged } else { Expect::Value(text.to_owned()) })
+}
+
+pub(super) fn approval<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Approval {
+    let mut approval = Approval::default();
+    let keys = ["plan", "purge", "purge_wait", "legal_hold"];
+    let Some(section) = reader.table(root, "approval", &keys) else { return approval };
+    let wait = "a duration as `0s`, `15m`, `24h` or `7d`";
+    set(&mut approval.plan, reader.number(section, "plan", 0..101));
+    set(&mut approval.purge, reader.number(section, "purge", 0..101));
+    set(
+        &mut approval.purge_wait_s,
+        reader.parsed(section, "purge_wait", wait, measure::duration_s),
+    );
+    set(&mut approval.legal_hold, reader.truth(section, "legal_hold"));
+    approval
+}
+
+pub(super) fn backup<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> BackupRule {
+    let mut backup = BackupRule::default();
+    let keys = ["dir", "retention_days", "recipients"];
+    let Some(section) = reader.table(root, "backup", &keys) else { return backup };
+    let dir = reader.parsed(section, "dir", "the path of a folder", filled);
+    set(&mut backup.dir, dir.map(|dir| At { value: dir.value.to_owned(), at: dir.at }));
+    set(&mut backup.retention_days, reader.number(section, "retention_days", 0..36_501));
+    let keys = "`age` public keys, each beginning `age1`";
+    let recipients = reader.texts(section, "recipients", keys, |key| key.starts_with("age1"));
+    set(&mut backup.recipients, recipients);
+    backup
+}
+
+pub(super) fn limits<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Limits {
+    let mut limits = Limits::default();
+    let keys = ["quarantine_max", "value_bytes_max"];
+    let Some(section) = reader.table(root, "limits", &keys) else { return limits };
+    set(&mut limits.quarantine_max, reader.number(section, "quarantine_max", 0..NUMBERS_END));
+    set(&mut limits.value_bytes_max, reader.size(section, "value_bytes_max"));
+    limits
+}
+
+pub(super) fn throttle<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Throttle {
+    let keys = ["rows_per_s_max", "replica_lag_ms_max", "wal_bytes_max", "commit_ms_max"];
+    let Some(section) = reader.table(root, "throttle", &keys) else { return Throttle::default() };
+    Throttle {
+        rows_per_s_max: reader.limit(section, "rows_per_s_max", 1..NUMBERS_END),
+        replica_lag_ms_max: reader.limit(section, "replica_lag_ms_max", 1..NUMBERS_END),
+        wal_bytes_max: reader.size_limit(section, "wal_bytes_max"),
+        commit_ms_max: reader.limit(section, "commit_ms_max", 1..NUMBERS_END),
+    }
+}
+
+pub(super) fn window<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Option<Window> {
+    let section = reader.table(root, "window", &["from", "until", "zone"])?;
+    let time = "a time of day as `22:00`";
+    let zone_text = "an IANA time zone as `Europe/Berlin`, or `UTC`";
+    let from = reader.required(section, "from", time, measure::minute_of_day);
+    let until = reader.required(section, "until", time, measure::minute_of_day);
+    let zone = reader
+        .parsed(section, "zone", zone_text, |text| measure::is_zone(text).then(|| text.to_owned()));
+    let (from, until) = (from?, until?);
+    if from.value == until.value {
+        reader.conflict(until.at, "window.until", "is the same as `from`, so no run could work");
+    }
+    Some(Window {
+        from_min: from.value,
+        until_min: until.value,
+        zone: zone.map_or_else(|| "UTC".to_owned(), |zone| zone.value),
+    })
+}
+
+pub(super) fn on_failure<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> OnFailure {
+    reader.word(root, "on_failure", &ON_FAILURE).map_or_else(OnFailure::default, |word| word.value)
+}
+
+fn filled(text: &str) -> Option<&str> {
+    (!text.trim().is_empty()).then_some(text)
+}
+
+/// Takes over what was read, where something was.
+fn set<T>(place: &mut T, found: Option<At<T>>) {
+    if let Some(found) = found {
+        *place = found.value;
+    }
+}

@@ -1,0 +1,206 @@
+//! The derivation of tokens, written a second time, for verification only.
+//!
+//! Verification has to notice a mistake in [`derive`](super::keyed_bits), so it does not call it:
+//! this file has its own encoder of the message, its own base32 and checksum (over `ring`), and it
+//! decodes what it encoded and compares that with the value. Give it a [`KeyedMac`] over another
+//! HMAC than the one that made the tokens. Nothing but verification uses this file.
+//!
+//! What it shares with the first: Unicode's tables (`nfc`, `casefold`) and FF1, which it checks by
+//! running it backwards.
+
+use ring::digest::{Context, SHA256};
+use zeroize::Zeroizing;
+
+use super::{DomainId, KeyedMac, Misfit, TokenBody, Treatment};
+use crate::{
+    policy::{Normalise, TokenKind},
+    value::{Original, ValueType},
+};
+
+const LABEL: &str = "sealift/v1/token";
+const CHECKSUM_LABEL: &str = "sealift/v1/token-check";
+const SYMBOLS: [char; 32] = [
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j',
+    'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'v', 'w', 'x', 'y', 'z',
+];
+
+/// Why the second derivation gave no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecondError {
+    /// What was encoded does not decode to the value: this build must not verify anything.
+    #[error("an encoded value did not decode to what it was")]
+    Encoding,
+    /// A `format` token does not open to the value it was made of.
+    #[error("a `format` token did not open to what it was made of")]
+    Format,
+    /// The value can have no such token.
+    #[error("a value does not fit its kind of token")]
+    Misfit(#[source] Misfit),
+}
+
+/// Derives the body of a value's token as [`Treatment::derive`] has to.
+///
+/// # Errors
+///
+/// Returns [`SecondError`]; the tokens of the column are then not verified.
+pub fn derive(
+    treatment: &Treatment,
+    mac: &(impl KeyedMac + ?Sized),
+    format_key: Option<&[u8; 32]>,
+    original: &Original,
+) -> Result<TokenBody, SecondError> {
+    match treatment.kind() {
+        TokenKind::Keyed => keyed(treatment, mac, original).map(TokenBody::from),
+        TokenKind::Uuid => {
+            keyed(treatment, mac, original).map(|bits| TokenBody::new(&uuid_bytes(bits)))
+        }
+        TokenKind::Format => {
+            let body = treatment.derive(mac, format_key, original).map_err(SecondError::Misfit)?;
+            let key = format_key.ok_or(SecondError::Misfit(Misfit::NoFormatKey))?;
+            let opened = treatment.recover(key, &body).map_err(SecondError::Misfit)?;
+            let meant = normal_form(treatment.normalise(), original);
+            if *opened.expose() == **meant { Ok(body) } else { Err(SecondError::Format) }
+        }
+        TokenKind::Random => Err(SecondError::Misfit(Misfit::NotDerived)),
+    }
+}
+
+/// Encodes the message whose MAC is the token, and checks that it decodes to the value.
+///
+/// # Errors
+///
+/// Returns [`SecondError::Encoding`] where it does not.
+pub fn encode_checked(
+    domain: DomainId,
+    rule: Normalise,
+    original: &Original,
+) -> Result<Zeroizing<Vec<u8>>, SecondError> {
+    let value = normal_form(rule, original);
+    let message = encode(domain, rule, original.kind(), &value);
+    let decoded = decode(&message).ok_or(SecondError::Encoding)?;
+    // Without a rule the encoding has to hold the original itself, byte for byte.
+    let meant: &[u8] = if rule == Normalise::None { original.expose() } else { &value };
+    let faithful = decoded.label == LABEL.as_bytes()
+        && decoded.domain == domain.0
+        && decoded.rule == rule.code()
+        && decoded.kind == original.kind()
+        && decoded.value == meant;
+    if faithful { Ok(message) } else { Err(SecondError::Encoding) }
+}
+
+/// Writes a token's text; `kind` is its letter.
+#[must_use]
+pub fn token_text(kind: char, domain: DomainId, body: [u8; 16]) -> String {
+    let domain = u128::from(domain.0);
+    let bits = u128::from_be_bytes(body);
+    let mut text = String::from("sl");
+    text.push(kind);
+    text.extend([domain / 1024, domain / 32, domain].map(symbol));
+    text.push('_');
+    text.extend((0..25).map(|place| symbol(bits >> (123 - 5 * place))));
+    text.push(symbol(bits << 2));
+
+    let mut context = Context::new(&SHA256);
+    context.update(CHECKSUM_LABEL.as_bytes());
+    context.update(text.as_bytes());
+    let hash = context.finish();
+    let hash = hash.as_ref();
+    text.push(symbol(u128::from(hash[0]) >> 3));
+    text.push(symbol(u128::from(hash[0]) << 2 | u128::from(hash[1]) >> 6));
+    text
+}
+
+/// The symbol of the lowest five bits.
+fn symbol(bits: u128) -> char {
+    SYMBOLS[(bits % 32) as usize]
+}
+
+fn keyed(
+    treatment: &Treatment,
+    mac: &(impl KeyedMac + ?Sized),
+    original: &Original,
+) -> Result<[u8; 16], SecondError> {
+    let message = encode_checked(treatment.domain(), treatment.normalise(), original)?;
+    let hash = mac.mac(&[&message]);
+    hash[..16].try_into().map_err(|_| SecondError::Encoding)
+}
+
+/// Moves the keyed bits byte by byte where the first derivation shifts one big number.
+fn uuid_bytes(bits: [u8; 16]) -> [u8; 16] {
+    let mut uuid = [0; 16];
+    uuid[..6].copy_from_slice(&bits[..6]);
+    uuid[6] = 0x80 | bits[6] >> 4;
+    uuid[7] = bits[6] << 4 | bits[7] >> 4;
+    // From bit 60 on six bits fill the byte of the variant, then all is six bits early.
+    uuid[8] = 0x80 | (bits[7] & 0x0f) << 2 | bits[8] >> 6;
+    for at in 9..16 {
+        uuid[at] = bits[at - 1] << 2 | bits[at] >> 6;
+    }
+    uuid
+}
+
+fn normal_form(rule: Normalise, original: &Original) -> Zeroizing<Vec<u8>> {
+    let bytes = original.expose();
+    match (rule, original.as_text()) {
+        (Normalise::None, _) | (_, None) => Zeroizing::new(bytes.to_vec()),
+        (Normalise::Digits, Some(_)) => {
+            let mut digits = Zeroizing::new(bytes.to_vec());
+            digits.retain(|byte| (48..58).contains(byte));
+            digits
+        }
+        (Normalise::Trim, Some(text)) => {
+            Zeroizing::new(text.trim_matches(char::is_whitespace).as_bytes().to_vec())
+        }
+        (Normalise::Nfc | Normalise::Casefold, Some(_)) => super::normalise(rule, original),
+    }
+}
+
+fn encode(domain: DomainId, rule: Normalise, kind: ValueType, value: &[u8]) -> Zeroizing<Vec<u8>> {
+    let [high, low] = domain.0.to_be_bytes();
+    let mut message = Zeroizing::new(Vec::with_capacity(LABEL.len() + value.len() + 22));
+    message.extend([16, 0]);
+    message.extend(LABEL.bytes());
+    message.extend([4, 0, 0, 0, high, low]);
+    message.extend([1, 0, rule.code()]);
+    message.extend([1, 0, kind.code()]);
+    message.extend([0, 1, 2, 3, 4, 5, 6, 7].map(|place| byte_of(value.len(), place)));
+    message.extend(value);
+    message
+}
+
+/// One byte of a length, the lowest first.
+fn byte_of(length: usize, place: u32) -> u8 {
+    // A machine whose lengths are 32 bits wide has no bytes above the fourth.
+    length.checked_shr(8 * place).map_or(0, |rest| (rest & 0xff) as u8)
+}
+
+struct Decoded<'m> {
+    label: &'m [u8],
+    domain: u16,
+    rule: u8,
+    kind: ValueType,
+    value: &'m [u8],
+}
+
+/// Reads a message field by field; `None` where a length does not add up.
+fn decode(message: &[u8]) -> Option<Decoded<'_>> {
+    let mut rest = message;
+    let mut short = || {
+        let (length, after) = rest.split_first_chunk::<2>()?;
+        let (field, after) = after.split_at_checked(u16::from_le_bytes(*length).into())?;
+        rest = after;
+        Some(field)
+    };
+    let (label, domain, rule, kind) = (short()?, short()?, short()?, short()?);
+    let (length, value) = rest.split_first_chunk::<8>()?;
+    let domain = u32::from_be_bytes(domain.try_into().ok()?);
+    let ([rule], [kind]) = (rule, kind) else { return None };
+    (u64::from_le_bytes(*length) == value.len() as u64).then_some(Decoded {
+        label,
+        domain: u16::try_from(domain).ok()?,
+        rule: *rule,
+        kind: ValueType::from_code(*kind)?,
+        value,
+    })
+}
