@@ -210,7 +210,8 @@ fn judge(
 ) {
     let leaves = evidence.lines.iter().map(|line| line.leaf);
     let fits = fits(leaves, &evidence.roots);
-    let is_intact = evidence.roots.last_key_value().is_some_and(|(size, _)| fits.get(size) == Some(&true));
+    let is_intact =
+        evidence.roots.last_key_value().is_some_and(|(size, _)| fits.get(size) == Some(&true));
     if is_intact {
         verdict.findings.extend(beyond_the_signature(evidence));
         let contradicted = fits.iter().filter(|(_, fits)| !**fits).map(|(size, _)| *size);

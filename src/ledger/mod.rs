@@ -18,21 +18,27 @@
 
 mod approval;
 mod canonical;
+mod check;
 mod checkpoint;
 mod digest;
 mod entry;
+mod export;
 mod intake;
+mod locate;
 pub mod proof;
 mod replay;
 mod row_set;
 mod tree;
+mod verdict;
 
 pub use approval::{ApprovalKind, approval_message, reason_digest};
 pub use canonical::{CanonicalError, canonical_json};
 pub use checkpoint::{Checkpoint, CheckpointError, SigningIdentity, VerifierKey};
 pub use digest::{Digest, DigestError};
 pub use entry::{Draft, Entered, Entry, EntryError};
+pub use export::{Export, ExportError};
 pub use intake::IntakeRecord;
 pub use replay::{ReplayError, replay};
 pub use row_set::{RowSetError, RowSetRoot};
 pub use tree::{Head, HeadError, leaf_hash, node_hash, root_of};
+pub use verdict::{Finding, Note, Verdict};

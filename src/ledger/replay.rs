@@ -79,10 +79,9 @@ fn step(entry: &Entry, phase: Option<Phase>, run: RunId) -> Result<Option<Phase>
         };
     }
     match (Event::ALL.into_iter().find(|event| event.name() == entry.action), phase) {
-        (Some(event), Some(phase)) => phase
-            .after(event)
-            .map(Some)
-            .map_err(|source| ReplayError::Illegal { seq, source }),
+        (Some(event), Some(phase)) => {
+            phase.after(event).map(Some).map_err(|source| ReplayError::Illegal { seq, source })
+        }
         (Some(_), None) => Err(misplaced()),
         // An act that is no event may name the phase it happened in, but may not change it.
         (None, _) if entry.phase_before == entry.phase_after => Ok(None),

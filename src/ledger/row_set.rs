@@ -54,10 +54,8 @@ impl RowSetRoot {
     /// it was.
     pub fn push(&mut self, domain: u32, token: &[u8], envelope: &[u8]) -> Result<(), RowSetError> {
         let rows = self.rows();
-        let is_after = self
-            .last
-            .as_ref()
-            .is_none_or(|(at, last)| (*at, last.as_slice()) < (domain, token));
+        let is_after =
+            self.last.as_ref().is_none_or(|(at, last)| (*at, last.as_slice()) < (domain, token));
         if !is_after {
             return Err(RowSetError::Order { rows });
         }

@@ -192,10 +192,7 @@ impl Head {
         Self::from_parts(size, hashes.into_iter())
     }
 
-    fn from_parts(
-        size: u64,
-        mut hashes: impl Iterator<Item = Digest>,
-    ) -> Result<Self, HeadError> {
+    fn from_parts(size: u64, mut hashes: impl Iterator<Item = Digest>) -> Result<Self, HeadError> {
         let Some(before) = size.checked_sub(1) else {
             return if hashes.next().is_none() { Ok(Self::new()) } else { Err(HeadError) };
         };

@@ -197,16 +197,18 @@ impl fmt::Display for Finding {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoKey => f.write_str("no fingerprint was given: whose key signed was not checked"),
-            Self::NoCheckpoint => f.write_str(
-                "no earlier checkpoint was given: roll back and fork were not checked",
-            ),
+            Self::NoKey => {
+                f.write_str("no fingerprint was given: whose key signed was not checked")
+            }
+            Self::NoCheckpoint => {
+                f.write_str("no earlier checkpoint was given: roll back and fork were not checked")
+            }
             Self::Unproven { from, to } => {
                 write!(f, "entries {from} to {to} are not proven: what links to them is damaged")
             }
-            Self::NoHead => f.write_str(
-                "`head.txt` is missing or does not fit: places are named less exactly",
-            ),
+            Self::NoHead => {
+                f.write_str("`head.txt` is missing or does not fit: places are named less exactly")
+            }
             Self::NotCompared { size } => {
                 write!(f, "the checkpoint over {size} entries could not be compared")
             }
