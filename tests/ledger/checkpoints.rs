@@ -3,7 +3,7 @@
 use sealift::ledger::{Checkpoint, CheckpointError, Digest, SigningIdentity, VerifierKey};
 use signed_note::{Note, StandardVerifier, VerifierList};
 
-use super::fixture::{ORIGIN, SEED};
+use super::fixture::{Ledger, ORIGIN, SEED};
 
 fn identity() -> SigningIdentity {
     SigningIdentity::from_seed(ORIGIN, &SEED).unwrap()
@@ -78,4 +78,22 @@ fn an_origin_that_a_note_cannot_carry_is_refused() {
 #[test]
 fn a_signing_identity_cannot_be_printed() {
     assert_eq!(format!("{:?}", identity()), "SigningIdentity(..)");
+}
+
+/// Written once and never again: whoever kept a checkpoint must be able to use it for years.
+#[test]
+fn the_bytes_of_a_ledger_do_not_drift() {
+    let ledger = Ledger::of("case", 3, &[3]);
+    assert_eq!(
+        ledger.fingerprint(),
+        "fe812c12f3ab4ce6ac5db69ac352f906cb1b11ef43fb33e252ef7ff552263889"
+    );
+    assert_eq!(
+        ledger.notes[0],
+        concat!(
+            "sealift.example/vault-1\n3\nPV4+jQImCSv7e6C6CObsFcMOnEPh2hGL8h6/+TeexeI=\n\n",
+            "\u{2014} sealift.example/vault-1 0R5gLdr4esCVQgMIy1qdXCru0/RhrKTdZJ8Uf4gHxmcWMNtsHqWB",
+            "QGd9hspVGCVcOCVcjiithDbaXbnE9K2pePx6UQ4=\n",
+        )
+    );
 }

@@ -21,7 +21,7 @@ fn findings(ledger: &Ledger, lines: &[Vec<u8>]) -> Vec<Finding> {
 /// Entry `seq` with another actor, in canonical form and with its links untouched.
 fn forged(ledger: &Ledger, seq: usize) -> Entry {
     let mut entry = ledger.entered[seq].entry.clone();
-    entry.actor = "mallory".to_owned();
+    "mallory".clone_into(&mut entry.actor);
     entry
 }
 

@@ -10,7 +10,7 @@ const RUN: RunId = RunId(0x7f3a_0c11);
 
 fn entry(seq: u64, action: &str, before: Option<Phase>, after: Option<Phase>) -> Entry {
     let mut entry = Entry::place(draft(seq, "run"), seq, Digest::ZERO);
-    entry.action = action.to_owned();
+    action.clone_into(&mut entry.action);
     entry.run = Some(RUN);
     entry.phase_before = before;
     entry.phase_after = after;
