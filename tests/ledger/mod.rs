@@ -1,1 +1,8 @@
-//! Being built.
+//! The ledger: altered, removed, inserted, reordered, truncated entries are all noticed, by name.
+
+mod checkpoints;
+mod entries;
+mod exports;
+mod fixture;
+mod replay;
+mod trees;
