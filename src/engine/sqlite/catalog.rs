@@ -158,12 +158,17 @@ async fn table(
     let mut columns = columns(conn, entry).await?;
     let indexes = indexes(conn, name, schema).await?;
     let without_rowid = known.is_some_and(|known| known.without_rowid);
+    let strict = known.is_some_and(|known| known.strict);
+    // `ANY` is NUMERIC like any unknown word, but keeps values as they are in `STRICT` tables.
+    for column in columns.iter_mut().filter(|c| strict && c.declared.eq_ignore_ascii_case("ANY")) {
+        column.affinity = Affinity::Blob;
+    }
     mark_rowid_alias(&mut columns, &indexes, without_rowid);
     Ok(Table {
         name: TableName::bare(name),
         kind,
         sql: entry.sql.clone(),
-        strict: known.is_some_and(|known| known.strict),
+        strict,
         without_rowid,
         columns,
         indexes,
@@ -192,10 +197,7 @@ fn bare_table(entry: &Entry, kind: TableKind, columns: Vec<Column>) -> Table {
     }
 }
 
-async fn columns(
-    conn: &mut SqliteConnection,
-    entry: &Entry,
-) -> Result<Vec<Column>, CatalogError> {
+async fn columns(conn: &mut SqliteConnection, entry: &Entry) -> Result<Vec<Column>, CatalogError> {
     // language=SQLite
     const SQL: &str = "SELECT name, type, \"notnull\", dflt_value, pk, hidden
         FROM pragma_table_xinfo(?1, 'main') ORDER BY cid";
@@ -252,9 +254,8 @@ pub fn affinity(declared: &str) -> Affinity {
         Affinity::Integer
     } else if has(&["CHAR", "CLOB", "TEXT"]) {
         Affinity::Text
-    } else if declared.is_empty() || has(&["BLOB"]) || declared == "ANY" {
-        // `ANY` stays as it is in `STRICT` tables only; elsewhere it is NUMERIC, see below.
-        if declared == "ANY" { Affinity::Numeric } else { Affinity::Blob }
+    } else if declared.is_empty() || has(&["BLOB"]) {
+        Affinity::Blob
     } else if has(&["REAL", "FLOA", "DOUB"]) {
         Affinity::Real
     } else {
@@ -286,8 +287,7 @@ async fn indexes(
     // language=SQLite
     const KEYS: &str = "SELECT name, coalesce(coll, 'BINARY'), \"desc\"
         FROM pragma_index_xinfo(?1, 'main') WHERE key = 1 ORDER BY seqno";
-    let failed =
-        |source| CatalogError::Query { what: format!("the indexes of `{table}`"), source };
+    let failed = |source| CatalogError::Query { what: format!("the indexes of `{table}`"), source };
     let rows = sqlx::query(LIST).bind(table).fetch_all(&mut *conn).await.map_err(failed)?;
     let mut indexes = Vec::new();
     for row in rows {

@@ -3,4 +3,5 @@
 //! Knows no policy beyond the names of columns, and no key.
 
 pub mod catalog;
+mod check_trial;
 pub mod facts;
