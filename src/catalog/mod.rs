@@ -5,6 +5,10 @@
 //!
 //! **Invariant:** the [`Catalog::fingerprint`] does not change by our own work.
 
+pub mod sqlite_ddl;
+pub mod sqlite_text;
+pub mod sqlite_trigger;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -5,11 +5,178 @@
 //!
 //! **Invariant:** a finding names objects and figures, never a value.
 
-mod facts;
-mod model;
+use sha2::{Digest, Sha256};
 
+use crate::catalog::Catalog;
+use crate::policy::Policy;
+
+mod case;
+mod counter;
+mod estimates;
+mod facts;
+mod groups;
+mod model;
+mod units;
+mod walks;
+
+// One pitfall each.
+mod affinity;
+mod check_constraint;
+mod collation;
+mod disk_space;
+mod domain;
+mod empty_text;
+mod foreign_key;
+mod format_fit;
+mod full_text;
+mod generated_column;
+mod index_expression;
+mod journal;
+mod key_in_scope;
+mod low_entropy;
+mod missing_column;
+mod missing_table;
+mod no_key;
+mod not_a_table;
+mod null_key;
+mod number_equality;
+mod recognisable;
+mod row_id;
+mod statistics;
+mod storage_class;
+mod strategy;
+mod strict_type;
+mod text_bytes;
+mod text_encoding;
+mod token_shaped;
+mod trigger_copies;
+mod trigger_fires;
+mod trigger_refuses;
+mod unique;
+mod unknown_trigger;
+mod value_size;
+mod view;
+mod width;
+
+#[cfg(test)]
+mod fixture;
+
+pub use case::reads_column;
+pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, Facts, TableFacts};
 pub use model::{
     Assessment, ColumnPlan, Estimate, Finding, Strategy, TypeCounts, Unit, UnitColumn, UnitMode,
     UnitTable, Verdict, Walk,
 };
+pub use walks::row_id_name;
+
+use case::{Case, InScope};
+
+/// Looks for one pitfall.
+type Pitfall = fn(&Case<'_>) -> Vec<Finding>;
+
+/// Every pitfall but the one that needs the estimate, in the order of the findings.
+const PITFALLS: [Pitfall; 36] = [
+    strategy::find,
+    text_encoding::find,
+    missing_table::find,
+    missing_column::find,
+    not_a_table::find,
+    unknown_trigger::find,
+    row_id::find,
+    strict_type::find,
+    affinity::find,
+    width::find,
+    check_constraint::find,
+    foreign_key::find,
+    domain::find,
+    unique::find,
+    collation::find,
+    generated_column::find,
+    index_expression::find,
+    trigger_copies::find,
+    trigger_refuses::find,
+    trigger_fires::find,
+    full_text::find,
+    view::find,
+    key_in_scope::find,
+    no_key::find,
+    null_key::find,
+    recognisable::find,
+    format_fit::find,
+    value_size::find,
+    text_bytes::find,
+    storage_class::find,
+    number_equality::find,
+    low_entropy::find,
+    token_shaped::find,
+    empty_text::find,
+    statistics::find,
+    journal::find,
+];
+
+/// Judges a source: what stands in the way of a run, what the run would do, what it would need.
+///
+/// The same catalog, policy and figures always give the same answer.
+#[must_use]
+pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strategy) -> Assessment {
+    let case = Case::new(catalog, policy, facts, strategy);
+    let units = units::cut(&case);
+    let estimate = estimates::reckon(&case, &units);
+    let mut findings: Vec<Finding> = PITFALLS.iter().flat_map(|find| find(&case)).collect();
+    findings.extend(disk_space::find(&case, &estimate));
+    // The sort is stable: within a verdict the order of the pitfalls stays.
+    findings.sort_by_key(|finding| finding.verdict);
+    Assessment {
+        findings,
+        units,
+        columns: case.columns.iter().map(column_plan).collect(),
+        estimate,
+        fingerprint: fingerprint(catalog, policy),
+    }
+}
+
+/// What an approval of a plan is bound to: SHA-256, in lowercase hex, over the canonical text of the
+/// catalog and the hash of the policy. Changed data leaves it as it is, a changed schema does not.
+#[must_use]
+pub fn fingerprint(catalog: &Catalog, policy: &Policy) -> String {
+    let mut hash = Sha256::new();
+    for part in ["sealift/v1/plan", &policy.source, &policy.hash, &catalog.canonical_text()] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    data_encoding::HEXLOWER.encode(&hash.finalize())
+}
+
+/// The part that a count has in a whole, 0 to 1.
+#[expect(clippy::cast_precision_loss, reason = "a share is read with three digits")]
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+fn column_plan(column: &InScope<'_>) -> ColumnPlan {
+    let facts = &column.facts;
+    ColumnPlan {
+        name: column.rule.name.clone(),
+        rule: column.rule_at,
+        class: column.rule.class.clone(),
+        domain: column.domain.clone(),
+        token: column.rule.token,
+        format: column.rule.format,
+        dedupe: column.rule.dedupe,
+        recognisable: column.is_recognisable(),
+        declared: column.column.declared.clone(),
+        rows: column.rows,
+        cells: column.cells(),
+        nulls: facts.nulls,
+        empties: facts.empties,
+        token_shaped: facts.token_shaped,
+        types: facts.types,
+        bytes_max: facts.bytes_max,
+        bytes_total: facts.bytes_total,
+        distinct: facts.distinct,
+        distinct_exact: facts.distinct_exact,
+        top_share: share(facts.top_count_max, facts.types.total()),
+        waived: column.rule.waive.clone(),
+    }
+}

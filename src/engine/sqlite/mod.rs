@@ -3,9 +3,11 @@
 //! Knows no policy beyond the names of columns, and no key.
 
 pub mod catalog;
+mod check_trial;
 mod connect;
 mod error;
 pub mod facts;
+pub mod files;
 pub mod source;
 mod statement;
 mod value;

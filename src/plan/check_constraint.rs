@@ -1,0 +1,52 @@
+//! Pitfall: a `CHECK` accepts the originals and refuses their tokens.
+
+use super::case::{Case, blocks, counted, handled, listed, reads_column, warns};
+use super::facts::CheckTrial;
+use super::model::Finding;
+
+const PITFALL: &str = "check_constraint";
+
+pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
+    case.facts.check_trials.iter().map(|trial| of_trial(case, trial)).collect()
+}
+
+fn of_trial(case: &Case<'_>, trial: &CheckTrial) -> Finding {
+    let names: Vec<String> = case
+        .of_table(&trial.table)
+        .filter(|column| reads_column(column.table, &trial.expression, &column.column.name))
+        .map(super::case::InScope::name)
+        .collect();
+    let object = names.first().cloned().unwrap_or_else(|| trial.table.to_string());
+    let check = format!("CHECK ({})", trial.expression);
+    if !trial.evaluated {
+        return warns(
+            PITFALL,
+            object,
+            format!("`{check}` could not be tried with tokens"),
+            format!("make sure that it accepts tokens in {}", listed(&names)),
+        );
+    }
+    if trial.refused > 0 {
+        return blocks(
+            PITFALL,
+            object,
+            format!(
+                "`{check}` refused tokens in {} of {} that were tried",
+                trial.refused,
+                counted(trial.rows, "row")
+            ),
+            format!(
+                "give {} a `template` that satisfies it (such as \
+                 `template = \"{{token}}@tokens.invalid\"`) or another `token` kind, or relax the \
+                 constraint",
+                listed(&names)
+            ),
+        );
+    }
+    handled(
+        PITFALL,
+        object,
+        format!("`{check}` accepted tokens in {}", counted(trial.rows, "row")),
+        "nothing to do; it is enforced during the rewrite as well",
+    )
+}
