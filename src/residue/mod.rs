@@ -24,12 +24,13 @@
 //!   counted as [`Unsearchable`] and proven by structure (pages without used free space, every cell
 //!   a token).
 //! - What is left of a value whose first bytes were overwritten, and less than
-//!   [`STEM_BYTES_MAX`] bytes of a longer one. Structure again.
+//!   [`STEM_BYTES_MAX`] bytes of a longer one. Structure again: [`pages`].
 //! - Compressed and encrypted bytes.
 
 mod confirm;
 mod encoding;
 mod filter;
+pub mod pages;
 mod report;
 mod scan;
 
