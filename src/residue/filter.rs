@@ -204,8 +204,11 @@ pub(super) struct Mixer {
 
 impl Mixer {
     fn new(key: &[u8; 16]) -> Self {
-        // Odd, so that no key makes the multiplication forget.
-        Self { key: Zeroizing::new([lane_of(&key[..8]), lane_of(&key[8..]) | 1]) }
+        // Stretched, because a multiplier with a pattern in it spreads badly; odd, so that the
+        // multiplication forgets nothing.
+        let stretched = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(key)));
+        let (left, right) = (lane_of(&stretched[..8]), lane_of(&stretched[8..16]) | 1);
+        Self { key: Zeroizing::new([left, right]) }
     }
 
     #[inline]

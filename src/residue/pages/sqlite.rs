@@ -22,6 +22,9 @@ const PAGES_MAX: u64 = 1 << 24;
 /// How much of a schema entry is read: its text may be long, what is needed comes first.
 const SCHEMA_ENTRY_BYTES_MAX: usize = 64 * 1024;
 const FILE_HEADER_BYTES: usize = 100;
+/// Between cells SQLite leaves gaps of up to three bytes, too small to reuse. Nothing that is searched
+/// for fits into one, so they are not looked at.
+const FRAGMENT_BYTES_MAX: usize = 3;
 /// The page with this byte is never used for content.
 const LOCK_BYTE: usize = 0x4000_0000;
 /// The owner of the schema's own pages, the only ones whose content is looked at.
@@ -66,8 +69,11 @@ pub struct Structure {
     pub unreached_pages_set: u64,
     /// Pages in use whose unused bytes are not all zero.
     pub pages_with_unused_set: u64,
-    /// Unused bytes that are not zero, on all pages in use.
+    /// Unused bytes that are not zero, on all pages in use; gaps of up to three bytes between cells
+    /// are left out.
     pub unused_bytes_set: u64,
+    /// Offsets of cells behind the list of those in use, two bytes each. They hold no content.
+    pub stale_pointers: u64,
 }
 
 impl Structure {
@@ -155,35 +161,66 @@ impl PageMap {
         let mut facts = Structure { pages: self.pages.len() as u64, ..Structure::default() };
         for (index, page) in self.pages.iter().enumerate() {
             let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
-            let mut bytes = self.page(number, files)?;
-            match page.role {
+            let bytes = self.page(number, files)?;
+            let unused = match page.role {
                 Role::PointerMap => continue,
                 Role::Free => {
                     facts.free_pages += 1;
                     continue;
                 }
                 Role::Unreached => {
-                    let is_set = bytes.iter().any(|byte| *byte != 0);
-                    facts.unreached_pages_set += u64::from(is_set);
+                    facts.unreached_pages_set += u64::from(bytes.iter().any(|byte| *byte != 0));
                     continue;
                 }
-                Role::Overflow => bytes[..4 + page.used as usize].fill(0),
-                Role::Tree => self.blank_used(number, &mut bytes),
-            }
-            let set = bytes[..self.usable].iter().filter(|byte| **byte != 0).count() as u64;
+                Role::Overflow => std::iter::once(4 + page.used as usize..self.usable).collect(),
+                Role::Tree => {
+                    let (unused, stale_pointers) = self.unused(number, &bytes);
+                    facts.stale_pointers += stale_pointers;
+                    unused
+                }
+            };
+            let unused = unused.into_iter().flat_map(|range| &bytes[range]);
+            let set = unused.filter(|byte| **byte != 0).count() as u64;
             facts.pages_with_unused_set += u64::from(set > 0);
             facts.unused_bytes_set += set;
         }
         Ok(facts)
     }
 
-    /// Zeroes what a page of a tree uses: headers, pointers, cells.
-    fn blank_used(&self, number: u32, bytes: &mut [u8]) {
-        let Some(tree) = self.tree_page(number, bytes) else { return };
-        bytes[..tree.pointers_end].fill(0);
-        for cell in tree.cells {
-            bytes[cell.range].fill(0);
+    /// The bytes of a tree's page that are neither header, pointer, cell nor link between free
+    /// blocks; of a page that is not understood, all. With the number of stale pointers, which are
+    /// left out.
+    fn unused(&self, page: u32, bytes: &[u8]) -> (Vec<Range<usize>>, u64) {
+        let Some(tree) = self.tree_page(page, bytes) else {
+            return (std::iter::once(0..self.usable).collect(), 0);
+        };
+        let mut used: Vec<_> = tree.cells.into_iter().map(|cell| cell.range).collect();
+        let start = if page == 1 { FILE_HEADER_BYTES } else { 0 };
+        let mut block = half(bytes, start + 1);
+        // Each link leads to a later block, so this ends.
+        while block != 0 {
+            used.push(block..block + 4);
+            let next = half(bytes, block);
+            block = if next > block { next } else { 0 };
         }
+        used.push(self.usable..self.usable);
+        used.sort_unstable_by_key(|range| range.start);
+        let mut unused = Vec::with_capacity(used.len());
+        // Removing a cell moves the pointers behind its own down and leaves the last one twice, also
+        // under `secure_delete`. It is an offset on this page, which text cannot be on pages of up to
+        // 8 KiB: two printable bytes make a larger number.
+        let is_stale = |at: usize| (tree.pointers_end..self.usable).contains(&half(bytes, at));
+        let first_used = used.first().map_or(self.usable, |range| range.start);
+        let gap = (tree.pointers_end..first_used.saturating_sub(1)).step_by(2);
+        let stale = gap.take_while(|at| is_stale(*at)).count();
+        let mut at = tree.pointers_end + stale * 2;
+        for range in used {
+            if at + FRAGMENT_BYTES_MAX < range.start {
+                unused.push(at..range.start.min(self.usable));
+            }
+            at = at.max(range.end);
+        }
+        (unused, stale as u64)
     }
 
     // SPEC: https://www.sqlite.org/fileformat2.html, section 1.8
@@ -316,7 +353,7 @@ impl PageMap {
         let start = if page == 1 { FILE_HEADER_BYTES } else { 0 };
         let kind = TreeKind::of(bytes[start])?;
         let header = if kind.is_leaf() { 8 } else { 12 };
-        let count = usize::from(u16::from_be_bytes([bytes[start + 3], bytes[start + 4]]));
+        let count = half(bytes, start + 3);
         let pointers_end = start + header + count * 2;
         let mut children = Vec::new();
         if !kind.is_leaf() {
@@ -325,7 +362,7 @@ impl PageMap {
         let mut cells = Vec::with_capacity(count);
         let pointers = bytes.get(start + header..pointers_end)?;
         for pointer in pointers.chunks_exact(2) {
-            let at = usize::from(u16::from_be_bytes([pointer[0], pointer[1]]));
+            let at = half(pointer, 0);
             let (cell, child) = self.cell(kind, bytes, at)?;
             cells.push(cell);
             children.extend(child);
@@ -473,4 +510,10 @@ fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
 /// Four bytes, big-endian; zero where they are not there.
 fn number(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes)
+}
+
+/// Two bytes, big-endian; zero where they are not there.
+fn half(bytes: &[u8], at: usize) -> usize {
+    let two = bytes.get(at..at + 2).and_then(|two| two.try_into().ok());
+    two.map_or(0, |two| usize::from(u16::from_be_bytes(two)))
 }
