@@ -15,13 +15,15 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use self::tree::{FILE_HEADER_BYTES, TreePage, half, number, schema_entry};
 use crate::residue::{Place, ReadAt};
+
+mod tree;
 
 /// The most pages that are mapped: 12 bytes of memory each.
 const PAGES_MAX: u64 = 1 << 24;
 /// How much of a schema entry is read: its text may be long, what is needed comes first.
 const SCHEMA_ENTRY_BYTES_MAX: usize = 64 * 1024;
-const FILE_HEADER_BYTES: usize = 100;
 /// Between cells SQLite leaves gaps of up to three bytes, too small to reuse. Nothing that is searched
 /// for fits into one, so they are not looked at.
 const FRAGMENT_BYTES_MAX: usize = 3;
@@ -138,7 +140,7 @@ impl PageMap {
             Role::Overflow => (4..4 + page.used as usize).contains(&within),
             Role::Tree => {
                 let bytes = self.page(number, files)?;
-                let cells = self.tree_page(number, &bytes).map(|tree| tree.cells);
+                let cells = TreePage::read(number, &bytes, self.usable).map(|tree| tree.cells);
                 cells.is_some_and(|cells| cells.iter().any(|cell| cell.range.contains(&within)))
             }
         };
@@ -191,7 +193,7 @@ impl PageMap {
     /// blocks; of a page that is not understood, all. With the number of stale pointers, which are
     /// left out.
     fn unused(&self, page: u32, bytes: &[u8]) -> (Vec<Range<usize>>, u64) {
-        let Some(tree) = self.tree_page(page, bytes) else {
+        let Some(tree) = TreePage::read(page, bytes, self.usable) else {
             return (std::iter::once(0..self.usable).collect(), 0);
         };
         let mut used: Vec<_> = tree.cells.into_iter().map(|cell| cell.range).collect();
@@ -265,7 +267,7 @@ impl PageMap {
                 return Ok(false);
             }
             let bytes = self.page(number, files)?;
-            let Some(tree) = self.tree_page(number, &bytes) else { return Ok(false) };
+            let Some(tree) = TreePage::read(number, &bytes, self.usable) else { return Ok(false) };
             waiting.extend(tree.children);
             for cell in tree.cells {
                 let mut payload = Vec::new();
@@ -347,173 +349,10 @@ impl PageMap {
         files.read_at(self.file, offset, &mut bytes)?;
         Ok(bytes)
     }
-
-    /// Takes a page of a tree apart; `None` where it is not one.
-    fn tree_page(&self, page: u32, bytes: &[u8]) -> Option<TreePage> {
-        let start = if page == 1 { FILE_HEADER_BYTES } else { 0 };
-        let kind = TreeKind::of(bytes[start])?;
-        let header = if kind.is_leaf() { 8 } else { 12 };
-        let count = half(bytes, start + 3);
-        let pointers_end = start + header + count * 2;
-        let mut children = Vec::new();
-        if !kind.is_leaf() {
-            children.push(number(bytes, start + 8));
-        }
-        let mut cells = Vec::with_capacity(count);
-        let pointers = bytes.get(start + header..pointers_end)?;
-        for pointer in pointers.chunks_exact(2) {
-            let at = half(pointer, 0);
-            let (cell, child) = self.cell(kind, bytes, at)?;
-            cells.push(cell);
-            children.extend(child);
-        }
-        Some(TreePage { pointers_end, children, cells })
-    }
-
-    fn cell(&self, kind: TreeKind, bytes: &[u8], start: usize) -> Option<(Cell, Option<u32>)> {
-        let mut at = start;
-        let child = if kind.is_leaf() {
-            None
-        } else {
-            at += 4;
-            Some(u32::from_be_bytes(bytes.get(start..at)?.try_into().ok()?))
-        };
-        if kind == TreeKind::TableInterior {
-            let (_, length) = varint(bytes.get(at..)?)?;
-            return Some((
-                Cell { range: start..at + length, local: at..at, overflow: None },
-                child,
-            ));
-        }
-        let (payload, length) = varint(bytes.get(at..)?)?;
-        at += length;
-        if kind == TreeKind::TableLeaf {
-            at += varint(bytes.get(at..)?)?.1;
-        }
-        let local = self.local_bytes(kind, payload);
-        let end = at + local;
-        let is_cut = payload > local as u64;
-        // A cell takes four bytes at least, so that it can be freed.
-        let range = start..(end + if is_cut { 4 } else { 0 }).max(start + 4);
-        bytes.get(range.clone()).filter(|_| range.end <= self.usable)?;
-        let overflow = is_cut.then(|| (number(bytes, end), payload - local as u64));
-        Some((Cell { range, local: at..end, overflow }, child))
-    }
-
-    /// How much of a payload lies in the cell itself.
-    // SPEC: https://www.sqlite.org/fileformat2.html, section 1.6
-    fn local_bytes(&self, kind: TreeKind, payload: u64) -> usize {
-        let usable = self.usable;
-        let most = match kind {
-            TreeKind::TableLeaf => usable - 35,
-            _ => (usable - 12) * 64 / 255 - 23,
-        };
-        let payload = usize::try_from(payload).unwrap_or(usize::MAX);
-        if payload <= most {
-            return payload;
-        }
-        let least = (usable - 12) * 32 / 255 - 23;
-        let evened = least + (payload - least) % (usable - 4);
-        if evened <= most { evened } else { least }
-    }
 }
 
 impl std::fmt::Debug for PageMap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PageMap({} pages, {} trees)", self.pages.len(), self.owners.len())
     }
-}
-
-struct TreePage {
-    pointers_end: usize,
-    children: Vec<u32>,
-    cells: Vec<Cell>,
-}
-
-struct Cell {
-    /// The cell, its lengths and pointers included.
-    range: Range<usize>,
-    /// The payload in it.
-    local: Range<usize>,
-    /// The first overflow page, and how many bytes are on that and those after it.
-    overflow: Option<(u32, u64)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum TreeKind {
-    IndexInterior,
-    TableInterior,
-    IndexLeaf,
-    TableLeaf,
-}
-
-impl TreeKind {
-    fn of(byte: u8) -> Option<Self> {
-        match byte {
-            2 => Some(Self::IndexInterior),
-            5 => Some(Self::TableInterior),
-            10 => Some(Self::IndexLeaf),
-            13 => Some(Self::TableLeaf),
-            _ => None,
-        }
-    }
-
-    fn is_leaf(self) -> bool {
-        matches!(self, Self::IndexLeaf | Self::TableLeaf)
-    }
-}
-
-/// The name and the root page of what a row of the schema describes, where it has pages.
-fn schema_entry(record: &[u8]) -> Option<(String, u32)> {
-    let (header_bytes, mut at) = varint(record)?;
-    let mut start = usize::try_from(header_bytes).ok()?;
-    let mut columns = Vec::with_capacity(4);
-    while columns.len() < 4 {
-        let (kind, length) = varint(record.get(at..)?)?;
-        at += length;
-        let bytes = match kind {
-            0 | 8 | 9 => 0,
-            1..=4 => usize::try_from(kind).ok()?,
-            5 => 6,
-            6 | 7 => 8,
-            _ => usize::try_from(kind.checked_sub(12)? / 2).ok()?,
-        };
-        let end = start.checked_add(bytes)?;
-        columns.push((kind, record.get(start..end)?));
-        start = end;
-    }
-    // type, name, tbl_name, rootpage
-    let name = String::from_utf8_lossy(columns[1].1).into_owned();
-    let root = match columns[3] {
-        (9, _) => 1,
-        (1..=6, bytes) => bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)),
-        _ => 0,
-    };
-    u32::try_from(root).ok().filter(|root| *root > 0).map(|root| (name, root))
-}
-
-/// Reads a variable-length integer and how many bytes it took.
-fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
-    let mut value = 0_u64;
-    for (at, byte) in bytes.iter().take(9).enumerate() {
-        if at == 8 {
-            return Some((value << 8 | u64::from(*byte), 9));
-        }
-        value = value << 7 | u64::from(byte & 0x7f);
-        if byte & 0x80 == 0 {
-            return Some((value, at + 1));
-        }
-    }
-    None
-}
-
-/// Four bytes, big-endian; zero where they are not there.
-fn number(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_be_bytes)
-}
-
-/// Two bytes, big-endian; zero where they are not there.
-fn half(bytes: &[u8], at: usize) -> usize {
-    let two = bytes.get(at..at + 2).and_then(|two| two.try_into().ok());
-    two.map_or(0, |two| usize::from(u16::from_be_bytes(two)))
 }
