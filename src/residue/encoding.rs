@@ -1,0 +1,176 @@
+//! The forms in which a value may lie in a file.
+//!
+//! A database writes text as it got it; applications around it write the same value as UTF-16, as
+//! hex in a dump, as a string in JSON. This file knows forms, not who writes them.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::filter::STEM_BYTES_MAX;
+use crate::value::{Original, ValueType};
+
+/// One form in which the scan looks for a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// The bytes themselves; for text nearly always UTF-8.
+    Raw,
+    /// UTF-16, little-endian, without a byte order mark.
+    Utf16Le,
+    /// Lowercase hex digits, as in `\x…`.
+    HexLower,
+    /// Uppercase hex digits, as in `X'…'`.
+    HexUpper,
+    /// As in a JSON string that escapes only what it must.
+    Json,
+    /// As in a JSON string that escapes everything outside ASCII (`\u00e9`).
+    JsonAscii,
+}
+
+impl Encoding {
+    /// Every form, in the order in which a tie is decided.
+    pub const ALL: [Self; 6] =
+        [Self::Raw, Self::Utf16Le, Self::HexLower, Self::HexUpper, Self::Json, Self::JsonAscii];
+
+    /// The word that reports use.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Utf16Le => "utf16_le",
+            Self::HexLower => "hex_lower",
+            Self::HexUpper => "hex_upper",
+            Self::Json => "json",
+            Self::JsonAscii => "json_ascii",
+        }
+    }
+
+    /// Writes the whole value in this form; `None` where the form is not defined for it, or is no
+    /// other than an earlier one of [`Encoding::ALL`].
+    #[must_use]
+    pub fn encode(self, original: &Original) -> Option<Zeroizing<Vec<u8>>> {
+        self.write(original.expose(), text_of(original))
+    }
+
+    /// Writes what the first [`STEM_BYTES_MAX`] bytes of [`Encoding::encode`] would be, without
+    /// writing the rest of a large value.
+    ///
+    /// Gives `Some` in a few cases where `encode` gives `None` only if the heads of two forms are
+    /// the same; a filter does not mind.
+    pub(super) fn stem(self, original: &Original) -> Option<Zeroizing<Vec<u8>>> {
+        let bytes = original.expose();
+        let mut stem = match text_of(original) {
+            Some(text) => {
+                let cut = text.char_indices().nth(STEM_BYTES_MAX).map_or(text.len(), |(at, _)| at);
+                self.write(&bytes[..cut], Some(&text[..cut]))?
+            }
+            None => self.write(&bytes[..bytes.len().min(STEM_BYTES_MAX)], None)?,
+        };
+        stem.truncate(STEM_BYTES_MAX);
+        Some(stem)
+    }
+
+    fn write(self, bytes: &[u8], text: Option<&str>) -> Option<Zeroizing<Vec<u8>>> {
+        let written = match self {
+            Self::Raw => bytes.to_vec(),
+            Self::Utf16Le => text?.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            Self::HexLower => data_encoding::HEXLOWER.encode(bytes).into_bytes(),
+            Self::HexUpper => {
+                // Only where a digit is a letter do the two cases differ.
+                let has_letters = bytes.iter().any(|byte| byte & 0x0f > 9 || byte >> 4 > 9);
+                has_letters.then(|| data_encoding::HEXUPPER.encode(bytes).into_bytes())?
+            }
+            Self::Json => {
+                let text = text.filter(|text| text.chars().any(must_be_escaped))?;
+                escaped(text, false)
+            }
+            Self::JsonAscii => escaped(text.filter(|text| !text.is_ascii())?, true),
+        };
+        Some(Zeroizing::new(written))
+    }
+}
+
+/// The text, where the value is text in valid UTF-8.
+fn text_of(original: &Original) -> Option<&str> {
+    (original.kind() == ValueType::Text)
+        .then(|| std::str::from_utf8(original.expose()).ok())
+        .flatten()
+}
+
+// SPEC: RFC 8259, section 7: what a JSON string must escape.
+fn must_be_escaped(character: char) -> bool {
+    matches!(character, '"' | '\\' | '\0'..='\x1f')
+}
+
+fn escaped(text: &str, ascii_only: bool) -> Vec<u8> {
+    let mut json = String::with_capacity(text.len() * 2);
+    for character in text.chars() {
+        match character {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            '\n' => json.push_str("\\n"),
+            '\r' => json.push_str("\\r"),
+            '\t' => json.push_str("\\t"),
+            '\u{8}' => json.push_str("\\b"),
+            '\u{c}' => json.push_str("\\f"),
+            '\0'..='\x1f' => push_unit(&mut json, character as u16),
+            _ if ascii_only && !character.is_ascii() => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    push_unit(&mut json, *unit);
+                }
+            }
+            _ => json.push(character),
+        }
+    }
+    json.into_bytes()
+}
+
+fn push_unit(json: &mut String, unit: u16) {
+    // Writing into a string cannot fail.
+    let _ = write!(json, "\\u{unit:04x}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
+        encoding.encode(&Original::text(text)).map(|bytes| bytes.to_vec())
+    }
+
+    #[test]
+    fn json_is_what_serde_writes_between_the_quotes() {
+        let text = "say \"hi\"\\\n\t\u{1}\u{8}\u{c} Zoë";
+        let json = serde_json::to_string(text).unwrap();
+        assert_eq!(encoded(Encoding::Json, text).unwrap(), json.as_bytes()[1..json.len() - 1]);
+    }
+
+    #[test]
+    fn json_in_ascii_writes_surrogates() {
+        assert_eq!(encoded(Encoding::JsonAscii, "Zoë 😀").unwrap(), b"Zo\\u00eb \\ud83d\\ude00");
+    }
+
+    #[test]
+    fn a_form_that_adds_nothing_is_left_out() {
+        assert_eq!(encoded(Encoding::Json, "alice@example.com"), None);
+        assert_eq!(encoded(Encoding::JsonAscii, "alice@example.com"), None);
+        assert_eq!(encoded(Encoding::HexUpper, "12345678"), None);
+        assert_eq!(Encoding::Utf16Le.encode(&Original::new(ValueType::Blob, vec![1; 9])), None);
+    }
+
+    #[test]
+    fn a_stem_is_the_head_of_the_whole() {
+        for text in
+            ["alice@example.com", "Zoë \"Łukasz\" 😀 and a longer note about nothing at all"]
+        {
+            let original = Original::text(text);
+            for encoding in Encoding::ALL {
+                let Some(whole) = encoding.encode(&original) else { continue };
+                let stem = encoding.stem(&original).unwrap();
+                assert_eq!(*stem, whole[..whole.len().min(STEM_BYTES_MAX)], "{encoding:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! The filter: which bytes may begin an original.
+//!
+//! Two Bloom filters in a row. The first holds keyed hashes of *windows*, the first eight bytes of
+//! each form of each value, and is asked at every byte offset. The second holds keyed hashes of
+//! *stems*, the first 32 bytes (or all, of a shorter form), and is asked where the first said yes:
+//! values that share a window (`+49 1511…`) are told apart there, before anything is written down.
+//!
+//! **Invariant:** a value that was added is never missed at an offset where its stem lies. Both
+//! filters err only towards more candidates, also when more values are added than were expected.
+//!
+//! **Invariant:** the filter answers membership, so it is as sensitive as an index of the values:
+//! it cannot be cloned, printed or serialised, and is wiped when dropped.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::encoding::Encoding;
+use crate::value::{Original, ValueType};
+
+/// How many bytes are tested at each offset, and the shortest value that is searched for.
+pub const WINDOW_BYTES: usize = 8;
+
+/// How many bytes of a form are proven at least before an offset counts as a hit; forms that are
+/// shorter are proven whole.
+pub const STEM_BYTES_MAX: usize = 32;
+
+/// Bits per expected entry. At 16, one window in some 200 passes by chance.
+const BITS_PER_ENTRY: u64 = 16;
+/// Forms that nearly every value has: raw, UTF-16, and hex in two cases.
+const FORMS_PER_VALUE: u64 = 4;
+/// An eighth of this many bytes is what both filters take at most: 64 MiB each.
+const BITS_MAX: u64 = 1 << 29;
+const BITS_MIN: u64 = 1 << 13;
+
+/// Values that no byte scan can search for, by the reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsearchable {
+    /// Text under eight bytes.
+    pub short_text: u64,
+    /// Blobs under eight bytes.
+    pub short_blob: u64,
+    /// Integers: a few bytes that occur everywhere.
+    pub integer: u64,
+    /// Reals.
+    pub real: u64,
+    /// Values that begin with one byte repeated, as every unused page does.
+    pub uniform: u64,
+}
+
+impl Unsearchable {
+    /// All of them together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.short_text + self.short_blob + self.integer + self.real + self.uniform
+    }
+}
+
+/// Takes in originals, one at a time, and keeps hashes of their heads.
+pub struct FilterBuilder {
+    filter: Filter,
+}
+
+impl FilterBuilder {
+    /// Starts a filter under a fresh random key, sized for about this many values.
+    ///
+    /// More values than expected cost speed, not truth. Memory is fixed here: sixteen bytes a
+    /// value, 128 MiB at most.
+    #[must_use]
+    pub fn new(key: [u8; 16], values_expected: u64) -> Self {
+        let filter = Filter {
+            mixer: Mixer::new(&key),
+            windows: Bloom::sized(values_expected),
+            stems: Bloom::sized(values_expected),
+            stem_lengths: 0,
+            values: 0,
+            unsearchable: Unsearchable::default(),
+        };
+        Self { filter }
+    }
+
+    /// Adds a value in every form it has, or counts why it cannot be searched for.
+    ///
+    /// Adding one value twice is harmless; it is counted twice.
+    pub fn add(&mut self, original: &Original) {
+        let not_searchable = &mut self.filter.unsearchable;
+        let bytes = original.expose();
+        match original.kind() {
+            ValueType::Integer => not_searchable.integer += 1,
+            ValueType::Real => not_searchable.real += 1,
+            ValueType::Text if bytes.len() < WINDOW_BYTES => not_searchable.short_text += 1,
+            ValueType::Blob if bytes.len() < WINDOW_BYTES => not_searchable.short_blob += 1,
+            ValueType::Text | ValueType::Blob if is_uniform(bytes) => not_searchable.uniform += 1,
+            ValueType::Text | ValueType::Blob => {
+                self.filter.values += 1;
+                for encoding in Encoding::ALL {
+                    if let Some(stem) = encoding.stem(original) {
+                        self.filter.insert(&stem);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the taking in.
+    #[must_use]
+    pub fn build(self) -> Filter {
+        self.filter
+    }
+}
+
+impl fmt::Debug for FilterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FilterBuilder({} values)", self.filter.values)
+    }
+}
+
+/// Which bytes may begin an original. See the room's documentation.
+pub struct Filter {
+    pub(super) mixer: Mixer,
+    windows: Bloom,
+    stems: Bloom,
+    /// Bit `n` is set where a stem of `n` bytes was added.
+    stem_lengths: u64,
+    values: u64,
+    unsearchable: Unsearchable,
+}
+
+impl Filter {
+    /// How many values are searched for, repeated ones counted each time.
+    #[must_use]
+    pub fn values(&self) -> u64 {
+        self.values
+    }
+
+    /// The values that could not be taken in.
+    #[must_use]
+    pub fn unsearchable(&self) -> Unsearchable {
+        self.unsearchable
+    }
+
+    /// Names what the scan looks for and how: SHA-256, in hex, over the scanner's constants and
+    /// forms. Two scans may be compared where this is the same; neither key nor values are in it.
+    #[must_use]
+    pub fn config_hash() -> String {
+        let mut hash = Sha256::new();
+        hash.update(b"sealift/residue/v1");
+        hash.update([8, 32]);
+        for encoding in Encoding::ALL {
+            hash.update(encoding.name());
+            hash.update([0]);
+        }
+        data_encoding::HEXLOWER.encode(&hash.finalize())
+    }
+
+    /// Whether a value may begin with this window.
+    #[inline]
+    pub(super) fn may_begin(&self, window: u64) -> bool {
+        self.windows.holds(self.mixer.window(window))
+    }
+
+    /// Calls `found` with the hash of each stem that `bytes` may begin with.
+    pub(super) fn stems_at(&self, bytes: &[u8], mut found: impl FnMut(u64)) {
+        let longest = bytes.len().min(STEM_BYTES_MAX);
+        let mut state = self.mixer.start();
+        for lane in 0..=longest / WINDOW_BYTES {
+            let from = lane * WINDOW_BYTES;
+            for length in from..(from + WINDOW_BYTES).min(longest + 1) {
+                if self.stem_lengths >> length & 1 == 1 {
+                    let hash = self.mixer.end(state, &bytes[from..length], length);
+                    if self.stems.holds(hash) {
+                        found(hash);
+                    }
+                }
+            }
+            if from + WINDOW_BYTES <= longest {
+                state = self.mixer.step(state, lane_of(&bytes[from..]));
+            }
+        }
+    }
+
+    fn insert(&mut self, stem: &[u8]) {
+        self.windows.insert(self.mixer.window(lane_of(stem)));
+        self.stems.insert(self.mixer.stem(stem));
+        self.stem_lengths |= 1 << stem.len();
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Filter({} values)", self.values)
+    }
+}
+
+/// A keyed hash made for speed: one wide multiplication per eight bytes.
+///
+/// It spreads values over the filter and makes the bits useless without the key. It is no MAC; what
+/// leaves memory ([`super::HitDigest`]) is made by HMAC.
+pub(super) struct Mixer {
+    key: Zeroizing<[u64; 2]>,
+}
+
+impl Mixer {
+    fn new(key: &[u8; 16]) -> Self {
+        // Stretched, because a multiplier with a pattern in it spreads badly; odd, so that the
+        // multiplication forgets nothing.
+        let stretched = Zeroizing::new(<[u8; 32]>::from(Sha256::digest(key)));
+        let (left, right) = (lane_of(&stretched[..8]), lane_of(&stretched[8..16]) | 1);
+        Self { key: Zeroizing::new([left, right]) }
+    }
+
+    #[inline]
+    fn window(&self, window: u64) -> u64 {
+        fold(window ^ self.key[0], self.key[1])
+    }
+
+    /// The hash of a stem, its length included.
+    pub(super) fn stem(&self, stem: &[u8]) -> u64 {
+        let lanes = stem.chunks_exact(WINDOW_BYTES);
+        let rest = lanes.remainder();
+        let state = lanes.fold(self.start(), |state, lane| self.step(state, lane_of(lane)));
+        self.end(state, rest, stem.len())
+    }
+
+    fn start(&self) -> u64 {
+        self.key[0] ^ 0x9e37_79b9_7f4a_7c15
+    }
+
+    fn step(&self, state: u64, lane: u64) -> u64 {
+        fold(state ^ lane, self.key[1] ^ 0xd6e8_feb8_6659_fd92).rotate_left(23)
+    }
+
+    fn end(&self, state: u64, rest: &[u8], length: usize) -> u64 {
+        fold(self.step(state, lane_of(rest)) ^ length as u64, self.key[1])
+    }
+}
+
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "folding the two halves together is the point")]
+fn fold(left: u64, right: u64) -> u64 {
+    let product = u128::from(left) * u128::from(right);
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+/// Up to eight bytes as a number, missing ones zero.
+fn lane_of(bytes: &[u8]) -> u64 {
+    let mut lane = [0; WINDOW_BYTES];
+    let length = bytes.len().min(WINDOW_BYTES);
+    lane[..length].copy_from_slice(&bytes[..length]);
+    u64::from_le_bytes(lane)
+}
+
+fn is_uniform(bytes: &[u8]) -> bool {
+    bytes[..WINDOW_BYTES].iter().all(|byte| *byte == bytes[0])
+}
+
+/// A Bloom filter whose four bits per entry lie in one word, so that a look-up is one access.
+struct Bloom {
+    words: Vec<u64>,
+}
+
+impl Bloom {
+    fn sized(values_expected: u64) -> Self {
+        let bits = values_expected
+            .saturating_mul(FORMS_PER_VALUE * BITS_PER_ENTRY)
+            .clamp(BITS_MIN, BITS_MAX);
+        Self { words: vec![0; usize::try_from(bits / 64).unwrap_or(usize::MAX)] }
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the result is below the number of words")]
+    fn place(&self, hash: u64) -> (usize, u64) {
+        let word = ((hash >> 32) * self.words.len() as u64) >> 32;
+        let bits = 1 << (hash & 63)
+            | 1 << (hash >> 6 & 63)
+            | 1 << (hash >> 12 & 63)
+            | 1 << (hash >> 18 & 63);
+        (word as usize, bits)
+    }
+
+    fn insert(&mut self, hash: u64) {
+        let (word, bits) = self.place(hash);
+        self.words[word] |= bits;
+    }
+
+    #[inline]
+    fn holds(&self, hash: u64) -> bool {
+        let (word, bits) = self.place(hash);
+        self.words[word] & bits == bits
+    }
+}
+
+impl Drop for Bloom {
+    fn drop(&mut self) {
+        self.words.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: [u8; 16] = [7; 16];
+
+    #[test]
+    fn every_stem_that_was_added_is_found() {
+        let mut builder = FilterBuilder::new(KEY, 10);
+        let texts: Vec<String> = (0..40).map(|n| format!("customer{}", "x".repeat(n))).collect();
+        for text in &texts {
+            builder.add(&Original::text(text));
+        }
+        let filter = builder.build();
+        for text in &texts {
+            let stem = &text.as_bytes()[..text.len().min(STEM_BYTES_MAX)];
+            let expected = filter.mixer.stem(stem);
+            let mut found = Vec::new();
+            filter.stems_at(text.as_bytes(), |hash| found.push(hash));
+            assert!(found.contains(&expected), "{} bytes", text.len());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_searched_for_is_counted_by_type() {
+        let mut builder = FilterBuilder::new(KEY, 10);
+        builder.add(&Original::integer(4711));
+        builder.add(&Original::real(1.5));
+        builder.add(&Original::text("Anna"));
+        builder.add(&Original::new(ValueType::Blob, vec![1, 2]));
+        builder.add(&Original::new(ValueType::Blob, vec![0; 64]));
+        builder.add(&Original::text("alice@example.com"));
+        let filter = builder.build();
+        let expected =
+            Unsearchable { short_text: 1, short_blob: 1, integer: 1, real: 1, uniform: 1 };
+        assert_eq!(filter.unsearchable(), expected);
+        assert_eq!(filter.values(), 1);
+    }
+
+    #[test]
+    fn few_windows_pass_by_chance_in_a_full_filter() {
+        let mut builder = FilterBuilder::new(KEY, 20_000);
+        for n in 0..20_000_u64 {
+            builder
+                .add(&Original::text(&format!("{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15))));
+        }
+        let filter = builder.build();
+        let passed = (0..100_000_u64)
+            .filter(|n| filter.may_begin(n.wrapping_mul(0xd6e8_feb8_6659_fd93)))
+            .count();
+        assert!(passed < 2_000, "{passed} of 100,000 passed");
+    }
+
+    #[test]
+    fn a_filter_prints_a_count_only() {
+        let mut builder = FilterBuilder::new(KEY, 1);
+        builder.add(&Original::text("alice@example.com"));
+        assert_eq!(format!("{:?}", builder.build()), "Filter(1 values)");
+    }
+}
