@@ -10,15 +10,24 @@ use std::time::{Duration, Instant};
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
 mod model;
+mod steps;
 
 use model::{
     Action, COUNTS_RECONCILE, EVERY_TOKEN_OPENS, Guard, NO_ROW_IS_PASSED_OVER, NOTHING_IS_LOST,
-    Rewrite, State, THE_END_IS_REACHED, THE_WAY_BACK,
+    ROLLED_BACK_MEANS_NO_TOKEN, Rewrite, State, THE_END_IS_REACHED, THE_WAY_BACK,
 };
 
 /// The protocol with all its guards, beside an application that writes twice.
-const WHOLE: Rewrite =
-    Rewrite { backup: [Some(0), None, Some(1)], without: None, writes: 2, starts: 2 };
+const WHOLE: Rewrite = Rewrite {
+    backup: [Some(0), None, Some(1)],
+    without: None,
+    writes: 2,
+    starts: 2,
+    rolls_back: false,
+};
+
+/// The same with a rollback at any moment, beside a smaller application.
+const ROLLED_BACK: Rewrite = Rewrite { writes: 1, rolls_back: true, ..WHOLE };
 
 /// Explores every state within the budget and asserts that it was every state.
 fn explore(protocol: Rewrite) {
@@ -35,16 +44,20 @@ fn explore(protocol: Rewrite) {
     assert!(checker.is_done(), "the exploration ended before the last state");
 }
 
-/// Takes `guard` out and returns the shortest way in which `promise` breaks.
+/// Takes `guard` out of the rewrite and returns the shortest way in which `promise` breaks.
 fn broken(guard: Guard, promise: &'static str) -> Path<State, Action> {
-    let checker = Rewrite { without: Some(guard), ..WHOLE }
+    broken_in(Rewrite { without: Some(guard), ..WHOLE }, promise)
+}
+
+fn broken_in(protocol: Rewrite, promise: &'static str) -> Path<State, Action> {
+    let checker = protocol
         .checker()
         .finish_when(HasDiscoveries::AnyOf(BTreeSet::from([promise])))
         .timeout(Duration::from_mins(1))
         .spawn_bfs()
         .join();
     let found = checker.discovery(promise);
-    found.unwrap_or_else(|| panic!("nothing noticed that {guard:?} is gone"))
+    found.unwrap_or_else(|| panic!("nothing noticed that {:?} is gone", protocol.without))
 }
 
 #[test]
@@ -55,6 +68,11 @@ fn the_promises_hold_beside_a_writer_and_a_stale_worker() {
 #[test]
 fn the_promises_hold_when_processes_die_again_and_again() {
     explore(Rewrite { backup: [Some(0), Some(0), None], writes: 1, starts: 3, ..WHOLE });
+}
+
+#[test]
+fn a_rollback_at_any_moment_leaves_no_token() {
+    explore(ROLLED_BACK);
 }
 
 #[test]
@@ -121,6 +139,18 @@ fn a_batch_repeated_without_looking_is_counted_twice() {
 #[test]
 fn without_a_sweep_a_row_behind_the_cursor_is_passed_over() {
     broken(Guard::Sweep, NO_ROW_IS_PASSED_OVER);
+}
+
+#[test]
+fn without_a_fence_a_worker_writes_tokens_behind_a_rollback() {
+    let protocol = Rewrite { without: Some(Guard::RollbackFence), ..ROLLED_BACK };
+    broken_in(protocol, ROLLED_BACK_MEANS_NO_TOKEN);
+}
+
+#[test]
+fn a_range_taken_over_behind_the_fence_would_be_rewritten_again() {
+    let protocol = Rewrite { without: Some(Guard::PhaseAtTakeover), ..ROLLED_BACK };
+    broken_in(protocol, ROLLED_BACK_MEANS_NO_TOKEN);
 }
 
 #[test]

@@ -16,8 +16,8 @@ const BATCH: usize = 2;
 /// Values that the application may write; the last of them is in no backup.
 const VALUES: u8 = 3;
 
-type Value = u8;
-type Values = [Option<Value>; KEYS];
+pub(super) type Value = u8;
+pub(super) type Values = [Option<Value>; KEYS];
 
 /// What a row's cell holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,6 +55,10 @@ pub(super) enum Guard {
     PositionOnRetry,
     /// R8: the run is rewritten when a sweep found nothing.
     Sweep,
+    /// Z2: a rollback raises the epoch of the cursor before it walks.
+    RollbackFence,
+    /// R0: a range is taken over only in a phase that rewrites.
+    PhaseAtTakeover,
 }
 
 /// The cursor row of the range, in the source.
@@ -65,7 +69,7 @@ pub(super) struct Cursor {
     /// Rows below this place are done in this pass.
     pub(super) position: usize,
     /// Whether this pass has rewritten a cell.
-    moved: bool,
+    pub(super) moved: bool,
     /// Cells tokenized, over all passes.
     pub(super) counted: u8,
 }
@@ -73,17 +77,17 @@ pub(super) struct Cursor {
 /// One worker's memory. It is gone when the worker is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Worker {
-    epoch: u8,
-    pass: u8,
-    position: usize,
+    pub(super) epoch: u8,
+    pub(super) pass: u8,
+    pub(super) position: usize,
     /// The newest backup entry of each cell, as this worker knows it.
-    known: Values,
-    step: Step,
+    pub(super) known: Values,
+    pub(super) step: Step,
 }
 
 /// Where a worker stands: what it has done last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Step {
+pub(super) enum Step {
     /// Alive, nothing done.
     Started,
     /// R0: the epoch is raised in the vault.
@@ -106,9 +110,9 @@ enum Step {
 
 /// Rows as they were read, and whether somebody else committed since `data_version` was noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Batch {
-    rows: [Option<Cell>; BATCH],
-    changed: bool,
+pub(super) struct Batch {
+    pub(super) rows: [Option<Cell>; BATCH],
+    pub(super) changed: bool,
 }
 
 /// All that is durable, all that workers remember, and what only the checker knows.
@@ -117,22 +121,34 @@ pub(super) struct State {
     pub(super) source: [Option<Cell>; KEYS],
     pub(super) cursor: Cursor,
     /// One bit per value that has an entry.
-    entries: u8,
+    pub(super) entries: u8,
     /// The range's epoch in the vault.
-    vault_epoch: u8,
+    pub(super) vault_epoch: u8,
     /// The last recorded increment of each cell by (epoch, number), with its epoch.
-    increments: [Option<(u8, Value)>; KEYS],
+    pub(super) increments: [Option<(u8, Value)>; KEYS],
     /// The event `rewritten` is on the ledger.
     pub(super) rewritten: bool,
-    workers: [Option<Worker>; 2],
+    pub(super) rollback: Rollback,
+    pub(super) workers: [Option<Worker>; 2],
     starts_left: u8,
     writes_left: u8,
     /// For the checker: the application's last word.
     said: Values,
     /// For the checker: written by the application since the current sweep began.
-    late: [bool; KEYS],
+    pub(super) late: [bool; KEYS],
     /// For the checker: cells that turned from an original into a token.
     pub(super) tokenized: u8,
+}
+
+/// How far a rollback is. What it knows is durable, so that its death changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Rollback {
+    /// Nobody asked for one.
+    No,
+    /// Z1: on the ledger, and the epoch raised in the vault.
+    Begun,
+    /// Z2: and in the source. Z3: rows below this place hold originals.
+    At(usize),
 }
 
 /// Who does what next.
@@ -152,6 +168,8 @@ pub(super) enum Action {
     CommitUnanswered(usize),
     /// A worker's COMMIT gets no answer; the database never saw it.
     CommitLost(usize),
+    /// A rollback begins, or takes its next step.
+    Rollback,
 }
 
 /// The machine: its budget, and the guard that a test has taken out.
@@ -164,175 +182,26 @@ pub(super) struct Rewrite {
     pub(super) writes: u8,
     /// How many processes may start, one after the other or beside each other.
     pub(super) starts: u8,
+    /// Whether a rollback may begin at any moment.
+    pub(super) rolls_back: bool,
 }
 
 impl Rewrite {
     /// The newest backup entry of each cell: its last increment, or else its backup.
-    fn newest(&self, state: &State) -> Values {
+    pub(super) fn newest(&self, state: &State) -> Values {
         std::array::from_fn(|key| {
             state.increments[key].map(|(_, value)| value).or(self.backup[key])
         })
     }
 
-    fn keeps(&self, guard: Guard) -> bool {
+    pub(super) fn keeps(&self, guard: Guard) -> bool {
         self.without != Some(guard)
-    }
-
-    /// Takes a worker's next step; `None` where it has nothing to do but leave.
-    fn advance(&self, state: &mut State, mut worker: Worker) -> Option<Worker> {
-        worker.step = match worker.step {
-            Step::Started => {
-                state.vault_epoch += 1;
-                worker.epoch = state.vault_epoch;
-                Step::Fenced
-            }
-            Step::Fenced => {
-                if state.cursor.epoch >= worker.epoch {
-                    return None;
-                }
-                state.cursor.epoch = worker.epoch;
-                (worker.pass, worker.position) = (state.cursor.pass, state.cursor.position);
-                Step::Taken
-            }
-            Step::Taken => {
-                if self.keeps(Guard::LearnAfterFence) {
-                    worker.known = self.newest(state);
-                }
-                Step::Ready
-            }
-            Step::Ready if worker.position == KEYS => return self.end_pass(state, worker),
-            Step::Ready => {
-                Step::Read(Batch { rows: state.rows_at(worker.position), changed: false })
-            }
-            Step::Read(mut batch) => {
-                if !self.keeps(Guard::VersionBeforeRead) {
-                    batch.changed = false;
-                }
-                if self.keeps(Guard::VaultFirst) && self.differs(&worker, &batch) {
-                    return self.record(state, worker, batch);
-                }
-                Step::Secured(batch)
-            }
-            Step::HalfRecorded(batch) => {
-                state.add_entries(&batch);
-                Step::Secured(batch)
-            }
-            Step::Secured(batch) => return self.commit(state, worker, batch),
-            Step::HalfCommitted(batch) => {
-                if !state.cursor_is(&worker) {
-                    return None;
-                }
-                state.move_cursor(&batch);
-                worker.position = state.cursor.position;
-                Step::Ready
-            }
-            Step::Unknown(batch) if !self.keeps(Guard::PositionOnRetry) => Step::Secured(batch),
-            Step::Unknown(_) => {
-                if (state.cursor.epoch, state.cursor.pass) != (worker.epoch, worker.pass) {
-                    return None;
-                }
-                worker.position = state.cursor.position;
-                Step::Ready
-            }
-        };
-        Some(worker)
-    }
-
-    /// Whether the newest backup entry of this cell is not the value that was read.
-    fn is_new(&self, worker: &Worker, key: usize, value: Value) -> bool {
-        let any = !self.keeps(Guard::NewestOnly) && self.backup[key] == Some(value);
-        worker.known[key] != Some(value) && !any
-    }
-
-    fn differs(&self, worker: &Worker, batch: &Batch) -> bool {
-        batch.originals(worker.position).any(|(key, value)| self.is_new(worker, key, value))
-    }
-
-    /// R4 and R5: records an increment and its entries, if the range is still ours in the vault.
-    ///
-    /// The file is written before, under a name of its own. Until it is recorded nobody reads it, so
-    /// that it needs no state here.
-    fn record(&self, state: &mut State, mut worker: Worker, batch: Batch) -> Option<Worker> {
-        if self.keeps(Guard::VaultEpoch) && state.vault_epoch != worker.epoch {
-            return None;
-        }
-        for (key, value) in batch.originals(worker.position) {
-            if !self.is_new(&worker, key, value) {
-                continue;
-            }
-            worker.known[key] = Some(value);
-            let is_newest = state.increments[key].is_none_or(|(epoch, _)| epoch <= worker.epoch);
-            if is_newest && self.keeps(Guard::Increment) {
-                state.increments[key] = Some((worker.epoch, value));
-            }
-        }
-        worker.step = if self.keeps(Guard::EntriesWithIncrement) {
-            state.add_entries(&batch);
-            Step::Secured(batch)
-        } else {
-            Step::HalfRecorded(batch)
-        };
-        Some(worker)
-    }
-
-    /// R6: one transaction on the source, from `BEGIN IMMEDIATE` to COMMIT.
-    fn commit(&self, state: &mut State, mut worker: Worker, batch: Batch) -> Option<Worker> {
-        let cursor = state.cursor;
-        if self.keeps(Guard::SourceEpoch) && cursor.epoch != worker.epoch {
-            return None;
-        }
-        let is_here = cursor.position == worker.position || !self.keeps(Guard::PositionOnRetry);
-        if cursor.pass != worker.pass || !is_here {
-            return None;
-        }
-        if self.keeps(Guard::Reread)
-            && batch.changed
-            && state.rows_at(worker.position) != batch.rows
-        {
-            worker.step = Step::Ready;
-            return Some(worker);
-        }
-        for (key, value) in batch.originals(worker.position) {
-            // An UPDATE by key: a row that is gone is not brought back.
-            if let Some(held) = state.source[key].as_mut() {
-                state.tokenized += u8::from(matches!(held, Cell::Original(_)));
-                *held = Cell::Token(value);
-            }
-        }
-        for rival in state.workers.iter_mut().flatten().filter(|rival| rival.epoch != worker.epoch)
-        {
-            rival.notice_change();
-        }
-        worker.step = if self.keeps(Guard::CursorWithRows) {
-            state.move_cursor(&batch);
-            worker.position = state.cursor.position;
-            Step::Ready
-        } else {
-            Step::HalfCommitted(batch)
-        };
-        Some(worker)
-    }
-
-    /// R7, R8: begins the next sweep, or ends the rewrite when the last one found nothing.
-    fn end_pass(&self, state: &mut State, mut worker: Worker) -> Option<Worker> {
-        if !state.cursor_is(&worker) {
-            return None;
-        }
-        let is_swept = worker.pass > 0 && !state.cursor.moved;
-        if is_swept || !self.keeps(Guard::Sweep) {
-            state.rewritten = true;
-            return None;
-        }
-        state.cursor = Cursor { pass: worker.pass + 1, position: 0, moved: false, ..state.cursor };
-        state.late = [false; KEYS];
-        (worker.pass, worker.position) = (state.cursor.pass, 0);
-        Some(worker)
     }
 }
 
 impl Batch {
     /// The cells that are to get a token, for a batch that begins at `position`.
-    fn originals(self, position: usize) -> impl Iterator<Item = (usize, Value)> {
+    pub(super) fn originals(self, position: usize) -> impl Iterator<Item = (usize, Value)> {
         (position..KEYS).zip(self.rows).filter_map(|(key, cell)| match cell {
             Some(Cell::Original(value)) => Some((key, value)),
             Some(Cell::Token(_)) | None => None,
@@ -342,7 +211,7 @@ impl Batch {
 
 impl Worker {
     /// What `PRAGMA data_version` will show to this worker's connection.
-    fn notice_change(&mut self) {
+    pub(super) fn notice_change(&mut self) {
         if let Step::Read(batch)
         | Step::HalfRecorded(batch)
         | Step::Secured(batch)
@@ -354,7 +223,7 @@ impl Worker {
 }
 
 impl State {
-    fn rows_at(&self, position: usize) -> [Option<Cell>; BATCH] {
+    pub(super) fn rows_at(&self, position: usize) -> [Option<Cell>; BATCH] {
         let mut rows = [None; BATCH];
         for (row, cell) in rows.iter_mut().zip(&self.source[position..]) {
             *row = *cell;
@@ -362,18 +231,18 @@ impl State {
         rows
     }
 
-    fn add_entries(&mut self, batch: &Batch) {
+    pub(super) fn add_entries(&mut self, batch: &Batch) {
         for (_, value) in batch.originals(0) {
             self.entries |= 1 << value;
         }
     }
 
-    fn cursor_is(&self, worker: &Worker) -> bool {
+    pub(super) fn cursor_is(&self, worker: &Worker) -> bool {
         (self.cursor.epoch, self.cursor.pass, self.cursor.position)
             == (worker.epoch, worker.pass, worker.position)
     }
 
-    fn move_cursor(&mut self, batch: &Batch) {
+    pub(super) fn move_cursor(&mut self, batch: &Batch) {
         for _ in batch.originals(self.cursor.position) {
             self.cursor.counted += 1;
             self.cursor.moved = true;
@@ -416,6 +285,7 @@ impl Model for Rewrite {
             vault_epoch: 0,
             increments: [None; KEYS],
             rewritten: false,
+            rollback: Rollback::No,
             workers: [None; 2],
             starts_left: self.starts,
             writes_left: self.writes,
@@ -445,7 +315,10 @@ impl Model for Rewrite {
                 actions.extend([Action::CommitUnanswered(slot), Action::CommitLost(slot)]);
             }
         }
-        if state.starts_left > 0 && !state.rewritten {
+        if self.rolls_back && state.rollback != Rollback::At(KEYS) {
+            actions.push(Action::Rollback);
+        }
+        if state.starts_left > 0 && !state.rewritten && state.rollback == Rollback::No {
             actions.extend(state.workers.iter().position(Option::is_none).map(Action::Start));
         }
     }
@@ -469,6 +342,7 @@ impl Model for Rewrite {
                     step: Step::Started,
                 });
             }
+            Action::Rollback => self.roll_back(&mut state),
             Action::Kill(slot) => state.workers[slot] = None,
             Action::Step(slot) => {
                 let worker = last.workers[slot]?;
@@ -493,7 +367,7 @@ impl Model for Rewrite {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
+        let mut properties = vec![
             Property::always(NOTHING_IS_LOST, |_, state: &State| {
                 (0..KEYS).all(|key| match state.source[key] {
                     Some(Cell::Original(value) | Cell::Token(value)) => {
@@ -505,7 +379,7 @@ impl Model for Rewrite {
             Property::always(EVERY_TOKEN_OPENS, |_, state: &State| {
                 state.tokens().all(|(_, value)| state.entries & (1 << value) != 0)
             }),
-            Property::always(THE_WAY_BACK, |model, state: &State| {
+            Property::always(THE_WAY_BACK, |model: &Self, state: &State| {
                 let newest = model.newest(state);
                 state.tokens().all(|(key, value)| newest[key] == Some(value))
             }),
@@ -513,17 +387,28 @@ impl Model for Rewrite {
                 state.cursor.position < KEYS || state.cursor.counted == state.tokenized
             }),
             Property::always(NO_ROW_IS_PASSED_OVER, |_, state: &State| {
-                !state.rewritten || state.originals().all(|key| state.late[key])
+                !state.rewritten
+                    || state.rollback != Rollback::No
+                    || state.originals().all(|key| state.late[key])
             }),
-            Property::sometimes(THE_END_IS_REACHED, |model, state: &State| {
-                // After every write that the application may make, and every process but one killed.
+            Property::always(ROLLED_BACK_MEANS_NO_TOKEN, |_, state: &State| {
+                state.rollback != Rollback::At(KEYS) || state.tokens().next().is_none()
+            }),
+            Property::sometimes(THE_END_IS_REACHED, |_, state: &State| {
+                // After every write that the application may make, and with every process started.
                 state.rewritten
                     && state.originals().next().is_none()
                     && state.tokens().next().is_some()
                     && state.writes_left == 0
-                    && state.vault_epoch == model.starts
+                    && state.starts_left == 0
             }),
-        ]
+        ];
+        if self.rolls_back {
+            properties.push(Property::sometimes(A_REWRITE_IS_ROLLED_BACK, |_, state: &State| {
+                state.rewritten && state.rollback == Rollback::At(KEYS)
+            }));
+        }
+        properties
     }
 }
 
@@ -537,5 +422,9 @@ pub(super) const THE_WAY_BACK: &str = "the newest backup entry is what the token
 pub(super) const COUNTS_RECONCILE: &str = "counts reconcile";
 /// P5.
 pub(super) const NO_ROW_IS_PASSED_OVER: &str = "no row is passed over";
+/// What a rollback promises, against a worker that does not know of it.
+pub(super) const ROLLED_BACK_MEANS_NO_TOKEN: &str = "rolled back means no token";
+/// A run can be rolled back from its end.
+pub(super) const A_REWRITE_IS_ROLLED_BACK: &str = "a rewrite is rolled back";
 /// The protocol can finish, whatever was in its way.
 pub(super) const THE_END_IS_REACHED: &str = "the end is reached";
