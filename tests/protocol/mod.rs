@@ -5,7 +5,7 @@
 //! or a promise that nobody tests.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
@@ -14,7 +14,7 @@ mod steps;
 
 use model::{
     Action, COUNTS_RECONCILE, EVERY_TOKEN_OPENS, Guard, NO_ROW_IS_PASSED_OVER, NOTHING_IS_LOST,
-    ROLLED_BACK_MEANS_NO_TOKEN, Rewrite, State, THE_END_IS_REACHED, THE_WAY_BACK,
+    ROLLED_BACK_MEANS_NO_TOKEN, Rewrite, State, THE_WAY_BACK,
 };
 
 /// The protocol with all its guards, beside an application that writes twice.
@@ -31,7 +31,6 @@ const ROLLED_BACK: Rewrite = Rewrite { writes: 1, rolls_back: true, ..WHOLE };
 
 /// Explores every state within the budget and asserts that it was every state.
 fn explore(protocol: Rewrite) {
-    let began = Instant::now();
     let checker = protocol
         .checker()
         // The end is reached early; without this the checker goes on to the last state all the same.
@@ -39,7 +38,6 @@ fn explore(protocol: Rewrite) {
         .threads(2)
         .spawn_bfs()
         .join();
-    eprintln!("{} states in {:?}", checker.unique_state_count(), began.elapsed());
     checker.assert_properties();
     assert!(checker.is_done(), "the exploration ended before the last state");
 }
@@ -151,10 +149,4 @@ fn without_a_fence_a_worker_writes_tokens_behind_a_rollback() {
 fn a_range_taken_over_behind_the_fence_would_be_rewritten_again() {
     let protocol = Rewrite { without: Some(Guard::PhaseAtTakeover), ..ROLLED_BACK };
     broken_in(protocol, ROLLED_BACK_MEANS_NO_TOKEN);
-}
-
-#[test]
-fn the_end_is_reachable_even_for_a_protocol_without_a_guard() {
-    // So the search above looks at runs that finish, not only at ones that get stuck.
-    broken(Guard::Increment, THE_END_IS_REACHED);
 }

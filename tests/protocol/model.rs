@@ -231,7 +231,7 @@ impl State {
         rows
     }
 
-    pub(super) fn add_entries(&mut self, batch: &Batch) {
+    pub(super) fn add_entries(&mut self, batch: Batch) {
         for (_, value) in batch.originals(0) {
             self.entries |= 1 << value;
         }
@@ -242,7 +242,7 @@ impl State {
             == (worker.epoch, worker.pass, worker.position)
     }
 
-    pub(super) fn move_cursor(&mut self, batch: &Batch) {
+    pub(super) fn move_cursor(&mut self, batch: Batch) {
         for _ in batch.originals(self.cursor.position) {
             self.cursor.counted += 1;
             self.cursor.moved = true;

@@ -41,13 +41,13 @@ impl Rewrite {
                 if !self.keeps(Guard::VersionBeforeRead) {
                     batch.changed = false;
                 }
-                if self.keeps(Guard::VaultFirst) && self.differs(&worker, &batch) {
+                if self.keeps(Guard::VaultFirst) && self.differs(&worker, batch) {
                     return self.record(state, worker, batch);
                 }
                 Step::Secured(batch)
             }
             Step::HalfRecorded(batch) => {
-                state.add_entries(&batch);
+                state.add_entries(batch);
                 Step::Secured(batch)
             }
             Step::Secured(batch) => return self.commit(state, worker, batch),
@@ -55,7 +55,7 @@ impl Rewrite {
                 if !state.cursor_is(&worker) {
                     return None;
                 }
-                state.move_cursor(&batch);
+                state.move_cursor(batch);
                 worker.position = state.cursor.position;
                 Step::Ready
             }
@@ -77,7 +77,7 @@ impl Rewrite {
         worker.known[key] != Some(value) && !any
     }
 
-    fn differs(&self, worker: &Worker, batch: &Batch) -> bool {
+    fn differs(&self, worker: &Worker, batch: Batch) -> bool {
         batch.originals(worker.position).any(|(key, value)| self.is_new(worker, key, value))
     }
 
@@ -100,7 +100,7 @@ impl Rewrite {
             }
         }
         worker.step = if self.keeps(Guard::EntriesWithIncrement) {
-            state.add_entries(&batch);
+            state.add_entries(batch);
             Step::Secured(batch)
         } else {
             Step::HalfRecorded(batch)
@@ -142,7 +142,7 @@ impl Rewrite {
             rival.notice_change();
         }
         worker.step = if self.keeps(Guard::CursorWithRows) {
-            state.move_cursor(&batch);
+            state.move_cursor(batch);
             worker.position = state.cursor.position;
             Step::Ready
         } else {
