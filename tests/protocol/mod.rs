@@ -1,6 +1,6 @@
 //! The protocol of `docs/PROTOCOL.md`, explored in every interleaving of a few rows.
 //!
-//! The first test says that the promises hold. Each of the others takes one guard out of the protocol
+//! The first tests say that the promises hold. Each of the others takes one guard out of the protocol
 //! and shows which promise breaks: a guard whose loss nothing notices would be one that nobody needs,
 //! or a promise that nobody tests.
 
