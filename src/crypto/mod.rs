@@ -26,6 +26,7 @@ mod fields;
 mod id;
 mod key;
 mod key_check;
+mod keyring;
 mod mac;
 mod recovery;
 mod seal;
@@ -40,6 +41,7 @@ pub use key::{
     ControlKey, DataKey, FormatKey, IndexKey, LedgerSeed, RootKey, RunSecret, TokenKey, WrappedKey,
 };
 pub use key_check::WrongKey;
+pub use keyring::{KeyRing, KeyRingError};
 pub use recovery::{KeyFile, KeyFileError, RecoveryCode, RecoveryCodeError};
 pub use seal::{NONCE_BYTES, OpenError, SEAL_OVERHEAD_BYTES, SealContext, envelope_key_id};
 pub use slot::{Argon2Params, ParamsError, Slot, SlotError, SlotKind, SlotSecret};
