@@ -11,8 +11,9 @@ mod vault;
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use progress::{Progress, Silent};
 pub use source::{
-    Counts, CursorId, CursorState, Interval, Limit, Pass, Rejection, Row, RowWrite, Source, SourceError,
-    SourceIdentity, SourceWindow, Step, WalkFilter, WindowOutcome, WriteOutcome,
+    Counts, CursorId, CursorState, Interval, Limit, Originals, Pass, Rejection, Row, RowWrite,
+    ScrubStep, Source, SourceError,
+    SourceIdentity, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow,

@@ -14,6 +14,7 @@ use crate::run::entries::known;
 use crate::run::error::RunError;
 use crate::run::job::{Job, manifest_hash};
 use crate::run::record::{BackupCell, BackupRecord};
+use crate::run::residue::control;
 use crate::token::TokenBody;
 use crate::value::RowKey;
 
@@ -43,6 +44,7 @@ pub async fn backup(job: &Job) -> Result<(), RunError> {
         }
     }
     job.progress.end();
+    control(job).await?;
     let files = job.vault.files(job.run).await?;
     let ranges = job.vault.ranges(job.run).await?;
     job.advance(Phase::Approved, Event::BackedUp, Vec::new(), |draft| {

@@ -8,6 +8,7 @@ mod connect;
 mod error;
 pub mod facts;
 pub mod files;
+mod purge;
 pub mod source;
 mod statement;
 mod value;

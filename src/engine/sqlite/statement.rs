@@ -168,7 +168,7 @@ pub(super) fn update(
         .map(|(place, key)| format!("old.{key} = new.column{}", place + 1))
         .collect();
     let sql = format!(
-        "UPDATE main.{} AS old SET {} FROM (VALUES {}) AS new WHERE {}",
+        "UPDATE OR ABORT main.{} AS old SET {} FROM (VALUES {}) AS new WHERE {}",
         quote_table(&table.table)?,
         sets.join(", "),
         rows.join(","),

@@ -31,8 +31,6 @@ mod read;
 /// The newest format that this program writes and reads.
 pub const FORMAT: u32 = 1;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./vault-schema/sqlite");
-
 /// A vault in a SQLite file.
 pub struct SqliteVault {
     url: String,
@@ -75,7 +73,7 @@ impl SqliteVault {
         if format_of(&mut connection, url).await.is_ok() {
             return Err(VaultError::Exists { url: url.to_owned() });
         }
-        let mut migrations = MIGRATIONS.clone();
+        let mut migrations: Migrator = sqlx::migrate!("./vault-schema/sqlite");
         migrations.dangerous_set_table_name("sealift_migration");
         migrations.run_direct(None, &mut connection, false).await.map_err(|error| {
             VaultError::Engine { doing: "making its tables", source: Box::new(error) }
