@@ -51,6 +51,8 @@ async fn a_foreign_key_out_of_scope_ties_nothing() {
     let found = plan(sql, &policy(vec![column("cities.name"), column("Customers.name")])).await;
     found.is_not_blocked();
     assert_eq!(found.table("cities").0.mode, UnitMode::Ranges);
+    let child = plan(sql, &policy(vec![column("cities.mayor")])).await;
+    child.blocks("foreign_key", "cities.mayor", "leave the column out");
     // SQLite does not take `PRIMARY KEY` to mean NOT NULL, but here it says so.
     assert_eq!(found.table("Customers").1.walk, Walk::Key(vec!["email".into()]));
 }
