@@ -5,3 +5,4 @@
 pub mod catalog;
 mod check_trial;
 pub mod facts;
+mod foreign_keys;
