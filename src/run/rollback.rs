@@ -233,7 +233,8 @@ async fn restored(
         .collect();
     let known = entries_of(job, tokens).await?;
     let numbered: Vec<(&Row, &Vec<Option<TokenBody>>)> = rows.iter().zip(&ours).collect();
-    let opened = compute(&numbered, |(row, tokens)| restored_row(job, columns, row, tokens, &known));
+    let opened =
+        compute(&numbered, |(row, tokens)| restored_row(job, columns, row, tokens, &known));
     let mut counts = Counts { rows: rows.len() as u64, ..Counts::default() };
     let mut writes = Vec::new();
     for row in opened {
@@ -268,9 +269,8 @@ fn restored_row(
     let mut cells = Vec::with_capacity(row.cells.len());
     let mut restored = 0;
     for ((column, cell), token) in columns.iter().zip(&row.cells).zip(tokens) {
-        let entry = token
-            .as_ref()
-            .and_then(|token| known.get(&(column.domain_id(), token.clone())));
+        let entry =
+            token.as_ref().and_then(|token| known.get(&(column.domain_id(), token.clone())));
         match entry {
             Some(entry) => {
                 cells.push(Some(open_entry(&job.keys, column, entry)?));

@@ -22,7 +22,8 @@ pub async fn checkpoint(vault: &dyn Vault, keys: &KeyRing) -> Result<String, Vau
         ));
     }
     let origin = vault.header().await?.origin;
-    let unsigned = |error: crate::ledger::CheckpointError| VaultError::Inconsistent(error.to_string());
+    let unsigned =
+        |error: crate::ledger::CheckpointError| VaultError::Inconsistent(error.to_string());
     let identity = SigningIdentity::from_seed(&origin, keys.ledger().expose()).map_err(unsigned)?;
     let note = Checkpoint::sign(&identity, head.size(), head.root()).map_err(unsigned)?;
     let change = Change::PutCheckpoint { size: head.size(), note: note.clone() };

@@ -9,10 +9,10 @@
 //! [`FileScan::finish`] gives the report and keeps the descriptors open.
 
 use std::fs::File;
-use std::sync::Mutex;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};

@@ -15,3 +15,4 @@ mod value;
 pub mod vault;
 
 pub use connect::path_of;
+mod foreign_keys;

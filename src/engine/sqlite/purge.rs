@@ -106,8 +106,9 @@ async fn settle(
         done.push(("PRAGMA wal_checkpoint(TRUNCATE)", "the log is empty".to_owned()));
     } else if mode == "persist" || mode == "truncate" {
         // A journal that is kept between transactions keeps what it held: DELETE removes it.
-        let set: String =
-            sqlx::query_scalar("PRAGMA main.journal_mode = DELETE").fetch_one(&mut *connection).await?;
+        let set: String = sqlx::query_scalar("PRAGMA main.journal_mode = DELETE")
+            .fetch_one(&mut *connection)
+            .await?;
         sqlx::raw_sql("BEGIN IMMEDIATE; COMMIT").execute(&mut *connection).await?;
         sqlx::query_scalar::<_, String>(AssertSqlSafe(format!(
             "PRAGMA main.journal_mode = {mode}"

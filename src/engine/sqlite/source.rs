@@ -23,8 +23,9 @@ use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{ColumnName, Policy, TableName};
 use crate::ports::{
-    Counts, CursorId, CursorState, Limit, Originals, Pass, Rejection, Row, RowWrite, ScrubStep, Source,
-    SourceError, SourceIdentity, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
+    Counts, CursorId, CursorState, Limit, Originals, Pass, Rejection, Row, RowWrite, ScrubStep,
+    Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome,
+    WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::{Original, RowKey};
@@ -111,7 +112,8 @@ pub(super) fn existing(url: &str) -> Result<PathBuf, SourceError> {
         url: url.to_owned(),
         source: Box::new(std::io::Error::new(std::io::ErrorKind::NotFound, message)),
     };
-    let path = connect::path_of(url).ok_or_else(|| open("the URL does not begin with `sqlite:`"))?;
+    let path =
+        connect::path_of(url).ok_or_else(|| open("the URL does not begin with `sqlite:`"))?;
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_file() => Ok(path),
         Ok(_) => Err(open("it is not a file")),
@@ -168,7 +170,8 @@ impl Source for SqliteSource {
             .await
             .map_err(self.failed("running a check of the policy"))?;
         let Some(row) = row else { return Ok(None) };
-        let cell = value::original(&row, 0).map_err(self.failed("reading the answer of a check"))?;
+        let cell =
+            value::original(&row, 0).map_err(self.failed("reading the answer of a check"))?;
         Ok(cell.map(|cell| {
             cell.as_integer()
                 .map(|number| number.to_string())
@@ -389,9 +392,9 @@ impl SourceWindow for SqliteWindow {
         match write_rows(&mut self.guarded.connection, &self.url, table, writes).await? {
             WriteOutcome::Written => Ok(None),
             WriteOutcome::Rejected(rejection) => Ok(Some(rejection)),
-            WriteOutcome::Changed | WriteOutcome::LeaseLost => Err(SourceError::Inconsistent(
-                "a row vanished under the write lock".to_owned(),
-            )),
+            WriteOutcome::Changed | WriteOutcome::LeaseLost => {
+                Err(SourceError::Inconsistent("a row vanished under the write lock".to_owned()))
+            }
         }
     }
 

@@ -58,7 +58,8 @@ pub(super) fn walk(
     if let WalkFilter::Originals { globs, keeps_empty } = filter {
         conditions.push(originals(table, globs, keeps_empty, &mut arguments)?);
     }
-    let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+    let condition =
+        if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
     let rows = i64::try_from(limit.rows).unwrap_or(i64::MAX);
     arguments.add(rows).map_err(sqlx::Error::Encode)?;
     let sql = format!(
