@@ -34,7 +34,7 @@ mod window;
 
 pub use backup::backup;
 pub use column::{Column, Fate};
-pub use entries::open_entry;
+pub use entries::{add_entries, draw as draw_token, open_entry};
 pub use error::{Mismatch, MismatchKind, RunError};
 pub use job::{Job, Stop, manifest_hash};
 pub use purge::{PurgeFacts, facts_of, purge};
@@ -42,4 +42,5 @@ pub use record::{BackupCell, BackupRecord, RecordError};
 pub use rewrite::rewrite;
 pub use rollback::rollback;
 pub use seal::seal;
+pub use rewrite::row_digest;
 pub use verify::{Drive, RoundTripProof, Verified, verify};

@@ -43,26 +43,16 @@ pub struct PurgeFacts {
     pub cells: u64,
 }
 
-/// Purges a run. Spends the proof that verification made, and earns another inside the lock.
+/// Purges a run that was approved for it. `approved` is the verified digest that was signed.
 ///
 /// # Errors
 ///
 /// [`RunError`]. Up to the entry `purge_scrubbed` nothing is lost and the run may still be rolled
 /// back; after it a repeated call finishes the work.
-pub async fn purge(
-    job: &Job,
-    proof: RoundTripProof,
-    scratch: PathBuf,
-) -> Result<PurgeFacts, RunError> {
-    let (run, digest) = (proof.run(), proof.digest().to_owned());
-    // The proof is spent here: what follows relies on the one that is earned under the lock.
-    drop(proof);
-    if run != job.run {
-        return Err(RunError::Inconsistent(format!("the proof is of run {run}, not {}", job.run)));
-    }
+pub async fn purge(job: &Job, approved: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
     let facts = match scrubbed(job).await? {
         Some(facts) => facts,
-        None => scrub(job, &digest, scratch).await?,
+        None => scrub(job, approved, scratch).await?,
     };
     destroy(job).await?;
     Ok(facts)
@@ -119,6 +109,18 @@ async fn scrub_seized(job: &Job, digest: &str, scratch: PathBuf) -> Result<Purge
             "what was verified under the lock is not what the approval is bound to".to_owned(),
         ));
     }
+    rewrite_files(job, verified.proof).await
+}
+
+/// The act that cannot be undone. It takes the proof that every token opened to its original, and
+/// spends it.
+async fn rewrite_files(job: &Job, proof: RoundTripProof) -> Result<PurgeFacts, RunError> {
+    let cells = proof.cells();
+    if proof.run() != job.run {
+        let run = proof.run();
+        return Err(RunError::Inconsistent(format!("the proof is of run {run}, not {}", job.run)));
+    }
+    drop(proof);
     let tables: Vec<TableName> = job
         .plan
         .units
@@ -147,7 +149,7 @@ async fn scrub_seized(job: &Job, digest: &str, scratch: PathBuf) -> Result<Purge
         verdict,
         late_hits,
         uncovered: BTreeMap::new(),
-        cells: verified.proof.cells(),
+        cells,
     })
 }
 

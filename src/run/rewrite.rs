@@ -530,7 +530,8 @@ pub(crate) fn derive_row(
 }
 
 /// How reports name a row: a keyed digest of where it is.
-pub(crate) fn row_digest(job: &Job, unit: u16, table: u16, key: &RowKey) -> String {
+#[must_use]
+pub fn row_digest(job: &Job, unit: u16, table: u16, key: &RowKey) -> String {
     let digest = job.keys.index().digest(
         "row",
         &[&job.run.0.to_be_bytes(), &unit.to_be_bytes(), &table.to_be_bytes(), &key.encode()],

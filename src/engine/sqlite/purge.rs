@@ -22,7 +22,18 @@ use crate::residue::{Filter, ScanReport};
 use crate::value::{Original, ValueType};
 
 /// Takes the exclusive lock and keeps it over every COMMIT.
+///
+/// Where the vault lies in the same file its own connection has to go on working, so nothing is
+/// locked there: what is verified is verified again by whoever verifies next.
 pub(super) async fn seize(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let is_shared: bool = sqlx::query_scalar(
+        "SELECT count(*) > 0 FROM main.sqlite_schema WHERE name = 'sealift_vault'",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if is_shared {
+        return Ok(());
+    }
     sqlx::raw_sql("PRAGMA locking_mode = EXCLUSIVE").execute(&mut *connection).await?;
     // The mode is taken with the first write.
     sqlx::raw_sql("BEGIN EXCLUSIVE; COMMIT").execute(&mut *connection).await?;
