@@ -14,7 +14,7 @@
 //! **Invariant:** every part of a row that grants something is a field. What a row holds beside
 //! them (a run's phase, its condition) is on the ledger and grants nothing by itself.
 
-use crate::crypto::{ControlKey, CredentialId};
+use crate::crypto::ControlKey;
 use crate::lifecycle::RunId;
 use crate::token::DomainId;
 
@@ -50,8 +50,8 @@ pub struct CallerGrant<'g> {
     pub name: &'g str,
     /// The name of the role.
     pub role: &'g str,
-    /// The id in the credential.
-    pub credential: CredentialId,
+    /// The id in the credential, as text.
+    pub credential: &'g str,
     /// The hash of the credential's secret.
     pub credential_hash: &'g [u8],
     /// The public half of the key that approves.
@@ -71,7 +71,7 @@ impl Grant for CallerGrant<'_> {
         vec![
             self.name.into(),
             self.role.into(),
-            self.credential.0.to_be_bytes().into(),
+            self.credential.into(),
             self.credential_hash.into(),
             self.approver_key.into(),
             self.created_at.into(),

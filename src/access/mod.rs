@@ -7,7 +7,8 @@
 //! **Invariant:** refusing is the default. A verb that [`may`] does not permit, a role that a
 //! purpose does not name, a class that it does not show: each is refused without a rule of its own.
 //!
-//! **Invariant:** an original leaves this room only inside a [`Shown`], and only [`show`] makes one.
+//! **Invariant:** an original leaves this room only inside a [`Shown`], which cannot print, and only
+//! [`show`] decides how much of it.
 
 mod caller;
 mod decide;

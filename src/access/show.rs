@@ -67,9 +67,7 @@ enum Look {
 /// Applies `reduce` to the text of a value; `None` where it has no characters to choose from.
 fn part(original: &Original, reduce: fn(&str, Look) -> Zeroizing<String>) -> Option<Shown> {
     match original.kind() {
-        ValueType::Text => {
-            original.as_text().map(|text| Shown::Part(reduce(text, look_of(text))))
-        }
+        ValueType::Text => original.as_text().map(|text| Shown::Part(reduce(text, look_of(text)))),
         ValueType::Integer => {
             let text = decimal(original.as_integer()?)?;
             Some(Shown::Part(reduce(&text, Look::Number)))
@@ -130,12 +128,12 @@ fn masked_email(text: &str) -> Zeroizing<String> {
     shown
 }
 
-/// Writes a star for each character that `shows` does not name by its place and itself.
-fn starred(text: &str, shows: impl Fn(usize, char) -> bool) -> Zeroizing<String> {
+/// Writes a star for each character that `keeps` does not name by its place and itself.
+fn starred(text: &str, keeps: impl Fn(usize, char) -> bool) -> Zeroizing<String> {
     // A star is never longer than what it stands for, so the string does not grow.
     let mut shown = Zeroizing::new(String::with_capacity(text.len()));
     for (at, each) in text.chars().enumerate() {
-        shown.push(if shows(at, each) { each } else { '*' });
+        shown.push(if keeps(at, each) { each } else { '*' });
     }
     shown
 }
