@@ -5,7 +5,10 @@ use super::tone_of;
 use crate::crypto::KeyState;
 use crate::policy::{Form, Permission};
 use crate::report::certificate::class_title;
-use crate::report::{Certificate, ClaimState, PurposeLine, Report, RiskKind, ScanFigures};
+use crate::report::{
+    Certificate, CertificateStatus, Claim, ClaimLevel, ClaimState, PurposeLine, Report, RiskKind,
+    ScanFigures,
+};
 
 pub(super) fn approvals(markup: &mut Markup, report: &Report) {
     let part = &report.approvals;
@@ -34,7 +37,7 @@ pub(super) fn approvals(markup: &mut Markup, report: &Report) {
                 Cell::Text(row.caller.clone()),
                 Cell::Badge(Tone::Quiet, row.kind.to_owned()),
                 Cell::Time(row.signed_at.clone()),
-                Cell::Code(row.digest.clone()),
+                Cell::Hash(row.digest.clone()),
             ]
         })
         .collect();
@@ -51,15 +54,17 @@ pub(super) fn certificate(markup: &mut Markup, report: &Report) {
         .map(|claim| {
             vec![
                 Cell::Text(claim.level.title().to_owned()),
-                Cell::Badge(claim_tone(claim.state), claim.state.title().to_owned()),
+                Cell::Badge(claim_tone(claim), claim.state.title().to_owned()),
                 Cell::Text(claim.statement.clone()),
             ]
         })
         .collect();
     markup.table("Three levels of claim", &["level", "state", "what is claimed"], &rows);
     markup.raw("<h3>Not covered</h3>\n");
-    if certificate.not_covered.is_empty() {
-        markup.paragraph("Nothing within the database’s files. The medium is never covered.");
+    if certificate.status == CertificateStatus::NotPurged {
+        markup.paragraph("Nothing is claimed yet, so nothing is covered.");
+    } else if certificate.not_covered.is_empty() {
+        markup.paragraph("Nothing else in the files of the database. The medium is never covered.");
     } else {
         markup.list(certificate.not_covered.iter().map(String::as_str));
     }
@@ -123,7 +128,7 @@ fn files(markup: &mut Markup, caption: &'static str, scan: &ScanFigures) {
                 Cell::Number(file.bytes),
                 Cell::Number(file.residue),
                 Cell::Number(file.live),
-                Cell::Code(file.sha256.clone()),
+                Cell::Hash(file.sha256.clone()),
             ]
         })
         .collect();
@@ -131,11 +136,13 @@ fn files(markup: &mut Markup, caption: &'static str, scan: &ScanFigures) {
     markup.table(caption, &heads, &rows);
 }
 
-pub(super) fn claim_tone(state: ClaimState) -> Tone {
-    match state {
-        ClaimState::Proven => Tone::Good,
-        ClaimState::Limited => Tone::Warn,
-        ClaimState::NotProven | ClaimState::Pending => Tone::Quiet,
+/// A medium that is not claimed is no surprise; any other claim that fails is.
+pub(super) fn claim_tone(claim: &Claim) -> Tone {
+    match (claim.state, claim.level) {
+        (ClaimState::Proven, _) => Tone::Good,
+        (ClaimState::Limited, _) => Tone::Warn,
+        (ClaimState::Pending, _) | (ClaimState::NotProven, ClaimLevel::Media) => Tone::Quiet,
+        (ClaimState::NotProven, ClaimLevel::Logical | ClaimLevel::DatabaseFiles) => Tone::Bad,
     }
 }
 

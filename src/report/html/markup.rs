@@ -9,12 +9,17 @@ use std::fmt::Write as _;
 #[derive(Default)]
 pub(super) struct Markup(String);
 
+/// A text in a table beyond this length wants a wide column.
+const LONG_BYTES: usize = 32;
+
 /// What stands in a cell of a table.
 pub(super) enum Cell {
     /// Words.
     Text(String),
-    /// A name, a hash, a command.
+    /// A name.
     Code(String),
+    /// A hash: it may break anywhere, and wants room.
+    Hash(String),
     /// A count.
     Number(u64),
     /// A moment.
@@ -57,6 +62,11 @@ impl Cell {
 
     fn is_number(&self) -> bool {
         matches!(self, Self::Number(_))
+    }
+
+    /// Whether it is a sentence, which reads badly in a narrow column.
+    fn is_long(&self) -> bool {
+        matches!(self, Self::Text(text) if text.len() > LONG_BYTES)
     }
 }
 
@@ -115,6 +125,22 @@ impl Markup {
         self.raw("<time datetime=\"").text(at).raw("\">").text(&readable(at)).raw("</time>")
     }
 
+    /// Writes a sentence; what stands in it between backticks is set as a name.
+    pub(super) fn prose(&mut self, text: &str) -> &mut Self {
+        let pieces: Vec<&str> = text.split('`').collect();
+        if pieces.len().is_multiple_of(2) {
+            return self.text(text);
+        }
+        for (at, piece) in pieces.into_iter().enumerate() {
+            if at.is_multiple_of(2) {
+                self.text(piece)
+            } else {
+                self.code(piece)
+            };
+        }
+        self
+    }
+
     /// Writes a paragraph.
     pub(super) fn paragraph(&mut self, text: &str) -> &mut Self {
         self.raw("<p>").text(text).raw("</p>\n")
@@ -129,7 +155,7 @@ impl Markup {
     pub(super) fn list<'a>(&mut self, sentences: impl IntoIterator<Item = &'a str>) -> &mut Self {
         self.raw("<ul>\n");
         for sentence in sentences {
-            self.raw("<li>").text(sentence).raw("</li>\n");
+            self.raw("<li>").prose(sentence).raw("</li>\n");
         }
         self.raw("</ul>\n")
     }
@@ -166,11 +192,14 @@ impl Markup {
     fn row(&mut self, row: &[Cell]) {
         self.raw("<tr>");
         for (at, cell) in row.iter().enumerate() {
-            let (open, close) = match (at, cell.is_number()) {
-                (0, false) => ("<th scope=\"row\">", "</th>"),
-                (0, true) => ("<th scope=\"row\" class=\"num\">", "</th>"),
-                (_, false) => ("<td>", "</td>"),
-                (_, true) => ("<td class=\"num\">", "</td>"),
+            let (open, close) = match (at, cell) {
+                (0, cell) if cell.is_number() => ("<th scope=\"row\" class=\"num\">", "</th>"),
+                (0, cell) if cell.is_long() => ("<th scope=\"row\" class=\"long\">", "</th>"),
+                (0, _) => ("<th scope=\"row\">", "</th>"),
+                (_, Cell::Hash(_)) => ("<td class=\"hash\">", "</td>"),
+                (_, cell) if cell.is_number() => ("<td class=\"num\">", "</td>"),
+                (_, cell) if cell.is_long() => ("<td class=\"long\">", "</td>"),
+                (_, _) => ("<td>", "</td>"),
             };
             self.raw(open);
             self.cell(cell);
@@ -181,8 +210,8 @@ impl Markup {
 
     fn cell(&mut self, cell: &Cell) {
         match cell {
-            Cell::Text(text) => self.text(text),
-            Cell::Code(text) => self.code(text),
+            Cell::Text(text) => self.prose(text),
+            Cell::Code(text) | Cell::Hash(text) => self.code(text),
             Cell::Number(number) => self.number(*number),
             Cell::Time(at) => self.time(at),
             Cell::Badge(tone, word) => self.badge(*tone, word),
@@ -243,6 +272,13 @@ mod tests {
         let mut markup = Markup::default();
         markup.text("a\u{202e}b\u{0}");
         assert_eq!(markup.finish(), "a\\u{202e}b\\u{0}");
+    }
+
+    #[test]
+    fn a_name_between_backticks_is_set_as_one_and_a_lone_backtick_stays() {
+        let mut markup = Markup::default();
+        markup.prose("by `<waive>`, ").prose("a`b");
+        assert_eq!(markup.finish(), "by <code>&lt;waive&gt;</code>, a`b");
     }
 
     #[test]

@@ -130,7 +130,11 @@ pub(super) fn counts(markup: &mut Markup, report: &Report) {
         Some(false) => (Tone::Bad, "they do not add up"),
         None => (Tone::Quiet, "not counted yet"),
     };
-    markup.raw("<p>").badge(tone, word).raw("</p>\n<p class=\"equation\">");
+    markup.raw("<p>").badge(tone, word).raw("</p>\n");
+    if counts.reconciles.is_none() {
+        return;
+    }
+    markup.raw("<p class=\"equation\">");
     markup.code(&counts.equation).raw("</p>\n");
     let parts: Vec<Part<'_>> = counts
         .parts
@@ -182,7 +186,7 @@ fn fill_of(part: &str) -> Fill {
 pub(super) fn verification(markup: &mut Markup, report: &Report) {
     let part = &report.verification;
     let (tone, word) = match part.passed {
-        Some(true) => (Tone::Good, "every cell opens to its original"),
+        Some(true) => (Tone::Good, "no mismatch"),
         Some(false) => (Tone::Bad, "not in order"),
         None => (Tone::Quiet, "not verified yet"),
     };
@@ -220,7 +224,7 @@ pub(super) fn verification(markup: &mut Markup, report: &Report) {
                 vec![
                     Cell::Number(u64::from(segment.number)),
                     Cell::Number(segment.entries),
-                    root.map_or(Cell::Empty, Cell::Code),
+                    root.map_or(Cell::Empty, Cell::Hash),
                 ]
             })
             .collect();

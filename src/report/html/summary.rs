@@ -62,7 +62,7 @@ fn outcome(markup: &mut Markup, report: &Report) {
     markup.text(&capital(&certificate.statement)).raw(".</p>\n<ul class=\"claims\">\n");
     for claim in &certificate.claims {
         markup.raw("<li><span class=\"level\">").text(claim.level.title()).raw("</span> ");
-        markup.badge(super::evidence_sections::claim_tone(claim.state), claim.state.title());
+        markup.badge(super::evidence_sections::claim_tone(claim), claim.state.title());
         markup.raw("</li>\n");
     }
     markup.raw("</ul></div>\n");
@@ -70,18 +70,19 @@ fn outcome(markup: &mut Markup, report: &Report) {
 
 fn figures(markup: &mut Markup, report: &Report) {
     let (counts, verification) = (&report.counts, &report.verification);
+    let planned: u64 = report.scope.columns.iter().map(|column| column.rows).sum();
+    let (cells, remark) = match counts.reconciles {
+        Some(true) => (counts.cells, "they add up"),
+        Some(false) => (counts.cells, "they do not add up"),
+        None => (planned, "by the plan; not counted yet"),
+    };
     markup.raw("<div class=\"figures\">\n");
-    figure(
-        markup,
-        "cells in scope",
-        counts.cells,
-        match counts.reconciles {
-            Some(true) => "they add up",
-            Some(false) => "they do not add up",
-            None => "not counted yet",
-        },
-    );
-    figure(markup, "tokens written", counts.part("tokenized"), "each one opens in the vault");
+    figure(markup, "cells in scope", cells, remark);
+    let opens = match verification.passed {
+        Some(true) => "each one opens in the vault",
+        Some(false) | None => "whether they open is not proven",
+    };
+    figure(markup, "tokens written", counts.part("tokenized"), opens);
     figure(
         markup,
         "cells verified",
@@ -116,11 +117,11 @@ fn hits(markup: &mut Markup, report: &Report) {
     };
     let whole = [of(before), of(after)].into_iter().flatten().map(|(residue, live)| residue + live);
     let whole = whole.max().unwrap_or_default();
-    markup.raw("<div class=\"figure hits\"><p class=\"name\">originals found in files</p>");
+    markup.raw("<div class=\"figure hits\"><p class=\"name\">originals found in files</p><div class=\"hit-rows\">");
     for (title, scan) in [("before", of(before)), ("after", of(after))] {
         markup.raw("<div class=\"hit-row\"><span class=\"hit-name\">").raw(title).raw("</span>");
         let Some((residue, live)) = scan else {
-            markup.raw("<span class=\"remark\">not scanned</span></div>");
+            markup.raw("<span class=\"remark not-scanned\">not scanned</span></div>");
             continue;
         };
         let parts = [
@@ -138,7 +139,7 @@ fn hits(markup: &mut Markup, report: &Report) {
         | CertificateStatus::UncoveredCopies
         | CertificateStatus::Limited => "see the purge certificate for what this means",
     };
-    markup.raw("<p class=\"remark\">").raw(remark).raw("</p></div>\n");
+    markup.raw("</div><p class=\"remark\">").raw(remark).raw("</p></div>\n");
 }
 
 fn identity(markup: &mut Markup, report: &Report) {
