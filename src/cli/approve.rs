@@ -50,13 +50,8 @@ pub(super) async fn approve(
     }
     let (policy, _) = parsed(&row)?;
     let digest = digest(&row, kind)?;
-    let message = approval_message(
-        &desk.keys.vault().to_string(),
-        row.run,
-        kind,
-        &digest,
-        &desk.caller.name,
-    );
+    let message =
+        approval_message(&desk.keys.vault().to_string(), row.run, kind, &digest, &desk.caller.name);
     let approval = ApprovalRow {
         run: row.run,
         kind,
@@ -72,8 +67,11 @@ pub(super) async fn approve(
     let signature = data_encoding::HEXLOWER.encode(&approval.signature);
     draft.details.insert("signature".into(), signature.into());
     desk.commit(vec![Change::PutApproval(approval)], draft).await?;
-    let phase = settle(desk.vault.as_ref(), &desk.keys, &row, &policy, kind, &desk.caller.name).await?;
-    out.object(&json!({"run": row.run.to_string(), "phase": phase.name(), "approval": kind.name()}));
+    let phase =
+        settle(desk.vault.as_ref(), &desk.keys, &row, &policy, kind, &desk.caller.name).await?;
+    out.object(
+        &json!({"run": row.run.to_string(), "phase": phase.name(), "approval": kind.name()}),
+    );
     if phase == row.phase {
         out.line(format!("signed; run {} needs further signatures", row.run));
         out.next("another approver", &format!("sealift approve {}", row.run));

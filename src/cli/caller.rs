@@ -55,9 +55,10 @@ async fn add(
 ) -> Result<Outcome, Failure> {
     Role::from_str(role).map_err(Failure::failed)?;
     if let Some(expires) = &expires {
-        jiff::Timestamp::from_str(expires)
-            .map_err(|_| Failure::failed(format!("`{expires}` is not a time"))
-                .hint("write it as 2027-01-31T00:00:00Z"))?;
+        jiff::Timestamp::from_str(expires).map_err(|_| {
+            Failure::failed(format!("`{expires}` is not a time"))
+                .hint("write it as 2027-01-31T00:00:00Z")
+        })?;
     }
     let desk = Desk::open(settings, Verb::CallerAdd).await?;
     let callers = desk.vault.callers().await?;
@@ -85,7 +86,9 @@ async fn add(
         let _ = std::fs::remove_file(file);
         return Err(error);
     }
-    out.object(&json!({"caller": name, "role": role, "credential_file": file.display().to_string()}));
+    out.object(
+        &json!({"caller": name, "role": role, "credential_file": file.display().to_string()}),
+    );
     out.line(format!("caller `{name}` is `{role}`; the credential is in {}", file.display()));
     Ok(Outcome::Done)
 }
@@ -115,8 +118,10 @@ async fn revoke(settings: &Settings, out: &Output, name: &str) -> Result<Outcome
     let mut row = callers
         .into_iter()
         .find(|row| row.name == name && row.revoked_at.is_none())
-        .ok_or_else(|| Failure::failed(format!("there is no caller `{name}`"))
-            .hint("`sealift caller list` lists them"))?;
+        .ok_or_else(|| {
+            Failure::failed(format!("there is no caller `{name}`"))
+                .hint("`sealift caller list` lists them")
+        })?;
     row.revoked_at = Some(now());
     row.mac = caller_mac(&desk.keys, &row);
     let draft = desk.draft("caller_revoked", format!("caller {name}"));

@@ -3,16 +3,16 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use rand::Rng;
 use rand::rngs::SysRng;
-use rand::{Rng, TryRng};
 
 use super::exit::Failure;
 use super::settings::{Settings, Unlock};
 use crate::access::grants::{CallerGrant, Grant};
 use crate::access::{Caller, Refusal, Role, Verb, permit};
 use crate::crypto::{
-    Credential, CredentialId, KeyFile, KeyHeader, KeyId, KeyPurpose, KeyRing, KeyState, RecoveryCode, RootKey,
-    Slot, SlotError, SlotSecret, VaultId,
+    Credential, CredentialId, KeyFile, KeyHeader, KeyId, KeyPurpose, KeyRing, KeyState,
+    RecoveryCode, RootKey, Slot, SlotError, SlotSecret, VaultId,
 };
 use crate::keystore::{PassphraseSource, read_secret_file};
 use crate::ledger::Draft;
@@ -90,7 +90,7 @@ pub(super) async fn unlock(
                 root.check(header.vault, &header.key_check).map_err(Failure::failed)?;
                 return Ok((root, row.slot));
             }
-            Err(SlotError::WrongSecret) => {}
+            Err(SlotError::WrongSecret { .. }) => {}
             Err(error) => return Err(Failure::failed(error)),
         }
     }
@@ -200,25 +200,25 @@ async fn authenticate(
 
 /// Whether a caller's row carries the MAC that only somebody with the control key can make.
 pub(super) fn is_genuine(keys: &KeyRing, row: &CallerRow) -> bool {
-    grant(row).is_some_and(|grant| grant.is_genuine(keys.control(), &row.mac))
+    grant(row).is_genuine(keys.control(), &row.mac)
 }
 
 /// The MAC over a caller's row.
 pub(super) fn caller_mac(keys: &KeyRing, row: &CallerRow) -> Vec<u8> {
-    grant(row).map(|grant| grant.mac(keys.control()).to_vec()).unwrap_or_default()
+    grant(row).mac(keys.control()).to_vec()
 }
 
-fn grant(row: &CallerRow) -> Option<CallerGrant<'_>> {
-    Some(CallerGrant {
+fn grant(row: &CallerRow) -> CallerGrant<'_> {
+    CallerGrant {
         name: &row.name,
         role: &row.role,
-        credential: CredentialId(u32::from_str_radix(&row.credential, 16).ok()?),
+        credential: &row.credential,
         credential_hash: &row.credential_hash,
         approver_key: &row.approver_key,
         created_at: &row.created_at,
         expires_at: row.expires_at.as_deref(),
         revoked_at: row.revoked_at.as_deref(),
-    })
+    }
 }
 
 /// A credential's id, as the vault stores it.
@@ -248,9 +248,8 @@ pub(super) async fn find_run(
         (1, _) => Ok(found.remove(0)),
         (0, Some(typed)) => Err(Failure::failed(format!("there is no run `{typed}`"))
             .hint("`sealift status --all` lists them")),
-        (0, None) => {
-            Err(Failure::failed("there is no run that this could mean").hint("`sealift status --all` lists them"))
-        }
+        (0, None) => Err(Failure::failed("there is no run that this could mean")
+            .hint("`sealift status --all` lists them")),
         (many, _) => Err(Failure::failed(format!("{many} runs could be meant"))
             .hint("name one; `sealift status` lists them")),
     }

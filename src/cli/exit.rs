@@ -121,7 +121,9 @@ fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
     match error {
         VaultError::Open { .. } | VaultError::NoVault { .. } => (
             Outcome::Failed,
-            Some("check `--vault`, or make a vault: `sealift init --caller NAME --credential-file FILE`"),
+            Some(
+                "check `--vault`, or make a vault: `sealift init --caller NAME --credential-file FILE`",
+            ),
         ),
         VaultError::Exists { .. } => {
             (Outcome::Refused, Some("name another file with `--vault`; nothing was changed"))
@@ -132,9 +134,10 @@ fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
         VaultError::Locked { .. } => {
             (Outcome::Failed, Some("another command works on the vault; try again"))
         }
-        VaultError::Full => {
-            (Outcome::Failed, Some("make room on the disk, then run again: it goes on where it stopped"))
-        }
+        VaultError::Full => (
+            Outcome::Failed,
+            Some("make room on the disk, then run again: it goes on where it stopped"),
+        ),
         VaultError::PhaseMoved { .. } => {
             (Outcome::Refused, Some("somebody else moved it; see `sealift status`"))
         }
@@ -189,15 +192,20 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
             Outcome::Finding,
             "nothing is purged while this lasts; repair what is named, then `sealift verify`",
         ),
-        RunError::Residue { .. } => {
-            (Outcome::Finding, "the backup is still there; look for readers of the file, purge again")
-        }
+        RunError::Residue { .. } => (
+            Outcome::Finding,
+            "the backup is still there; look for readers of the file, purge again",
+        ),
         RunError::Quarantine { .. } => (
             Outcome::Finding,
             "see `sealift quarantine list`; mend the rows and replay them, or waive them by name",
         ),
-        RunError::Stopped => (Outcome::Failed, "go on with `sealift run`, or `sealift resume` if it was paused"),
-        RunError::Busy { .. } => (Outcome::Failed, "stop the writers of that table for a moment, then run again"),
+        RunError::Stopped => {
+            (Outcome::Failed, "go on with `sealift run`, or `sealift resume` if it was paused")
+        }
+        RunError::Busy { .. } => {
+            (Outcome::Failed, "stop the writers of that table for a moment, then run again")
+        }
         RunError::WindowRefused { .. } => {
             (Outcome::Failed, "mend the row or the constraint, then run again; nothing was written")
         }

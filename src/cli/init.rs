@@ -28,8 +28,11 @@ pub(super) async fn init(
     let mut rng = OsRandom;
     let vault = VaultId::generate(&mut rng);
     let root = RootKey::generate(&mut rng);
-    let params =
-        Argon2Params { m_kib: typed.kdf_memory_mib.saturating_mul(1024), t: typed.kdf_passes, p: 4 };
+    let params = Argon2Params {
+        m_kib: typed.kdf_memory_mib.saturating_mul(1024),
+        t: typed.kdf_passes,
+        p: 4,
+    };
     let passphrase = new_passphrase(&settings.unlock)?;
     let first = tokio::task::block_in_place(|| {
         Slot::with_passphrase(1, &root, vault, &passphrase, params, &mut rng)
@@ -40,8 +43,7 @@ pub(super) async fn init(
     let created_at = now();
     let (keys, seed) = first_keys(&root, vault, &created_at, &mut rng)?;
     let origin = format!("sealift.vault/{vault}");
-    let identity =
-        SigningIdentity::from_seed(&origin, seed.expose()).map_err(Failure::failed)?;
+    let identity = SigningIdentity::from_seed(&origin, seed.expose()).map_err(Failure::failed)?;
     let fingerprint = identity.verifier_key().fingerprint();
     let header = VaultHeader {
         vault,
@@ -54,7 +56,8 @@ pub(super) async fn init(
     let credential = Credential::generate(&mut rng);
     // ORDER: secrets that are shown once are written before the vault exists, so that no vault
     // exists whose first credential nobody has.
-    write_secret_file(&typed.credential_file, &credential.expose_text()).map_err(Failure::failed)?;
+    write_secret_file(&typed.credential_file, &credential.expose_text())
+        .map_err(Failure::failed)?;
     if let Some(file) = &typed.recovery_file {
         let written = write_secret_file(file, &code.expose_text());
         if let Err(error) = written {
@@ -148,8 +151,10 @@ async fn record(
     caller: CallerRow,
     now: &str,
 ) -> Result<(), Failure> {
-    let mut changes: Vec<Change> =
-        keys.iter().map(|(header, wrapped)| Change::PutKey(key_row(header, wrapped.clone()))).collect();
+    let mut changes: Vec<Change> = keys
+        .iter()
+        .map(|(header, wrapped)| Change::PutKey(key_row(header, wrapped.clone())))
+        .collect();
     let mut drafts = vec![Draft {
         actor: caller.name.clone(),
         action: "vault_created".to_owned(),
@@ -159,8 +164,7 @@ async fn record(
     }];
     for slot in slots {
         let body = serde_json::to_string(slot).map_err(Failure::failed)?;
-        let row =
-            SlotRow { slot: slot.id, body, created_at: now.to_owned(), opened_at: None };
+        let row = SlotRow { slot: slot.id, body, created_at: now.to_owned(), opened_at: None };
         // What cannot be read back must not be the only way in.
         parse_slot(&row)?;
         changes.push(Change::PutSlot(row));
@@ -202,9 +206,5 @@ fn tell(out: &Output, typed: &Init, vault: VaultId, fingerprint: &str, code: &Re
         }
     }
     out.object(&object);
-    out.next(
-        &typed.caller,
-        "sealift caller add NAME --role approver --credential-file FILE",
-    );
+    out.next(&typed.caller, "sealift caller add NAME --role approver --credential-file FILE");
 }
-

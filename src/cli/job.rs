@@ -298,11 +298,7 @@ async fn keys_copy(vault: &dyn Vault) -> Result<String, Failure> {
 }
 
 /// Refuses to go on over a catalog that is not the one that was signed.
-pub(super) async fn unchanged_catalog(
-    desk: &Desk,
-    job: &Job,
-    phase: Phase,
-) -> Result<(), Failure> {
+pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> Result<(), Failure> {
     let catalog = job.source.catalog().await?;
     if fingerprint(&catalog, &job.policy) == job.plan.fingerprint {
         return Ok(());

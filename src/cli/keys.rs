@@ -34,9 +34,8 @@ pub(super) async fn keys(
                 (None, Some(file), None) => New::KeyFile(file),
                 (None, None, Some(file)) => New::Passphrase(file),
                 _ => {
-                    return Err(Failure::failed("nothing to add is named").hint(
-                        "name `--recovery-file`, `--key-file` or `--new-passphrase-file`",
-                    ));
+                    return Err(Failure::failed("nothing to add is named")
+                        .hint("name `--recovery-file`, `--key-file` or `--new-passphrase-file`"));
                 }
             };
             add_slot(settings, out, &new).await
@@ -97,8 +96,10 @@ async fn rotate(settings: &Settings, out: &Output, domain: &str) -> Result<Outco
         .filter(|h| h.state == KeyState::Active)
         .max_by_key(|header| header.version)
         .cloned()
-        .ok_or_else(|| Failure::failed(format!("there is no domain `{domain}` with a key"))
-            .hint("`sealift keys list` lists them"))?;
+        .ok_or_else(|| {
+            Failure::failed(format!("there is no domain `{domain}` with a key"))
+                .hint("`sealift keys list` lists them")
+        })?;
     let at = now();
     let mut rng = OsRandom;
     let mut retired = old.clone();
@@ -116,10 +117,8 @@ async fn rotate(settings: &Settings, out: &Output, domain: &str) -> Result<Outco
     let new = root.wrap_key(&fresh, &key, &mut rng).map_err(Failure::failed)?;
     let mut draft = desk.draft("key_rotated", format!("domain {domain}"));
     draft.key_ids = vec![old.id.0, fresh.id.0];
-    let changes = vec![
-        Change::PutKey(key_row(&retired, rewrapped)),
-        Change::PutKey(key_row(&fresh, new)),
-    ];
+    let changes =
+        vec![Change::PutKey(key_row(&retired, rewrapped)), Change::PutKey(key_row(&fresh, new))];
     desk.commit(changes, draft).await?;
     out.object(&json!({"domain": domain, "key": fresh.id.0, "version": fresh.version}));
     out.line(format!(
@@ -190,7 +189,7 @@ fn same_way(
             let passphrase = PassphraseSource::choose(file.clone(), environment.clone())
                 .read()
                 .map_err(Failure::failed)?;
-            let params = old.argon2.unwrap_or_default();
+            let params = old.argon2id.unwrap_or_default();
             tokio::task::block_in_place(|| {
                 Slot::with_passphrase(old.id, root, vault, &passphrase, params, rng)
             })

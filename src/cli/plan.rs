@@ -95,7 +95,10 @@ async fn of_vault(
                     pitfall: "recognisable".to_owned(),
                     verdict: Verdict::Blocks,
                     object: column.name.to_string(),
-                    fact: format!("run {} has put tokens there that cannot be told from values", run.run),
+                    fact: format!(
+                        "run {} has put tokens there that cannot be told from values",
+                        run.run
+                    ),
                     remedy: "leave the column out of this policy".to_owned(),
                 });
             }
@@ -164,14 +167,9 @@ fn shares_column(old: &RunRow, policy: &Policy) -> bool {
 fn signed(desk: &Desk, policy: &Policy, plan: &Assessment, plan_json: &str) -> String {
     let mut hash = Sha256::new();
     let vault = desk.keys.vault().to_string();
-    for field in [
-        "sealift/v1/plan",
-        &vault,
-        &policy.source,
-        &policy.hash,
-        &plan.fingerprint,
-        plan_json,
-    ] {
+    for field in
+        ["sealift/v1/plan", &vault, &policy.source, &policy.hash, &plan.fingerprint, plan_json]
+    {
         hash.update((field.len() as u64).to_be_bytes());
         hash.update(field.as_bytes());
     }

@@ -20,14 +20,14 @@ pub(super) async fn rollback(
     let desk = Desk::open(settings, Verb::Rollback).await?;
     let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), Phase::is_open).await?;
     if row.phase != Phase::RollingBack && row.phase.after(Event::RollbackStarted).is_err() {
-        return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase)).hint(
-            "a run is rolled back before its purge; afterwards the vault is the only copy",
-        ));
+        return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase))
+            .hint("a run is rolled back before its purge; afterwards the vault is the only copy"));
     }
     let _lock = RunLock::take(&settings.vault)?;
     if row.phase == Phase::Planned {
         // Nothing was done yet: not even the folder is there.
-        let started = Change::Advance { run: row.run, from: row.phase, event: Event::RollbackStarted };
+        let started =
+            Change::Advance { run: row.run, from: row.phase, event: Event::RollbackStarted };
         let done =
             Change::Advance { run: row.run, from: Phase::RollingBack, event: Event::RolledBack };
         let draft = |action: Event| {

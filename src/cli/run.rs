@@ -16,11 +16,7 @@ use crate::policy::{Check, Expect};
 use crate::ports::{Change, CheckRow, Condition, RunRow};
 use crate::run::{Drive, Job, RunError};
 
-pub(super) async fn run(
-    settings: &Settings,
-    out: &Output,
-    typed: Run,
-) -> Result<Outcome, Failure> {
+pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result<Outcome, Failure> {
     let until = target(typed.until.as_deref())?;
     let desk = Desk::open(settings, Verb::Run).await?;
     let works = |phase: Phase| phase.is_open() && phase != Phase::RollingBack;
@@ -34,8 +30,11 @@ pub(super) async fn run(
         return told(out, &desk, &row).await;
     }
     if row.condition == Some(Condition::Paused) {
-        return Err(Failure::refused(format!("run {} is paused: {}", row.run, row.condition_reason))
-            .hint(format!("sealift resume {}", row.run)));
+        return Err(Failure::refused(format!(
+            "run {} is paused: {}",
+            row.run, row.condition_reason
+        ))
+        .hint(format!("sealift resume {}", row.run)));
     }
     let _lock = RunLock::take(&settings.vault)?;
     if row.phase == Phase::Planned {
@@ -116,7 +115,9 @@ async fn work(
             | Phase::Closed
             | Phase::RollingBack
             | Phase::RolledBack => {
-                return Err(RunError::Inconsistent(format!("nothing runs in phase `{phase}`")).into());
+                return Err(
+                    RunError::Inconsistent(format!("nothing runs in phase `{phase}`")).into()
+                );
             }
         }
     }
@@ -181,7 +182,10 @@ async fn told(out: &Output, desk: &Desk, row: &RunRow) -> Result<Outcome, Failur
             out.next(&row.planned_by, &format!("sealift purge {0} --confirm {0}", row.run));
         }
         Phase::Purged => {
-            out.next(&row.planned_by, &format!("sealift report {} --format html --output report.html", row.run));
+            out.next(
+                &row.planned_by,
+                &format!("sealift report {} --format html --output report.html", row.run),
+            );
         }
         Phase::Approved
         | Phase::BackedUp

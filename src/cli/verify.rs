@@ -21,8 +21,7 @@ pub(super) async fn verify(
     typed: &OneRun,
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Verify).await?;
-    let fits =
-        |phase| matches!(phase, Phase::Rewritten | Phase::Verified | Phase::PurgeApproved);
+    let fits = |phase| matches!(phase, Phase::Rewritten | Phase::Verified | Phase::PurgeApproved);
     let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), fits).await?;
     if !fits(row.phase) {
         return Err(Failure::refused(format!(
@@ -49,7 +48,11 @@ pub(super) async fn verify(
         "run": row.run.to_string(), "phase": phase.name(), "counts": verified.counts,
         "digest": verified.proof.digest(),
     }));
-    out.line(format!("run {}: {} cells opened to their originals", row.run, verified.proof.cells()));
+    out.line(format!(
+        "run {}: {} cells opened to their originals",
+        row.run,
+        verified.proof.cells()
+    ));
     for (name, count) in &verified.counts {
         out.line(format!("  {name:<16} {count}"));
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::{KeyHeader, KeyPurpose, KeyState};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::TableName;
-use crate::ports::{Change, FileKind, KeyRow, ScrubStep};
+use crate::ports::{Change, FileKind, KeyRow, PageFacts, ScrubStep};
 use crate::residue::{Evidence, ScanReport, Verdict};
 use crate::run::error::RunError;
 use crate::run::job::Job;
@@ -41,6 +41,8 @@ pub struct PurgeFacts {
     pub uncovered: BTreeMap<String, u64>,
     /// Cells that were opened and compared inside the lock.
     pub cells: u64,
+    /// The pages of the files, taken apart.
+    pub structure: Option<PageFacts>,
 }
 
 /// Purges a run that was approved for it. `approved` is the verified digest that was signed.
@@ -150,6 +152,7 @@ async fn rewrite_files(job: &Job, proof: RoundTripProof) -> Result<PurgeFacts, R
         late_hits,
         uncovered: BTreeMap::new(),
         cells,
+        structure: job.source.structure().await?,
     })
 }
 

@@ -547,6 +547,26 @@ pub(crate) async fn within_budget(job: &Job) -> Result<(), RunError> {
     if waiting > allowed { Err(RunError::Quarantine { waiting, allowed }) } else { Ok(()) }
 }
 
+/// Sweeps again over a run that is rewritten: originals may have come since, and a verification
+/// that found some is answered here. Looks at every row where one was found before.
+///
+/// # Errors
+///
+/// [`RunError`]; what is committed stays.
+pub async fn resweep(job: &Job) -> Result<(), RunError> {
+    bind_source(job).await?;
+    sweep(job).await?;
+    let closed = late_segments(job).await?;
+    if closed.is_empty() {
+        return Ok(());
+    }
+    let mut draft = job.draft("swept");
+    draft.counts.insert("late_segments".into(), closed.len() as u64);
+    let changes = closed.into_iter().map(Change::CloseSegment).collect();
+    job.vault.commit(changes, vec![draft]).await?;
+    Ok(())
+}
+
 /// Rewrites originals that came behind a cursor, until a pass finds none.
 async fn sweep(job: &Job) -> Result<(), RunError> {
     for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {

@@ -26,7 +26,10 @@ pub async fn integrate(vault: &dyn Vault, keys: &KeyRing) -> Result<(), VaultErr
             &row.mac,
         );
         let record = IntakeRecord::parse(&row.body).ok().filter(|_| genuine).ok_or_else(|| {
-            VaultError::Inconsistent(format!("request {} of `{}` was altered", row.number, row.writer))
+            VaultError::Inconsistent(format!(
+                "request {} of `{}` was altered",
+                row.number, row.writer
+            ))
         })?;
         drafts.push(record.into_draft());
         changes.push(Change::IntakeDone { writer: row.writer, number: row.number });

@@ -36,21 +36,15 @@ pub async fn open(
     let domains = domains(vault, keys).await?;
     let found: Vec<Option<(&Domain, TokenBody)>> =
         tokens.iter().map(|text| find(&domains, request.domain, text)).collect();
-    let purpose = decide_and_record(
-        vault,
-        keys,
-        request,
-        Permission::Detokenize,
-        tokens.len(),
-        |draft| describe(keys, draft, &found),
-    )
-    .await?;
+    let purpose =
+        decide_and_record(vault, keys, request, Permission::Detokenize, tokens.len(), |draft| {
+            describe(keys, draft, &found)
+        })
+        .await?;
     let entries = look_up(vault, &found).await?;
     Ok(found
         .into_iter()
-        .map(|found| {
-            answer(keys, &purpose, &entries, found).map_or(Answer::Refused, Answer::Shown)
-        })
+        .map(|found| answer(keys, &purpose, &entries, found).map_or(Answer::Refused, Answer::Shown))
         .collect())
 }
 

@@ -30,17 +30,11 @@ pub async fn tokenize(
     let name = request.domain.unwrap_or_default();
     let domains = domains(vault, keys).await?;
     let domain = domains.iter().find(|domain| domain.name == name);
-    let purpose = decide_and_record(
-        vault,
-        keys,
-        request,
-        Permission::Tokenize,
-        values.len(),
-        |draft| {
+    let purpose =
+        decide_and_record(vault, keys, request, Permission::Tokenize, values.len(), |draft| {
             draft.counts.insert(format!("domain {name}"), values.len() as u64);
-        },
-    )
-    .await?;
+        })
+        .await?;
     let domain = domain
         .filter(|domain| form_for(&purpose, &domain.name, &domain.class).is_some())
         .ok_or_else(|| ServeError::NoDomain(name.to_owned()))?;
@@ -115,9 +109,8 @@ async fn tokens(
     let mut drawn: HashMap<[u8; 16], TokenBody> = HashMap::new();
     for (digest, winner) in digests.into_iter().zip(winners) {
         let is_new = winner.is_none() && !drawn.contains_key(&digest);
-        let token = winner.unwrap_or_else(|| {
-            drawn.entry(digest).or_insert_with(crate::run::draw_token).clone()
-        });
+        let token = winner
+            .unwrap_or_else(|| drawn.entry(digest).or_insert_with(crate::run::draw_token).clone());
         if is_new {
             blind.push(BlindRow { domain: column.domain_id(), digest, token: token.clone() });
         }
