@@ -51,13 +51,13 @@ pub struct Args {
 
     /// The credential of whoever asks
     #[arg(
-        long = "as-file",
+        long,
         global = true,
         env = "SEALIFT_CREDENTIAL_FILE",
         value_name = "FILE",
         hide_env_values = true
     )]
-    pub credential_file: Option<PathBuf>,
+    pub as_file: Option<PathBuf>,
 
     /// How results are printed
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]

@@ -66,7 +66,7 @@ impl Settings {
             vault: args.vault.clone().unwrap_or_else(|| VAULT.to_owned()),
             source: args.source.clone(),
             unlock,
-            credential_file: args.credential_file.clone(),
+            credential_file: args.as_file.clone(),
         })
     }
 

@@ -44,6 +44,8 @@ pub(super) async fn seize(connection: &mut SqliteConnection) -> Result<(), sqlx:
 /// Lets go: the mode ends with the next read.
 pub(super) async fn release(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("PRAGMA locking_mode = NORMAL").execute(&mut *connection).await?;
+    // The lock ends with the next transaction, and its journal with it.
+    sqlx::raw_sql("BEGIN IMMEDIATE; COMMIT").execute(&mut *connection).await?;
     sqlx::raw_sql("SELECT count(*) FROM main.sqlite_schema").execute(&mut *connection).await?;
     Ok(())
 }
