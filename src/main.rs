@@ -1,1 +1,3 @@
+//! The command `sealift`.
+
 fn main() {}

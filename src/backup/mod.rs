@@ -174,8 +174,7 @@ impl BackupStore for AgeFolder {
     }
 
     fn open(&self, name: &str, sha256: &[u8; 32]) -> Result<Box<dyn RecordReader>, BackupError> {
-        let mut file =
-            File::open(self.dir.join(name)).map_err(|error| self.io(name, error))?;
+        let mut file = File::open(self.dir.join(name)).map_err(|error| self.io(name, error))?;
         let mut hash = Sha256::new();
         io::copy(&mut file, &mut HashOnly(&mut hash)).map_err(|error| self.io(name, error))?;
         if hash.finalize().as_slice() != sha256 {

@@ -38,7 +38,8 @@ pub fn table(sql: &str) -> TableText {
     text
 }
 
-/// The module of `CREATE VIRTUAL TABLE … USING module(arguments)`, in lowercase, and its arguments.
+/// Reads `CREATE VIRTUAL TABLE … USING module(arguments)`: the module, in lowercase, and its
+/// arguments.
 #[must_use]
 pub fn virtual_table(sql: &str) -> Option<(String, Vec<String>)> {
     let lexemes = lexemes(sql);
@@ -197,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_column_named_check_is_no_check() {
-        let sql = r#"CREATE TABLE t ("check" TEXT, [constraint] TEXT, `a,b` VARCHAR(3), x DEFAULT (check_it(1)))"#;
+        let sql = r#"CREATE TABLE t ("check" TEXT, [constraint] TEXT, `a,b` VARCHAR(3),
+            x DEFAULT (check_it(1)))"#;
         assert_eq!(checks(sql), []);
         let names: Vec<String> = table(sql).columns.into_iter().map(|column| column.name).collect();
         assert_eq!(names, ["check", "constraint", "a,b", "x"]);
@@ -206,7 +208,8 @@ mod tests {
     #[test]
     fn collations_and_expressions_belong_to_their_columns() {
         let sql = "CREATE TABLE t (a TEXT COLLATE nocase NOT NULL, b TEXT /* COLLATE x */,
-            c TEXT generated ALWAYS as (lower(a) || ')' ) STORED, d AS (a), UNIQUE (b COLLATE RTRIM))";
+            c TEXT generated ALWAYS as (lower(a) || ')' ) STORED,
+            d AS (a), UNIQUE (b COLLATE RTRIM))";
         let columns = table(sql).columns;
         assert_eq!(columns[0].collation.as_deref(), Some("nocase"));
         assert_eq!(columns[1].collation, None);

@@ -184,6 +184,19 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_is_too_odd_to_be_read(sql in "(CREATE |TRIGGER |TABLE |ON |BEGIN |END|USING |UPDATE |OF |WHERE |CHECK|AS|[a-zé'\"`\\[\\](),;.x*/ -]){0,24}") {
+            for lexeme in lexemes(&sql) {
+                assert!(sql.is_char_boundary(lexeme.span.start));
+            }
+            let _ = crate::catalog::sqlite_ddl::table(&sql);
+            let _ = crate::catalog::sqlite_ddl::index(&sql);
+            let _ = crate::catalog::sqlite_ddl::virtual_table(&sql);
+            let _ = crate::catalog::sqlite_trigger::TriggerText::parse(&sql);
+        }
+    }
+
     #[test]
     fn letters_beyond_ascii_are_part_of_words() {
         assert!(mentions("a+straße", "straße"));

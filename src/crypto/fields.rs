@@ -46,6 +46,15 @@ pub(super) fn hmac<'part>(
     state.finalize().into_bytes().into()
 }
 
+/// Computes the MAC over `parts` as they are, one after the other.
+pub(super) fn concatenated(keyed: &HmacState, parts: &[&[u8]]) -> [u8; 32] {
+    let mut state = keyed.clone();
+    for part in parts {
+        state.update(part);
+    }
+    state.finalize().into_bytes().into()
+}
+
 fn prefix(bytes: &[u8]) -> [u8; 8] {
     (bytes.len() as u64).to_le_bytes()
 }

@@ -227,6 +227,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_made_of_a_key_is_wiped_too() {
+        // Each of these is a feature of its crate that is easily lost.
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+        wiped::<Xaes256Gcm>();
+        wiped::<sha2::block_api::Sha256VarCore>();
+        wiped::<ed25519_dalek::SigningKey>();
+    }
+
+    #[test]
     fn keys_may_be_shared_between_threads() {
         fn shared<T: Send + Sync>() {}
         shared::<DataKey>();

@@ -5,7 +5,7 @@
 
 use subtle::ConstantTimeEq;
 
-use super::fields::hmac;
+use super::fields::{concatenated, hmac};
 use super::key::{ControlKey, IndexKey, TokenKey};
 
 /// Separates the MAC over rows from everything else a control key could ever be used for.
@@ -40,12 +40,13 @@ impl IndexKey {
 }
 
 impl TokenKey {
-    /// Makes the MAC over `parts`, each behind its length; the first should be a label.
+    /// Makes the MAC over the concatenation of `parts`. Whoever calls frames them; the token room
+    /// does (see `docs/FORMATS.md`).
     ///
     /// This is the one on the hot path; `verifier_hmac` computes the same with other code.
     #[must_use]
     pub fn hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        hmac(self.ready(), parts.iter().copied())
+        concatenated(self.ready(), parts)
     }
 }
 

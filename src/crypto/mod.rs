@@ -17,6 +17,16 @@
 //! **Invariant:** no key of this room can print, clone or serialise, and each purpose is a type of
 //! its own, so that a wrong key does not compile.
 //!
+//! ```compile_fail,E0277
+//! fn copied<T: Clone>() {}
+//! copied::<sealift::crypto::DataKey>();
+//! ```
+//!
+//! ```compile_fail,E0277
+//! fn written<T: serde::Serialize>() {}
+//! written::<sealift::crypto::DataKey>();
+//! ```
+//!
 //! **Invariant:** keys are random and wrapped, never derived from their parent: a destroyed key
 //! stays destroyed.
 

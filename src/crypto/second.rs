@@ -14,7 +14,9 @@ impl TokenKey {
     /// Computes what [`TokenKey::hmac`] computes, independently.
     #[must_use]
     pub fn verifier_hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
-        authenticate(self.expose(), parts)
+        let message = Zeroizing::new(parts.concat());
+        let tag = sign(&Key::new(HMAC_SHA256, self.expose()), &message);
+        std::array::from_fn(|at| tag.as_ref()[at])
     }
 }
 

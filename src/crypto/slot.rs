@@ -34,7 +34,7 @@ const LABEL: &str = "sealift/v1/slot";
 const RECOVERY_LABEL: &[u8] = b"sealift/v1/slot/recovery-code";
 const KEY_FILE_LABEL: &[u8] = b"sealift/v1/slot/key-file";
 const SALT_BYTES: usize = 16;
-/// Unicode may compose three letters into one, and never makes a text longer than this many times.
+/// NFC makes no text longer than three times its UTF-8 (unicode.org/faq/normalization.html).
 const NFC_GROWTH_MAX: usize = 3;
 
 /// What opens a slot.

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasher;
 
 use super::facts::ColumnFacts;
-use crate::policy::ColumnRule;
+use crate::policy::{ColumnRule, EmptyRule};
 use crate::value::ValueType;
 
 /// Up to so many distinct values are counted; beyond, a sample of the hashes stands for all.
@@ -25,6 +25,7 @@ pub struct Counter<H> {
     facts: ColumnFacts,
     hasher: H,
     template: Option<(String, String)>,
+    empty: EmptyRule,
     /// Hash → occurrences, of the hashes whose lowest `level` bits are zero.
     sample: HashMap<u64, u64>,
     level: u32,
@@ -42,6 +43,7 @@ impl<H: BuildHasher> Counter<H> {
             facts: ColumnFacts { column: rule.name.column.clone(), ..ColumnFacts::default() },
             hasher,
             template: template.map(|(before, after)| (before.to_owned(), after.to_owned())),
+            empty: rule.empty,
             sample: HashMap::new(),
             level: 0,
             frequent: HashMap::new(),
@@ -75,10 +77,11 @@ impl<H: BuildHasher> Counter<H> {
                 let real = f64::from_bits(u64::from_be_bytes(eight(bytes)));
                 facts.whole_reals += u64::from(real.is_finite() && real.fract() == 0.0);
             }
-            ValueType::Blob => {
-                facts.types.blob += 1;
-                facts.empties += u64::from(bytes.is_empty());
-            }
+            ValueType::Blob => facts.types.blob += 1,
+        }
+        // What stays as it is gives no token away.
+        if self.empty == EmptyRule::Keep && kind == ValueType::Text && bytes.is_empty() {
+            return;
         }
         self.observe_hash(self.hasher.hash_one((kind.code(), bytes)));
     }

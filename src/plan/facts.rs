@@ -54,7 +54,7 @@ pub struct ColumnFacts {
     pub column: String,
     /// NULLs.
     pub nulls: u64,
-    /// Empty texts and empty blobs.
+    /// Empty texts.
     pub empties: u64,
     /// Values by storage class; empty ones too, NULLs not.
     pub types: TypeCounts,
@@ -76,11 +76,11 @@ pub struct ColumnFacts {
     pub digits_min: Option<u64>,
     /// The fewest ASCII letters and digits in a text that is not empty.
     pub alnum_min: Option<u64>,
-    /// Distinct values: type and bytes.
+    /// Distinct values, by type and bytes, of those that get a token.
     pub distinct: u64,
     /// Whether `distinct` was counted rather than estimated.
     pub distinct_exact: bool,
-    /// How often the most frequent value occurs, at most.
+    /// How often the most frequent of them occurs, at most.
     pub top_count_max: u64,
     /// Reals that equal an integer (`1.0`), while the column holds integers too.
     pub whole_reals: u64,

@@ -25,6 +25,12 @@ fn of_group(case: &Case<'_>, group: &Group) -> Vec<Finding> {
     let mut findings = Vec::new();
     for name in &group.columns {
         match members.iter().find(|column| column.rule.name == *name) {
+            None if is_row_id(case, name) => findings.push(blocks(
+                PITFALL,
+                model.name(),
+                format!("a foreign key joins the column to `{name}`, which is a row id"),
+                "leave the column out of the policy; a row id can hold no token",
+            )),
             None => findings.push(uncovered(name, model, &domain)),
             Some(column) => findings.extend(differing(column, model, &domain)),
         }
@@ -39,6 +45,13 @@ fn of_group(case: &Case<'_>, group: &Group) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+fn is_row_id(case: &Case<'_>, name: &ColumnName) -> bool {
+    case.catalog
+        .table(&name.table)
+        .and_then(|table| table.column(&name.column))
+        .is_some_and(|column| column.rowid_alias)
 }
 
 fn uncovered(name: &ColumnName, model: &InScope<'_>, domain: &str) -> Finding {

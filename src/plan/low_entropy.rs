@@ -24,13 +24,13 @@ fn of_column(column: &InScope<'_>) -> Option<Finding> {
     if !column.is_deterministic() || values == 0 {
         return None;
     }
-    let top = share(facts.top_count_max, facts.types.total());
+    let top = share(facts.top_count_max, values);
     let is_few = facts.distinct < DISTINCT_MIN;
     let fact = if let Some(kind) = small_class(&column.column.declared) {
         format!("{kind} has fewer than a million values, so tokens can be told apart by counting")
     } else if column.rows >= ROWS_MIN && (is_few || top > TOP_SHARE_MAX) {
         figures(column, top)
-    } else if facts.distinct < facts.types.total() {
+    } else if facts.distinct < values {
         let short = if facts.bytes_max <= SHORT_BYTES_MAX { ", all very short" } else { "" };
         return Some(warns_or_waived(
             column,
@@ -73,7 +73,7 @@ fn figures(column: &InScope<'_>, top: f64) -> String {
     let about = if column.facts.distinct_exact { "" } else { "about " };
     format!(
         "{} hold {about}{}, the most frequent up to {:.1} % of them",
-        counted(column.facts.types.total(), "cell"),
+        counted(column.cells(), "cell"),
         counted(column.facts.distinct, "distinct value"),
         top * 100.0
     )

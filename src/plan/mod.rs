@@ -176,7 +176,7 @@ fn column_plan(column: &InScope<'_>) -> ColumnPlan {
         bytes_total: facts.bytes_total,
         distinct: facts.distinct,
         distinct_exact: facts.distinct_exact,
-        top_share: share(facts.top_count_max, facts.types.total()),
+        top_share: share(facts.top_count_max, column.cells()),
         waived: column.rule.waive.clone(),
     }
 }

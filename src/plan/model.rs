@@ -170,7 +170,7 @@ pub struct ColumnPlan {
     pub cells: u64,
     /// Cells that are NULL and stay so.
     pub nulls: u64,
-    /// Cells that are the empty text or blob.
+    /// Cells that are the empty text.
     pub empties: u64,
     /// Cells that look like a token of this kind already.
     pub token_shaped: u64,
@@ -180,11 +180,11 @@ pub struct ColumnPlan {
     pub bytes_max: u64,
     /// All values together, in bytes.
     pub bytes_total: u64,
-    /// Distinct values.
+    /// Distinct values of the cells that get a token.
     pub distinct: u64,
     /// Whether `distinct` was counted rather than estimated.
     pub distinct_exact: bool,
-    /// The largest share of all values that one value can have, 0 to 1; an upper bound.
+    /// The largest share of these cells that one value can have, 0 to 1; an upper bound.
     pub top_share: f64,
     /// What the steward accepted for this column.
     pub waived: Vec<Waiver>,

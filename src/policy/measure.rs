@@ -59,8 +59,8 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.chars().all(|each| each.is_ascii_alphanumeric() || matches!(each, '_' | '-'))
 }
 
-/// Whether this may be the name of a domain: as above with dots, since a column without a domain
-/// is one that is named after it.
+/// Whether this may be the name of a domain. Freer than the others, because a column without a
+/// domain is one that is named after it, and tables may be named anything.
 pub(super) fn is_domain(text: &str) -> bool {
     text.len() <= 255
         && !text.is_empty()

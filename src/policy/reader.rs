@@ -288,7 +288,12 @@ impl<'t> Reader<'t> {
         name: &str,
         range: Range<u64>,
     ) -> Option<T> {
-        if section.find(name)?.get_ref().as_str() == Some(UNLIMITED) {
+        let found = section.find(name)?;
+        if let Some(text) = found.get_ref().as_str() {
+            if text != UNLIMITED {
+                let expected = format!("{}, or `{UNLIMITED}`", whole_number(&range));
+                self.invalid(found.span().start, &section.path_of(name), text, &expected);
+            }
             return None;
         }
         self.number(section, name, range).map(|found| found.value)

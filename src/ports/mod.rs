@@ -11,12 +11,14 @@ mod vault;
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use progress::{Progress, Silent};
 pub use source::{
-    Counts, CursorId, CursorState, Interval, Limit, Pass, Rejection, Row, RowWrite, Source, SourceError,
-    SourceIdentity, SourceWindow, Step, WalkFilter, WindowOutcome, WriteOutcome,
+    Counts, CursorId, CursorState, Interval, Limit, Originals, Pass, Rejection, Row, RowWrite,
+    ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor, WalkFilter,
+    WindowOutcome, WriteOutcome,
 };
 pub use vault::{
-    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow,
-    QuarantineState, RangeRow, RunRow, SegmentRow, SlotRow, Vault, VaultError, VaultHeader,
+    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind,
+    FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, RangeRow,
+    RunRow, SegmentRow, SlotRow, Vault, VaultError, VaultHeader,
 };
 
 /// What a program should do about an error, so that nobody has to read its text.

@@ -9,7 +9,8 @@ use super::Remedy;
 use crate::catalog::Catalog;
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
-use crate::policy::Policy;
+use crate::policy::{ColumnName, Policy, TableName};
+use crate::residue::{Filter, ScanReport};
 use crate::value::{Original, RowKey};
 
 /// One source row, as far as a run is concerned: its key and its in-scope cells.
@@ -380,6 +381,55 @@ pub trait Source: Send + Sync {
 
     /// Removes every object of ours.
     async fn remove_traces(&self) -> Result<(), SourceError>;
+
+    /// Takes the source for a purge: nobody else reads or writes it until [`Source::release`].
+    async fn seize(&self) -> Result<(), SourceError>;
+
+    /// Rewrites the files so that they hold nothing but what SQL sees: full-text indexes over these
+    /// tables, statistics, free pages, logs and journals. Returns what was done, in order.
+    async fn scrub(&self, tables: &[TableName]) -> Result<Vec<ScrubStep>, SourceError>;
+
+    /// Lets go of a source that was seized.
+    async fn release(&self) -> Result<(), SourceError>;
+
+    /// Scans the files of the source, byte by byte, for what the filter was built from.
+    async fn scan(
+        &self,
+        filter: &Filter,
+        digest_key: [u8; 32],
+        originals: &(dyn Originals + Sync),
+    ) -> Result<ScanReport, SourceError>;
+
+    /// Shows every value of the text and blob columns that are not in scope.
+    async fn uncovered(
+        &self,
+        policy: &Policy,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), SourceError>;
+}
+
+/// Looks at values one by one.
+pub trait Visitor: Send {
+    /// Looks at one; it is gone afterwards.
+    fn visit(&mut self, column: &ColumnName, original: &Original);
+}
+
+/// The originals of a run, streamed anew each time: a scan never keeps a list of them.
+pub trait Originals {
+    /// Shows each of them once.
+    fn each(
+        &self,
+        visit: &mut dyn FnMut(&Original),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// One step of a purge, with what it came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScrubStep {
+    /// What was done.
+    pub step: String,
+    /// What it came to.
+    pub outcome: String,
 }
 
 /// The source under its write lock: one transaction that ends with [`SourceWindow::commit`].

@@ -548,7 +548,10 @@ impl VaultError {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Locked { .. } | Self::Full | Self::PhaseMoved { .. } | Self::BlindTaken
+            Self::Locked { .. }
+            | Self::Full
+            | Self::PhaseMoved { .. }
+            | Self::BlindTaken
             | Self::EntriesTaken => Remedy::RetryLater,
             Self::Open { .. }
             | Self::NoVault { .. }

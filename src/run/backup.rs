@@ -5,15 +5,14 @@
 
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitTable, Walk};
-use crate::ports::{
-    Change, FileKind, FileRow, Limit, RangeRow, RecordWriter, Row, WalkFilter,
-};
+use crate::ports::{Change, FileKind, FileRow, Limit, RangeRow, RecordWriter, Row, WalkFilter};
 use crate::run::batch::BYTES_MAX;
 use crate::run::column::{Column, Fate};
 use crate::run::entries::known;
 use crate::run::error::RunError;
 use crate::run::job::{Job, manifest_hash};
 use crate::run::record::{BackupCell, BackupRecord};
+use crate::run::residue::control;
 use crate::token::TokenBody;
 use crate::value::RowKey;
 
@@ -43,6 +42,7 @@ pub async fn backup(job: &Job) -> Result<(), RunError> {
         }
     }
     job.progress.end();
+    control(job).await?;
     let files = job.vault.files(job.run).await?;
     let ranges = job.vault.ranges(job.run).await?;
     job.advance(Phase::Approved, Event::BackedUp, Vec::new(), |draft| {
@@ -87,8 +87,7 @@ async fn back_up_range(
     let upper = loop {
         job.may_go_on().await?;
         let limit = Limit { rows: SNAPSHOT_ROWS, bytes: BYTES_MAX };
-        let rows =
-            job.source.walk(table, position.as_ref(), None, limit, &WalkFilter::All).await?;
+        let rows = job.source.walk(table, position.as_ref(), None, limit, &WalkFilter::All).await?;
         let Some(last) = rows.last() else { break None };
         position = Some(last.key.clone());
         range.add(job, &rows).await?;
@@ -125,7 +124,8 @@ fn recorded(table: &UnitTable, key: Option<RowKey>) -> Option<RowKey> {
 
 /// The key behind which the next range begins, where the record of the last one does not say it.
 fn last_key(job: &Job, files: &[FileRow], unit: &Unit, range: u32) -> Result<RowKey, RunError> {
-    let missing = || RunError::Inconsistent(format!("range {range} of unit {} has no file", unit.id));
+    let missing =
+        || RunError::Inconsistent(format!("range {range} of unit {} has no file", unit.id));
     let file = files
         .iter()
         .find(|f| f.kind == FileKind::Backup && f.unit == unit.id && f.range == range)
@@ -151,11 +151,9 @@ struct Filling<'f> {
 impl Filling<'_> {
     async fn add(&mut self, job: &Job, rows: &[Row]) -> Result<(), RunError> {
         for record in backup_records(job, self.columns, rows).await? {
-            self.originals += record
-                .cells
-                .iter()
-                .filter(|cell| matches!(cell, BackupCell::Value(_)))
-                .count() as u64;
+            self.originals +=
+                record.cells.iter().filter(|cell| matches!(cell, BackupCell::Value(_))).count()
+                    as u64;
             self.writer.write(&record.encode())?;
         }
         self.rows += rows.len() as u64;

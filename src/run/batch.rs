@@ -24,7 +24,10 @@ const EASY: Duration = Duration::from_millis(100);
 /// Computes on all cores while the runtime's other tasks go on elsewhere.
 ///
 /// The one place where rayon and tokio meet: pure functions over slices go in, nothing awaits.
-pub(crate) fn compute<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn compute<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync + Send,
+) -> Vec<R> {
     // Below this the hand-over costs more than the work.
     if items.len() < 64 {
         return items.iter().map(work).collect();

@@ -222,11 +222,8 @@ mod tests {
 
     #[test]
     fn a_token_that_opens_to_its_original_is_no_mismatch() {
-        let records: [(&[u8], Says); 3] = [
-            (b"a", Says::Opens([1; 16])),
-            (b"a", Says::Holds([1; 16])),
-            (b"a", Says::HoldsAny),
-        ];
+        let records: [(&[u8], Says); 3] =
+            [(b"a", Says::Opens([1; 16])), (b"a", Says::Holds([1; 16])), (b"a", Says::HoldsAny)];
         assert_eq!(compared(&records), []);
     }
 
@@ -240,11 +237,8 @@ mod tests {
 
     #[test]
     fn a_multiset_has_to_balance() {
-        let balanced: [(&[u8], Says); 3] = [
-            (b"a", Says::Opens([1; 16])),
-            (b"a", Says::Counted),
-            (b"a", Says::Expected),
-        ];
+        let balanced: [(&[u8], Says); 3] =
+            [(b"a", Says::Opens([1; 16])), (b"a", Says::Counted), (b"a", Says::Expected)];
         assert_eq!(compared(&balanced), []);
         assert_eq!(compared(&balanced[..2]), [MismatchKind::Multiset]);
     }

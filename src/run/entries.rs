@@ -33,10 +33,7 @@ pub(crate) struct Sealing<'v> {
 }
 
 /// Seals values on all cores. The segment is filled in by whoever stores them.
-pub(crate) fn seal_all(
-    keys: &KeyRing,
-    values: &[Sealing<'_>],
-) -> Result<Vec<EntryRow>, RunError> {
+pub(crate) fn seal_all(keys: &KeyRing, values: &[Sealing<'_>]) -> Result<Vec<EntryRow>, RunError> {
     let mut nonces = vec![0_u8; values.len() * 24];
     rand::rng().fill_bytes(&mut nonces);
     let numbered: Vec<(usize, &Sealing<'_>)> = values.iter().enumerate().collect();
@@ -65,11 +62,7 @@ pub(crate) fn seal_all(
 /// # Errors
 ///
 /// [`RunError::Unauthentic`] where it was altered, moved, or its key is not there.
-pub fn open_entry(
-    keys: &KeyRing,
-    column: &Column,
-    entry: &EntryRow,
-) -> Result<Original, RunError> {
+pub fn open_entry(keys: &KeyRing, column: &Column, entry: &EntryRow) -> Result<Original, RunError> {
     let unauthentic = || RunError::Unauthentic { token: token_name(column, &entry.token) };
     let id = crate::crypto::envelope_key_id(&entry.envelope).map_err(|_| unauthentic())?;
     let key = keys.data_key(id).ok_or_else(unauthentic)?;

@@ -97,6 +97,12 @@ pub enum RunError {
     /// Verification found cells or entries that are not what they have to be.
     #[error("verification found {} mismatches", .0.len())]
     Mismatches(Vec<Mismatch>),
+    /// The files still hold originals.
+    #[error("originals were found in the files after the purge ({hits} hits)")]
+    Residue {
+        /// How many hits.
+        hits: u64,
+    },
     /// Somebody asked to stop, or the run was paused.
     #[error("stopped at a batch's end")]
     Stopped,
@@ -122,6 +128,7 @@ impl RunError {
             | Self::Unauthentic { .. }
             | Self::NoKey(_)
             | Self::Counts { .. }
+            | Self::Residue { .. }
             | Self::Mismatches(_)
             | Self::Inconsistent(_) => Remedy::Escalate,
         }

@@ -10,9 +10,7 @@ use crate::ledger::Draft;
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::plan::{Assessment, Unit, UnitTable};
 use crate::policy::Policy;
-use crate::ports::{
-    BackupStore, Change, Condition, FileKind, FileRow, Progress, Source, Vault,
-};
+use crate::ports::{BackupStore, Change, Condition, FileKind, FileRow, Progress, Source, Vault};
 use crate::run::column::Column;
 use crate::run::error::RunError;
 use crate::token::{DomainId, Treatment};
@@ -113,9 +111,8 @@ impl Job {
     pub(crate) async fn refuse_if_paused(&self) -> Result<(), RunError> {
         self.may_go_on().await?;
         let runs = self.vault.runs().await?;
-        let paused = runs
-            .iter()
-            .any(|row| row.run == self.run && row.condition == Some(Condition::Paused));
+        let paused =
+            runs.iter().any(|row| row.run == self.run && row.condition == Some(Condition::Paused));
         if paused { Err(RunError::Stopped) } else { Ok(()) }
     }
 

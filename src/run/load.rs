@@ -85,7 +85,8 @@ fn advanced(
     after: Option<(DomainId, TokenBody)>,
     done: bool,
 ) -> Result<LoadCursor, RunError> {
-    let inconsistent = |error: crate::ledger::RowSetError| RunError::Inconsistent(error.to_string());
+    let inconsistent =
+        |error: crate::ledger::RowSetError| RunError::Inconsistent(error.to_string());
     let mut root = RowSetRoot::decode(&cursor.root_state).map_err(inconsistent)?;
     for entry in batch {
         root.push(u32::from(entry.domain.0), entry.token.as_bytes(), &entry.envelope)
@@ -186,9 +187,8 @@ impl Merge {
         let mut batch: Vec<EntryRow> = Vec::new();
         let (mut bytes, mut taken) = (0, 0);
         while let Some(Reverse(front)) = self.fronts.peek() {
-            let repeats = batch
-                .last()
-                .is_some_and(|last| (last.domain, &last.token) == front.key());
+            let repeats =
+                batch.last().is_some_and(|last| (last.domain, &last.token) == front.key());
             if !repeats && (batch.len() >= BATCH_ENTRIES || bytes >= BATCH_BYTES) {
                 break;
             }

@@ -9,8 +9,8 @@ use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::ports::{
     BlindRow, Change, Counts, CursorId, CursorState, Interval, Limit, Pass, QuarantineRow,
-    QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step, WalkFilter,
-    VaultError, WriteOutcome,
+    QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step, VaultError,
+    WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::{Column, Fate};
@@ -192,18 +192,20 @@ impl<'w> Worker<'w> {
     }
 
     /// Writes one batch; `false` where it has to be read again.
-    async fn write(&mut self, mut step: Step, read: &[Row], version: i64) -> Result<bool, RunError> {
+    async fn write(
+        &mut self,
+        mut step: Step,
+        read: &[Row],
+        version: i64,
+    ) -> Result<bool, RunError> {
         let prepared = self.prepare(read).await?;
         if !self.settle(&prepared).await? {
             return Ok(false);
         }
         step.counts = prepared.counts;
         let begun = Instant::now();
-        let outcome = self
-            .job
-            .source
-            .write(self.table, &step, read, &prepared.writes, version)
-            .await?;
+        let outcome =
+            self.job.source.write(self.table, &step, read, &prepared.writes, version).await?;
         match outcome {
             WriteOutcome::Written => {
                 self.misses = 0;
@@ -349,9 +351,7 @@ impl<'w> Worker<'w> {
             match fate {
                 Fate::Null => counts.null += 1,
                 Fate::Empty => counts.empty += 1,
-                Fate::Shaped(token)
-                    if known.contains_key(&(column.domain_id(), token.clone())) =>
-                {
+                Fate::Shaped(token) if known.contains_key(&(column.domain_id(), token.clone())) => {
                     counts.already_token += 1;
                 }
                 Fate::Shaped(_) | Fate::Original => counts.quarantined += 1,
@@ -562,12 +562,7 @@ async fn sweep(job: &Job) -> Result<(), RunError> {
 }
 
 /// One pass over the rows that hold an original by their shape. Returns how many were rewritten.
-async fn sweep_table(
-    job: &Job,
-    unit: &Unit,
-    at: u16,
-    table: &UnitTable,
-) -> Result<u64, RunError> {
+async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Result<u64, RunError> {
     let columns = job.columns(table).await?;
     let globs: Vec<Option<String>> = columns.iter().map(|c| c.treatment.sqlite_glob()).collect();
     let filter = if globs.iter().all(Option::is_some) {

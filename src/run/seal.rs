@@ -123,7 +123,12 @@ async fn draw_tokens(
 ) -> Result<Drawn, RunError> {
     let keys = &job.keys;
     let derived: Vec<Vec<TokenCell>> = compute(records, |record| {
-        record.cells.iter().zip(columns).map(|(cell, column)| token_cell(keys, column, cell)).collect()
+        record
+            .cells
+            .iter()
+            .zip(columns)
+            .map(|(cell, column)| token_cell(keys, column, cell))
+            .collect()
     });
     let mut drawn = Drawn { cells: derived, blind: Vec::new(), originals: 0 };
     for (at, column) in columns.iter().enumerate() {
@@ -145,12 +150,9 @@ fn token_cell(keys: &crate::crypto::KeyRing, column: &Column, cell: &BackupCell)
         BackupCell::Null | BackupCell::Empty => TokenCell::None,
         BackupCell::Token(token) => TokenCell::Token(token.clone()),
         BackupCell::Value(original) if column.refusal(original).is_some() => TokenCell::None,
-        BackupCell::Value(original) if column.treatment.is_deterministic() => {
-            column.derive(keys, original).map_or(TokenCell::None, |token| TokenCell::Sealed {
-                token,
-                digest: None,
-            })
-        }
+        BackupCell::Value(original) if column.treatment.is_deterministic() => column
+            .derive(keys, original)
+            .map_or(TokenCell::None, |token| TokenCell::Sealed { token, digest: None }),
         BackupCell::Value(original) => {
             TokenCell::Sealed { token: draw(), digest: Some(column.digest(keys, original)) }
         }
@@ -259,9 +261,7 @@ fn write_stage(
     mut entries: Vec<EntryRow>,
     file: &FileRow,
 ) -> Result<FileRow, RunError> {
-    entries.sort_unstable_by(|one, two| {
-        (one.domain, &one.token).cmp(&(two.domain, &two.token))
-    });
+    entries.sort_unstable_by(|one, two| (one.domain, &one.token).cmp(&(two.domain, &two.token)));
     let mut writer = job.files.create(&format!("{stem}.stage"))?;
     for entry in entries {
         let record = StageRecord {
@@ -289,10 +289,8 @@ async fn finish(job: &Job) -> Result<(), RunError> {
         root: Some(root.as_bytes().to_vec()),
     };
     let tokens = manifest_hash(&files, FileKind::Token);
-    let changes = vec![
-        Change::CloseSegment(segment),
-        Change::ForgetFiles(job.run, FileKind::Stage),
-    ];
+    let changes =
+        vec![Change::CloseSegment(segment), Change::ForgetFiles(job.run, FileKind::Stage)];
     let key_ids = job.key_ids();
     job.advance(Phase::BackedUp, Event::Sealed, changes, |draft: &mut Draft| {
         draft.counts.insert("entries".into(), cursor.entries);

@@ -306,7 +306,12 @@ impl<'p> Pass<'p> {
         Ok(newest)
     }
 
-    async fn read_keyed(&mut self, unit: &Unit, at: u16, table: &UnitTable) -> Result<(), RunError> {
+    async fn read_keyed(
+        &mut self,
+        unit: &Unit,
+        at: u16,
+        table: &UnitTable,
+    ) -> Result<(), RunError> {
         let columns = self.job.columns(table).await?;
         let mut newest = Newest::default();
         let mut image = Image::open(self.job, unit, at, columns.len()).await?;

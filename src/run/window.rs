@@ -235,7 +235,10 @@ impl RandomTokens {
         original: &crate::value::Original,
     ) -> Result<TokenBody, RunError> {
         let lost = || {
-            RunError::Inconsistent(format!("a value of domain `{}` has no token yet", column.domain))
+            RunError::Inconsistent(format!(
+                "a value of domain `{}` has no token yet",
+                column.domain
+            ))
         };
         if !column.treatment.is_deduplicated() {
             return self.0.get(&(key.to_vec(), at)).cloned().ok_or_else(lost);

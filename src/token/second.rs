@@ -18,6 +18,8 @@ use crate::{
 };
 
 const LABEL: &str = "sealift/v1/token";
+/// Where the length of the value ends; on a machine with short lengths it ends in zeros.
+const LENGTH_END: usize = 38;
 const CHECKSUM_LABEL: &str = "sealift/v1/token-check";
 const SYMBOLS: [char; 32] = [
     '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j',
@@ -164,15 +166,10 @@ fn encode(domain: DomainId, rule: Normalise, kind: ValueType, value: &[u8]) -> Z
     message.extend([4, 0, 0, 0, high, low]);
     message.extend([1, 0, rule.code()]);
     message.extend([1, 0, kind.code()]);
-    message.extend([0, 1, 2, 3, 4, 5, 6, 7].map(|place| byte_of(value.len(), place)));
+    message.extend(value.len().to_le_bytes());
+    message.resize(LENGTH_END, 0);
     message.extend(value);
     message
-}
-
-/// One byte of a length, the lowest first.
-fn byte_of(length: usize, place: u32) -> u8 {
-    // A machine whose lengths are 32 bits wide has no bytes above the fourth.
-    length.checked_shr(8 * place).map_or(0, |rest| (rest & 0xff) as u8)
 }
 
 struct Decoded<'m> {

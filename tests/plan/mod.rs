@@ -6,3 +6,26 @@ mod support;
 mod tables;
 mod values;
 mod zoo;
+
+#[test]
+fn every_pitfall_is_named_as_its_file_and_has_a_test() {
+    let tests = [
+        include_str!("keys.rs"),
+        include_str!("objects.rs"),
+        include_str!("tables.rs"),
+        include_str!("values.rs"),
+    ]
+    .concat();
+    let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan");
+    let mut pitfalls = 0;
+    for entry in std::fs::read_dir(room).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let Some((_, name)) = text.split_once("const PITFALL: &str = \"") else { continue };
+        let name = name.split('"').next().unwrap();
+        assert_eq!(path.file_stem().unwrap(), name);
+        assert!(tests.contains(&format!("\"{name}\"")), "no test asks for `{name}`");
+        pitfalls += 1;
+    }
+    assert!(pitfalls > 35, "{pitfalls}");
+}

@@ -38,10 +38,14 @@ async fn a_foreign_key_group_is_one_unit_under_the_lock() {
     assert_eq!(unit.tables[0].walk, Walk::RowId);
     assert_eq!(unit.tables[1].walk, Walk::Key(vec!["id".into()]));
 
-    rules.iter_mut().for_each(|rule| rule.token = TokenKind::Random);
+    for rule in &mut rules {
+        rule.token = TokenKind::Random;
+    }
     let random = plan(sql, &policy(rules.clone())).await;
     random.blocks("foreign_key", "orders.customer", "dedupe = true");
-    rules.iter_mut().for_each(|rule| rule.dedupe = true);
+    for rule in &mut rules {
+        rule.dedupe = true;
+    }
     plan(sql, &policy(rules)).await.is_not_blocked();
 }
 
@@ -51,6 +55,8 @@ async fn a_foreign_key_out_of_scope_ties_nothing() {
     let found = plan(sql, &policy(vec![column("cities.name"), column("Customers.name")])).await;
     found.is_not_blocked();
     assert_eq!(found.table("cities").0.mode, UnitMode::Ranges);
+    let child = plan(sql, &policy(vec![column("cities.mayor")])).await;
+    child.blocks("foreign_key", "cities.mayor", "leave the column out");
     // SQLite does not take `PRIMARY KEY` to mean NOT NULL, but here it says so.
     assert_eq!(found.table("Customers").1.walk, Walk::Key(vec!["email".into()]));
 }

@@ -77,7 +77,7 @@ pub(super) fn suppressing(mut policy: Policy, table: &str, triggers: &[&str]) ->
 pub(super) async fn read(sql: &str, policy: &Policy) -> (Catalog, Facts) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("source.db");
-    let options = SqliteConnectOptions::new().filename(&file);
+    let options = SqliteConnectOptions::new().filename(&file).foreign_keys(false);
     let mut conn = options.clone().create_if_missing(true).connect().await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();

@@ -105,6 +105,18 @@ async fn few_values_in_few_rows_warn() {
 }
 
 #[tokio::test]
+async fn an_empty_text_that_stays_is_no_frequent_value() {
+    let sql = MANY.replace("'Alice'", "''");
+    let mut name = column("people.name");
+    let found = plan(&sql, &policy(vec![name.clone()])).await;
+    found.blocks("low_entropy", "people.name", "waive");
+    name.empty = EmptyRule::Keep;
+    let found = plan(&sql, &policy(vec![name])).await;
+    found.is_silent("low_entropy", "people.name");
+    assert_eq!((found.0.columns[0].cells, found.0.columns[0].empties), (19_600, 400));
+}
+
+#[tokio::test]
 async fn a_full_disk_is_seen_beforehand() {
     let policy = policy(vec![column("people.email")]);
     let (catalog, mut facts) = read(MANY, &policy).await;

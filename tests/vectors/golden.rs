@@ -168,3 +168,36 @@ fn a_credential_has_this_text_hash_and_signature() {
     let signature = golden.bytes("/credential/signature").try_into().unwrap();
     assert_eq!(verify_signature(&public, message, &signature), Ok(()));
 }
+
+#[test]
+fn the_examples_of_the_document_are_these_bytes() {
+    let golden = Golden::load();
+    let document = include_str!("../../docs/FORMATS.md");
+    let examples: [(&str, &[usize]); 4] = [
+        ("/seal/envelope", &[24, 17, 16]),
+        ("/wrap/wrapped", &[32, 24, 32, 16]),
+        ("/key_check", &[32, 24, 17, 16]),
+        ("/slots/stored/0/wrapped", &[32, 24, 32, 16]),
+    ];
+    for (pointer, parts) in examples {
+        let bytes = golden.bytes(pointer);
+        // What stands before these parts is short, and written in groups.
+        let mut at = bytes.len() - parts.iter().sum::<usize>();
+        for length in parts {
+            let part = HEXLOWER.encode(&bytes[at..at + length]);
+            let whole = document.split_whitespace().any(|word| word == part);
+            assert!(whole, "{pointer} at byte {at}");
+            at += length;
+        }
+    }
+    for pointer in [
+        "/recovery_code/text",
+        "/row/mac",
+        "/digest/digest",
+        "/credential/text",
+        "/credential/stored",
+        "/credential/public",
+    ] {
+        assert!(document.contains(golden.text(pointer)), "{pointer}");
+    }
+}

@@ -10,9 +10,10 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
+use super::foreign_keys;
 use crate::catalog::{
-    Affinity, Catalog, Column, EngineKind, ForeignKey, Generated, Index, IndexKey, IndexOrigin,
-    Table, TableKind, Trigger, View, sqlite_ddl,
+    Affinity, Catalog, Column, EngineKind, Generated, Index, IndexKey, IndexOrigin, Table,
+    TableKind, Trigger, View, sqlite_ddl,
 };
 use crate::policy::TableName;
 
@@ -61,19 +62,19 @@ pub async fn read(conn: &mut SqliteConnection) -> Result<Catalog, CatalogError> 
     let listed = listed(conn).await?;
 
     let mut tables = Vec::new();
-    for entry in schema.iter().filter(|entry| entry.kind == "table" && is_foreign(entry)) {
+    for entry in schema.iter().filter(|entry| entry.kind == "table" && is_theirs(entry)) {
         tables.push(table(conn, entry, &listed, &schema).await?);
     }
-    resolve_foreign_keys(&mut tables);
+    foreign_keys::resolve(&mut tables);
 
     let views = schema
         .iter()
-        .filter(|entry| entry.kind == "view" && is_foreign(entry))
+        .filter(|entry| entry.kind == "view" && is_theirs(entry))
         .map(|entry| View { name: TableName::bare(&entry.name), sql: entry.sql.clone() })
         .collect();
     let triggers = schema
         .iter()
-        .filter(|entry| entry.kind == "trigger" && is_foreign(entry))
+        .filter(|entry| entry.kind == "trigger" && is_theirs(entry))
         .map(|entry| Trigger {
             name: entry.name.clone(),
             table: TableName::bare(exact(&schema, &entry.table)),
@@ -95,7 +96,7 @@ pub async fn read(conn: &mut SqliteConnection) -> Result<Catalog, CatalogError> 
 }
 
 /// Whether an object belongs to somebody else than SQLite and Sealift.
-fn is_foreign(entry: &Entry) -> bool {
+fn is_theirs(entry: &Entry) -> bool {
     [&entry.name, &entry.table].iter().all(|name| {
         let name = name.to_ascii_lowercase();
         !name.starts_with("sqlite_") && !name.starts_with("sealift_")
@@ -172,7 +173,7 @@ async fn table(
         without_rowid,
         columns,
         indexes,
-        foreign_keys: foreign_keys(conn, name).await?,
+        foreign_keys: foreign_keys::read(conn, name).await?,
         checks: sqlite_ddl::table(&entry.sql).checks,
     })
 }
@@ -326,73 +327,6 @@ async fn indexes(
         });
     }
     Ok(indexes)
-}
-
-async fn foreign_keys(
-    conn: &mut SqliteConnection,
-    table: &str,
-) -> Result<Vec<ForeignKey>, CatalogError> {
-    // language=SQLite
-    const SQL: &str = "SELECT id, \"table\", \"from\", \"to\", on_update, on_delete
-        FROM pragma_foreign_key_list(?1, 'main') ORDER BY id DESC, seq";
-    let failed =
-        |source| CatalogError::Query { what: format!("the foreign keys of `{table}`"), source };
-    let rows = sqlx::query(SQL).bind(table).fetch_all(conn).await.map_err(failed)?;
-    let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
-    for row in &rows {
-        let id: i64 = row.try_get(0).map_err(failed)?;
-        if keys.last().is_none_or(|(last, _)| *last != id) {
-            keys.push((
-                id,
-                ForeignKey {
-                    columns: Vec::new(),
-                    parent: TableName::bare(row.try_get::<String, _>(1).map_err(failed)?),
-                    parent_columns: Vec::new(),
-                    on_update: row.try_get(4).map_err(failed)?,
-                    on_delete: row.try_get(5).map_err(failed)?,
-                },
-            ));
-        }
-        if let Some((_, key)) = keys.last_mut() {
-            key.columns.push(row.try_get(2).map_err(failed)?);
-            key.parent_columns.extend(row.try_get::<Option<String>, _>(3).map_err(failed)?);
-        }
-    }
-    Ok(keys.into_iter().map(|(_, key)| key).collect())
-}
-
-/// Gives parents the letters that they have, and a foreign key without parent columns the parent's
-/// primary key. A parent that does not exist stays as it was written.
-fn resolve_foreign_keys(tables: &mut [Table]) {
-    let parents: Vec<(TableName, Vec<String>, Vec<String>)> = tables
-        .iter()
-        .map(|table| {
-            let mut key: Vec<&Column> =
-                table.columns.iter().filter(|column| column.primary_key.is_some()).collect();
-            key.sort_by_key(|column| column.primary_key);
-            (
-                table.name.clone(),
-                key.into_iter().map(|column| column.name.clone()).collect(),
-                table.columns.iter().map(|column| column.name.clone()).collect(),
-            )
-        })
-        .collect();
-    for key in tables.iter_mut().flat_map(|table| &mut table.foreign_keys) {
-        let Some((name, primary, columns)) =
-            parents.iter().find(|(name, ..)| name.name.eq_ignore_ascii_case(&key.parent.name))
-        else {
-            continue;
-        };
-        key.parent = name.clone();
-        if key.parent_columns.is_empty() {
-            key.parent_columns.clone_from(primary);
-        }
-        for column in &mut key.parent_columns {
-            if let Some(exact) = columns.iter().find(|name| name.eq_ignore_ascii_case(column)) {
-                column.clone_from(exact);
-            }
-        }
-    }
 }
 
 /// The name of a table or view in the letters of the schema.

@@ -67,10 +67,12 @@ fn statement(
     let mut samples = Vec::new();
     let mut plain = Vec::new();
     let mut computed = Vec::new();
+    let mut filled = Vec::new();
     for column in table.columns.iter().filter(|column| !column.hidden) {
         let name = quote(&column.name)?;
         let rule = rules.iter().find(|rule| rule.name.column == column.name);
         if let Some(rule) = rule {
+            filled.push(format!("{name} IS NOT NULL"));
             plain.push(format!("{} AS {name}", replaced(column, rule, &name, &mut samples)?));
         } else if let Some(generated) = &column.generated {
             computed.push(format!("({}) AS {name}", generated.expression));
@@ -79,7 +81,12 @@ fn statement(
         }
     }
     let name = quote_table(&table.name)?;
-    let rows = format!("SELECT {} FROM {name} LIMIT {ROWS_MAX}", plain.join(", "));
+    // Rows without a value in scope would try nothing.
+    let rows = format!(
+        "SELECT {} FROM {name} WHERE {} LIMIT {ROWS_MAX}",
+        plain.join(", "),
+        filled.join(" OR ")
+    );
     computed.insert(0, "*".to_owned());
     // The line break ends a comment that the expression may close with.
     let sql = format!(

@@ -39,7 +39,10 @@ pub(crate) async fn reader(path: &Path) -> Result<SqliteConnection, sqlx::Error>
 /// Foreign keys are not enforced on this connection: parents and children of a group are rewritten
 /// in one transaction that ends with a `foreign_key_check`, and a cascade would rewrite cells that
 /// were not read.
-pub(crate) async fn writer(path: &Path, rows_ahead: usize) -> Result<SqliteConnection, sqlx::Error> {
+pub(crate) async fn writer(
+    path: &Path,
+    rows_ahead: usize,
+) -> Result<SqliteConnection, sqlx::Error> {
     options(path)
         .foreign_keys(false)
         .pragma("synchronous", "FULL")
@@ -52,11 +55,8 @@ pub(crate) async fn writer(path: &Path, rows_ahead: usize) -> Result<SqliteConne
 
 /// Opens a vault that exists.
 pub(crate) async fn vault(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    let mut connection = options(path)
-        .foreign_keys(true)
-        .pragma("cache_size", "-32768")
-        .connect()
-        .await?;
+    let mut connection =
+        options(path).foreign_keys(true).pragma("cache_size", "-32768").connect().await?;
     // INVARIANT: what the vault says is committed is on disk.
     sqlx::raw_sql("PRAGMA synchronous = FULL").execute(&mut connection).await?;
     let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await?;

@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -129,6 +130,20 @@ pub struct FileScan<'a> {
 
 struct Opened(Vec<(DatabaseFile, File)>);
 
+/// Files that were scanned, kept open to the end of the process.
+///
+/// POSIX drops every lock that a process holds on a file when any descriptor of it is closed, the
+/// locks of SQLite's own connections included.
+static KEPT_OPEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Ok(mut kept) = KEPT_OPEN.lock() {
+            kept.extend(self.0.drain(..).map(|(_, file)| file));
+        }
+    }
+}
+
 /// What is known of the pages of a file.
 enum PageStructure {
     NotRead,
@@ -243,7 +258,7 @@ impl<'a> FileScan<'a> {
         Ok(())
     }
 
-    /// Puts the report together. The files stay open until the scan is dropped.
+    /// Puts the report together.
     #[must_use]
     pub fn finish(&mut self) -> ScanReport {
         let reports = self.files.0.iter().zip(&mut self.progress).map(|((file, _), progress)| {

@@ -8,9 +8,11 @@ mod connect;
 mod error;
 pub mod facts;
 pub mod files;
+mod purge;
 pub mod source;
 mod statement;
 mod value;
 pub mod vault;
 
 pub use connect::path_of;
+mod foreign_keys;

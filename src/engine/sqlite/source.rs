@@ -16,17 +16,19 @@ use sqlx::{AssertSqlSafe, Connection, Row as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::error::{constraint, source_error};
-use super::{catalog, connect, facts, statement, value};
+use super::{catalog, connect, facts, purge, statement, value};
 use crate::catalog::Catalog;
 use crate::engine::ident::quote_table;
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
-use crate::policy::Policy;
+use crate::policy::{ColumnName, Policy, TableName};
 use crate::ports::{
-    Counts, CursorId, CursorState, Limit, Pass, Rejection, Row, RowWrite, Source, SourceError,
-    SourceIdentity, SourceWindow, Step, WalkFilter, WindowOutcome, WriteOutcome,
+    Counts, CursorId, CursorState, Limit, Originals, Pass, Rejection, Row, RowWrite, ScrubStep,
+    Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome,
+    WriteOutcome,
 };
-use crate::value::RowKey;
+use crate::residue::{Filter, ScanReport};
+use crate::value::{Original, RowKey};
 
 // language=SQLite
 const PREPARE: &str = "
@@ -110,7 +112,8 @@ pub(super) fn existing(url: &str) -> Result<PathBuf, SourceError> {
         url: url.to_owned(),
         source: Box::new(std::io::Error::new(std::io::ErrorKind::NotFound, message)),
     };
-    let path = connect::path_of(url).ok_or_else(|| open("the URL does not begin with `sqlite:`"))?;
+    let path =
+        connect::path_of(url).ok_or_else(|| open("the URL does not begin with `sqlite:`"))?;
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_file() => Ok(path),
         Ok(_) => Err(open("it is not a file")),
@@ -122,6 +125,13 @@ pub(super) fn existing(url: &str) -> Result<PathBuf, SourceError> {
 fn refuse_read_only(path: &Path, url: &str) -> Result<(), SourceError> {
     let read_only = std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().readonly());
     if read_only { Err(SourceError::ReadOnly { url: url.to_owned() }) } else { Ok(()) }
+}
+
+/// Free space of the disk that the file lies on, where the system tells.
+fn free_bytes(path: &Path) -> Option<u64> {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let disk = rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 async fn roll_back(guarded: &mut Guarded) {
@@ -143,7 +153,8 @@ impl Source for SqliteSource {
     async fn facts(&self, catalog: &Catalog, policy: &Policy) -> Result<Facts, SourceError> {
         let mut connection =
             connect::reader(&self.path).await.map_err(self.failed("opening it for reading"))?;
-        let read = facts::read(&mut connection, catalog, policy).await;
+        let free = free_bytes(&self.path);
+        let read = facts::read(&mut connection, catalog, policy, free).await;
         let _ = connection.close().await;
         read.map_err(|error| SourceError::Engine {
             doing: "counting its rows",
@@ -159,7 +170,8 @@ impl Source for SqliteSource {
             .await
             .map_err(self.failed("running a check of the policy"))?;
         let Some(row) = row else { return Ok(None) };
-        let cell = value::original(&row, 0).map_err(self.failed("reading the answer of a check"))?;
+        let cell =
+            value::original(&row, 0).map_err(self.failed("reading the answer of a check"))?;
         Ok(cell.map(|cell| {
             cell.as_integer()
                 .map(|number| number.to_string())
@@ -303,6 +315,41 @@ impl Source for SqliteSource {
         Ok((WindowOutcome::Held, Some(Box::new(window))))
     }
 
+    async fn seize(&self) -> Result<(), SourceError> {
+        let mut guarded = self.lock().await?;
+        purge::seize(&mut guarded.connection).await.map_err(self.failed("locking it for the purge"))
+    }
+
+    async fn scrub(&self, tables: &[TableName]) -> Result<Vec<ScrubStep>, SourceError> {
+        let mut guarded = self.lock().await?;
+        purge::scrub(&mut guarded.connection, &self.url, tables).await
+    }
+
+    async fn release(&self) -> Result<(), SourceError> {
+        let mut guarded = self.lock().await?;
+        purge::release(&mut guarded.connection).await.map_err(self.failed("letting go of it"))
+    }
+
+    async fn scan(
+        &self,
+        filter: &Filter,
+        digest_key: [u8; 32],
+        originals: &(dyn Originals + Sync),
+    ) -> Result<ScanReport, SourceError> {
+        purge::scan(&self.path, filter, digest_key, originals)
+    }
+
+    async fn uncovered(
+        &self,
+        policy: &Policy,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), SourceError> {
+        let catalog = self.catalog().await?;
+        let mut connection =
+            connect::reader(&self.path).await.map_err(self.failed("opening it for reading"))?;
+        purge::uncovered(&mut connection, &self.url, &catalog, policy, visitor).await
+    }
+
     async fn remove_traces(&self) -> Result<(), SourceError> {
         let mut guarded = self.lock().await?;
         sqlx::raw_sql(
@@ -345,9 +392,9 @@ impl SourceWindow for SqliteWindow {
         match write_rows(&mut self.guarded.connection, &self.url, table, writes).await? {
             WriteOutcome::Written => Ok(None),
             WriteOutcome::Rejected(rejection) => Ok(Some(rejection)),
-            WriteOutcome::Changed | WriteOutcome::LeaseLost => Err(SourceError::Inconsistent(
-                "a row vanished under the write lock".to_owned(),
-            )),
+            WriteOutcome::Changed | WriteOutcome::LeaseLost => {
+                Err(SourceError::Inconsistent("a row vanished under the write lock".to_owned()))
+            }
         }
     }
 

@@ -58,7 +58,8 @@ pub(super) fn walk(
     if let WalkFilter::Originals { globs, keeps_empty } = filter {
         conditions.push(originals(table, globs, keeps_empty, &mut arguments)?);
     }
-    let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+    let condition =
+        if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
     let rows = i64::try_from(limit.rows).unwrap_or(i64::MAX);
     arguments.add(rows).map_err(sqlx::Error::Encode)?;
     let sql = format!(
@@ -168,7 +169,7 @@ pub(super) fn update(
         .map(|(place, key)| format!("old.{key} = new.column{}", place + 1))
         .collect();
     let sql = format!(
-        "UPDATE main.{} AS old SET {} FROM (VALUES {}) AS new WHERE {}",
+        "UPDATE OR ABORT main.{} AS old SET {} FROM (VALUES {}) AS new WHERE {}",
         quote_table(&table.table)?,
         sets.join(", "),
         rows.join(","),

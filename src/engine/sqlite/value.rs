@@ -38,12 +38,12 @@ pub(crate) fn original(row: &SqliteRow, column: usize) -> Result<Option<Original
 
 /// Reads a part of a key, which is never NULL.
 pub(crate) fn key_part(row: &SqliteRow, column: usize) -> Result<KeyPart, SourceError> {
-    let value = raw(row, column).map_err(|error| SourceError::Engine {
-        doing: "reading a key",
-        source: Box::new(error),
-    })?;
+    let value = raw(row, column)
+        .map_err(|error| SourceError::Engine { doing: "reading a key", source: Box::new(error) })?;
     let (kind, bytes) = value.ok_or_else(|| {
-        SourceError::Inconsistent("a key holds NULL, which it did not when the run was planned".into())
+        SourceError::Inconsistent(
+            "a key holds NULL, which it did not when the run was planned".into(),
+        )
     })?;
     Ok(KeyPart { kind, bytes })
 }

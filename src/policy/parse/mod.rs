@@ -74,16 +74,12 @@ impl Policy {
 
 /// `[source]`. Where it is broken the rest is read on with an empty name, which no policy keeps.
 fn source<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> String {
-    let name = match reader.table(root, "source", &["name"]) {
-        Some(section) => reader.required(section, "name", NAME, |text| {
-            measure::is_name(text).then(|| text.to_owned())
-        }),
-        None => {
-            if root.find("source").is_none() {
-                reader.missing(root, "source", "a table `[source]` with the `name` of the source");
-            }
-            None
-        }
-    };
+    let expected = "a table `[source]` with the `name` of the source";
+    if root.find("source").is_none() {
+        reader.missing(root, "source", expected);
+    }
+    let Some(section) = reader.table(root, "source", &["name"]) else { return String::new() };
+    let name = reader
+        .required(section, "name", NAME, |text| measure::is_name(text).then(|| text.to_owned()));
     name.map(|name| name.value).unwrap_or_default()
 }

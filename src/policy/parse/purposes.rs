@@ -54,6 +54,9 @@ pub(super) fn purposes<'t>(
     source: &str,
     columns: &[ColumnRule],
 ) -> Vec<Purpose> {
+    // Where a column could not be read, what it would have named is not known either; the names in
+    // `show` are then left to the next reading, so that one mistake is not told twice.
+    let is_complete = reader.is_clean();
     let mut known: BTreeSet<String> = BUILT_IN_CLASSES.map(str::to_owned).into();
     for rule in columns {
         known.insert(rule.class.clone());
@@ -62,7 +65,9 @@ pub(super) fn purposes<'t>(
     let mut seen = HashMap::new();
     let mut purposes = Vec::new();
     for section in reader.tables(root, "purpose", &KEYS) {
-        let Some(purpose) = purpose(reader, section, &known) else { continue };
+        let Some(purpose) = purpose(reader, section, is_complete.then_some(&known)) else {
+            continue;
+        };
         let at = section.place_of("name");
         if let Some(first) = seen.insert(purpose.name.clone(), at) {
             columns::duplicate(reader, at, "purpose.name", &purpose.name, first);
@@ -77,7 +82,7 @@ pub(super) fn purposes<'t>(
 fn purpose<'t>(
     reader: &mut Reader<'t>,
     section: Section<'t>,
-    known: &BTreeSet<String>,
+    known: Option<&BTreeSet<String>>,
 ) -> Option<Purpose> {
     let name = reader
         .required(section, "name", NAME, |text| measure::is_name(text).then(|| text.to_owned()));
@@ -145,7 +150,7 @@ fn permissions<'t>(reader: &mut Reader<'t>, section: Section<'t>) -> Vec<Permiss
 fn forms<'t>(
     reader: &mut Reader<'t>,
     section: Section<'t>,
-    known: &BTreeSet<String>,
+    known: Option<&BTreeSet<String>>,
 ) -> Option<BTreeMap<String, Form>> {
     let expected = "classes or domains with the form in which each is shown, as \
                     `{ contact = \"plain\" }`";
@@ -160,7 +165,9 @@ fn forms<'t>(
     let mut forms = BTreeMap::new();
     for (name, value) in table {
         let key = section.path_of(&format!("show.{}", name.get_ref()));
-        if !known.contains(name.get_ref().as_ref()) {
+        if let Some(known) = known
+            && !known.contains(name.get_ref().as_ref())
+        {
             let problem = PolicyProblem::UnknownWord {
                 key: section.path_of("show"),
                 found: name.get_ref().to_string(),

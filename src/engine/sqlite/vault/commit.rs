@@ -151,27 +151,25 @@ async fn insert_run(
     columns: &[String],
 ) -> Result<(), VaultError> {
     let failed = |error| vault_error(error, url, "recording a run");
-    sqlx::query(
-        "INSERT INTO sealift_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(i64::from(row.run.0))
-    .bind(&row.source)
-    .bind(&row.policy)
-    .bind(&row.policy_hash)
-    .bind(&row.plan)
-    .bind(&row.fingerprint)
-    .bind(row.phase.name())
-    .bind(row.condition.map(crate::ports::Condition::name))
-    .bind(&row.condition_reason)
-    .bind(&row.planned_by)
-    .bind(&row.planned_at)
-    .bind(&row.backup_dir)
-    .bind(&row.verified_digest)
-    .bind(row.segment.map(i64::from))
-    .bind(&row.mac)
-    .execute(&mut *connection)
-    .await
-    .map_err(failed)?;
+    sqlx::query("INSERT INTO sealift_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(i64::from(row.run.0))
+        .bind(&row.source)
+        .bind(&row.policy)
+        .bind(&row.policy_hash)
+        .bind(&row.plan)
+        .bind(&row.fingerprint)
+        .bind(row.phase.name())
+        .bind(row.condition.map(crate::ports::Condition::name))
+        .bind(&row.condition_reason)
+        .bind(&row.planned_by)
+        .bind(&row.planned_at)
+        .bind(&row.backup_dir)
+        .bind(&row.verified_digest)
+        .bind(row.segment.map(i64::from))
+        .bind(&row.mac)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
     for column in columns {
         let claimed = sqlx::query("INSERT INTO sealift_claim VALUES (?, ?, ?)")
             .bind(column)
@@ -271,11 +269,7 @@ async fn set_condition(
     Ok(())
 }
 
-async fn set_verified(
-    connection: &mut SqliteConnection,
-    run: RunId,
-    digest: Option<&str>,
-) -> Done {
+async fn set_verified(connection: &mut SqliteConnection, run: RunId, digest: Option<&str>) -> Done {
     sqlx::query("UPDATE sealift_run SET verified_digest = ? WHERE run = ?")
         .bind(digest)
         .bind(i64::from(run.0))
@@ -365,7 +359,11 @@ async fn close_segment(connection: &mut SqliteConnection, row: &SegmentRow) -> D
     Ok(())
 }
 
-async fn put_quarantine(connection: &mut SqliteConnection, run: RunId, row: &QuarantineRow) -> Done {
+async fn put_quarantine(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    row: &QuarantineRow,
+) -> Done {
     sqlx::query("INSERT OR REPLACE INTO sealift_quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(i64::from(run.0))
         .bind(i64::from(row.unit))

@@ -28,8 +28,9 @@ pub(super) async fn add(
     for chunk in rows.chunks(ROWS_A_STATEMENT) {
         let mut arguments = SqliteArguments::default();
         for row in chunk {
-            entry_arguments(&mut arguments, row)
-                .map_err(|error| vault_error(sqlx::Error::Encode(error), url, "binding an entry"))?;
+            entry_arguments(&mut arguments, row).map_err(|error| {
+                vault_error(sqlx::Error::Encode(error), url, "binding an entry")
+            })?;
         }
         // language=SQLite
         let sql = format!(
@@ -87,9 +88,7 @@ pub(super) async fn find(
                 .add(token.as_bytes().to_vec())
                 .map_err(|error| failed(sqlx::Error::Encode(error)))?;
         }
-        arguments
-            .add(i64::from(domain.0))
-            .map_err(|error| failed(sqlx::Error::Encode(error)))?;
+        arguments.add(i64::from(domain.0)).map_err(|error| failed(sqlx::Error::Encode(error)))?;
         // language=SQLite
         let sql = format!(
             "WITH wanted (token) AS (VALUES {})
@@ -186,13 +185,9 @@ pub(super) async fn find_blind(
     for chunk in digests.chunks(ROWS_A_STATEMENT) {
         let mut arguments = SqliteArguments::default();
         for digest in chunk {
-            arguments
-                .add(digest.to_vec())
-                .map_err(|error| failed(sqlx::Error::Encode(error)))?;
+            arguments.add(digest.to_vec()).map_err(|error| failed(sqlx::Error::Encode(error)))?;
         }
-        arguments
-            .add(i64::from(domain.0))
-            .map_err(|error| failed(sqlx::Error::Encode(error)))?;
+        arguments.add(i64::from(domain.0)).map_err(|error| failed(sqlx::Error::Encode(error)))?;
         // language=SQLite
         let sql = format!(
             "WITH wanted (digest) AS (VALUES {})

@@ -34,9 +34,8 @@ pub(super) async fn append(
             draft.phase_before = last_phase(connection, url, run).await?;
             draft.phase_after = phase(connection, url, run).await?.or(draft.phase_before);
         }
-        let entered = head
-            .enter(draft)
-            .map_err(|_| inconsistent("a ledger entry has no canonical form"))?;
+        let entered =
+            head.enter(draft).map_err(|_| inconsistent("a ledger entry has no canonical form"))?;
         sqlx::query("INSERT INTO sealift_ledger VALUES (?, ?, ?)")
             .bind(signed(entered.entry.seq))
             .bind(entered.entry.run.map(|run| i64::from(run.0)))
@@ -97,11 +96,13 @@ pub(super) async fn bodies(
     from: u64,
     limit: usize,
 ) -> Result<Vec<Vec<u8>>, sqlx::Error> {
-    sqlx::query_scalar("SELECT body FROM sealift_ledger WHERE sequence >= ? ORDER BY sequence LIMIT ?")
-        .bind(signed(from))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(connection)
-        .await
+    sqlx::query_scalar(
+        "SELECT body FROM sealift_ledger WHERE sequence >= ? ORDER BY sequence LIMIT ?",
+    )
+    .bind(signed(from))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(connection)
+    .await
 }
 
 pub(super) async fn of_run(

@@ -17,9 +17,9 @@ use super::error::{code, vault_error};
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow,
-    IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, RangeRow, RunRow, SegmentRow,
-    SlotRow, Vault, VaultError, VaultHeader,
+    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow, IntakeRow,
+    KeyRow, LoadCursor, PurposeRow, QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, Vault,
+    VaultError, VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -30,8 +30,6 @@ mod read;
 
 /// The newest format that this program writes and reads.
 pub const FORMAT: u32 = 1;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./vault-schema/sqlite");
 
 /// A vault in a SQLite file.
 pub struct SqliteVault {
@@ -47,13 +45,13 @@ impl SqliteVault {
     ///
     /// [`VaultError`] where there is none, it is of a newer format, or the file cannot be opened.
     pub async fn open(url: &str) -> Result<Self, VaultError> {
-        let path = connect::path_of(url).ok_or_else(|| unopened(url, "it is not a `sqlite:` URL"))?;
+        let path =
+            connect::path_of(url).ok_or_else(|| unopened(url, "it is not a `sqlite:` URL"))?;
         if !path.is_file() {
             return Err(unopened(url, "there is no such file"));
         }
-        let mut connection = connect::vault(&path)
-            .await
-            .map_err(|error| vault_error(error, url, "opening it"))?;
+        let mut connection =
+            connect::vault(&path).await.map_err(|error| vault_error(error, url, "opening it"))?;
         let found = format_of(&mut connection, url).await?;
         if found > FORMAT {
             return Err(VaultError::Newer { found, known: FORMAT });
@@ -68,14 +66,15 @@ impl SqliteVault {
     /// [`VaultError::Exists`] where the file holds a vault already; nothing is changed then.
     pub async fn create(url: &str, header: &VaultHeader) -> Result<Self, VaultError> {
         let failed = |error| vault_error(error, url, "making its tables");
-        let path = connect::path_of(url).ok_or_else(|| unopened(url, "it is not a `sqlite:` URL"))?;
+        let path =
+            connect::path_of(url).ok_or_else(|| unopened(url, "it is not a `sqlite:` URL"))?;
         let mut connection = connect::new_vault(&path)
             .await
             .map_err(|error| VaultError::Open { url: url.to_owned(), source: Box::new(error) })?;
         if format_of(&mut connection, url).await.is_ok() {
             return Err(VaultError::Exists { url: url.to_owned() });
         }
-        let mut migrations = MIGRATIONS.clone();
+        let mut migrations: Migrator = sqlx::migrate!("./vault-schema/sqlite");
         migrations.dangerous_set_table_name("sealift_migration");
         migrations.run_direct(None, &mut connection, false).await.map_err(|error| {
             VaultError::Engine { doing: "making its tables", source: Box::new(error) }
@@ -136,7 +135,10 @@ macro_rules! in_transaction {
     ($self:ident, $doing:literal, |$connection:ident| $work:expr) => {{
         let mut guard = $self.lock().await;
         let $connection = &mut *guard;
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *$connection).await.map_err($self.failed($doing))?;
+        sqlx::raw_sql("BEGIN IMMEDIATE")
+            .execute(&mut *$connection)
+            .await
+            .map_err($self.failed($doing))?;
         let outcome: Result<_, VaultError> = async { $work }.await;
         match outcome {
             Ok(value) => {

@@ -7,9 +7,9 @@ use crate::crypto::VaultId;
 use crate::ledger::ApprovalKind;
 use crate::lifecycle::{Phase, RunId};
 use crate::ports::{
-    ApprovalRow, CallerRow, CheckRow, Condition, DomainRow, FileKind, FileRow,
-    FileSeal, KeyRow, PurposeRow, QuarantineRow, QuarantineState, RangeRow, RunRow, SegmentRow,
-    SlotRow, VaultError, VaultHeader,
+    ApprovalRow, CallerRow, CheckRow, Condition, DomainRow, FileKind, FileRow, FileSeal, KeyRow,
+    PurposeRow, QuarantineRow, QuarantineState, RangeRow, RunRow, SegmentRow, SlotRow, VaultError,
+    VaultHeader,
 };
 use crate::token::DomainId;
 use crate::value::RowKey;
@@ -49,7 +49,8 @@ pub(super) async fn header(connection: &mut SqliteConnection) -> Result<VaultHea
 }
 
 pub(super) async fn slots(connection: &mut SqliteConnection) -> Rows<SlotRow> {
-    let rows = sqlx::query("SELECT * FROM sealift_slot ORDER BY slot").fetch_all(connection).await?;
+    let rows =
+        sqlx::query("SELECT * FROM sealift_slot ORDER BY slot").fetch_all(connection).await?;
     Ok(rows
         .iter()
         .map(|row| SlotRow {
@@ -161,10 +162,11 @@ fn run(row: &SqliteRow) -> Result<RunRow, VaultError> {
 }
 
 pub(super) async fn approvals(connection: &mut SqliteConnection, run: RunId) -> Rows<ApprovalRow> {
-    let rows = sqlx::query("SELECT * FROM sealift_approval WHERE run = ? ORDER BY signed_at, caller")
-        .bind(i64::from(run.0))
-        .fetch_all(connection)
-        .await?;
+    let rows =
+        sqlx::query("SELECT * FROM sealift_approval WHERE run = ? ORDER BY signed_at, caller")
+            .bind(i64::from(run.0))
+            .fetch_all(connection)
+            .await?;
     Ok(rows
         .iter()
         .map(|row| ApprovalRow {
@@ -244,10 +246,11 @@ pub(super) async fn quarantine(
     connection: &mut SqliteConnection,
     run: RunId,
 ) -> Checked<QuarantineRow> {
-    let rows = sqlx::query("SELECT * FROM sealift_quarantine WHERE run = ? ORDER BY unit, tbl, row")
-        .bind(i64::from(run.0))
-        .fetch_all(connection)
-        .await?;
+    let rows =
+        sqlx::query("SELECT * FROM sealift_quarantine WHERE run = ? ORDER BY unit, tbl, row")
+            .bind(i64::from(run.0))
+            .fetch_all(connection)
+            .await?;
     Ok(rows
         .iter()
         .map(|row| {

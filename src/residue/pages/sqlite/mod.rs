@@ -200,7 +200,7 @@ impl PageMap {
         let start = if page == 1 { FILE_HEADER_BYTES } else { 0 };
         let mut block = half(bytes, start + 1);
         // Each link leads to a later block, so this ends.
-        while block != 0 {
+        while block != 0 && block + 4 <= self.usable {
             used.push(block..block + 4);
             let next = half(bytes, block);
             block = if next > block { next } else { 0 };

@@ -1,0 +1,192 @@
+//! The fifth pass: originals gone from the files, and what is known about that.
+//!
+//! Order: the lock that lasts; every cell verified again inside it; the files rewritten; the scan;
+//! the facts on the ledger; the backup and the key that opens it, last. From the moment that the
+//! facts are on the ledger the vault is the only copy, and a purge that is cut off there only has
+//! its backup left to destroy.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::crypto::{KeyHeader, KeyPurpose, KeyState};
+use crate::lifecycle::{Event, Phase};
+use crate::policy::TableName;
+use crate::ports::{Change, FileKind, KeyRow, ScrubStep};
+use crate::residue::{Evidence, ScanReport, Verdict};
+use crate::run::error::RunError;
+use crate::run::job::Job;
+use crate::run::residue::{as_json, control_report, count, scan, uncovered_copies};
+use crate::run::verify::{Drive, RoundTripProof, verify};
+
+/// The action of the entry after which there is no way back.
+pub(crate) const SCRUBBED: &str = "purge_scrubbed";
+
+/// What a purge found out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PurgeFacts {
+    /// What was done to the files, in order.
+    pub steps: Vec<ScrubStep>,
+    /// The scan before the rewrite.
+    pub before: Option<ScanReport>,
+    /// The same scan afterwards.
+    pub after: ScanReport,
+    /// What the two prove.
+    pub verdict: Verdict,
+    /// Originals that came after the backup, searched without a control of their own: hits.
+    pub late_hits: u64,
+    /// Copies in columns outside the policy: column → cells.
+    pub uncovered: BTreeMap<String, u64>,
+    /// Cells that were opened and compared inside the lock.
+    pub cells: u64,
+}
+
+/// Purges a run. Spends the proof that verification made, and earns another inside the lock.
+///
+/// # Errors
+///
+/// [`RunError`]. Up to the entry `purge_scrubbed` nothing is lost and the run may still be rolled
+/// back; after it a repeated call finishes the work.
+pub async fn purge(
+    job: &Job,
+    proof: RoundTripProof,
+    scratch: PathBuf,
+) -> Result<PurgeFacts, RunError> {
+    let (run, digest) = (proof.run(), proof.digest().to_owned());
+    // The proof is spent here: what follows relies on the one that is earned under the lock.
+    drop(proof);
+    if run != job.run {
+        return Err(RunError::Inconsistent(format!("the proof is of run {run}, not {}", job.run)));
+    }
+    let facts = match scrubbed(job).await? {
+        Some(facts) => facts,
+        None => scrub(job, &digest, scratch).await?,
+    };
+    destroy(job).await?;
+    Ok(facts)
+}
+
+/// The facts of a purge that was cut off after its files were rewritten.
+async fn scrubbed(job: &Job) -> Result<Option<PurgeFacts>, RunError> {
+    Ok(facts_of(&job.vault.ledger_of(job.run).await?))
+}
+
+/// The facts of a run's purge, as its ledger entries have them.
+#[must_use]
+pub fn facts_of(entries: &[crate::ledger::Entry]) -> Option<PurgeFacts> {
+    let entry = entries.iter().rfind(|entry| entry.action == SCRUBBED)?;
+    serde_json::from_value(entry.details.get("facts")?.clone()).ok()
+}
+
+async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
+    job.source.seize().await?;
+    let scrubbed = scrub_seized(job, digest, scratch).await;
+    // The lock ends whatever happened; an error of the work is the one to report.
+    let released = job.source.release().await;
+    let mut facts = scrubbed?;
+    released?;
+    if matches!(facts.verdict, Verdict::Residue { .. }) || facts.late_hits > 0 {
+        return Err(residue_found(&facts));
+    }
+    facts.uncovered = uncovered_copies(job).await?;
+    let mut draft = job.draft(SCRUBBED);
+    count(&mut draft, &facts.after);
+    draft.counts.insert("cells".into(), facts.cells);
+    draft.counts.insert("uncovered".into(), facts.uncovered.values().sum());
+    draft.details.insert("digest".into(), digest.into());
+    draft.details.insert("facts".into(), facts_json(&facts)?);
+    job.vault.commit(Vec::new(), vec![draft]).await?;
+    Ok(facts)
+}
+
+fn facts_json(facts: &PurgeFacts) -> Result<serde_json::Value, RunError> {
+    let failed = |error: serde_json::Error| RunError::Inconsistent(error.to_string());
+    let mut json = serde_json::to_value(facts).map_err(failed)?;
+    json["after"] = as_json(&facts.after)?;
+    json["before"] = match &facts.before {
+        Some(before) => as_json(before)?,
+        None => serde_json::Value::Null,
+    };
+    Ok(json)
+}
+
+async fn scrub_seized(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
+    let verified = verify(job, Phase::PurgeApproved, scratch, Drive::Prove).await?;
+    if verified.proof.digest() != digest {
+        return Err(RunError::Inconsistent(
+            "what was verified under the lock is not what the approval is bound to".to_owned(),
+        ));
+    }
+    let tables: Vec<TableName> = job
+        .plan
+        .units
+        .iter()
+        .flat_map(|unit| &unit.tables)
+        .map(|table| table.table.clone())
+        .collect();
+    let steps = job.source.scrub(&tables).await?;
+    let before = control_report(job).await?;
+    let after = scan(job, FileKind::Backup).await?;
+    let files = job.vault.files(job.run).await?;
+    let late_hits = if files.iter().any(|file| file.kind == FileKind::Increment) {
+        let late = scan(job, FileKind::Increment).await?;
+        late.files.iter().map(|file| file.hits.residue()).sum()
+    } else {
+        0
+    };
+    let verdict = match &before {
+        Some(before) => Evidence::weigh(before, &after),
+        None => Verdict::NotEvidence { reasons: Vec::new() },
+    };
+    Ok(PurgeFacts {
+        steps,
+        before,
+        after,
+        verdict,
+        late_hits,
+        uncovered: BTreeMap::new(),
+        cells: verified.proof.cells(),
+    })
+}
+
+fn residue_found(facts: &PurgeFacts) -> RunError {
+    let hits: u64 =
+        facts.after.files.iter().map(|file| file.hits.residue()).sum::<u64>() + facts.late_hits;
+    RunError::Residue { hits }
+}
+
+/// Destroys the backup and the key that opens it, then moves the run to `purged`.
+async fn destroy(job: &Job) -> Result<(), RunError> {
+    let removed = job.files.destroy()?;
+    let mut changes = Vec::new();
+    let mut ids = Vec::new();
+    let run = job.run.to_string();
+    let now = Timestamp::now().to_string();
+    for header in job.keys.headers().iter().filter(|h| is_run_key(h, &run)) {
+        ids.push(header.id.0);
+        changes.push(Change::PutKey(KeyRow {
+            key: header.id.0,
+            purpose: header.purpose.name().to_owned(),
+            subject: header.subject.clone(),
+            version: header.version,
+            state: KeyState::Destroyed.name().to_owned(),
+            created_at: header.created_at.clone(),
+            changed_at: now.clone(),
+            wrapped: None,
+        }));
+    }
+    changes.push(Change::ForgetFiles(job.run, FileKind::Backup));
+    changes.push(Change::ForgetFiles(job.run, FileKind::Token));
+    changes.push(Change::ForgetFiles(job.run, FileKind::Increment));
+    job.advance(Phase::PurgeApproved, Event::Purged, changes, |draft| {
+        draft.counts.insert("backup_files_destroyed".into(), removed);
+        draft.key_ids = ids;
+    })
+    .await
+}
+
+fn is_run_key(header: &KeyHeader, run: &str) -> bool {
+    header.purpose == KeyPurpose::Run && header.subject == run && header.state.may_open()
+}

@@ -1,0 +1,456 @@
+//! The way back: tokens become the originals that they replaced, as a pass of its own.
+//!
+//! Only cells that hold a token of ours are opened; a token that the backup says was there before
+//! the run stays. Afterwards every cell is compared with the backup, and our tables are removed.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::lifecycle::{Event, Phase};
+use crate::plan::{Unit, UnitMode, UnitTable, Walk};
+use crate::ports::{
+    Counts, CursorId, FileKind, FileRow, Interval, Limit, Pass, RangeRow, Row, RowWrite,
+    SourceWindow, Step, WalkFilter, WindowOutcome, WriteOutcome,
+};
+use crate::run::batch::{BYTES_MAX, Pace, compute};
+use crate::run::column::Column;
+use crate::run::entries::open_entry;
+use crate::run::error::{Mismatch, MismatchKind, RunError};
+use crate::run::increments::read_increment;
+use crate::run::job::Job;
+use crate::run::record::{BackupCell, BackupRecord};
+use crate::run::rewrite::{Known, bind_source, sweep_range};
+use crate::run::verify::entries_of;
+use crate::run::window::Image;
+use crate::token::TokenBody;
+use crate::value::{Original, RowKey};
+
+/// How often a window is tried again because somebody wrote meanwhile.
+const ATTEMPTS_MAX: u32 = 20;
+
+/// How often a batch that somebody changed is read again.
+const MISSES_MAX: u32 = 50;
+
+/// Rolls a run back, from any phase before the purge.
+///
+/// # Errors
+///
+/// [`RunError`]; what is committed stays, and the next call goes on from the cursors.
+pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
+    if job
+        .vault
+        .ledger_of(job.run)
+        .await?
+        .iter()
+        .any(|entry| entry.action == crate::run::purge::SCRUBBED)
+    {
+        return Err(RunError::Inconsistent(
+            "the purge has rewritten the files already; there is no way back".to_owned(),
+        ));
+    }
+    if phase != Phase::RollingBack {
+        job.advance(phase, Event::RollbackStarted, Vec::new(), |_| {}).await?;
+    }
+    let touched = job.source.identity().await?.is_some();
+    let mut counts = Counts::default();
+    if touched {
+        bind_source(job).await?;
+        let rows = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|t| t.rows).sum();
+        job.progress.begin("roll back", "rows", rows);
+        for unit in &job.plan.units {
+            match unit.mode {
+                UnitMode::Ranges => roll_back_ranges(job, unit).await?,
+                UnitMode::Window => roll_back_window(job, unit).await?,
+            }
+        }
+        job.progress.end();
+        for (_, _, state) in job.source.cursors(job.run, Pass::Rollback).await? {
+            counts.add(&state.counts);
+        }
+        compare(job).await?;
+        // Traces of another open run in this source are not ours to remove.
+        if only_run_in_source(job).await? {
+            job.source.remove_traces().await?;
+        }
+    }
+    job.advance(Phase::RollingBack, Event::RolledBack, Vec::new(), |draft| {
+        draft.counts = counts.by_name();
+        draft.counts.remove("tokenized");
+        draft.counts.insert("restored".into(), counts.tokenized);
+    })
+    .await
+}
+
+async fn only_run_in_source(job: &Job) -> Result<bool, RunError> {
+    let runs = job.vault.runs().await?;
+    Ok(!runs.iter().any(|row| {
+        row.run != job.run
+            && row.source == job.policy.source
+            && row.phase.rank() >= Phase::Sealed.rank()
+            && row.phase != Phase::RolledBack
+    }))
+}
+
+/// Cells that were tokens before the run, by row key and column: they stay.
+type Before = HashMap<(Vec<u8>, usize), TokenBody>;
+
+async fn roll_back_ranges(job: &Job, unit: &Unit) -> Result<(), RunError> {
+    let ranges = job.vault.ranges(job.run).await?;
+    for range in ranges.iter().filter(|range| range.unit == unit.id) {
+        job.may_go_on().await?;
+        roll_back_range(job, job.table(unit, range.table)?, range).await?;
+    }
+    Ok(())
+}
+
+async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Result<(), RunError> {
+    let cursor =
+        CursorId { run: job.run, pass: Pass::Rollback, unit: range.unit, range: range.number };
+    let ledger_size = job.vault.head().await?.size();
+    let state = job.source.take(cursor, ledger_size).await?;
+    if state.done {
+        job.progress.advance(state.counts.rows);
+        return Ok(());
+    }
+    let columns = job.columns(table).await?;
+    let before = tokens_before(job, range).await?;
+    let mut pace = Pace::new(job.rows_per_s_max);
+    let rows_max = rows_in_memory(job, table);
+    let mut stored = state.position.clone();
+    let mut position = state.position.or_else(|| range.lower.clone());
+    let mut misses = 0;
+    loop {
+        job.may_go_on().await?;
+        let version = job.source.version().await?;
+        let limit = Limit { rows: pace.limit().rows.min(rows_max), bytes: BYTES_MAX };
+        let read = job
+            .source
+            .walk(table, position.as_ref(), range.upper.as_ref(), limit, &WalkFilter::All)
+            .await?;
+        let is_end = read.is_empty();
+        let to = read.last().map(|row| row.key.clone()).or_else(|| position.clone());
+        let (writes, counts) = restored(job, &columns, &read, &before).await?;
+        let upto = if is_end { range.upper.clone() } else { to.clone() };
+        let step = Step {
+            cursor,
+            epoch: state.epoch,
+            from: stored.clone(),
+            to: if is_end { stored.clone() } else { to.clone() },
+            done: is_end,
+            counts,
+            interval: Some(Interval { after: position.clone(), upto }),
+        };
+        let begun = std::time::Instant::now();
+        match job.source.write(table, &step, &read, &writes, version).await? {
+            WriteOutcome::Written => {
+                misses = 0;
+                pace.went(read.len(), begun.elapsed()).await;
+                job.progress.advance(read.len() as u64);
+                position = to;
+                stored = step.to;
+                if is_end {
+                    return Ok(());
+                }
+            }
+            WriteOutcome::LeaseLost => {
+                return Err(RunError::LeaseLost { unit: range.unit, range: range.number });
+            }
+            WriteOutcome::Changed => {
+                misses += 1;
+                if misses > MISSES_MAX {
+                    let table = table.table.to_string();
+                    return Err(RunError::Busy { table, attempts: misses });
+                }
+                pace.halve(read.len());
+            }
+            WriteOutcome::Rejected(rejection) => {
+                let table = table.table.to_string();
+                return Err(RunError::WindowRefused { table, reason: rejection.reason });
+            }
+        }
+    }
+}
+
+/// Rows whose originals may be in memory at the same time.
+fn rows_in_memory(job: &Job, table: &UnitTable) -> usize {
+    let widest: u64 = table
+        .columns
+        .iter()
+        .filter_map(|column| job.plan.columns.iter().find(|plan| plan.rule == column.rule))
+        .map(|plan| plan.bytes_max)
+        .sum();
+    let rows = BYTES_MAX as u64 / widest.max(1);
+    usize::try_from(rows).unwrap_or(usize::MAX).clamp(1, 20_000)
+}
+
+/// The cells of a range that the backup file says were tokens before the run.
+async fn tokens_before(job: &Job, range: &RangeRow) -> Result<Before, RunError> {
+    let mut before = Before::new();
+    let files = job.vault.files(job.run).await?;
+    let file = files.iter().find(|file| {
+        file.kind == FileKind::Backup && file.unit == range.unit && file.range == range.number
+    });
+    let Some(file) = file else { return Ok(before) };
+    let mut reader = job.files.open(&file.seal.name, &file.seal.sha256)?;
+    while let Some(record) = reader.read()? {
+        let record = BackupRecord::decode(&record)
+            .map_err(|source| RunError::Record { name: file.seal.name.clone(), source })?;
+        for (at, cell) in record.cells.into_iter().enumerate() {
+            if let BackupCell::Token(token) = cell {
+                before.insert((record.key.encode(), at), token);
+            }
+        }
+    }
+    Ok(before)
+}
+
+/// The rows of a batch with their originals back; rows without a token of ours are left out.
+async fn restored(
+    job: &Job,
+    columns: &[Column],
+    rows: &[Row],
+    before: &Before,
+) -> Result<(Vec<RowWrite>, Counts), RunError> {
+    let ours: Vec<Vec<Option<TokenBody>>> = rows
+        .iter()
+        .map(|row| {
+            let key = row.key.encode();
+            columns
+                .iter()
+                .zip(&row.cells)
+                .enumerate()
+                .map(|(at, (column, cell))| {
+                    let token = token_in(column, cell.as_ref())?;
+                    let was_there = before.get(&(key.clone(), at)) == Some(&token);
+                    (!was_there).then_some(token)
+                })
+                .collect()
+        })
+        .collect();
+    let tokens = ours
+        .iter()
+        .flat_map(|tokens| columns.iter().zip(tokens))
+        .filter_map(|(column, token)| Some((column.domain_id(), token.clone()?)))
+        .collect();
+    let known = entries_of(job, tokens).await?;
+    let numbered: Vec<(&Row, &Vec<Option<TokenBody>>)> = rows.iter().zip(&ours).collect();
+    let opened =
+        compute(&numbered, |(row, tokens)| restored_row(job, columns, row, tokens, &known));
+    let mut counts = Counts { rows: rows.len() as u64, ..Counts::default() };
+    let mut writes = Vec::new();
+    for row in opened {
+        let (write, restored) = row?;
+        counts.tokenized += restored;
+        writes.extend(write);
+    }
+    Ok((writes, counts))
+}
+
+/// What token a cell holds. Tokens without a shape of their own are taken at their word: the vault
+/// says whether it has an entry for them.
+fn token_in(column: &Column, cell: Option<&Original>) -> Option<TokenBody> {
+    let cell = cell?;
+    if column.treatment.keeps(cell) {
+        return None;
+    }
+    if column.treatment.is_recognisable_by_shape() {
+        column.treatment.recognise(cell)
+    } else {
+        column.treatment.accept(cell.as_text()?)
+    }
+}
+
+fn restored_row(
+    job: &Job,
+    columns: &[Column],
+    row: &Row,
+    tokens: &[Option<TokenBody>],
+    known: &Known,
+) -> Result<(Option<RowWrite>, u64), RunError> {
+    let mut cells = Vec::with_capacity(row.cells.len());
+    let mut restored = 0;
+    for ((column, cell), token) in columns.iter().zip(&row.cells).zip(tokens) {
+        let entry =
+            token.as_ref().and_then(|token| known.get(&(column.domain_id(), token.clone())));
+        match entry {
+            Some(entry) => {
+                cells.push(Some(open_entry(&job.keys, column, entry)?));
+                restored += 1;
+            }
+            None => cells.push(cell.as_ref().map(Original::duplicate)),
+        }
+    }
+    let write = (restored > 0).then(|| RowWrite { key: row.key.clone(), cells });
+    Ok((write, restored))
+}
+
+async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
+    let rewrite = CursorId { run: job.run, pass: Pass::Rewrite, unit: unit.id, range: 0 };
+    let cursor = CursorId { pass: Pass::Rollback, ..rewrite };
+    let ledger_size = job.vault.head().await?.size();
+    let state = job.source.take(cursor, ledger_size).await?;
+    let was_rewritten = job
+        .source
+        .cursors(job.run, Pass::Rewrite)
+        .await?
+        .iter()
+        .any(|(id, range, state)| *id == unit.id && *range == 0 && state.done);
+    if state.done || !was_rewritten {
+        return Ok(());
+    }
+    for _ in 0..ATTEMPTS_MAX {
+        job.may_go_on().await?;
+        let version = job.source.version().await?;
+        let (outcome, window) = job.source.window(version).await?;
+        let (WindowOutcome::Held, Some(window)) = (outcome, window) else { continue };
+        return roll_back_held(job, unit, cursor, state.epoch, window).await;
+    }
+    let table = unit.tables.first().map(|table| table.table.to_string()).unwrap_or_default();
+    Err(RunError::Busy { table, attempts: ATTEMPTS_MAX })
+}
+
+async fn roll_back_held(
+    job: &Job,
+    unit: &Unit,
+    cursor: CursorId,
+    epoch: u64,
+    mut window: Box<dyn SourceWindow>,
+) -> Result<(), RunError> {
+    let mut counts = Counts::default();
+    for (at, table) in unit.tables.iter().enumerate() {
+        let at = u16::try_from(at).unwrap_or(u16::MAX);
+        match roll_back_table(job, unit, at, table, window.as_mut()).await {
+            Ok(table_counts) => counts.add(&table_counts),
+            Err(error) => {
+                window.abandon().await?;
+                return Err(error);
+            }
+        }
+    }
+    let step = Step { cursor, epoch, from: None, to: None, done: true, counts, interval: None };
+    match window.commit(&step).await? {
+        WriteOutcome::Written => Ok(()),
+        WriteOutcome::Rejected(rejection) => {
+            let table = unit.tables.first().map(|t| t.table.to_string()).unwrap_or_default();
+            Err(RunError::WindowRefused { table, reason: rejection.reason })
+        }
+        WriteOutcome::LeaseLost | WriteOutcome::Changed => {
+            Err(RunError::LeaseLost { unit: unit.id, range: 0 })
+        }
+    }
+}
+
+async fn roll_back_table(
+    job: &Job,
+    unit: &Unit,
+    at: u16,
+    table: &UnitTable,
+    window: &mut dyn SourceWindow,
+) -> Result<Counts, RunError> {
+    let columns = job.columns(table).await?;
+    let before = match table.walk {
+        Walk::Key(_) => {
+            let mut before = Before::new();
+            let mut image = Image::open(job, unit, at, columns.len()).await?;
+            while let Some(record) = image.next()? {
+                for (place, cell) in record.cells.into_iter().enumerate() {
+                    if let BackupCell::Token(token) = cell {
+                        before.insert((record.key.encode(), place), token);
+                    }
+                }
+            }
+            before
+        }
+        Walk::RowId | Walk::ScopedKey(_) => Before::new(),
+    };
+    let mut counts = Counts::default();
+    let rows_max = rows_in_memory(job, table).min(5_000);
+    let mut position: Option<RowKey> = None;
+    loop {
+        let limit = Limit { rows: rows_max, bytes: BYTES_MAX };
+        let rows = window.walk(table, position.as_ref(), limit).await?;
+        let Some(last) = rows.last() else { return Ok(counts) };
+        position = Some(last.key.clone());
+        let (writes, batch) = restored(job, &columns, &rows, &before).await?;
+        counts.add(&batch);
+        job.progress.advance(rows.len() as u64);
+        if let Some(rejection) = window.write(table, &writes).await? {
+            let table = table.table.to_string();
+            return Err(RunError::WindowRefused { table, reason: rejection.reason });
+        }
+    }
+}
+
+/// Compares every cell with the backup: no token of ours is left, and where a cell was backed up
+/// and not changed since, it is what it was.
+async fn compare(job: &Job) -> Result<(), RunError> {
+    let mut found = Vec::new();
+    for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
+        let ranges = job.vault.ranges(job.run).await?;
+        let files = job.vault.files(job.run).await?;
+        for range in ranges.iter().filter(|range| range.unit == unit.id) {
+            let table = job.table(unit, range.table)?;
+            compare_range(job, table, range, &files, &mut found).await?;
+        }
+    }
+    if found.is_empty() { Ok(()) } else { Err(RunError::Mismatches(found)) }
+}
+
+async fn compare_range(
+    job: &Job,
+    table: &UnitTable,
+    range: &RangeRow,
+    files: &[FileRow],
+    found: &mut Vec<Mismatch>,
+) -> Result<(), RunError> {
+    let columns = job.columns(table).await?;
+    let mut expected: HashMap<(Vec<u8>, usize), HashSet<[u8; 16]>> = HashMap::new();
+    let mut expect = |key: Vec<u8>, at: usize, cell: &BackupCell| {
+        if let (BackupCell::Value(original), Some(column)) = (cell, columns.get(at)) {
+            let digest = column.second_digest(&job.keys, original);
+            expected.insert((key, at), HashSet::from([digest]));
+        }
+    };
+    let of = |kind: FileKind, number: u32| {
+        files.iter().filter(move |f| f.kind == kind && f.unit == range.unit && f.range == number)
+    };
+    for file in of(FileKind::Backup, range.number) {
+        for record in crate::run::seal::read_backup(job, file)? {
+            for (at, cell) in record.cells.iter().enumerate() {
+                expect(record.key.encode(), at, cell);
+            }
+        }
+    }
+    let swept = of(FileKind::Increment, sweep_range(range.table));
+    for file in of(FileKind::Increment, range.number).chain(swept) {
+        for record in read_increment(job, file)? {
+            expect(record.key.encode(), usize::from(record.column), &record.cell);
+        }
+    }
+    let mut position = range.lower.clone();
+    loop {
+        let limit = Limit { rows: 10_000, bytes: BYTES_MAX };
+        let rows = job
+            .source
+            .walk(table, position.as_ref(), range.upper.as_ref(), limit, &WalkFilter::All)
+            .await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        position = Some(last.key.clone());
+        for row in &rows {
+            let key = row.key.encode();
+            for (at, (column, cell)) in columns.iter().zip(&row.cells).enumerate() {
+                let Some(cell) = cell else { continue };
+                // A cell that an application changed since is not in the backup as it is now: only
+                // a token that is still there is a fault of ours.
+                let is_left = expected.contains_key(&(key.clone(), at))
+                    && column.treatment.recognise(cell).is_some()
+                    && !expected[&(key.clone(), at)]
+                        .contains(&column.second_digest(&job.keys, cell));
+                if is_left {
+                    let name = table.columns.get(at).map_or("?", |column| &column.column);
+                    let place = format!("`{}.{name}` of row {}", table.table, row.key);
+                    found.push(Mismatch { kind: MismatchKind::Different, place });
+                }
+            }
+        }
+    }
+}
