@@ -82,6 +82,7 @@ name   = "customers.badge"
 class  = "identity"
 domain = "badge"
 token  = "uuid"
+waive  = ["low_entropy"]
 
 [[column]]
 name  = "orders.note"
