@@ -8,7 +8,6 @@ fn help_opens_with_what_people_type_and_names_every_verb() {
     for verb in [
         "init",
         "caller",
-        "scan",
         "plan",
         "approve",
         "run",

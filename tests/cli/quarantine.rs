@@ -63,7 +63,7 @@ fn a_waiver_has_a_name_and_lets_the_run_go_on() {
     let (desk, run, _) = with_a_poison_row("[limits]\nquarantine_max = 5\n");
     let row = desk.json(&["quarantine", "list", &run]).done().text("row");
 
-    desk.run(&["quarantine", "waive", &run, "--row", &row]).done();
+    desk.run(&["quarantine", "waive", &run, "--row", &row, "--reason", "known"]).done();
     desk.run(&["run", &run]).done();
 
     assert_eq!(desk.json(&["status", &run]).done().text("phase"), "verified");

@@ -29,19 +29,13 @@ fn no_verb_prints_an_original_a_credential_or_the_passphrase() {
     desk.make_vault();
     shop(&desk, Journal::Delete, CUSTOMERS);
 
-    desk.run(&["scan"]);
-    desk.run(&["scan", "--policy", "shop.toml"]);
-    desk.json(&["scan", "--policy", "shop.toml"]);
     desk.run(&["plan", "--policy", "shop.toml", "--dry-run"]).done();
     let run = plan_and_approve(&desk);
     desk.run(&["status"]).done();
     desk.run(&["run", &run, "--until", "sealed"]).done();
-    // A row that cannot be written: its constraint is violated by what came between.
-    Db::open(&desk.source()).exec(
-        "CREATE TABLE other (id INTEGER PRIMARY KEY);
-         DROP TABLE other;
-         UPDATE customers SET email = 'in.between@example.net' WHERE id = 2",
-    );
+    // A value that the backup does not know.
+    Db::open(&desk.source())
+        .exec("UPDATE customers SET email = 'in.between@example.net' WHERE id = 2");
     desk.run(&["run", &run]).done();
     desk.json(&["verify", &run]).done();
     let token = Db::open(&desk.source()).value("SELECT email FROM customers WHERE id = 3");
