@@ -234,3 +234,21 @@ fn a_phase_written_into_the_vault_opens_no_gate() {
     assert!([2, 3].contains(&answer.code), "{answer}");
     crate::support::assert_same(&before, &crate::support::dump(&desk.source()));
 }
+
+#[test]
+fn an_older_copy_of_the_vault_is_refused() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 12);
+    let run = crate::support::to_phase(&desk, "sealed");
+    std::fs::copy(desk.vault(), desk.path("older.db")).unwrap();
+    desk.run(&["run", &run]).done();
+    let before = crate::support::dump(&desk.source());
+    for name in ["vault.db-wal", "vault.db-shm"] {
+        let _ = std::fs::remove_file(desk.path(name));
+    }
+    std::fs::copy(desk.path("older.db"), desk.vault()).unwrap();
+
+    desk.run(&["run", &run]).fails(2, &["vault"]);
+
+    crate::support::assert_same(&before, &crate::support::dump(&desk.source()));
+}

@@ -1,5 +1,7 @@
 //! The purge: originals are gone from the bytes, and only a verified run gets there.
 
+use std::time::Instant;
+
 use crate::support::{
     Db, Desk, Journal, Needle, exported, found_in, originals, plan_and_approve, shop,
     tokens_open_to, verified,
@@ -94,6 +96,33 @@ fn no_original_is_left_where_vault_and_source_are_one_file() {
 
     assert_eq!(found_in(desk.folder(), &originals(CUSTOMERS)), [""; 0]);
     is_sound(&mut Db::open(&desk.source()));
+}
+
+#[test]
+fn a_purge_killed_at_any_moment_is_finished_by_the_next() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, CUSTOMERS);
+    let run = verified(&desk);
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    let approved = desk.save();
+    let start = Instant::now();
+    desk.run(&["purge", &run, "--confirm", &run]).done();
+    let whole = start.elapsed();
+    for tenths in 2..10 {
+        desk.restore(&approved);
+        let mut child = desk.command(&["purge", &run, "--confirm", &run]).spawn().unwrap();
+        std::thread::sleep(whole * tenths / 10);
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        if desk.json(&["status", "--all", &run]).done().text("phase") != "purged" {
+            desk.run(&["purge", &run, "--confirm", &run]).done();
+        }
+
+        assert_eq!(found_in(desk.folder(), &originals(CUSTOMERS)), [""; 0]);
+        is_sound(&mut Db::open(&desk.source()));
+    }
 }
 
 #[test]
