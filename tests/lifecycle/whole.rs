@@ -101,11 +101,11 @@ fn what_is_not_in_scope_stays_as_it_was() {
     shop(&desk, Journal::Delete, 30);
     let mut db = Db::open(&desk.source());
     let outside = [
-        "SELECT group_concat(id) FROM customers",
-        "SELECT group_concat(id || customer || total) FROM orders",
-        "SELECT group_concat(series || number || \"order\") FROM invoices",
-        "SELECT group_concat(shelf || slot) FROM cards",
-        "SELECT group_concat(day) FROM visits",
+        "SELECT group_concat(id ORDER BY id) FROM customers",
+        "SELECT group_concat(id || customer || total ORDER BY id) FROM orders",
+        "SELECT group_concat(series || number || \"order\" ORDER BY number) FROM invoices",
+        "SELECT group_concat(shelf || slot ORDER BY slot) FROM cards",
+        "SELECT group_concat(day ORDER BY id) FROM visits",
         "SELECT orders FROM tally",
         "SELECT group_concat(sql) FROM sqlite_schema WHERE name NOT LIKE 'sealift%'",
         "PRAGMA user_version",

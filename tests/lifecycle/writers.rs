@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::{Db, Desk, Journal, Seed, plan_and_approve, shop, tokens_open_to};
+use crate::support::{Db, Desk, Journal, POLICY, Seed, plan_and_approve, shop, tokens_open_to};
 
 const CUSTOMERS: u64 = 400;
 
@@ -52,6 +52,8 @@ fn write_until(source: &std::path::Path, memory: &mut Memory, stop: &AtomicBool)
 fn the_last_word_is_the_application_s(journal: Journal) {
     let desk = Desk::new();
     shop(&desk, journal, CUSTOMERS);
+    // The writer moves customers away from their orders' addresses, so the check on the join goes.
+    desk.write("shop.toml", POLICY.split("[[check]]").next().unwrap());
     let mut memory = read_all(&desk);
     let run = plan_and_approve(&desk);
     let stop = AtomicBool::new(false);
