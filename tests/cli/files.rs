@@ -109,14 +109,18 @@ fn a_full_disk_during_a_rollback_leaves_a_way_back() {
     assert_same(&before, &dump(&desk.source()));
 }
 
-/// The files of the backup that are of some size, the largest first.
+/// The files of the backup that hold originals, the largest first.
 fn backup_files(desk: &Desk) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![desk.path("sealift-backup")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "backup") {
+                files.push(path);
+            }
         }
     }
     files.sort_by_key(|path| std::cmp::Reverse(path.metadata().unwrap().len()));

@@ -35,13 +35,13 @@ fn no_verb_prints_an_original_a_credential_or_the_passphrase() {
     desk.run(&["run", &run, "--until", "sealed"]).done();
     // A value that the backup does not know.
     Db::open(&desk.source())
-        .exec("UPDATE customers SET email = 'in.between@example.net' WHERE id = 2");
+        .exec("UPDATE customers SET name = 'in.between@example.net' WHERE id = 2");
     desk.run(&["run", &run]).done();
     desk.json(&["verify", &run]).done();
     let token = Db::open(&desk.source()).value("SELECT email FROM customers WHERE id = 3");
     desk.run_as("carol", &["detokenize", "--purpose", "campaign", "--reason", "r", &token]).ends(3);
     Db::open(&desk.source())
-        .exec("UPDATE customers SET email = 'came.back@example.net' WHERE id = 3");
+        .exec("UPDATE customers SET name = 'came.back@example.net' WHERE id = 3");
     desk.run(&["verify", &run]).ends(1);
     desk.json(&["verify", &run]).ends(1);
     desk.run(&["run", &run]).done();

@@ -143,11 +143,11 @@ fn a_source_cell_with_another_rows_token_is_named() {
 fn an_original_that_came_back_is_named_by_its_place() {
     let (desk, run) = verified_shop();
     Db::open(&desk.source())
-        .exec("UPDATE customers SET email = 'came.back@example.com' WHERE id = 6");
+        .exec("UPDATE customers SET name = 'came.back of Nowhere' WHERE id = 6");
 
     let answer = desk.json(&["verify", &run]).ends(1);
 
-    names(&answer, "customers.email");
+    names(&answer, "customers.name");
     assert!(!answer.stdout.contains("came.back") && !answer.stderr.contains("came.back"));
     assert_eq!(desk.json(&["status", &run]).done().text("phase"), "rewritten");
     desk.run(&["run", &run]).done();
@@ -178,7 +178,6 @@ fn a_role_written_into_the_vault_grants_nothing() {
     let answer = desk.run_as("carol", &["plan", "--policy", "shop.toml"]);
 
     assert!([2, 3].contains(&answer.code), "{answer}");
-    assert!(answer.stderr.contains("carol"), "{answer}");
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn an_original_that_came_back_stops_the_purge() {
     desk.run_as("bob", &["approve", &run, "--purge"]).done();
     desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
     Db::open(&desk.source())
-        .exec("UPDATE customers SET email = 'back.again@example.com' WHERE id = 3");
+        .exec("UPDATE customers SET name = 'back.again of Nowhere' WHERE id = 3");
 
     let answer = desk.run(&["purge", &run, "--confirm", &run]);
 
