@@ -1,3 +1,42 @@
-//! The command `sealift`.
+//! The command `sealift`: parse, run, report the outcome.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use sealift::cli::{Args, Outcome};
+
+fn main() -> ExitCode {
+    // A panic says where, never what: its message could hold a value.
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, |at| format!(" at {at}"));
+        eprintln!(
+            "sealift: a fault of the program{place}\nhint: please report it; nothing is half-written"
+        );
+    }));
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            let code = if error.use_stderr() { Outcome::Failed } else { Outcome::Done };
+            return ExitCode::from(code as u8);
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("SEALIFT_LOG"))
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("sealift: the runtime cannot start: {error}");
+            return ExitCode::from(Outcome::Failed as u8);
+        }
+    };
+    match runtime.block_on(sealift::cli::run(args)) {
+        Ok(outcome) => ExitCode::from(outcome as u8),
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.outcome as u8)
+        }
+    }
+}

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on should stop, and its name is its documentation"
 )]
 
+mod access;
 mod cli;
 mod crypto;
 mod ledger;

@@ -1,1 +1,66 @@
-//! Being built.
+//! The command line: one file per verb.
+//!
+//! A verb reads settings, unlocks what it needs, asks `access` whether the caller may, and lets
+//! `run` or `serve` do the work. It decides nothing else. Results go to standard output, everything
+//! else to standard error.
+
+mod approve;
+mod args;
+mod caller;
+mod demo;
+mod desk;
+mod detokenize;
+mod exit;
+mod init;
+mod job;
+mod keys;
+mod ledger;
+mod output;
+mod pause;
+mod plan;
+mod policy;
+mod purge;
+mod quarantine;
+mod report;
+mod rollback;
+mod run;
+mod settings;
+mod status;
+mod tokenize;
+mod verify;
+
+pub use args::{Args, Verb};
+pub use exit::{Failure, Outcome};
+pub use output::Output;
+pub use settings::Settings;
+
+/// Does what was typed.
+///
+/// # Errors
+///
+/// [`Failure`] says how the process ends, what happened and what to do about it.
+pub async fn run(args: Args) -> Result<Outcome, Failure> {
+    let settings = Settings::from_args(&args)?;
+    let out = Output::new(args.format, args.color);
+    match args.verb {
+        Verb::Init(typed) => init::init(&settings, &out, typed).await,
+        Verb::Caller(typed) => caller::caller(&settings, &out, typed).await,
+        Verb::Keys(typed) => keys::keys(&settings, &out, typed).await,
+        Verb::Policy(typed) => policy::policy(&out, &typed),
+        Verb::Plan(typed) => plan::plan(&settings, &out, typed).await,
+        Verb::Approve(typed) => approve::approve(&settings, &out, typed).await,
+        Verb::Run(typed) => run::run(&settings, &out, typed).await,
+        Verb::Verify(typed) => verify::verify(&settings, &out, &typed).await,
+        Verb::Purge(typed) => purge::purge(&settings, &out, typed).await,
+        Verb::Rollback(typed) => rollback::rollback(&settings, &out, &typed).await,
+        Verb::Pause(typed) => pause::pause(&settings, &out, &typed).await,
+        Verb::Resume(typed) => pause::resume(&settings, &out, &typed).await,
+        Verb::Status(typed) => status::status(&settings, &out, &typed).await,
+        Verb::Quarantine(typed) => quarantine::quarantine(&settings, &out, typed).await,
+        Verb::Detokenize(typed) => detokenize::detokenize(&settings, &out, typed).await,
+        Verb::Tokenize(typed) => tokenize::tokenize(&settings, &out, typed).await,
+        Verb::Report(typed) => report::report(&settings, &out, typed).await,
+        Verb::Ledger(typed) => ledger::ledger(&settings, &out, typed).await,
+        Verb::Demo(typed) => demo::demo(&out, typed).await,
+    }
+}

@@ -158,6 +158,15 @@ fn block(bytes: &[u8; KEY_BYTES]) -> [u8; 64] {
 pub struct RootKey(SecretBox<[u8; KEY_BYTES]>);
 
 impl RootKey {
+    /// Makes a second copy of the key, to unwrap a vault's keys anew. Named so that each copy of a
+    /// root key is a decision.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(SecretBox::init_with_mut(|bytes: &mut [u8; KEY_BYTES]| {
+            bytes.copy_from_slice(self.0.expose_secret());
+        }))
+    }
+
     /// Draws a new root key, in place on the heap.
     #[must_use]
     pub fn generate(rng: &mut impl CryptoRng) -> Self {

@@ -400,6 +400,10 @@ pub trait Source: Send + Sync {
         originals: &(dyn Originals + Sync),
     ) -> Result<ScanReport, SourceError>;
 
+    /// Takes the pages of the files apart: is every unused byte zero? `None` where the files are
+    /// not understood.
+    async fn structure(&self) -> Result<Option<PageFacts>, SourceError>;
+
     /// Shows every value of the text and blob columns that are not in scope.
     async fn uncovered(
         &self,
@@ -423,6 +427,15 @@ pub trait Originals {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
+/// What the pages of a source's files hold beside live content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageFacts {
+    /// Pages that were taken apart.
+    pub pages: u64,
+    /// Pages whose unused part was not all zero.
+    pub pages_with_remains: u64,
+}
+
 /// One step of a purge, with what it came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScrubStep {
@@ -430,6 +443,10 @@ pub struct ScrubStep {
     pub step: String,
     /// What it came to.
     pub outcome: String,
+    /// When it began.
+    pub started_at: String,
+    /// When it was done.
+    pub finished_at: String,
 }
 
 /// The source under its write lock: one transaction that ends with [`SourceWindow::commit`].

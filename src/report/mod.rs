@@ -1,1 +1,128 @@
-//! Being built.
+//! The report of a run: what an auditor reads, and can check without trusting who wrote it.
+//!
+//! [`Evidence`] goes in, a [`Report`] comes out, and is written as JSON, HTML or CSV. This room
+//! knows no vault, no clock and no file: equal evidence gives an equal report, byte for byte.
+//!
+//! ```text
+//! ledger + plan + policy + scans ──▶ Evidence ──Report::of──▶ Report ──▶ JSON, HTML, CSV
+//! ```
+//!
+//! **Invariant:** a report never holds an original. [`Evidence`] has no field that could carry one;
+//! names of tables and columns are written as names, whatever they look like.
+//!
+//! **Invariant:** the word CLEAN comes from [`Certificate`] alone, and only where two scans prove
+//! it and nothing is left uncovered.
+//!
+//! A report supports an assessment. It never certifies that a rule or a law is kept.
+
+use serde::Serialize;
+
+mod access;
+mod certificate;
+mod counts;
+mod csv_table;
+mod evidence;
+mod header;
+mod html;
+mod risks;
+mod scope;
+mod timeline;
+
+pub use access::{ApprovalPart, ApprovalRow, KeyLine, PurposeLine};
+pub use certificate::{
+    Certificate, CertificateStatus, Claim, ClaimState, CopyLine, ScanFigures, ScannedFile,
+};
+pub use counts::{CountPart, QuarantineLine, Reconciliation, VerificationPart};
+pub use evidence::{
+    ApprovalFact, BackupFate, CheckFact, ClaimLevel, Evidence, KeyFact, PurgeFacts, PurgeStep,
+    QuarantineCause, QuarantineFact, QuarantineState, RowDigest, RowDigestError, SegmentFact,
+    SourceExtent, StructureFacts, UncoveredCopy,
+};
+pub use header::{CheckpointPart, Header, Step, StepState};
+pub use risks::{Risk, RiskKind};
+pub use scope::{ColumnLine, Gate, Leakage, OutOfScope, PlanPart, ScopePart};
+pub use timeline::{Command, TimelineEntry};
+
+/// Names the shape of a report in JSON.
+pub const SCHEMA: &str = "sealift/report/1";
+
+/// The report of a run. The order of its fields is the order in which it is written.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Which run, where it stands, whose ledger.
+    pub header: Header,
+    /// The columns of the run, and what is not among them.
+    pub scope: ScopePart,
+    /// What the plan found.
+    pub plan: PlanPart,
+    /// What equal tokens show, column by column.
+    pub leakage: Vec<Leakage>,
+    /// Whether the cells add up.
+    pub counts: Reconciliation,
+    /// What the verification did.
+    pub verification: VerificationPart,
+    /// Who agreed.
+    pub approvals: ApprovalPart,
+    /// What the purge proves, and what not.
+    pub certificate: Certificate,
+    /// The keys and where they stand.
+    pub keys: Vec<KeyLine>,
+    /// Who may see what, and for what.
+    pub access: Vec<PurposeLine>,
+    /// What was accepted, and what remains.
+    pub risks: Vec<Risk>,
+    /// The run's entries on the ledger.
+    pub timeline: Vec<TimelineEntry>,
+    /// How to check all this.
+    pub how_to_verify: Vec<Command>,
+}
+
+impl Report {
+    /// Puts the evidence in order and draws the conclusions.
+    #[must_use]
+    pub fn of(evidence: &Evidence) -> Self {
+        let counts = Reconciliation::of(evidence);
+        let verification = VerificationPart::of(evidence);
+        let certificate = Certificate::of(evidence, &counts, &verification);
+        let approvals = ApprovalPart::of(evidence);
+        Self {
+            schema: SCHEMA,
+            header: Header::of(evidence),
+            scope: ScopePart::of(evidence),
+            plan: PlanPart::of(evidence),
+            leakage: scope::leakage(evidence),
+            risks: risks::list(evidence, &approvals, &counts, &certificate),
+            counts,
+            verification,
+            approvals,
+            certificate,
+            keys: access::keys(evidence),
+            access: access::purposes(evidence),
+            timeline: timeline::entries(evidence),
+            how_to_verify: timeline::how_to_verify(evidence),
+        }
+    }
+
+    /// Writes the report as JSON, indented, with a newline at its end.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        #[expect(clippy::expect_used, reason = "a report is texts, numbers and lists of them")]
+        let mut json = serde_json::to_string_pretty(self).expect("a report has a JSON form");
+        json.push('\n');
+        json
+    }
+
+    /// Writes the report as one HTML page that needs nothing else: no network, no script.
+    #[must_use]
+    pub fn to_html(&self) -> String {
+        html::page(self)
+    }
+
+    /// Writes one row of CSV for each column in scope, with its figures.
+    #[must_use]
+    pub fn to_csv(&self) -> String {
+        csv_table::write(self)
+    }
+}

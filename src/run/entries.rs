@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rand::Rng;
 
 use crate::crypto::KeyRing;
-use crate::ports::{EntryRow, Vault};
+use crate::ports::{BlindRow, EntryRow, Vault};
 use crate::run::batch::compute;
 use crate::run::column::Column;
 use crate::run::error::RunError;
@@ -16,7 +16,8 @@ use crate::value::Original;
 const TOKEN_BYTES: usize = 16;
 
 /// Draws a token.
-pub(crate) fn draw() -> TokenBody {
+#[must_use]
+pub fn draw() -> TokenBody {
     let mut bytes = [0; TOKEN_BYTES];
     rand::rng().fill_bytes(&mut bytes);
     TokenBody::new(&bytes)
@@ -55,6 +56,32 @@ pub(crate) fn seal_all(keys: &KeyRing, values: &[Sealing<'_>]) -> Result<Vec<Ent
     })
     .into_iter()
     .collect()
+}
+
+/// Seals values under their tokens and adds those that the vault does not have; those that it has
+/// are opened and compared.
+///
+/// # Errors
+///
+/// [`RunError::Collision`] where a token stands for another value.
+pub async fn add_entries(
+    vault: &dyn Vault,
+    keys: &KeyRing,
+    column: &Column,
+    tokens: &[TokenBody],
+    values: &[Original],
+    blind: &[BlindRow],
+) -> Result<(), RunError> {
+    let mut seen: HashMap<&TokenBody, ()> = HashMap::new();
+    let sealings: Vec<Sealing<'_>> = tokens
+        .iter()
+        .zip(values)
+        .filter(|(token, _)| seen.insert(token, ()).is_none())
+        .map(|(token, original)| Sealing { column, token: token.clone(), original })
+        .collect();
+    let entries = seal_all(keys, &sealings)?;
+    let there = vault.insert(None, &entries, blind, None).await?;
+    compare(keys, &HashMap::from([(column.domain_id(), column.clone())]), &entries, &there)
 }
 
 /// Opens one entry.

@@ -34,12 +34,12 @@ mod window;
 
 pub use backup::backup;
 pub use column::{Column, Fate};
-pub use entries::open_entry;
+pub use entries::{add_entries, draw as draw_token, open_entry};
 pub use error::{Mismatch, MismatchKind, RunError};
 pub use job::{Job, Stop, manifest_hash};
 pub use purge::{PurgeFacts, facts_of, purge};
 pub use record::{BackupCell, BackupRecord, RecordError};
-pub use rewrite::rewrite;
+pub use rewrite::{resweep, rewrite, row_digest};
 pub use rollback::rollback;
 pub use seal::seal;
 pub use verify::{Drive, RoundTripProof, Verified, verify};

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::{KeyHeader, KeyPurpose, KeyState};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::TableName;
-use crate::ports::{Change, FileKind, KeyRow, ScrubStep};
+use crate::ports::{Change, FileKind, KeyRow, PageFacts, ScrubStep};
 use crate::residue::{Evidence, ScanReport, Verdict};
 use crate::run::error::RunError;
 use crate::run::job::Job;
@@ -41,28 +41,20 @@ pub struct PurgeFacts {
     pub uncovered: BTreeMap<String, u64>,
     /// Cells that were opened and compared inside the lock.
     pub cells: u64,
+    /// The pages of the files, taken apart.
+    pub structure: Option<PageFacts>,
 }
 
-/// Purges a run. Spends the proof that verification made, and earns another inside the lock.
+/// Purges a run that was approved for it. `approved` is the verified digest that was signed.
 ///
 /// # Errors
 ///
 /// [`RunError`]. Up to the entry `purge_scrubbed` nothing is lost and the run may still be rolled
 /// back; after it a repeated call finishes the work.
-pub async fn purge(
-    job: &Job,
-    proof: RoundTripProof,
-    scratch: PathBuf,
-) -> Result<PurgeFacts, RunError> {
-    let (run, digest) = (proof.run(), proof.digest().to_owned());
-    // The proof is spent here: what follows relies on the one that is earned under the lock.
-    drop(proof);
-    if run != job.run {
-        return Err(RunError::Inconsistent(format!("the proof is of run {run}, not {}", job.run)));
-    }
+pub async fn purge(job: &Job, approved: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
     let facts = match scrubbed(job).await? {
         Some(facts) => facts,
-        None => scrub(job, &digest, scratch).await?,
+        None => scrub(job, approved, scratch).await?,
     };
     destroy(job).await?;
     Ok(facts)
@@ -82,15 +74,16 @@ pub fn facts_of(entries: &[crate::ledger::Entry]) -> Option<PurgeFacts> {
 
 async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
     job.source.seize().await?;
-    let scrubbed = scrub_seized(job, digest, scratch).await;
+    let rewritten = rewrite_seized(job, digest, scratch).await;
     // The lock ends whatever happened; an error of the work is the one to report.
     let released = job.source.release().await;
-    let mut facts = scrubbed?;
+    let (steps, cells) = rewritten?;
     released?;
+    // ORDER: after the lock, because its journal goes with it.
+    let facts = weigh(job, steps, cells).await?;
     if matches!(facts.verdict, Verdict::Residue { .. }) || facts.late_hits > 0 {
         return Err(residue_found(&facts));
     }
-    facts.uncovered = uncovered_copies(job).await?;
     let mut draft = job.draft(SCRUBBED);
     count(&mut draft, &facts.after);
     draft.counts.insert("cells".into(), facts.cells);
@@ -112,12 +105,27 @@ fn facts_json(facts: &PurgeFacts) -> Result<serde_json::Value, RunError> {
     Ok(json)
 }
 
-async fn scrub_seized(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
+async fn rewrite_seized(
+    job: &Job,
+    digest: &str,
+    scratch: PathBuf,
+) -> Result<(Vec<ScrubStep>, u64), RunError> {
     let verified = verify(job, Phase::PurgeApproved, scratch, Drive::Prove).await?;
     if verified.proof.digest() != digest {
         return Err(RunError::Inconsistent(
             "what was verified under the lock is not what the approval is bound to".to_owned(),
         ));
+    }
+    let cells = verified.proof.cells();
+    Ok((rewrite_files(job, verified.proof).await?, cells))
+}
+
+/// The act that cannot be undone. It takes the proof that every token opened to its original, and
+/// spends it.
+async fn rewrite_files(job: &Job, proof: RoundTripProof) -> Result<Vec<ScrubStep>, RunError> {
+    if proof.run() != job.run {
+        let run = proof.run();
+        return Err(RunError::Inconsistent(format!("the proof is of run {run}, not {}", job.run)));
     }
     let tables: Vec<TableName> = job
         .plan
@@ -126,7 +134,11 @@ async fn scrub_seized(job: &Job, digest: &str, scratch: PathBuf) -> Result<Purge
         .flat_map(|unit| &unit.tables)
         .map(|table| table.table.clone())
         .collect();
-    let steps = job.source.scrub(&tables).await?;
+    Ok(job.source.scrub(&tables).await?)
+}
+
+/// The scan afterwards, beside the scan before.
+async fn weigh(job: &Job, steps: Vec<ScrubStep>, cells: u64) -> Result<PurgeFacts, RunError> {
     let before = control_report(job).await?;
     let after = scan(job, FileKind::Backup).await?;
     let files = job.vault.files(job.run).await?;
@@ -140,15 +152,9 @@ async fn scrub_seized(job: &Job, digest: &str, scratch: PathBuf) -> Result<Purge
         Some(before) => Evidence::weigh(before, &after),
         None => Verdict::NotEvidence { reasons: Vec::new() },
     };
-    Ok(PurgeFacts {
-        steps,
-        before,
-        after,
-        verdict,
-        late_hits,
-        uncovered: BTreeMap::new(),
-        cells: verified.proof.cells(),
-    })
+    let structure = job.source.structure().await?;
+    let uncovered = uncovered_copies(job).await?;
+    Ok(PurgeFacts { steps, before, after, verdict, late_hits, uncovered, cells, structure })
 }
 
 fn residue_found(facts: &PurgeFacts) -> RunError {

@@ -530,7 +530,8 @@ pub(crate) fn derive_row(
 }
 
 /// How reports name a row: a keyed digest of where it is.
-pub(crate) fn row_digest(job: &Job, unit: u16, table: u16, key: &RowKey) -> String {
+#[must_use]
+pub fn row_digest(job: &Job, unit: u16, table: u16, key: &RowKey) -> String {
     let digest = job.keys.index().digest(
         "row",
         &[&job.run.0.to_be_bytes(), &unit.to_be_bytes(), &table.to_be_bytes(), &key.encode()],
@@ -544,6 +545,26 @@ pub(crate) async fn within_budget(job: &Job) -> Result<(), RunError> {
     let waiting = rows.iter().filter(|row| row.state == QuarantineState::Waiting).count() as u64;
     let allowed = job.policy.limits.quarantine_max;
     if waiting > allowed { Err(RunError::Quarantine { waiting, allowed }) } else { Ok(()) }
+}
+
+/// Sweeps again over a run that is rewritten: originals may have come since, and a verification
+/// that found some is answered here. Looks at every row where one was found before.
+///
+/// # Errors
+///
+/// [`RunError`]; what is committed stays.
+pub async fn resweep(job: &Job) -> Result<(), RunError> {
+    bind_source(job).await?;
+    sweep(job).await?;
+    let closed = late_segments(job).await?;
+    if closed.is_empty() {
+        return Ok(());
+    }
+    let mut draft = job.draft("swept");
+    draft.counts.insert("late_segments".into(), closed.len() as u64);
+    let changes = closed.into_iter().map(Change::CloseSegment).collect();
+    job.vault.commit(changes, vec![draft]).await?;
+    Ok(())
 }
 
 /// Rewrites originals that came behind a cursor, until a pass finds none.

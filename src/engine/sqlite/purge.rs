@@ -8,6 +8,7 @@
 use std::path::Path;
 
 use futures::TryStreamExt;
+use jiff::Timestamp;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -17,12 +18,23 @@ use super::value;
 use crate::catalog::{Catalog, TableKind};
 use crate::engine::ident::{quote, quote_table};
 use crate::policy::{ColumnName, Policy, TableName};
-use crate::ports::{Originals, ScrubStep, SourceError, Visitor};
+use crate::ports::{Originals, PageFacts, ScrubStep, SourceError, Visitor};
 use crate::residue::{Filter, ScanReport};
-use crate::value::{Original, ValueType};
+use crate::value::ValueType;
 
 /// Takes the exclusive lock and keeps it over every COMMIT.
+///
+/// Where the vault lies in the same file its own connection has to go on working, so nothing is
+/// locked there: what is verified is verified again by whoever verifies next.
 pub(super) async fn seize(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let is_shared: bool = sqlx::query_scalar(
+        "SELECT count(*) > 0 FROM main.sqlite_schema WHERE name = 'sealift_vault'",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if is_shared {
+        return Ok(());
+    }
     sqlx::raw_sql("PRAGMA locking_mode = EXCLUSIVE").execute(&mut *connection).await?;
     // The mode is taken with the first write.
     sqlx::raw_sql("BEGIN EXCLUSIVE; COMMIT").execute(&mut *connection).await?;
@@ -32,6 +44,8 @@ pub(super) async fn seize(connection: &mut SqliteConnection) -> Result<(), sqlx:
 /// Lets go: the mode ends with the next read.
 pub(super) async fn release(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("PRAGMA locking_mode = NORMAL").execute(&mut *connection).await?;
+    // The lock ends with the next transaction, and its journal with it.
+    sqlx::raw_sql("BEGIN IMMEDIATE; COMMIT").execute(&mut *connection).await?;
     sqlx::raw_sql("SELECT count(*) FROM main.sqlite_schema").execute(&mut *connection).await?;
     Ok(())
 }
@@ -44,8 +58,12 @@ pub(super) async fn scrub(
 ) -> Result<Vec<ScrubStep>, SourceError> {
     let failed = |error| source_error(error, url, "rewriting the file");
     let mut steps = Vec::new();
+    let mut began = Timestamp::now();
     let mut done = |step: &str, outcome: String| {
-        steps.push(ScrubStep { step: step.to_owned(), outcome });
+        let now = Timestamp::now();
+        let (started_at, finished_at) = (began.to_string(), now.to_string());
+        steps.push(ScrubStep { step: step.to_owned(), outcome, started_at, finished_at });
+        began = now;
     };
     let level: i64 = sqlx::query_scalar("PRAGMA secure_delete = ON")
         .fetch_one(&mut *connection)
@@ -229,4 +247,16 @@ pub(super) async fn uncovered(
         }
     }
     Ok(())
+}
+
+/// Takes the pages of the file apart.
+pub(super) fn structure(path: &Path) -> Result<Option<PageFacts>, SourceError> {
+    let found = tokio::task::block_in_place(|| files::structure(path))
+        .map_err(|error| failed_scan(Box::new(error)))?;
+    Ok(found.map(|found| PageFacts {
+        pages: found.pages,
+        pages_with_remains: found.free_pages
+            + found.unreached_pages_set
+            + found.pages_with_unused_set,
+    }))
 }

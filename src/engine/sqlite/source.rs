@@ -21,14 +21,14 @@ use crate::catalog::Catalog;
 use crate::engine::ident::quote_table;
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
-use crate::policy::{ColumnName, Policy, TableName};
+use crate::policy::{Policy, TableName};
 use crate::ports::{
-    Counts, CursorId, CursorState, Limit, Originals, Pass, Rejection, Row, RowWrite, ScrubStep,
-    Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome,
-    WriteOutcome,
+    Counts, CursorId, CursorState, Limit, Originals, PageFacts, Pass, Rejection, Row, RowWrite,
+    ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor, WalkFilter,
+    WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
-use crate::value::{Original, RowKey};
+use crate::value::RowKey;
 
 // language=SQLite
 const PREPARE: &str = "
@@ -337,6 +337,10 @@ impl Source for SqliteSource {
         originals: &(dyn Originals + Sync),
     ) -> Result<ScanReport, SourceError> {
         purge::scan(&self.path, filter, digest_key, originals)
+    }
+
+    async fn structure(&self) -> Result<Option<PageFacts>, SourceError> {
+        purge::structure(&self.path)
     }
 
     async fn uncovered(

@@ -1,0 +1,423 @@
+//! What can be typed. The help of every verb comes from the comments here.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  sealift demo                                         try it, on an invented database
+  sealift init --caller alice --role steward --credential-file alice.key
+  sealift plan --policy crm.toml                       what would happen, and what stands in the way
+  sealift run                                          back up, seal, rewrite, verify; again to resume
+  sealift detokenize --purpose support_case --reason \"case 4711\" TOKEN
+
+Settings come from options or from the environment: SEALIFT_VAULT, SEALIFT_SOURCE,
+SEALIFT_CREDENTIAL_FILE; the passphrase from SEALIFT_PASSPHRASE, --passphrase-file or a prompt.";
+
+const CODES: &str = "\
+Exit codes:
+  0  done
+  1  done, and the answer is no: a mismatch, residue, quarantine left, some tokens refused
+  2  could not finish: bad arguments, no connection, wrong passphrase, wrong vault
+  3  refused: a blocked plan, a changed catalog, a missing approval, an unknown purpose
+
+Documentation: README.md, docs/";
+
+/// Move sensitive columns out of a database and into a privacy vault: online, verified, and
+/// provably gone.
+#[derive(Debug, Parser)]
+#[command(name = "sealift", version, before_help = EXAMPLES, after_help = CODES, max_term_width = 100)]
+pub struct Args {
+    /// The vault: sqlite:PATH
+    #[arg(long, global = true, env = "SEALIFT_VAULT", value_name = "URL", hide_env_values = true)]
+    pub vault: Option<String>,
+
+    /// The source: sqlite:PATH
+    #[arg(long, global = true, env = "SEALIFT_SOURCE", value_name = "URL", hide_env_values = true)]
+    pub source: Option<String>,
+
+    /// A file with the passphrase as its only line
+    #[arg(long, global = true, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+
+    /// Unlock with a recovery code instead of the passphrase
+    #[arg(long, global = true, value_name = "FILE")]
+    pub unlock_recovery_file: Option<PathBuf>,
+
+    /// Unlock with a key file instead of the passphrase
+    #[arg(long, global = true, value_name = "FILE")]
+    pub unlock_key_file: Option<PathBuf>,
+
+    /// The credential of whoever asks
+    #[arg(
+        long,
+        global = true,
+        env = "SEALIFT_CREDENTIAL_FILE",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub as_file: Option<PathBuf>,
+
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Whether to colour (NO_COLOR is respected)
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One JSON object a line, and nothing else on standard output.
+    Json,
+    /// A page (`report`).
+    Html,
+    /// A table (`report`).
+    Csv,
+}
+
+/// Whether to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Make a vault, its keys and its first caller
+    Init(Init),
+    /// Add, list and revoke those who may ask
+    #[command(subcommand)]
+    Caller(Caller),
+    /// List, rotate and rewrap keys; add, check and remove ways to unlock
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Check a policy file
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Say what a run would do, and what stands in its way
+    Plan(Plan),
+    /// Sign a plan, or a purge
+    Approve(Approve),
+    /// Back up, seal, rewrite, verify; again to resume
+    Run(Run),
+    /// Open every token again and compare
+    Verify(OneRun),
+    /// Remove the originals for good
+    Purge(Purge),
+    /// Put the originals back
+    Rollback(OneRun),
+    /// Let a run stop at its next batch
+    Pause(OneRun),
+    /// Let a paused run go on
+    Resume(OneRun),
+    /// Where runs stand
+    Status(Status),
+    /// Rows that could not be tokenised
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Tokens to values, under a purpose
+    Detokenize(Detokenize),
+    /// Values to tokens, under a purpose
+    Tokenize(Tokenize),
+    /// What happened to a run, for people and for auditors
+    Report(Report),
+    /// Export and check the ledger
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// A guided tour on an invented database
+    Demo(Demo),
+}
+
+/// `init`
+#[derive(Debug, ClapArgs)]
+pub struct Init {
+    /// The first caller
+    #[arg(long, value_name = "NAME")]
+    pub caller: String,
+    /// The first caller's role
+    #[arg(long, default_value = "steward")]
+    pub role: String,
+    /// Where the first caller's credential is written
+    #[arg(long, value_name = "FILE")]
+    pub credential_file: PathBuf,
+    /// Where the recovery code is written; without it, it is printed once
+    #[arg(long, value_name = "FILE")]
+    pub recovery_file: Option<PathBuf>,
+    /// Memory of the passphrase's key derivation, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 128)]
+    pub kdf_memory_mib: u32,
+    /// Passes of the passphrase's key derivation
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub kdf_passes: u32,
+}
+
+/// `caller`
+#[derive(Debug, Subcommand)]
+pub enum Caller {
+    /// Add a caller and write the credential to a file
+    Add {
+        /// The name
+        name: String,
+        /// steward, approver, auditor, or a name that purposes use
+        #[arg(long)]
+        role: String,
+        /// Where the credential is written
+        #[arg(long, value_name = "FILE")]
+        credential_file: PathBuf,
+        /// When it ends (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
+    /// List callers
+    List,
+    /// Revoke a caller's credential
+    Revoke {
+        /// The name
+        name: String,
+    },
+}
+
+/// `keys`
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// List keys and their states
+    List,
+    /// Make a new data key for a domain; new values are sealed with it
+    Rotate {
+        /// The domain
+        domain: String,
+    },
+    /// Draw a new root key and wrap every key with it
+    Rewrap,
+    /// Ways to unlock the vault
+    #[command(subcommand)]
+    Slot(Slot),
+}
+
+/// `keys slot`
+#[derive(Debug, Subcommand)]
+pub enum Slot {
+    /// Add a way to unlock
+    Add {
+        /// Write a new recovery code to this file
+        #[arg(long, value_name = "FILE", group = "new")]
+        recovery_file: Option<PathBuf>,
+        /// Write a new key file
+        #[arg(long, value_name = "FILE", group = "new")]
+        key_file: Option<PathBuf>,
+        /// Take a new passphrase from this file
+        #[arg(long, value_name = "FILE", group = "new")]
+        new_passphrase_file: Option<PathBuf>,
+    },
+    /// Show that a way to unlock really opens
+    Check {
+        /// The recovery code
+        #[arg(long, value_name = "FILE", group = "which")]
+        recovery_file: Option<PathBuf>,
+        /// The key file
+        #[arg(long, value_name = "FILE", group = "which")]
+        key_file: Option<PathBuf>,
+    },
+    /// Remove a way to unlock
+    Remove {
+        /// Its number
+        slot: u32,
+    },
+}
+
+/// `policy`
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Say whether a policy is understood, and where it is not
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// `plan`
+#[derive(Debug, ClapArgs)]
+pub struct Plan {
+    /// The policy
+    #[arg(long, value_name = "FILE")]
+    pub policy: PathBuf,
+    /// Look only: needs no vault and records nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `approve`
+#[derive(Debug, ClapArgs)]
+pub struct Approve {
+    /// The run; may be left out where only one is open
+    pub run: Option<String>,
+    /// Sign the purge instead of the plan
+    #[arg(long)]
+    pub purge: bool,
+}
+
+/// `run`
+#[derive(Debug, ClapArgs)]
+pub struct Run {
+    /// The run; may be left out where only one is open
+    pub run: Option<String>,
+    /// Stop once this phase is reached: backed_up, sealed, rewritten, verified
+    #[arg(long, value_name = "PHASE")]
+    pub until: Option<String>,
+}
+
+/// A verb about one run.
+#[derive(Debug, ClapArgs)]
+pub struct OneRun {
+    /// The run; may be left out where only one is open
+    pub run: Option<String>,
+}
+
+/// `purge`
+#[derive(Debug, ClapArgs)]
+pub struct Purge {
+    /// The run; may be left out where only one is open
+    pub run: Option<String>,
+    /// The run's id once more: what is purged does not come back
+    #[arg(long, value_name = "RUN")]
+    pub confirm: Option<String>,
+}
+
+/// `status`
+#[derive(Debug, ClapArgs)]
+pub struct Status {
+    /// The run
+    pub run: Option<String>,
+    /// Closed and rolled back ones too
+    #[arg(long)]
+    pub all: bool,
+    /// Again every two seconds
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `quarantine`
+#[derive(Debug, Subcommand)]
+pub enum Quarantine {
+    /// List rows that wait
+    List {
+        /// The run
+        run: Option<String>,
+    },
+    /// Try the rows again with the next `run`
+    Replay {
+        /// The run
+        run: Option<String>,
+        /// One row, by its digest; without it all of them
+        #[arg(long)]
+        row: Option<String>,
+    },
+    /// Accept that a row keeps its originals
+    Waive {
+        /// The run
+        run: Option<String>,
+        /// The row, by its digest
+        #[arg(long)]
+        row: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// `detokenize`
+#[derive(Debug, ClapArgs)]
+pub struct Detokenize {
+    /// Under which purpose
+    #[arg(long)]
+    pub purpose: String,
+    /// Why; kept sealed
+    #[arg(long)]
+    pub reason: String,
+    /// The domain of `format` and `uuid` tokens, which do not name one
+    #[arg(long)]
+    pub domain: Option<String>,
+    /// The tokens; without any they are read from standard input, one a line
+    pub tokens: Vec<String>,
+}
+
+/// `tokenize`
+#[derive(Debug, ClapArgs)]
+pub struct Tokenize {
+    /// Under which purpose
+    #[arg(long)]
+    pub purpose: String,
+    /// Why; kept sealed
+    #[arg(long)]
+    pub reason: String,
+    /// The domain
+    #[arg(long)]
+    pub domain: String,
+    /// A file with the values, one a line; without it they are read from standard input
+    #[arg(long, value_name = "FILE")]
+    pub values_file: Option<PathBuf>,
+}
+
+/// `report`
+#[derive(Debug, ClapArgs)]
+pub struct Report {
+    /// The run; may be left out where only one is open
+    pub run: Option<String>,
+    /// Where it is written; without it, to standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Close the run: the report's hash goes on the ledger
+    #[arg(long)]
+    pub close: bool,
+}
+
+/// `ledger`
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Write the ledger to a folder that proves itself
+    Export {
+        /// The folder
+        #[arg(long, value_name = "DIR")]
+        output: PathBuf,
+    },
+    /// Check an export; needs no vault
+    Verify {
+        /// The folder
+        dir: PathBuf,
+        /// The fingerprint that `init` printed
+        #[arg(long, value_name = "FINGERPRINT")]
+        key: Option<String>,
+        /// An earlier checkpoint that was kept elsewhere
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
+    /// Sign and print the ledger's head
+    Checkpoint,
+}
+
+/// `demo`
+#[derive(Debug, ClapArgs)]
+pub struct Demo {
+    /// Leave everything in this folder
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// How many customers to invent
+    #[arg(long, default_value_t = 10_000)]
+    pub customers: u32,
+}

@@ -1,0 +1,300 @@
+//! A caller at an unlocked vault: keys are there, the credential is known, roles are asked.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use rand::Rng;
+use rand::rngs::SysRng;
+
+use super::exit::Failure;
+use super::settings::{Settings, Unlock};
+use crate::access::grants::{CallerGrant, Grant};
+use crate::access::{Caller, Refusal, Role, Verb, permit};
+use crate::crypto::{
+    Credential, CredentialId, KeyFile, KeyHeader, KeyId, KeyPurpose, KeyRing, KeyState,
+    RecoveryCode, RootKey, Slot, SlotError, SlotSecret, VaultId,
+};
+use crate::keystore::{PassphraseSource, read_secret_file};
+use crate::ledger::Draft;
+use crate::lifecycle::{Phase, RunId};
+use crate::ports::{CallerRow, Change, KeyRow, RunRow, SlotRow, Vault};
+
+/// A caller at an unlocked vault.
+pub(super) struct Desk {
+    pub(super) vault: Arc<dyn Vault>,
+    pub(super) keys: Arc<KeyRing>,
+    pub(super) caller: Caller,
+    pub(super) credential: Credential,
+    /// The slot that opened the vault.
+    pub(super) slot: u32,
+}
+
+impl Desk {
+    /// Opens the vault, unlocks it, and finds out who asks and whether they may.
+    pub(super) async fn open(settings: &Settings, verb: Verb) -> Result<Self, Failure> {
+        for refusal in crate::keystore::harden() {
+            tracing::warn!("{refusal}");
+        }
+        let vault = settings.open_vault().await?;
+        let (root, slot) = unlock(vault.as_ref(), settings).await?;
+        let keys = Arc::new(ring(vault.as_ref(), root).await?);
+        let (caller, credential) = authenticate(vault.as_ref(), &keys, settings).await?;
+        match permit(&caller, verb, jiff::Timestamp::now()) {
+            // Whether a purpose permits it is asked when the purpose is known.
+            Ok(()) | Err(Refusal::PurposeMissing { .. }) => {}
+            Err(refusal) => return Err(refused(refusal)),
+        }
+        integrate_intake(vault.as_ref(), &keys).await?;
+        Ok(Self { vault, keys, caller, credential, slot })
+    }
+
+    /// A ledger entry of this caller's.
+    pub(super) fn draft(&self, action: &str, object: impl Into<String>) -> Draft {
+        Draft {
+            actor: self.caller.name.clone(),
+            action: action.to_owned(),
+            object: object.into(),
+            ..Draft::default()
+        }
+    }
+
+    /// Records changes with an entry, and signs.
+    pub(super) async fn commit(&self, changes: Vec<Change>, draft: Draft) -> Result<(), Failure> {
+        self.vault.commit(changes, vec![draft]).await?;
+        crate::serve::checkpoint(self.vault.as_ref(), &self.keys).await?;
+        Ok(())
+    }
+}
+
+/// Requests that were recorded and are not in the tree yet go there before anything else.
+async fn integrate_intake(vault: &dyn Vault, keys: &KeyRing) -> Result<(), Failure> {
+    crate::serve::integrate(vault, keys).await.map_err(Into::into)
+}
+
+/// Opens a slot and checks the root key.
+pub(super) async fn unlock(
+    vault: &dyn Vault,
+    settings: &Settings,
+) -> Result<(RootKey, u32), Failure> {
+    let header = vault.header().await?;
+    let slots = vault.slots().await?;
+    let secret = slot_secret(&settings.unlock)?;
+    for row in &slots {
+        let slot = parse_slot(row)?;
+        if slot.kind != secret.kind() {
+            continue;
+        }
+        let opened = tokio::task::block_in_place(|| slot.open(header.vault, &secret));
+        match opened {
+            Ok(root) => {
+                root.check(header.vault, &header.key_check).map_err(Failure::failed)?;
+                return Ok((root, row.slot));
+            }
+            Err(SlotError::WrongSecret { .. }) => {}
+            Err(error) => return Err(Failure::failed(error)),
+        }
+    }
+    Err(Failure::failed(format!("no {} opens this vault", secret.kind().name()))
+        .hint("check SEALIFT_PASSPHRASE or `--passphrase-file`, and `--vault`"))
+}
+
+pub(super) fn parse_slot(row: &SlotRow) -> Result<Slot, Failure> {
+    serde_json::from_str(&row.body)
+        .map_err(|_| Failure::failed(format!("slot {} of the vault is malformed", row.slot)))
+}
+
+fn slot_secret(unlock: &Unlock) -> Result<SlotSecret, Failure> {
+    match unlock {
+        Unlock::Passphrase { file, environment } => {
+            let source = PassphraseSource::choose(file.clone(), environment.clone());
+            source.read().map(SlotSecret::Passphrase).map_err(|error| {
+                Failure::failed(error).hint("set SEALIFT_PASSPHRASE, or use `--passphrase-file`")
+            })
+        }
+        Unlock::Recovery(file) => recovery_secret(file),
+        Unlock::KeyFile(file) => key_file_secret(file),
+    }
+}
+
+pub(super) fn recovery_secret(file: &std::path::Path) -> Result<SlotSecret, Failure> {
+    let text = read_secret_file(file).map_err(Failure::failed)?;
+    RecoveryCode::parse(&text).map(SlotSecret::RecoveryCode).map_err(Failure::failed)
+}
+
+pub(super) fn key_file_secret(file: &std::path::Path) -> Result<SlotSecret, Failure> {
+    let text = read_secret_file(file).map_err(Failure::failed)?;
+    KeyFile::parse(&text).map(SlotSecret::KeyFile).map_err(Failure::failed)
+}
+
+/// Unwraps every key of the vault.
+pub(super) async fn ring(vault: &dyn Vault, root: RootKey) -> Result<KeyRing, Failure> {
+    let id = vault.header().await?.vault;
+    let mut keys = Vec::new();
+    for row in vault.keys().await? {
+        let header = header_of(id, &row)?;
+        keys.push((header, row.wrapped));
+    }
+    KeyRing::unlock(id, root, keys).map_err(|error| {
+        Failure::failed(error).hint("the vault's key rows were changed; compare with a backup")
+    })
+}
+
+pub(super) fn header_of(vault: VaultId, row: &KeyRow) -> Result<KeyHeader, Failure> {
+    let malformed = || Failure::failed(format!("key {} of the vault is malformed", row.key));
+    Ok(KeyHeader {
+        vault,
+        id: KeyId(row.key),
+        purpose: KeyPurpose::from_name(&row.purpose).ok_or_else(malformed)?,
+        subject: row.subject.clone(),
+        version: row.version,
+        state: KeyState::from_name(&row.state).ok_or_else(malformed)?,
+        created_at: row.created_at.clone(),
+        changed_at: row.changed_at.clone(),
+    })
+}
+
+/// A key as the vault stores it.
+pub(super) fn key_row(header: &KeyHeader, wrapped: Vec<u8>) -> KeyRow {
+    KeyRow {
+        key: header.id.0,
+        purpose: header.purpose.name().to_owned(),
+        subject: header.subject.clone(),
+        version: header.version,
+        state: header.state.name().to_owned(),
+        created_at: header.created_at.clone(),
+        changed_at: header.changed_at.clone(),
+        wrapped: Some(wrapped),
+    }
+}
+
+/// Finds out who asks: the credential has to be known, unrevoked, and its row genuine.
+async fn authenticate(
+    vault: &dyn Vault,
+    keys: &KeyRing,
+    settings: &Settings,
+) -> Result<(Caller, Credential), Failure> {
+    let file = settings.credential_file.as_ref().ok_or_else(|| {
+        Failure::failed("no credential is named")
+            .hint("name its file: `--as-file FILE`, or set SEALIFT_CREDENTIAL_FILE")
+    })?;
+    let text = read_secret_file(file).map_err(Failure::failed)?;
+    let credential = Credential::parse(&text).map_err(Failure::failed)?;
+    let unknown = || {
+        Failure::refused("the credential is not one of this vault's")
+            .hint("ask a steward: `sealift caller add NAME --role ROLE --credential-file FILE`")
+    };
+    let id = stored_id(credential.id());
+    let callers = vault.callers().await?;
+    let row = callers.iter().find(|row| row.credential == id).ok_or_else(unknown)?;
+    if !credential.matches(&row.credential_hash) || !is_genuine(keys, row) {
+        return Err(unknown());
+    }
+    let caller = Caller {
+        name: row.name.clone(),
+        role: Role::from_str(&row.role).map_err(|_| unknown())?,
+        expires_at: row.expires_at.clone(),
+        revoked_at: row.revoked_at.clone(),
+    };
+    Ok((caller, credential))
+}
+
+/// Whether a caller's row carries the MAC that only somebody with the control key can make.
+pub(super) fn is_genuine(keys: &KeyRing, row: &CallerRow) -> bool {
+    grant(row).is_genuine(keys.control(), &row.mac)
+}
+
+/// The MAC over a caller's row.
+pub(super) fn caller_mac(keys: &KeyRing, row: &CallerRow) -> Vec<u8> {
+    grant(row).mac(keys.control()).to_vec()
+}
+
+fn grant(row: &CallerRow) -> CallerGrant<'_> {
+    CallerGrant {
+        name: &row.name,
+        role: &row.role,
+        credential: &row.credential,
+        credential_hash: &row.credential_hash,
+        approver_key: &row.approver_key,
+        created_at: &row.created_at,
+        expires_at: row.expires_at.as_deref(),
+        revoked_at: row.revoked_at.as_deref(),
+    }
+}
+
+/// A credential's id, as the vault stores it.
+pub(super) fn stored_id(id: CredentialId) -> String {
+    format!("{:08x}", id.0)
+}
+
+/// An act that the policy or the role does not allow.
+pub(super) fn refused(refusal: Refusal) -> Failure {
+    Failure::refused(refusal).hint("docs/ACCESS.md says which role and which purpose may do what")
+}
+
+/// Finds the run that is meant: by its id, by a unique prefix, or the only one that `fits`.
+pub(super) async fn find_run(
+    vault: &dyn Vault,
+    typed: Option<&str>,
+    fits: impl Fn(Phase) -> bool,
+) -> Result<RunRow, Failure> {
+    let runs = vault.runs().await?;
+    let mut found: Vec<RunRow> = match typed {
+        Some(prefix) => {
+            runs.into_iter().filter(|row| row.run.to_string().starts_with(prefix)).collect()
+        }
+        None => runs.into_iter().filter(|row| fits(row.phase)).collect(),
+    };
+    match (found.len(), typed) {
+        (1, _) => Ok(found.remove(0)),
+        (0, Some(typed)) => Err(Failure::failed(format!("there is no run `{typed}`"))
+            .hint("`sealift status --all` lists them")),
+        (0, None) => Err(Failure::failed("there is no run that this could mean")
+            .hint("`sealift status --all` lists them")),
+        (many, _) => Err(Failure::failed(format!("{many} runs could be meant"))
+            .hint("name one; `sealift status` lists them")),
+    }
+}
+
+/// Now, as ledger and rows have it.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+/// Random bytes from the operating system, for keys.
+pub(super) struct OsRandom;
+
+impl rand::TryRng for OsRandom {
+    type Error = std::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        let mut bytes = [0; 4];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        let mut bytes = [0; 8];
+        self.try_fill_bytes(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        if SysRng.try_fill_bytes(bytes).is_err() {
+            // The generator of this thread was seeded by the system, and is good for keys too.
+            rand::rng().fill_bytes(bytes);
+        }
+        Ok(())
+    }
+}
+
+impl rand::TryCryptoRng for OsRandom {}
+
+/// A new run id that no run has.
+pub(super) fn new_run_id(runs: &[RunRow]) -> RunId {
+    loop {
+        let run = RunId(rand::rng().next_u32());
+        if !runs.iter().any(|row| row.run == run) {
+            return run;
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! A run brought to work: its row is genuine, its lock is held, its domains and keys exist.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::desk::{Desk, OsRandom, key_row, now, ring};
+use super::exit::Failure;
+use super::output::Output;
+use super::settings::Settings;
+use crate::access::grants::{DomainGrant, Grant, RunGrant};
+use crate::backup::{AgeFolder, new_identity};
+use crate::crypto::{DataKey, FormatKey, KeyHeader, KeyId, KeyPurpose, TokenKey, WrappedKey};
+use crate::engine::sqlite::path_of;
+use crate::lifecycle::{Event, Phase};
+use crate::plan::{Assessment, fingerprint};
+use crate::policy::{ColumnRule, Policy, TokenKind};
+use crate::ports::{Change, Condition, DomainRow, RunRow, Vault};
+use crate::run::{Job, Stop};
+use crate::token::DomainId;
+
+/// Held while a process works on runs of a vault; it dies with the process.
+pub(super) struct RunLock(#[expect(dead_code, reason = "held, not read")] File);
+
+impl RunLock {
+    /// Takes the lock beside the vault.
+    pub(super) fn take(vault: &str) -> Result<Self, Failure> {
+        let path = beside(vault, "lock")?;
+        let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::refused("another process works on a run of this vault")
+                    .hint("wait for it, or see `sealift status`; a dead process holds nothing"))
+            }
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// A path beside the vault's file.
+pub(super) fn beside(vault: &str, what: &str) -> Result<PathBuf, Failure> {
+    let path = path_of(vault)
+        .ok_or_else(|| Failure::failed(format!("`{vault}` is not a `sqlite:` URL")))?;
+    let mut name = path.into_os_string();
+    name.push(format!(".{what}"));
+    Ok(PathBuf::from(name))
+}
+
+/// Parses what a run's row holds.
+pub(super) fn parsed(row: &RunRow) -> Result<(Policy, Assessment), Failure> {
+    let malformed = |_| Failure::failed(format!("the row of run {} is malformed", row.run));
+    Ok((
+        serde_json::from_str(&row.policy).map_err(malformed)?,
+        serde_json::from_str(&row.plan).map_err(malformed)?,
+    ))
+}
+
+/// The part of a run's row that grants.
+pub(super) fn run_grant(row: &RunRow) -> RunGrant<'_> {
+    RunGrant {
+        run: row.run,
+        source: &row.source,
+        policy: &row.policy,
+        policy_hash: &row.policy_hash,
+        plan: &row.plan,
+        fingerprint: &row.fingerprint,
+        planned_by: &row.planned_by,
+        planned_at: &row.planned_at,
+        backup_dir: &row.backup_dir,
+    }
+}
+
+/// Refuses a row that somebody wrote who does not hold the control key.
+pub(super) fn genuine(desk: &Desk, row: &RunRow) -> Result<(), Failure> {
+    if run_grant(row).is_genuine(desk.keys.control(), &row.mac) {
+        Ok(())
+    } else {
+        Err(Failure::refused(format!("the row of run {} was changed behind our back", row.run))
+            .hint("plan again; what the row says now was never approved"))
+    }
+}
+
+/// Brings a run to work.
+pub(super) async fn job(
+    desk: &Desk,
+    settings: &Settings,
+    out: &Output,
+    row: &RunRow,
+) -> Result<Job, Failure> {
+    genuine(desk, row)?;
+    let (policy, plan) = parsed(row)?;
+    let source = settings.open_source().await?;
+    same_source(desk, source.as_ref()).await?;
+    let keys = Arc::new(prepared_keys(desk, row, &policy).await?);
+    let files = folder(desk, row, &policy, &keys).await?;
+    Ok(Job {
+        run: row.run,
+        rows_per_s_max: policy.throttle.rows_per_s_max,
+        policy,
+        plan,
+        fingerprint: row.fingerprint.clone(),
+        source,
+        vault: Arc::clone(&desk.vault),
+        files: Arc::new(files),
+        keys,
+        actor: desk.caller.name.clone(),
+        progress: Arc::from(out.progress()),
+        stop: stop_on_interrupt(),
+    })
+}
+
+/// Ctrl-C finishes the batch at hand.
+fn stop_on_interrupt() -> Stop {
+    let stop = Stop::default();
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            asked.ask();
+            super::output::note("stopping at the end of this batch");
+        }
+    });
+    stop
+}
+
+/// Refuses a source whose tokens belong to another vault, before anything is written.
+pub(super) async fn same_source(
+    desk: &Desk,
+    source: &dyn crate::ports::Source,
+) -> Result<(), Failure> {
+    let expected = desk.keys.vault().to_string();
+    match source.identity().await? {
+        Some(identity) if identity.vault != expected => {
+            Err(crate::ports::SourceError::OtherVault { found: identity.vault, expected }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes the domains, their keys and the run's identity where they are missing, and unlocks again.
+async fn prepared_keys(
+    desk: &Desk,
+    row: &RunRow,
+    policy: &Policy,
+) -> Result<crate::crypto::KeyRing, Failure> {
+    let missing = missing(desk, row, policy).await?;
+    if !missing.changes.is_empty() {
+        let mut draft = desk.draft("keys_made", format!("run {}", row.run));
+        draft.run = Some(row.run);
+        draft.key_ids = missing.ids;
+        draft.policy = Some(policy.hash.clone());
+        desk.commit(missing.changes, draft).await?;
+    }
+    // The same root key, and every key unwrapped anew.
+    let root = desk.keys.root().duplicate();
+    ring(desk.vault.as_ref(), root).await
+}
+
+#[derive(Default)]
+struct Missing {
+    changes: Vec<Change>,
+    ids: Vec<u32>,
+}
+
+async fn missing(desk: &Desk, row: &RunRow, policy: &Policy) -> Result<Missing, Failure> {
+    let mut missing = Missing::default();
+    let mut next = desk.keys.next_id().0;
+    let mut domains = desk.vault.domains().await?;
+    for rule in &policy.columns {
+        let name = policy.domain_of(rule);
+        if !domains.iter().any(|domain| domain.name == name) {
+            let domain = domain_row(desk, &domains, &name, rule)?;
+            missing.changes.push(Change::PutDomain(domain.clone()));
+            domains.push(domain);
+        }
+        for purpose in [KeyPurpose::Data, KeyPurpose::Token, KeyPurpose::Format] {
+            let wanted = purpose != KeyPurpose::Format || rule.token == TokenKind::Format;
+            let known = desk.keys.id_of(purpose, &name).is_some()
+                || missing.changes.iter().any(|change| is_key(change, purpose, &name));
+            if wanted && !known {
+                missing.changes.push(new_key(desk, purpose, &name, next)?);
+                missing.ids.push(next);
+                next += 1;
+            }
+        }
+    }
+    if desk.keys.id_of(KeyPurpose::Run, &row.run.to_string()).is_none() {
+        let header = KeyHeader::new(
+            desk.keys.vault(),
+            KeyId(next),
+            KeyPurpose::Run,
+            &row.run.to_string(),
+            &now(),
+        );
+        let secret = new_identity();
+        let wrapped = desk.keys.root().wrap(&header, secret.as_bytes(), &mut OsRandom);
+        missing.changes.push(Change::PutKey(key_row(&header, wrapped)));
+        missing.ids.push(next);
+    }
+    Ok(missing)
+}
+
+fn is_key(change: &Change, purpose: KeyPurpose, subject: &str) -> bool {
+    matches!(change, Change::PutKey(row) if row.purpose == purpose.name() && row.subject == subject)
+}
+
+fn new_key(desk: &Desk, purpose: KeyPurpose, subject: &str, id: u32) -> Result<Change, Failure> {
+    fn wrapped<K: WrappedKey>(desk: &Desk, header: &KeyHeader, key: &K) -> Result<Change, Failure> {
+        let wrapped =
+            desk.keys.root().wrap_key(header, key, &mut OsRandom).map_err(Failure::failed)?;
+        Ok(Change::PutKey(key_row(header, wrapped)))
+    }
+    let header = KeyHeader::new(desk.keys.vault(), KeyId(id), purpose, subject, &now());
+    match purpose {
+        KeyPurpose::Data => wrapped(desk, &header, &DataKey::generate(&mut OsRandom)),
+        KeyPurpose::Token => wrapped(desk, &header, &TokenKey::generate(&mut OsRandom)),
+        KeyPurpose::Format => wrapped(desk, &header, &FormatKey::generate(&mut OsRandom)),
+        KeyPurpose::Run | KeyPurpose::Control | KeyPurpose::Index | KeyPurpose::Ledger => {
+            Err(Failure::failed(format!("a domain has no {} key", purpose.name())))
+        }
+    }
+}
+
+fn domain_row(
+    desk: &Desk,
+    domains: &[DomainRow],
+    name: &str,
+    rule: &ColumnRule,
+) -> Result<DomainRow, Failure> {
+    let number = domains.iter().map(|row| row.domain.0).max().unwrap_or(0) + 1;
+    let domain = DomainId::new(number)
+        .ok_or_else(|| Failure::failed("the vault has no room for another domain"))?;
+    let mut row = DomainRow {
+        domain,
+        name: name.to_owned(),
+        class: rule.class.clone(),
+        treatment: serde_json::to_string(rule).map_err(Failure::failed)?,
+        mac: Vec::new(),
+    };
+    let grant = DomainGrant {
+        domain: row.domain,
+        name: &row.name,
+        class: &row.class,
+        treatment: &row.treatment,
+    };
+    row.mac = grant.mac(desk.keys.control()).to_vec();
+    Ok(row)
+}
+
+/// Opens the run's folder; it is made in phase `approved` and has to be there afterwards.
+async fn folder(
+    desk: &Desk,
+    row: &RunRow,
+    policy: &Policy,
+    keys: &crate::crypto::KeyRing,
+) -> Result<AgeFolder, Failure> {
+    let secret = keys.run_secret(&row.run.to_string()).ok_or_else(|| {
+        Failure::failed(format!("the key that opens the backup of run {} is gone", row.run))
+    })?;
+    let base = Path::new(&row.backup_dir);
+    let marker = format!("sealift backup of run {} for vault {}\n", row.run, keys.vault());
+    let others = &policy.backup.recipients;
+    if matches!(row.phase, Phase::Planned | Phase::Approved) {
+        let copy = keys_copy(desk.vault.as_ref()).await?;
+        return Ok(AgeFolder::prepare(base, row.run, secret.expose(), others, &marker, &copy)?);
+    }
+    Ok(AgeFolder::open(base, row.run, secret.expose(), others, &marker)?)
+}
+
+/// Slots and wrapped keys, so that a lost vault does not lose the backup.
+async fn keys_copy(vault: &dyn Vault) -> Result<String, Failure> {
+    let header = vault.header().await?;
+    let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+    let slots: Vec<serde_json::Value> = vault
+        .slots()
+        .await?
+        .iter()
+        .filter_map(|row| serde_json::from_str(&row.body).ok())
+        .collect();
+    let keys: Vec<serde_json::Value> = vault
+        .keys()
+        .await?
+        .iter()
+        .map(|row| {
+            serde_json::json!({
+                "key": row.key, "purpose": row.purpose, "subject": row.subject,
+                "version": row.version, "state": row.state, "created_at": row.created_at,
+                "changed_at": row.changed_at,
+                "wrapped": row.wrapped.as_deref().map(hex),
+            })
+        })
+        .collect();
+    let copy = serde_json::json!({
+        "vault": header.vault.to_string(), "format": header.format,
+        "key_check": hex(&header.key_check), "slots": slots, "keys": keys,
+    });
+    serde_json::to_string_pretty(&copy).map_err(Failure::failed)
+}
+
+/// Refuses to go on over a catalog that is not the one that was signed.
+pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> Result<(), Failure> {
+    let catalog = job.source.catalog().await?;
+    if fingerprint(&catalog, &job.policy) == job.plan.fingerprint {
+        return Ok(());
+    }
+    let reason = "the catalog of the source is not the one that was planned for";
+    if phase == Phase::Approved {
+        let mut draft = job.draft(Event::ApprovalVoided.name());
+        draft.details.insert("why".into(), reason.into());
+        let changes = vec![
+            Change::Advance { run: job.run, from: phase, event: Event::ApprovalVoided },
+            Change::VoidApprovals(job.run, crate::ledger::ApprovalKind::Plan),
+        ];
+        desk.commit(changes, draft).await?;
+        return Err(Failure::refused(reason)
+            .hint("plan again with the same policy: `sealift plan --policy FILE`, then approve"));
+    }
+    let change = Change::SetCondition {
+        run: job.run,
+        condition: Some(Condition::Paused),
+        reason: reason.to_owned(),
+    };
+    desk.commit(vec![change], job.draft("paused")).await?;
+    Err(Failure::refused(reason).hint(
+        "put the catalog back as it was and `sealift resume`, or go back with `sealift rollback`",
+    ))
+}
+
+/// Remembers that a run failed, so that `status` can say why.
+pub(super) async fn note_failure(job: &Job, failure: &Failure) {
+    let reason = failure.to_string().lines().next().unwrap_or_default().to_owned();
+    let change = Change::SetCondition {
+        run: job.run,
+        condition: Some(Condition::Failed),
+        reason: reason.clone(),
+    };
+    let mut draft = job.draft("failed");
+    draft.details.insert("why".into(), reason.into());
+    // Where the vault itself is the trouble, this cannot be written; the failure is told anyway.
+    let _ = job.vault.commit(vec![change], vec![draft]).await;
+}

@@ -1,0 +1,128 @@
+//! `sealift ledger`: exported, checked, signed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::Ledger;
+use super::desk::Desk;
+use super::exit::{Failure, Outcome};
+use super::output::{Output, note};
+use super::settings::Settings;
+use crate::access::Verb;
+use crate::ledger::Export;
+use crate::ports::Vault;
+use crate::serve::{checkpoint, verifier_key};
+
+/// Entries of one read.
+const ENTRIES: usize = 10_000;
+
+pub(super) async fn ledger(
+    settings: &Settings,
+    out: &Output,
+    typed: Ledger,
+) -> Result<Outcome, Failure> {
+    match typed {
+        Ledger::Export { output } => export(settings, out, &output).await,
+        Ledger::Verify { dir, key, since } => verify(out, &dir, key.as_deref(), since.as_deref()),
+        Ledger::Checkpoint => sign(settings, out).await,
+    }
+}
+
+/// Integrates what was recorded and signs all that is written. Without a credential it exports
+/// what is signed already.
+async fn export(settings: &Settings, out: &Output, dir: &Path) -> Result<Outcome, Failure> {
+    let vault = if settings.credential_file.is_some() {
+        let desk = Desk::open(settings, Verb::LedgerExport).await?;
+        let draft = desk.draft("ledger_exported", "ledger");
+        desk.commit(Vec::new(), draft).await?;
+        desk.vault
+    } else {
+        settings.open_vault().await?
+    };
+    let export = collect(vault.as_ref()).await?;
+    std::fs::create_dir_all(dir)?;
+    for (name, bytes) in export.files() {
+        std::fs::write(dir.join(name), bytes)?;
+    }
+    let key = verifier_key(vault.as_ref()).await?.fingerprint();
+    out.object(&json!({"output": dir.display().to_string(), "fingerprint": key}));
+    out.line(format!("the ledger is in {}", dir.display()));
+    out.next("an auditor", &format!("sealift ledger verify {} --key {key}", dir.display()));
+    Ok(Outcome::Done)
+}
+
+/// Everything up to the newest checkpoint.
+pub(super) async fn collect(vault: &dyn Vault) -> Result<Export, Failure> {
+    let mut notes = vault.checkpoints().await?;
+    let (size, newest) = notes.pop().ok_or_else(|| {
+        Failure::failed("the ledger has no checkpoint yet").hint("sealift ledger checkpoint")
+    })?;
+    let mut bodies: Vec<Vec<u8>> = Vec::new();
+    while (bodies.len() as u64) < size {
+        let more = vault.ledger(bodies.len() as u64, ENTRIES).await?;
+        if more.is_empty() {
+            break;
+        }
+        bodies.extend(more);
+    }
+    bodies.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+    // The head is built from the entries as they are: an export of a damaged ledger has to show it.
+    let mut head = crate::ledger::Head::new();
+    for body in &bodies {
+        head.append(crate::ledger::leaf_hash(body));
+    }
+    let earlier: Vec<String> = notes.into_iter().map(|(_, note)| note).collect();
+    let key = verifier_key(vault).await?;
+    Ok(Export::new(bodies.iter().map(Vec::as_slice), &head, &newest, &earlier, &key))
+}
+
+fn verify(
+    out: &Output,
+    dir: &Path,
+    key: Option<&str>,
+    since: Option<&Path>,
+) -> Result<Outcome, Failure> {
+    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let listed = std::fs::read_dir(dir).map_err(|error| {
+        Failure::failed(format!("`{}` cannot be read: {error}", dir.display()))
+            .hint("name the folder that `sealift ledger export --output DIR` wrote")
+    })?;
+    for entry in listed {
+        let path = entry?.path();
+        if let (true, Some(name)) = (path.is_file(), path.file_name().and_then(|n| n.to_str())) {
+            files.insert(name.to_owned(), std::fs::read(&path)?);
+        }
+    }
+    let since = since.map(std::fs::read_to_string).transpose()?;
+    let export = Export::from_files(files);
+    let verdict = export.check(key, since.as_deref()).map_err(|error| {
+        Failure::failed(error).hint("is this the folder that `sealift ledger export` wrote?")
+    })?;
+    let findings: Vec<serde_json::Value> = verdict
+        .findings
+        .iter()
+        .map(|finding| json!({"kind": finding.kind(), "text": finding.to_string()}))
+        .collect();
+    let notes: Vec<String> = verdict.notes.iter().map(ToString::to_string).collect();
+    out.object(&json!({
+        "size": verdict.size, "fingerprint": verdict.fingerprint, "findings": findings,
+        "notes": notes, "consistent": verdict.is_consistent(),
+    }));
+    out.line(verdict.to_string().trim_end());
+    if verdict.is_consistent() {
+        Ok(Outcome::Done)
+    } else {
+        note("sealift: the ledger is not what was signed");
+        Ok(Outcome::Finding)
+    }
+}
+
+async fn sign(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
+    let desk = Desk::open(settings, Verb::LedgerCheckpoint).await?;
+    let note = checkpoint(desk.vault.as_ref(), &desk.keys).await?;
+    out.object(&json!({"checkpoint": note}));
+    out.line(note.trim_end());
+    Ok(Outcome::Done)
+}

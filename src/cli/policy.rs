@@ -1,0 +1,37 @@
+//! `sealift policy check`: is it understood, and where is it not?
+
+use serde_json::json;
+
+use super::args::Policy as Typed;
+use super::exit::{Failure, Outcome};
+use super::output::Output;
+use crate::policy::Policy;
+
+pub(super) fn policy(out: &Output, typed: &Typed) -> Result<Outcome, Failure> {
+    let Typed::Check { file } = typed;
+    let policy = read(file)?;
+    out.object(&json!({
+        "policy": policy.hash, "source": policy.source, "columns": policy.columns.len(),
+        "purposes": policy.purposes.len(),
+    }));
+    out.line(format!(
+        "{}: {} columns, {} purposes, source `{}`",
+        file.display(),
+        policy.columns.len(),
+        policy.purposes.len(),
+        policy.source
+    ));
+    Ok(Outcome::Done)
+}
+
+/// Reads a policy file.
+pub(super) fn read(file: &std::path::Path) -> Result<Policy, Failure> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::failed(format!("policy `{name}` cannot be read: {error}"))
+            .hint("name it with `--policy FILE`; policies/ holds worked examples")
+    })?;
+    Policy::parse(&text, &name).map_err(|errors| {
+        Failure::failed(errors).hint("policies/reference.toml explains every key and its default")
+    })
+}

@@ -1,0 +1,207 @@
+//! `sealift purge`: the originals gone for good.
+
+use std::collections::BTreeMap;
+
+use anstyle::AnsiColor;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::args::Purge;
+use super::desk::{Desk, find_run, parse_slot};
+use super::exit::{Failure, Outcome};
+use super::job::{RunLock, beside, job, note_failure, parsed, unchanged_catalog};
+use super::output::Output;
+use super::run::checks;
+use super::settings::Settings;
+use super::{approve, verify};
+use crate::access::Verb;
+use crate::ledger::ApprovalKind;
+use crate::lifecycle::Phase;
+use crate::ports::RunRow;
+use crate::residue::{ScanReport, Verdict};
+use crate::run::{PurgeFacts, RunError};
+
+pub(super) async fn purge(
+    settings: &Settings,
+    out: &Output,
+    typed: Purge,
+) -> Result<Outcome, Failure> {
+    let desk = Desk::open(settings, Verb::Purge).await?;
+    let fits = |phase| matches!(phase, Phase::Verified | Phase::PurgeApproved);
+    let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), fits).await?;
+    if matches!(row.phase, Phase::Purged | Phase::Closed) {
+        out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name()}));
+        out.line(format!("run {} is `{}` already", row.run, row.phase));
+        return Ok(Outcome::Done);
+    }
+    confirmed(&row, typed.confirm.as_deref())?;
+    let (policy, _) = parsed(&row)?;
+    if policy.approval.legal_hold {
+        return Err(Failure::refused(format!("the policy of run {} has a legal hold", row.run))
+            .hint("nothing of this run may be purged while `[approval] legal_hold` is set"));
+    }
+    if row.phase == Phase::Verified {
+        row.phase = approve::settle(
+            desk.vault.as_ref(),
+            &desk.keys,
+            &row,
+            &policy,
+            ApprovalKind::Purge,
+            &desk.caller.name,
+        )
+        .await?;
+    }
+    if row.phase != Phase::PurgeApproved {
+        return Err(Failure::refused(format!(
+            "run {} cannot be purged in phase `{}`",
+            row.run, row.phase
+        ))
+        .hint(match row.phase {
+            Phase::Verified => {
+                format!("an approver signs it: `sealift approve {} --purge`", row.run)
+            }
+            _ => format!("a purge needs a verified run: `sealift run {}`", row.run),
+        }));
+    }
+    let approved = approved_digest(&desk, &row, policy.approval.purge).await?;
+    waited(&desk, &row, policy.approval.purge_wait_s).await?;
+    second_slot(&desk, &row).await?;
+    let _lock = RunLock::take(&settings.vault)?;
+    let job = job(&desk, settings, out, &row).await?;
+    unchanged_catalog(&desk, &job, row.phase).await?;
+    checks(&job, "purge").await?;
+    let scratch = beside(&settings.vault, "verify")?;
+    let facts = match crate::run::purge(&job, &approved, scratch).await {
+        Ok(facts) => facts,
+        Err(RunError::Mismatches(found)) => {
+            return Err(verify::named(Err(RunError::Mismatches(found))).err().unwrap_or_else(
+                || Failure::finding("the verification under the lock found mismatches"),
+            ));
+        }
+        Err(error) => {
+            let failure = Failure::from(error);
+            note_failure(&job, &failure).await;
+            return Err(failure);
+        }
+    };
+    tell(out, &row, &facts);
+    Ok(Outcome::Done)
+}
+
+/// What is purged does not come back: the run's id is wanted twice.
+fn confirmed(row: &RunRow, typed: Option<&str>) -> Result<(), Failure> {
+    let run = row.run.to_string();
+    if typed == Some(run.as_str()) {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "a purge removes the originals of run {run} for good, and its backup with them"
+    ))
+    .hint(format!("if that is meant: `sealift purge {run} --confirm {run}`")))
+}
+
+/// The digest that enough callers have signed. The ledger has it too, and the two have to agree:
+/// a row alone proves nothing.
+async fn approved_digest(desk: &Desk, row: &RunRow, needed: u32) -> Result<String, Failure> {
+    let entries = desk.vault.ledger_of(row.run).await?;
+    let on_ledger = entries
+        .iter()
+        .rfind(|entry| entry.action == "purge_approved")
+        .and_then(|entry| entry.details.get("digest")?.as_str().map(str::to_owned));
+    let signers =
+        approve::signers(desk.vault.as_ref(), &desk.keys, row, ApprovalKind::Purge).await?;
+    match (on_ledger, &row.verified_digest) {
+        (Some(ledger), Some(row))
+            if ledger == *row && signers.len() as u64 >= u64::from(needed) =>
+        {
+            Ok(ledger)
+        }
+        _ => Err(Failure::refused(format!("the purge of run {} is not validly approved", row.run))
+            .hint(format!("verify and approve again: `sealift verify {}`", row.run))),
+    }
+}
+
+async fn waited(desk: &Desk, row: &RunRow, wait_s: u64) -> Result<(), Failure> {
+    let entries = desk.vault.ledger_of(row.run).await?;
+    let approved = entries
+        .iter()
+        .rfind(|entry| entry.action == "purge_approved")
+        .and_then(|entry| entry.at.parse::<Timestamp>().ok());
+    let Some(approved) = approved else { return Ok(()) };
+    let waited = Timestamp::now().as_second().saturating_sub(approved.as_second());
+    let left = i64::try_from(wait_s).unwrap_or(i64::MAX).saturating_sub(waited);
+    if left <= 0 {
+        return Ok(());
+    }
+    Err(Failure::refused(format!("the policy wants the purge to wait another {left} s"))
+        .hint("`[approval] purge_wait` of the policy says how long"))
+}
+
+/// After a purge the keys are all there is: a second way to them has to have been tried.
+async fn second_slot(desk: &Desk, row: &RunRow) -> Result<(), Failure> {
+    for slot in desk.vault.slots().await? {
+        let is_second = slot.slot != desk.slot && parse_slot(&slot).is_ok();
+        if is_second && slot.opened_at.as_ref().is_some_and(|at| *at > row.planned_at) {
+            return Ok(());
+        }
+    }
+    Err(Failure::refused(
+        "no second way to unlock the vault has been tried since the run was planned",
+    )
+    .hint("sealift keys slot check --recovery-file FILE"))
+}
+
+fn hits(report: &ScanReport) -> u64 {
+    report.files.iter().map(|file| file.hits.total()).sum()
+}
+
+fn tell(out: &Output, row: &RunRow, facts: &PurgeFacts) {
+    let before = facts.before.as_ref().map(hits);
+    let after = hits(&facts.after);
+    let uncovered: Vec<serde_json::Value> = facts
+        .uncovered
+        .iter()
+        .map(|(column, cells)| json!({"column": column, "cells": cells}))
+        .collect();
+    out.object(&json!({
+        "run": row.run.to_string(), "phase": Phase::Purged.name(),
+        "verdict": verdict_word(&facts.verdict), "hits_before": before, "hits_after": after,
+        "cells": facts.cells, "uncovered_copies": uncovered, "steps": facts.steps,
+    }));
+    out.heading(&format!("Run {} is purged.", row.run));
+    for step in &facts.steps {
+        out.line(format!("  {:<34} {}", step.step, step.outcome));
+    }
+    let color = match facts.verdict {
+        Verdict::Clean { .. } => AnsiColor::Green,
+        Verdict::UncoveredCopies { .. } | Verdict::NotEvidence { .. } | Verdict::Residue { .. } => {
+            AnsiColor::Yellow
+        }
+    };
+    out.line(format!(
+        "originals found in the files: {} before, {after} after: {}",
+        before.map_or_else(|| "not searched".to_owned(), |hits| hits.to_string()),
+        out.verdict(verdict_word(&facts.verdict), color)
+    ));
+    copies(out, &facts.uncovered);
+    out.next(
+        &row.planned_by,
+        &format!("sealift report {} --format html --output report.html", row.run),
+    );
+}
+
+fn copies(out: &Output, uncovered: &BTreeMap<String, u64>) {
+    for (column, cells) in uncovered {
+        out.line(format!("  copies outside the policy: {cells} cells of `{column}`"));
+    }
+}
+
+/// The word for what the scans prove.
+pub(super) fn verdict_word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Clean { .. } => "clean",
+        Verdict::UncoveredCopies { .. } => "uncovered_copies",
+        Verdict::Residue { .. } => "residue",
+        Verdict::NotEvidence { .. } => "not_evidence",
+    }
+}

@@ -1,0 +1,255 @@
+//! `sealift report`: what happened to a run. Needs no passphrase, except to close it.
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::args::{Format, Report as Typed};
+use super::desk::{Desk, find_run};
+use super::exit::{Failure, Outcome};
+use super::job::parsed;
+use super::output::Output;
+use super::settings::Settings;
+use crate::access::Verb;
+use crate::crypto::{KeyPurpose, KeyState};
+use crate::ledger;
+use crate::lifecycle::{Event, Phase};
+use crate::ports::{Change, QuarantineState as Waits, RunRow, Vault};
+use crate::report::{
+    ApprovalFact, BackupFate, CheckFact, Evidence, KeyFact, PurgeFacts, PurgeStep, QuarantineCause,
+    QuarantineFact, QuarantineState, Report, RowDigest, SegmentFact, StructureFacts, UncoveredCopy,
+};
+use crate::run::facts_of;
+
+pub(super) async fn report(
+    settings: &Settings,
+    out: &Output,
+    typed: Typed,
+) -> Result<Outcome, Failure> {
+    let vault = settings.open_vault().await?;
+    let row = match &typed.run {
+        Some(run) => find_run(vault.as_ref(), Some(run), |_| true).await?,
+        None => newest(vault.as_ref()).await?,
+    };
+    if typed.close {
+        close(settings, &row).await?;
+    }
+    let row = find_run(vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
+    let report = Report::of(&evidence(vault.as_ref(), &row).await?);
+    let text = match out.format() {
+        Format::Html => report.to_html(),
+        Format::Csv => report.to_csv(),
+        Format::Json => report.to_json(),
+        Format::Text if typed.output.as_ref().is_some_and(|file| is_page(file)) => report.to_html(),
+        Format::Text => report.to_json(),
+    };
+    match &typed.output {
+        Some(file) => {
+            std::fs::write(file, text)?;
+            out.object(&json!({"run": row.run.to_string(), "output": file.display().to_string()}));
+            out.line(format!("the report of run {} is in {}", row.run, file.display()));
+            if row.phase == Phase::Purged {
+                out.next(&row.planned_by, &format!("sealift report {} --close", row.run));
+            } else {
+                out.next("an auditor", "sealift ledger export --output ledger/");
+            }
+        }
+        None => {
+            use std::io::Write;
+            std::io::stdout().write_all(text.as_bytes())?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn is_page(file: &std::path::Path) -> bool {
+    file.extension().is_some_and(|end| end.eq_ignore_ascii_case("html"))
+}
+
+/// Without a name the run that was planned last is meant.
+async fn newest(vault: &dyn Vault) -> Result<RunRow, Failure> {
+    vault
+        .runs()
+        .await?
+        .pop()
+        .ok_or_else(|| Failure::failed("there is no run yet").hint("sealift plan --policy FILE"))
+}
+
+/// Closes a purged run: the hash of its report goes on the ledger.
+async fn close(settings: &Settings, row: &RunRow) -> Result<(), Failure> {
+    let desk = Desk::open(settings, Verb::ReportClose).await?;
+    if row.phase != Phase::Purged {
+        return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase))
+            .hint("a run is closed once it is purged"));
+    }
+    let report = Report::of(&evidence(desk.vault.as_ref(), row).await?).to_json();
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(report.as_bytes()));
+    let mut draft = desk.draft(Event::Closed.name(), format!("run {}", row.run));
+    draft.run = Some(row.run);
+    draft.policy = Some(row.policy_hash.clone());
+    draft.details.insert("report_sha256".into(), hash.into());
+    let change = Change::Advance { run: row.run, from: Phase::Purged, event: Event::Closed };
+    desk.commit(vec![change], draft).await
+}
+
+/// Gathers what vault and ledger say of a run.
+pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence, Failure> {
+    let (policy, plan) = parsed(row)?;
+    let header = vault.header().await?;
+    let entries = vault.ledger_of(row.run).await?;
+    let counts_of = |action: &[&str]| {
+        entries
+            .iter()
+            .rfind(|entry| action.contains(&entry.action.as_str()))
+            .map(|entry| entry.counts.clone())
+            .unwrap_or_default()
+    };
+    let control = entries
+        .iter()
+        .rfind(|entry| entry.action == "residue_control")
+        .and_then(|entry| serde_json::from_value(entry.details.get("report")?.clone()).ok());
+    let facts = facts_of(&entries);
+    let purged = matches!(row.phase, Phase::Purged | Phase::Closed);
+    let checks = vault.checks(row.run).await?;
+    Ok(Evidence {
+        tool: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
+        vault: header.vault.to_string(),
+        origin: header.origin,
+        key_fingerprint: crate::serve::verifier_key(vault).await?.fingerprint(),
+        run: row.run,
+        source: row.source.clone(),
+        phase: row.phase,
+        extent: None,
+        counts: counts_of(&["rewritten"]),
+        verification: counts_of(&["verified", "mismatch"]),
+        checks: policy
+            .checks
+            .iter()
+            .map(|check| CheckFact {
+                name: check.name.clone(),
+                holds: checks
+                    .iter()
+                    .any(|row| row.name == check.name && row.moment != "before")
+                    .then_some(true),
+            })
+            .collect(),
+        residue_before: control,
+        residue_after: facts.as_ref().map(|facts| facts.after.clone()),
+        purge: facts.filter(|_| purged).map(purge_facts),
+        checkpoint: vault.checkpoints().await?.pop().map(|(_, note)| note),
+        approvals: vault
+            .approvals(row.run)
+            .await?
+            .into_iter()
+            .map(|row| ApprovalFact {
+                kind: row.kind,
+                caller: row.caller,
+                digest: row.digest,
+                signed_at: row.signed_at,
+            })
+            .collect(),
+        keys: keys(vault, row, &plan).await?,
+        segments: segments(vault, row).await?,
+        quarantine: quarantine(vault, row).await?,
+        purposes: policy.purposes.clone(),
+        entries,
+        policy,
+        plan,
+    })
+}
+
+fn purge_facts(facts: crate::run::PurgeFacts) -> PurgeFacts {
+    PurgeFacts {
+        steps: facts
+            .steps
+            .into_iter()
+            .map(|step| PurgeStep {
+                name: step.step,
+                started_at: step.started_at,
+                finished_at: step.finished_at,
+            })
+            .collect(),
+        statements: std::collections::BTreeMap::new(),
+        uncovered_copies: facts
+            .uncovered
+            .into_iter()
+            .filter_map(|(column, cells)| {
+                let column = crate::policy::ColumnName::parse(&column).ok()?;
+                Some(UncoveredCopy { column, cells })
+            })
+            .collect(),
+        not_covered: Vec::new(),
+        structure: facts.structure.map(|structure| StructureFacts {
+            pages: structure.pages,
+            pages_with_remains: structure.pages_with_remains,
+        }),
+        backup: BackupFate::Destroyed,
+    }
+}
+
+async fn keys(
+    vault: &dyn Vault,
+    row: &RunRow,
+    plan: &crate::plan::Assessment,
+) -> Result<Vec<KeyFact>, Failure> {
+    let run = row.run.to_string();
+    Ok(vault
+        .keys()
+        .await?
+        .into_iter()
+        .filter(|key| {
+            key.subject.is_empty()
+                || key.subject == run
+                || plan.columns.iter().any(|column| column.domain == key.subject)
+        })
+        .filter_map(|key| {
+            Some(KeyFact {
+                id: key.key,
+                purpose: KeyPurpose::from_name(&key.purpose)?,
+                subject: key.subject,
+                version: key.version,
+                state: KeyState::from_name(&key.state)?,
+                created_at: key.created_at,
+                changed_at: key.changed_at,
+            })
+        })
+        .collect())
+}
+
+async fn segments(vault: &dyn Vault, row: &RunRow) -> Result<Vec<SegmentFact>, Failure> {
+    Ok(vault
+        .segments()
+        .await?
+        .into_iter()
+        .filter(|segment| segment.run == Some(row.run))
+        .map(|segment| SegmentFact {
+            number: segment.segment,
+            entries: segment.entries,
+            root: segment
+                .root
+                .and_then(|root| <[u8; 32]>::try_from(root.as_slice()).ok())
+                .map(ledger::Digest::from_bytes),
+        })
+        .collect())
+}
+
+async fn quarantine(vault: &dyn Vault, row: &RunRow) -> Result<Vec<QuarantineFact>, Failure> {
+    Ok(vault
+        .quarantine(row.run)
+        .await?
+        .into_iter()
+        .filter_map(|waiting| {
+            Some(QuarantineFact {
+                row: RowDigest::parse(&waiting.row).ok()?,
+                cause: QuarantineCause::of(&waiting.reason),
+                cells: waiting.cells,
+                state: match waiting.state {
+                    Waits::Waiting => QuarantineState::Waiting,
+                    Waits::Replayed => QuarantineState::Replayed,
+                    Waits::Waived => {
+                        QuarantineState::Waived { by: waiting.waived_by.unwrap_or_default() }
+                    }
+                },
+            })
+        })
+        .collect())
+}

@@ -1,0 +1,54 @@
+//! `sealift rollback`: the originals back where they were.
+
+use serde_json::json;
+
+use super::args::OneRun;
+use super::desk::{Desk, find_run};
+use super::exit::{Failure, Outcome};
+use super::job::{RunLock, job, note_failure};
+use super::output::Output;
+use super::settings::Settings;
+use crate::access::Verb;
+use crate::lifecycle::{Event, Phase};
+use crate::ports::Change;
+
+pub(super) async fn rollback(
+    settings: &Settings,
+    out: &Output,
+    typed: &OneRun,
+) -> Result<Outcome, Failure> {
+    let desk = Desk::open(settings, Verb::Rollback).await?;
+    let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), Phase::is_open).await?;
+    if row.phase != Phase::RollingBack && row.phase.after(Event::RollbackStarted).is_err() {
+        return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase))
+            .hint("a run is rolled back before its purge; afterwards the vault is the only copy"));
+    }
+    let _lock = RunLock::take(&settings.vault)?;
+    if row.phase == Phase::Planned {
+        // Nothing was done yet: not even the folder is there.
+        let started =
+            Change::Advance { run: row.run, from: row.phase, event: Event::RollbackStarted };
+        let done =
+            Change::Advance { run: row.run, from: Phase::RollingBack, event: Event::RolledBack };
+        let draft = |action: Event| {
+            let mut draft = desk.draft(action.name(), format!("run {}", row.run));
+            draft.run = Some(row.run);
+            draft
+        };
+        desk.commit(vec![started], draft(Event::RollbackStarted)).await?;
+        desk.commit(vec![done], draft(Event::RolledBack)).await?;
+    } else {
+        let job = job(&desk, settings, out, &row).await?;
+        if let Err(error) = crate::run::rollback(&job, row.phase).await {
+            let failure = Failure::from(error).or_hint(format!("sealift rollback {}", row.run));
+            note_failure(&job, &failure).await;
+            return Err(failure);
+        }
+    }
+    let phase = Phase::RolledBack;
+    out.object(&json!({"run": row.run.to_string(), "phase": phase.name()}));
+    out.line(format!("run {} is rolled back; the source is as it was", row.run));
+    out.line(format!("  its backup stays in {} until you remove it", row.backup_dir));
+    out.next(&row.planned_by, "sealift plan --policy FILE");
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,200 @@
+//! `sealift run`: back up, seal, rewrite, verify; again to resume.
+
+use serde_json::json;
+
+use super::args::Run;
+use super::desk::{Desk, find_run};
+use super::exit::{Failure, Outcome};
+use super::job::{RunLock, beside, job, note_failure, parsed, unchanged_catalog};
+use super::output::Output;
+use super::settings::Settings;
+use super::{approve, verify};
+use crate::access::Verb;
+use crate::ledger::ApprovalKind;
+use crate::lifecycle::Phase;
+use crate::policy::{Check, Expect};
+use crate::ports::{Change, CheckRow, Condition, RunRow};
+use crate::run::{Drive, Job, RunError};
+
+pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result<Outcome, Failure> {
+    let until = target(typed.until.as_deref())?;
+    let desk = Desk::open(settings, Verb::Run).await?;
+    let works = |phase: Phase| phase.is_open() && phase != Phase::RollingBack;
+    let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), works).await?;
+    if row.phase.rank() >= until.rank() {
+        let past = matches!(row.phase, Phase::RollingBack | Phase::RolledBack);
+        if past {
+            return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase))
+                .hint("plan again to start anew"));
+        }
+        return told(out, &desk, &row).await;
+    }
+    if row.condition == Some(Condition::Paused) {
+        return Err(Failure::refused(format!(
+            "run {} is paused: {}",
+            row.run, row.condition_reason
+        ))
+        .hint(format!("sealift resume {}", row.run)));
+    }
+    let _lock = RunLock::take(&settings.vault)?;
+    if row.phase == Phase::Planned {
+        let (policy, _) = parsed(&row)?;
+        row.phase = approve::settle(
+            desk.vault.as_ref(),
+            &desk.keys,
+            &row,
+            &policy,
+            ApprovalKind::Plan,
+            &desk.caller.name,
+        )
+        .await?;
+        if row.phase == Phase::Planned {
+            return Err(Failure::refused(format!("run {} is not approved", row.run))
+                .hint(format!("an approver signs it: `sealift approve {}`", row.run)));
+        }
+    }
+    let job = job(&desk, settings, out, &row).await?;
+    let worked = work(&desk, settings, &job, row.phase, until).await;
+    if let Err(failure) = worked {
+        note_failure(&job, &failure).await;
+        return Err(failure.or_hint(format!("sealift run {}", row.run)));
+    }
+    let row = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
+    told(out, &desk, &row).await
+}
+
+fn target(typed: Option<&str>) -> Result<Phase, Failure> {
+    let Some(typed) = typed else { return Ok(Phase::Verified) };
+    Phase::from_name(typed)
+        .filter(|phase| {
+            matches!(phase, Phase::BackedUp | Phase::Sealed | Phase::Rewritten | Phase::Verified)
+        })
+        .ok_or_else(|| {
+            Failure::failed(format!("a run does not stop at `{typed}`"))
+                .hint("--until takes backed_up, sealed, rewritten or verified")
+        })
+}
+
+/// Pass after pass, until the phase that was asked for.
+async fn work(
+    desk: &Desk,
+    settings: &Settings,
+    job: &Job,
+    mut phase: Phase,
+    until: Phase,
+) -> Result<(), Failure> {
+    while phase.rank() < until.rank() {
+        unchanged_catalog(desk, job, phase).await?;
+        match phase {
+            Phase::Approved => {
+                checks(job, "before").await?;
+                crate::run::backup(job).await?;
+                phase = Phase::BackedUp;
+            }
+            Phase::BackedUp => {
+                crate::run::seal(job).await?;
+                phase = Phase::Sealed;
+            }
+            Phase::Sealed => {
+                crate::run::rewrite(job).await?;
+                phase = Phase::Rewritten;
+            }
+            Phase::Rewritten => {
+                checks(job, "after").await?;
+                // A mismatch may be an original that came since: it is looked for once more.
+                let scratch = beside(&settings.vault, "verify")?;
+                crate::run::resweep(job).await?;
+                let verified = crate::run::verify(job, phase, scratch, Drive::Record).await;
+                verify::named(verified)?;
+                phase = Phase::Verified;
+            }
+            Phase::Planned
+            | Phase::Verified
+            | Phase::PurgeApproved
+            | Phase::Purged
+            | Phase::Closed
+            | Phase::RollingBack
+            | Phase::RolledBack => {
+                return Err(
+                    RunError::Inconsistent(format!("nothing runs in phase `{phase}`")).into()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs the steward's own checks, and compares with what they answered before the run.
+pub(super) async fn checks(job: &Job, moment: &str) -> Result<(), Failure> {
+    let known = job.vault.checks(job.run).await?;
+    for check in &job.policy.checks {
+        let answer = job.source.check(&check.sql).await?;
+        let digest = digest(job, check, answer.as_deref());
+        if moment == "before" {
+            if known.iter().any(|row| row.name == check.name && row.moment == moment) {
+                continue;
+            }
+        } else {
+            let before = known.iter().find(|row| row.name == check.name && row.moment == "before");
+            let holds = match &check.expect {
+                Expect::Unchanged => before.is_some_and(|row| row.digest == digest),
+                Expect::Value(wanted) => answer.as_deref() == Some(wanted.as_str()),
+            };
+            if !holds {
+                return Err(Failure::finding(format!("check `{}` does not hold", check.name))
+                    .hint("its answer is not what the policy expects; look before going on"));
+            }
+        }
+        let row = CheckRow { name: check.name.clone(), moment: moment.to_owned(), digest };
+        let mut draft = job.draft("check_held");
+        draft.object = format!("check {}", check.name);
+        draft.details.insert("moment".into(), moment.into());
+        job.vault.commit(vec![Change::PutCheck(job.run, row)], vec![draft]).await?;
+    }
+    Ok(())
+}
+
+fn digest(job: &Job, check: &Check, answer: Option<&str>) -> Vec<u8> {
+    let known = [u8::from(answer.is_some())];
+    job.keys
+        .index()
+        .digest("check", &[check.name.as_bytes(), &known, answer.unwrap_or_default().as_bytes()])
+        .to_vec()
+}
+
+async fn told(out: &Output, desk: &Desk, row: &RunRow) -> Result<Outcome, Failure> {
+    let entries = desk.vault.ledger_of(row.run).await?;
+    let counts = entries
+        .iter()
+        .rfind(|entry| entry.phase_after == Some(row.phase) && entry.action == row.phase.name())
+        .map(|entry| entry.counts.clone())
+        .unwrap_or_default();
+    out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name(), "counts": counts}));
+    out.line(format!("run {} is `{}`", row.run, row.phase));
+    for (name, count) in &counts {
+        out.line(format!("  {name:<16} {count}"));
+    }
+    match row.phase {
+        Phase::Verified => {
+            out.next("an approver", &format!("sealift approve {} --purge", row.run));
+        }
+        Phase::PurgeApproved => {
+            out.next(&row.planned_by, &format!("sealift purge {0} --confirm {0}", row.run));
+        }
+        Phase::Purged => {
+            out.next(
+                &row.planned_by,
+                &format!("sealift report {} --format html --output report.html", row.run),
+            );
+        }
+        Phase::Approved
+        | Phase::BackedUp
+        | Phase::Sealed
+        | Phase::Rewritten
+        | Phase::Planned
+        | Phase::Closed
+        | Phase::RollingBack
+        | Phase::RolledBack => out.next(&row.planned_by, &format!("sealift run {}", row.run)),
+    }
+    Ok(Outcome::Done)
+}

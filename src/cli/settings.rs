@@ -1,0 +1,102 @@
+//! What a command works on, after options and environment are put together.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::args::Args;
+use super::exit::Failure;
+use crate::engine::sqlite::source::SqliteSource;
+use crate::engine::sqlite::vault::SqliteVault;
+use crate::ports::{Source, Vault};
+
+/// Where the vault is, unless somebody says otherwise.
+const VAULT: &str = "sqlite:sealift-vault.db";
+
+/// How the vault is unlocked.
+#[derive(Debug, Clone)]
+pub enum Unlock {
+    /// With a passphrase.
+    Passphrase {
+        /// A file with it.
+        file: Option<PathBuf>,
+        /// From the environment.
+        environment: Option<SecretString>,
+    },
+    /// With a recovery code.
+    Recovery(PathBuf),
+    /// With a key file.
+    KeyFile(PathBuf),
+}
+
+/// What a command works on.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The vault's URL.
+    pub vault: String,
+    /// The source's URL.
+    pub source: Option<String>,
+    /// How the vault is unlocked.
+    pub unlock: Unlock,
+    /// The file with the caller's credential.
+    pub credential_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Puts options and environment together.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where two ways to unlock are named.
+    pub fn from_args(args: &Args) -> Result<Self, Failure> {
+        let unlock = match (&args.unlock_recovery_file, &args.unlock_key_file) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::failed("two ways to unlock the vault are named")
+                    .hint("leave out --unlock-recovery-file or --unlock-key-file"));
+            }
+            (Some(file), None) => Unlock::Recovery(file.clone()),
+            (None, Some(file)) => Unlock::KeyFile(file.clone()),
+            (None, None) => Unlock::Passphrase {
+                file: args.passphrase_file.clone(),
+                environment: std::env::var("SEALIFT_PASSPHRASE").ok().map(SecretString::from),
+            },
+        };
+        Ok(Self {
+            vault: args.vault.clone().unwrap_or_else(|| VAULT.to_owned()),
+            source: args.source.clone(),
+            unlock,
+            credential_file: args.as_file.clone(),
+        })
+    }
+
+    /// Opens the vault.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where there is none.
+    pub async fn open_vault(&self) -> Result<Arc<dyn Vault>, Failure> {
+        Ok(Arc::new(SqliteVault::open(&self.vault).await?))
+    }
+
+    /// Opens the source.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where none is named or it cannot be opened.
+    pub async fn open_source(&self) -> Result<Arc<dyn Source>, Failure> {
+        Ok(Arc::new(SqliteSource::open(self.source_url()?).await?))
+    }
+
+    /// The source's URL.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where none is named.
+    pub fn source_url(&self) -> Result<&str, Failure> {
+        self.source.as_deref().ok_or_else(|| {
+            Failure::failed("no source is named")
+                .hint("name it: `--source sqlite:PATH`, or set SEALIFT_SOURCE")
+        })
+    }
+}

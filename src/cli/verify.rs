@@ -1,0 +1,76 @@
+//! `sealift verify`: every token opened again and compared.
+
+use serde_json::json;
+
+use super::args::OneRun;
+use super::desk::{Desk, find_run};
+use super::exit::{Failure, Outcome};
+use super::job::{RunLock, beside, job, unchanged_catalog};
+use super::output::{Output, note};
+use super::settings::Settings;
+use crate::access::Verb;
+use crate::lifecycle::Phase;
+use crate::run::{Drive, RunError, Verified};
+
+/// Mismatches that are named one by one.
+const NAMED_MAX: usize = 100;
+
+pub(super) async fn verify(
+    settings: &Settings,
+    out: &Output,
+    typed: &OneRun,
+) -> Result<Outcome, Failure> {
+    let desk = Desk::open(settings, Verb::Verify).await?;
+    let fits = |phase| matches!(phase, Phase::Rewritten | Phase::Verified | Phase::PurgeApproved);
+    let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), fits).await?;
+    if !fits(row.phase) {
+        return Err(Failure::refused(format!(
+            "run {} is in phase `{}`: there is nothing to verify",
+            row.run, row.phase
+        ))
+        .hint("a run is verified from `rewritten` to `purge_approved`"));
+    }
+    let _lock = RunLock::take(&settings.vault)?;
+    let job = job(&desk, settings, out, &row).await?;
+    unchanged_catalog(&desk, &job, row.phase).await?;
+    let scratch = beside(&settings.vault, "verify")?;
+    let verified = crate::run::verify(&job, row.phase, scratch, Drive::Record).await;
+    if let (true, Err(RunError::Mismatches(found))) = (out.is_json(), &verified) {
+        for mismatch in found {
+            out.object(&json!({
+                "mismatch": {"kind": mismatch.kind.name(), "place": mismatch.place}
+            }));
+        }
+    }
+    let verified = named(verified)?;
+    let phase = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?.phase;
+    out.object(&json!({
+        "run": row.run.to_string(), "phase": phase.name(), "counts": verified.counts,
+        "digest": verified.proof.digest(),
+    }));
+    out.line(format!(
+        "run {}: {} cells opened to their originals",
+        row.run,
+        verified.proof.cells()
+    ));
+    for (name, count) in &verified.counts {
+        out.line(format!("  {name:<16} {count}"));
+    }
+    if phase == Phase::Verified {
+        out.next("an approver", &format!("sealift approve {} --purge", row.run));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Names mismatches on standard error before they become the failure of the command.
+pub(super) fn named(verified: Result<Verified, RunError>) -> Result<Verified, Failure> {
+    if let Err(RunError::Mismatches(found)) = &verified {
+        for mismatch in found.iter().take(NAMED_MAX) {
+            note(format!("mismatch: {mismatch}"));
+        }
+        if found.len() > NAMED_MAX {
+            note(format!("… and {} more", found.len() - NAMED_MAX));
+        }
+    }
+    verified.map_err(Into::into)
+}

@@ -1,0 +1,400 @@
+//! The purge certificate: what is proven to be gone, at which level, and what was not covered.
+//!
+//! **Invariant:** [`CertificateStatus::Clean`], and with it the word CLEAN, needs all of it: a purge
+//! on the ledger, the scan's verdict beside its control, cells that add up, a verification without
+//! a mismatch, and nothing uncovered. [`status`] is the only place that decides it.
+
+use serde::Serialize;
+
+use super::counts::{Reconciliation, VerificationPart};
+use super::evidence::{BackupFate, ClaimLevel, Evidence, PurgeFacts, PurgeStep, QuarantineState};
+use crate::lifecycle::Phase;
+use crate::residue::{self, Doubt, FileClass, ScanReport, Verdict};
+
+/// What a purge proves, and what not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Certificate {
+    /// The outcome.
+    pub status: CertificateStatus,
+    /// The outcome as readers see it.
+    pub word: &'static str,
+    /// The outcome in a sentence.
+    pub statement: String,
+    /// The three claim levels.
+    pub claims: Vec<Claim>,
+    /// The steps of the purge.
+    pub steps: Vec<PurgeStep>,
+    /// The scan before the purge.
+    pub scan_before: Option<ScanFigures>,
+    /// The scan after it.
+    pub scan_after: Option<ScanFigures>,
+    /// Why a zero would not be evidence.
+    pub doubts: Vec<String>,
+    /// In-scope values in columns outside the policy.
+    pub uncovered_copies: Vec<CopyLine>,
+    /// What was not covered, a sentence each.
+    pub not_covered: Vec<String>,
+}
+
+/// The outcome of a purge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateStatus {
+    /// There was none.
+    NotPurged,
+    /// Originals survive.
+    Residue,
+    /// Nothing was found, and that proves nothing.
+    NotEvidence,
+    /// No residue, but copies in columns outside the policy.
+    UncoveredCopies,
+    /// No residue, but something was not covered.
+    Limited,
+    /// The files are proven to be free of originals, and nothing was left uncovered.
+    Clean,
+}
+
+/// One claim level.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Claim {
+    /// The level.
+    pub level: ClaimLevel,
+    /// Whether it is proven.
+    pub state: ClaimState,
+    /// What is claimed, or why nothing is.
+    pub statement: String,
+}
+
+/// Whether a claim is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimState {
+    /// It is.
+    Proven,
+    /// It is, but for what is listed as not covered.
+    Limited,
+    /// It is not.
+    NotProven,
+    /// It cannot be yet.
+    Pending,
+}
+
+/// The figures of one residue scan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScanFigures {
+    /// Values that were searched for.
+    pub values_searched: u64,
+    /// Values that no byte scan can search for.
+    pub not_byte_searchable: u64,
+    /// Hits outside live content.
+    pub residue: u64,
+    /// Hits inside live content.
+    pub live: u64,
+    /// The files that were read.
+    pub files: Vec<ScannedFile>,
+}
+
+/// One file of a scan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScannedFile {
+    /// Its name, without folders.
+    pub name: String,
+    /// What kind of file it is.
+    pub class: FileClass,
+    /// How many bytes were read: all of them.
+    pub bytes: u64,
+    /// SHA-256 of them.
+    pub sha256: String,
+    /// Hits outside live content.
+    pub residue: u64,
+    /// Hits inside live content.
+    pub live: u64,
+}
+
+/// In-scope values in a column outside the policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CopyLine {
+    /// The column.
+    pub column: String,
+    /// How many cells hold one.
+    pub cells: u64,
+}
+
+impl Certificate {
+    pub(super) fn of(
+        evidence: &Evidence,
+        counts: &Reconciliation,
+        verification: &VerificationPart,
+    ) -> Self {
+        let purge = purged(evidence);
+        let verdict = match (&evidence.residue_before, &evidence.residue_after) {
+            (Some(before), Some(after)) => Some(residue::Evidence::weigh(before, after)),
+            _ => None,
+        };
+        let not_covered = purge
+            .map(|purge| not_covered(evidence, purge, counts, verification))
+            .unwrap_or_default();
+        let status = status(purge, verdict.as_ref(), &not_covered);
+        Self {
+            status,
+            word: status.word(),
+            statement: status.statement().to_owned(),
+            claims: ClaimLevel::ALL
+                .map(|level| claim(level, status, purge, counts, verification))
+                .to_vec(),
+            steps: purge.map(|purge| purge.steps.clone()).unwrap_or_default(),
+            scan_before: evidence.residue_before.as_ref().map(ScanFigures::of),
+            scan_after: evidence.residue_after.as_ref().map(ScanFigures::of),
+            doubts: doubts(verdict.as_ref()),
+            uncovered_copies: purge.map(copies).unwrap_or_default(),
+            not_covered,
+        }
+    }
+}
+
+/// The facts of a purge that the ledger knows of.
+fn purged(evidence: &Evidence) -> Option<&PurgeFacts> {
+    let is_past = matches!(evidence.phase, Phase::Purged | Phase::Closed);
+    evidence.purge.as_ref().filter(|_| is_past)
+}
+
+fn status(
+    purge: Option<&PurgeFacts>,
+    verdict: Option<&Verdict>,
+    not_covered: &[String],
+) -> CertificateStatus {
+    use CertificateStatus as Status;
+    let Some(purge) = purge else { return Status::NotPurged };
+    match verdict {
+        Some(Verdict::Residue { .. }) => Status::Residue,
+        None | Some(Verdict::NotEvidence { .. }) => Status::NotEvidence,
+        Some(Verdict::UncoveredCopies { .. }) => Status::UncoveredCopies,
+        Some(Verdict::Clean { .. }) if !purge.uncovered_copies.is_empty() => {
+            Status::UncoveredCopies
+        }
+        Some(Verdict::Clean { .. }) if !not_covered.is_empty() => Status::Limited,
+        Some(Verdict::Clean { .. }) => Status::Clean,
+    }
+}
+
+fn not_covered(
+    evidence: &Evidence,
+    purge: &PurgeFacts,
+    counts: &Reconciliation,
+    verification: &VerificationPart,
+) -> Vec<String> {
+    let mut list = purge.not_covered.clone();
+    let left: Vec<_> = evidence
+        .quarantine
+        .iter()
+        .filter(|row| !matches!(row.state, QuarantineState::Replayed))
+        .collect();
+    if !left.is_empty() {
+        let cells: u64 = left.iter().map(|row| row.cells).sum();
+        list.push(format!("rows in quarantine: {}, with {cells} originals in them", left.len()));
+    }
+    if let BackupFate::KeptUntil(until) = &purge.backup {
+        list.push(format!("the encrypted backup of the originals, kept until {until}"));
+    }
+    let unsearched =
+        evidence.residue_after.as_ref().map_or(0, |scan| scan.not_byte_searchable.total());
+    match purge.structure {
+        Some(facts) if facts.pages_with_remains > 0 => list.push(format!(
+            "pages whose unused part is not empty: {} of {}",
+            facts.pages_with_remains, facts.pages
+        )),
+        None if unsearched > 0 => list.push(format!(
+            "values too short to be searched for, without a proof by structure: {unsearched}"
+        )),
+        Some(_) | None => {}
+    }
+    if counts.reconciles != Some(true) {
+        list.push("cells: their counts do not add up".to_owned());
+    }
+    if verification.passed != Some(true) {
+        list.push("cells: no verification without a mismatch is on record".to_owned());
+    }
+    list
+}
+
+fn claim(
+    level: ClaimLevel,
+    status: CertificateStatus,
+    purge: Option<&PurgeFacts>,
+    counts: &Reconciliation,
+    verification: &VerificationPart,
+) -> Claim {
+    let (state, conclusion) = match level {
+        ClaimLevel::Logical => logical(status, counts, verification),
+        ClaimLevel::DatabaseFiles => database_files(status),
+        ClaimLevel::Media => (
+            ClaimState::NotProven,
+            "never claimed: file systems, solid-state disks and snapshots keep blocks that no \
+             database can reach; encrypt or sanitise the medium",
+        ),
+    };
+    let added = purge.and_then(|purge| purge.statements.get(&level));
+    let statement = match added {
+        Some(added) => format!("{conclusion}. {added}"),
+        None => conclusion.to_owned(),
+    };
+    Claim { level, state, statement }
+}
+
+fn logical(
+    status: CertificateStatus,
+    counts: &Reconciliation,
+    verification: &VerificationPart,
+) -> (ClaimState, &'static str) {
+    if status == CertificateStatus::NotPurged {
+        return (ClaimState::Pending, "nothing is claimed before the purge");
+    }
+    if counts.reconciles != Some(true) || verification.passed != Some(true) {
+        return (ClaimState::NotProven, "the counts or the verification are not in order");
+    }
+    if counts.quarantine.iter().any(|row| row.state != "replayed") {
+        return (
+            ClaimState::Limited,
+            "every cell in scope is NULL, empty by policy or a token, but for rows in quarantine",
+        );
+    }
+    (ClaimState::Proven, "every cell in scope is NULL, empty by policy or a token that opens")
+}
+
+fn database_files(status: CertificateStatus) -> (ClaimState, &'static str) {
+    use CertificateStatus as Status;
+    match status {
+        Status::NotPurged => (ClaimState::Pending, "nothing is claimed before the purge"),
+        Status::Residue => (ClaimState::NotProven, "originals survive in the files scanned"),
+        Status::NotEvidence => (
+            ClaimState::NotProven,
+            "there are not two scans that prove anything together: see the doubts",
+        ),
+        Status::UncoveredCopies => {
+            (ClaimState::Limited, "no residue, but originals live on in columns outside the policy")
+        }
+        Status::Limited => {
+            (ClaimState::Limited, "no residue in the files scanned, but for what was not covered")
+        }
+        Status::Clean => (
+            ClaimState::Proven,
+            "the same scan found originals before and finds none now, in any file of the database",
+        ),
+    }
+}
+
+fn doubts(verdict: Option<&Verdict>) -> Vec<String> {
+    let reasons = match verdict {
+        Some(Verdict::NotEvidence { reasons }) => reasons.as_slice(),
+        Some(Verdict::Clean { .. } | Verdict::UncoveredCopies { .. } | Verdict::Residue { .. })
+        | None => &[],
+    };
+    reasons
+        .iter()
+        .map(|doubt| match doubt {
+            Doubt::OtherConfig => "the two scans did not look in the same way".to_owned(),
+            Doubt::OtherValues => "the two scans did not look for as many values".to_owned(),
+            Doubt::NoValues => "no value was searched for".to_owned(),
+            Doubt::NoDatabase => "the database file is not among the files scanned".to_owned(),
+            Doubt::NoControl(class) => format!(
+                "the scan before found nothing in files of class {}, so a zero there now is no \
+                 evidence",
+                class_title(*class)
+            ),
+        })
+        .collect()
+}
+
+fn copies(purge: &PurgeFacts) -> Vec<CopyLine> {
+    purge
+        .uncovered_copies
+        .iter()
+        .map(|copy| CopyLine { column: copy.column.to_string(), cells: copy.cells })
+        .collect()
+}
+
+/// What readers call a class of files.
+pub(super) fn class_title(class: FileClass) -> &'static str {
+    match class {
+        FileClass::Database => "database",
+        FileClass::Wal => "write-ahead log",
+        FileClass::SharedMemory => "shared memory",
+        FileClass::Journal => "journal",
+        FileClass::SuperJournal => "super-journal",
+        FileClass::Other => "other",
+    }
+}
+
+impl ScanFigures {
+    fn of(scan: &ScanReport) -> Self {
+        let files: Vec<ScannedFile> = scan
+            .files
+            .iter()
+            .map(|file| ScannedFile {
+                name: file.name.clone(),
+                class: file.class,
+                bytes: file.bytes,
+                sha256: file.sha256.clone(),
+                residue: file.hits.residue(),
+                live: file.hits.live,
+            })
+            .collect();
+        Self {
+            values_searched: scan.values_searched,
+            not_byte_searchable: scan.not_byte_searchable.total(),
+            residue: files.iter().map(|file| file.residue).sum(),
+            live: files.iter().map(|file| file.live).sum(),
+            files,
+        }
+    }
+
+    /// All hits.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.residue + self.live
+    }
+}
+
+impl CertificateStatus {
+    /// The outcome in a word or three.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NotPurged => "NOT PURGED",
+            Self::Residue => "RESIDUE",
+            Self::NotEvidence => "PURGED, NOT PROVEN",
+            Self::UncoveredCopies => "PURGED, COPIES REMAIN",
+            Self::Limited => "PURGED, WITH LIMITS",
+            Self::Clean => "CLEAN",
+        }
+    }
+
+    fn statement(self) -> &'static str {
+        match self {
+            Self::NotPurged => "originals have not been purged; nothing is claimed about them",
+            Self::Residue => "originals survive in the files of the database",
+            Self::NotEvidence => "the purge ran, and no scan proves that the originals are gone",
+            Self::UncoveredCopies => {
+                "no residue was found, but originals live on in columns outside the policy"
+            }
+            Self::Limited => "no residue was found, but not everything was covered",
+            Self::Clean => {
+                "no original in scope is left in the files of the database; the medium below them \
+                 is not covered by any claim"
+            }
+        }
+    }
+}
+
+impl ClaimState {
+    /// What readers call it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Limited => "proven, with limits",
+            Self::NotProven => "not proven",
+            Self::Pending => "pending",
+        }
+    }
+}

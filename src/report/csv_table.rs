@@ -1,0 +1,66 @@
+//! The columns of a report as CSV: one row a column, for who counts in a spreadsheet.
+
+use super::Report;
+
+const HEADINGS: [&str; 18] = [
+    "run",
+    "source",
+    "phase",
+    "column",
+    "class",
+    "domain",
+    "token",
+    "technique",
+    "declared_type",
+    "rows",
+    "cells",
+    "nulls",
+    "empties",
+    "token_shaped",
+    "distinct",
+    "distinct_exact",
+    "top_share",
+    "leakage_gate",
+];
+
+pub(super) fn write(report: &Report) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let columns = report.scope.columns.iter().zip(&report.leakage);
+    let rows = columns.map(|(column, leakage)| {
+        [
+            report.header.run.to_string(),
+            harmless(&report.header.source),
+            report.header.phase.name().to_owned(),
+            harmless(&column.column),
+            harmless(&column.class),
+            harmless(&column.domain),
+            column.token.name().to_owned(),
+            column.technique.to_owned(),
+            harmless(&column.declared),
+            column.rows.to_string(),
+            column.cells.to_string(),
+            column.nulls.to_string(),
+            column.empties.to_string(),
+            column.token_shaped.to_string(),
+            leakage.distinct.to_string(),
+            leakage.distinct_exact.to_string(),
+            format!("{:.6}", leakage.top_share),
+            leakage.gate.title().to_owned(),
+        ]
+    });
+    let headings = HEADINGS.map(str::to_owned);
+    #[expect(clippy::expect_used, reason = "a list of bytes takes every row, and rows are even")]
+    for row in std::iter::once(headings).chain(rows) {
+        writer.write_record(row).expect("memory takes every row");
+    }
+    #[expect(clippy::expect_used, reason = "what was written was text")]
+    let text = String::from_utf8(writer.into_inner().expect("memory takes every row"))
+        .expect("rows of text are text");
+    text
+}
+
+/// Keeps a spreadsheet from taking a name for a formula: an apostrophe in front makes it text.
+fn harmless(name: &str) -> String {
+    let is_formula = name.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    if is_formula { format!("'{name}") } else { name.to_owned() }
+}

@@ -1,0 +1,339 @@
+//! What a report is made of: the facts of one run, gathered from vault and ledger.
+//!
+//! Plain data, without a connection behind it. This file does not judge.
+//!
+//! **Invariant:** no field has room for an original. What describes a row is a [`RowDigest`], what
+//! a database said about one is a [`QuarantineCause`], and a scan brings keyed digests.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::catalog::Catalog;
+use crate::crypto::{KeyPurpose, KeyState};
+use crate::ledger::{ApprovalKind, Digest, Entry};
+use crate::lifecycle::{Phase, RunId};
+use crate::plan::Assessment;
+use crate::policy::{ColumnName, Policy, Purpose};
+use crate::residue::ScanReport;
+
+/// Everything that a report says, before it is put in order.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// Name and version of the program: `sealift 0.1.0`.
+    pub tool: String,
+    /// The vault's id, in hex.
+    pub vault: String,
+    /// The ledger's origin.
+    pub origin: String,
+    /// Fingerprint of the key that signs the ledger.
+    pub key_fingerprint: String,
+    /// The run.
+    pub run: RunId,
+    /// The source, as the policy calls it.
+    pub source: String,
+    /// Where the run stands.
+    pub phase: Phase,
+    /// The policy that it works by.
+    pub policy: Policy,
+    /// The plan that was made of it.
+    pub plan: Assessment,
+    /// How large the source is; `None` where nobody counted.
+    pub extent: Option<SourceExtent>,
+    /// The run's entries on the ledger, in order.
+    pub entries: Vec<Entry>,
+    /// The latest checkpoint, as the signed note.
+    pub checkpoint: Option<String>,
+    /// The signatures under plan and purge.
+    pub approvals: Vec<ApprovalFact>,
+    /// The keys of the vault that this run used.
+    pub keys: Vec<KeyFact>,
+    /// The segments of vault entries that this run made.
+    pub segments: Vec<SegmentFact>,
+    /// The rewrite's counts by name: `rows`, `cells`, `tokenized`, `null`, `empty`,
+    /// `already_token`, `quarantined`, `vanished`. Empty before the rewrite.
+    pub counts: BTreeMap<String, u64>,
+    /// The last verification's counts by name, among them `opened` and `mismatches`. Empty before.
+    pub verification: BTreeMap<String, u64>,
+    /// The steward's own checks.
+    pub checks: Vec<CheckFact>,
+    /// The residue scan before the purge: the positive control.
+    pub residue_before: Option<ScanReport>,
+    /// The same scan after it.
+    pub residue_after: Option<ScanReport>,
+    /// What the purge did; `None` before.
+    pub purge: Option<PurgeFacts>,
+    /// The rows that could not be tokenised.
+    pub quarantine: Vec<QuarantineFact>,
+    /// The purposes in force.
+    pub purposes: Vec<Purpose>,
+}
+
+/// How large a source is, in names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SourceExtent {
+    /// Its tables.
+    pub tables: u64,
+    /// Their columns.
+    pub columns: u64,
+}
+
+/// A signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalFact {
+    /// What was signed.
+    pub kind: ApprovalKind,
+    /// Who signed.
+    pub caller: String,
+    /// The plan's fingerprint or the verified digest.
+    pub digest: String,
+    /// When, as RFC 3339 in UTC.
+    pub signed_at: String,
+}
+
+/// A key, without the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFact {
+    /// Its number, which envelopes carry.
+    pub id: u32,
+    /// What it is for.
+    pub purpose: KeyPurpose,
+    /// For which domain or run; empty where there is one for the vault.
+    pub subject: String,
+    /// Its version within purpose and subject.
+    pub version: u32,
+    /// Where it stands (SP 800-57).
+    pub state: KeyState,
+    /// When it was made.
+    pub created_at: String,
+    /// When its state changed last.
+    pub changed_at: String,
+}
+
+/// Vault entries that came together, and the root over them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SegmentFact {
+    /// Its number.
+    pub number: u32,
+    /// How many entries it has.
+    pub entries: u64,
+    /// The root over them in token order; `None` while it is open.
+    pub root: Option<Digest>,
+}
+
+/// What became of one of the steward's checks. Its query and its answer stay in the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckFact {
+    /// What it checks, in the steward's words.
+    pub name: String,
+    /// Whether its last answer was the expected one; `None` where it has not run since the rewrite.
+    pub holds: Option<bool>,
+}
+
+/// What a purge did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurgeFacts {
+    /// Its steps, in order.
+    pub steps: Vec<PurgeStep>,
+    /// What the engine's purge says about a claim level, beside what the report concludes.
+    pub statements: BTreeMap<ClaimLevel, String>,
+    /// In-scope values that were found in columns outside the policy.
+    pub uncovered_copies: Vec<UncoveredCopy>,
+    /// What the purge could not reach, a sentence each.
+    pub not_covered: Vec<String>,
+    /// The proof by structure; `None` where there is none.
+    pub structure: Option<StructureFacts>,
+    /// What became of the backup of the originals.
+    pub backup: BackupFate,
+}
+
+/// One step of a purge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PurgeStep {
+    /// What was done: `vacuum`, `truncate the write-ahead log`.
+    pub name: String,
+    /// When it began.
+    pub started_at: String,
+    /// When it was done.
+    pub finished_at: String,
+}
+
+/// How far a claim about vanished originals reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimLevel {
+    /// What a query can see.
+    Logical,
+    /// The bytes of the database's files.
+    DatabaseFiles,
+    /// The bytes of the medium below the file system.
+    Media,
+}
+
+/// In-scope values in a column outside the policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UncoveredCopy {
+    /// The column.
+    pub column: ColumnName,
+    /// How many cells hold one.
+    pub cells: u64,
+}
+
+/// The proof by structure, for values too short to be searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct StructureFacts {
+    /// Pages that were taken apart.
+    pub pages: u64,
+    /// Pages whose unused part was not all zero.
+    pub pages_with_remains: u64,
+}
+
+/// What became of the backup of the originals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackupFate {
+    /// Files and run identity are destroyed.
+    Destroyed,
+    /// It is kept until this day.
+    KeptUntil(String),
+}
+
+/// A row that could not be tokenised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineFact {
+    /// Names the row.
+    pub row: RowDigest,
+    /// Why it could not be.
+    pub cause: QuarantineCause,
+    /// How many of its cells still hold an original.
+    pub cells: u64,
+    /// Where it stands.
+    pub state: QuarantineState,
+}
+
+/// Where a row in quarantine stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QuarantineState {
+    /// Nobody has dealt with it.
+    Waiting,
+    /// It was tokenised after all.
+    Replayed,
+    /// Somebody accepted it, by name.
+    Waived {
+        /// Who.
+        by: String,
+    },
+}
+
+/// The keyed digest that names a row: 8 to 64 lowercase hex digits, and so never its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct RowDigest(String);
+
+/// The text is not the digest of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the digest of a row is 8 to 64 lowercase hex digits")]
+pub struct RowDigestError;
+
+/// Why a row could not be tokenised. The database's own words stay in the vault: a trigger may put
+/// a value into its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuarantineCause {
+    /// A CHECK refuses the token.
+    Check,
+    /// A unique index refuses the token.
+    Unique,
+    /// A foreign key refuses the token.
+    ForeignKey,
+    /// The column's type refuses the token.
+    Type,
+    /// Anything else: a trigger, a value that its kind of token cannot carry.
+    Other,
+}
+
+impl SourceExtent {
+    /// Counts the tables of a catalog and their columns.
+    #[must_use]
+    pub fn of(catalog: &Catalog) -> Self {
+        let columns = catalog.tables.iter().map(|table| table.columns.len() as u64).sum();
+        Self { tables: catalog.tables.len() as u64, columns }
+    }
+}
+
+impl ClaimLevel {
+    /// Every level, from the weakest claim to the strongest.
+    pub const ALL: [Self; 3] = [Self::Logical, Self::DatabaseFiles, Self::Media];
+
+    /// What readers call it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Logical => "logical",
+            Self::DatabaseFiles => "database files",
+            Self::Media => "media",
+        }
+    }
+}
+
+impl RowDigest {
+    /// Reads the digest of a row.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`RowDigestError`] for anything but 8 to 64 lowercase hex digits.
+    pub fn parse(text: &str) -> Result<Self, RowDigestError> {
+        let is_digest = (8..=64).contains(&text.len())
+            && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        if is_digest { Ok(Self(text.to_owned())) } else { Err(RowDigestError) }
+    }
+
+    /// Lends the digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl QuarantineCause {
+    /// Tells the cause from what a database said, and forgets the words.
+    #[must_use]
+    pub fn of(reason: &str) -> Self {
+        let reason = reason.to_ascii_lowercase();
+        let says = |word: &str| reason.contains(word);
+        if says("check constraint") {
+            Self::Check
+        } else if says("unique constraint") || says("primary key") {
+            Self::Unique
+        } else if says("foreign key") {
+            Self::ForeignKey
+        } else if says("datatype mismatch") || says("cannot store") {
+            Self::Type
+        } else {
+            Self::Other
+        }
+    }
+
+    /// What readers call it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Check => "a CHECK refuses the token",
+            Self::Unique => "a unique index refuses the token",
+            Self::ForeignKey => "a foreign key refuses the token",
+            Self::Type => "the column's type refuses the token",
+            Self::Other => "another cause; `sealift quarantine list` names it",
+        }
+    }
+}
+
+impl QuarantineState {
+    /// The word of the vault.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Replayed => "replayed",
+            Self::Waived { .. } => "waived",
+        }
+    }
+}

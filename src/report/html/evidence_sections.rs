@@ -1,0 +1,325 @@
+//! The sections about the evidence: approvals, certificate, keys, access, risks, timeline, checking.
+
+use super::markup::{Cell, Markup, Tone, grouped};
+use super::tone_of;
+use crate::crypto::KeyState;
+use crate::policy::{Form, Permission};
+use crate::report::certificate::class_title;
+use crate::report::{
+    Certificate, CertificateStatus, Claim, ClaimLevel, ClaimState, PurposeLine, Report, RiskKind,
+    ScanFigures,
+};
+
+pub(super) fn approvals(markup: &mut Markup, report: &Report) {
+    let part = &report.approvals;
+    markup
+        .raw("<p>The policy asks for <strong>")
+        .number(u64::from(part.plan_required))
+        .raw("</strong> under the plan and <strong>")
+        .number(u64::from(part.purge_required))
+        .raw("</strong> under the purge, by callers who did not plan it.");
+    if part.purge_wait_s > 0 {
+        markup.raw(" The purge waits <strong>").number(part.purge_wait_s).raw("</strong> s.");
+    }
+    if part.legal_hold {
+        markup.raw(" <strong>A legal hold forbids the purge.</strong>");
+    }
+    markup.raw("</p>\n");
+    if part.signatures.is_empty() {
+        markup.paragraph("Nobody has signed.");
+        return;
+    }
+    let rows: Vec<Vec<Cell>> = part
+        .signatures
+        .iter()
+        .map(|row| {
+            vec![
+                Cell::Text(row.caller.clone()),
+                Cell::Badge(Tone::Quiet, row.kind.to_owned()),
+                Cell::Time(row.signed_at.clone()),
+                Cell::Hash(row.digest.clone()),
+            ]
+        })
+        .collect();
+    markup.table("Signatures", &["who", "signed the", "when", "digest"], &rows);
+}
+
+pub(super) fn certificate(markup: &mut Markup, report: &Report) {
+    let certificate = &report.certificate;
+    markup.raw("<p>").badge(tone_of(certificate.status), certificate.word).raw(" ");
+    markup.text(&certificate.statement).raw(".</p>\n");
+    let rows: Vec<Vec<Cell>> = certificate
+        .claims
+        .iter()
+        .map(|claim| {
+            vec![
+                Cell::Text(claim.level.title().to_owned()),
+                Cell::Badge(claim_tone(claim), claim.state.title().to_owned()),
+                Cell::Text(claim.statement.clone()),
+            ]
+        })
+        .collect();
+    markup.table("Three levels of claim", &["level", "state", "what is claimed"], &rows);
+    markup.raw("<h3>Not covered</h3>\n");
+    if certificate.status == CertificateStatus::NotPurged {
+        markup.paragraph("Nothing is claimed yet, so nothing is covered.");
+    } else if certificate.not_covered.is_empty() {
+        markup.paragraph("Nothing else in the files of the database. The medium is never covered.");
+    } else {
+        markup.list(certificate.not_covered.iter().map(String::as_str));
+    }
+    copies(markup, certificate);
+    if !certificate.doubts.is_empty() {
+        markup.raw("<h3>Why a zero is no evidence here</h3>\n");
+        markup.list(certificate.doubts.iter().map(String::as_str));
+    }
+    if !certificate.steps.is_empty() {
+        markup.raw("<h3>What was done</h3>\n");
+        let rows: Vec<Vec<Cell>> = certificate
+            .steps
+            .iter()
+            .map(|step| {
+                vec![
+                    Cell::Text(step.name.clone()),
+                    Cell::Time(step.started_at.clone()),
+                    Cell::Time(step.finished_at.clone()),
+                ]
+            })
+            .collect();
+        markup.table("Steps of the purge", &["step", "began", "done"], &rows);
+    }
+    if let Some(scan) = &certificate.scan_before {
+        markup.raw("<h3>Scan before the purge</h3>\n");
+        files(markup, "Files scanned before the purge", scan);
+    }
+    if let Some(scan) = &certificate.scan_after {
+        markup.raw("<h3>Scan after the purge</h3>\n");
+        files(markup, "Files scanned after the purge", scan);
+    }
+}
+
+fn copies(markup: &mut Markup, certificate: &Certificate) {
+    if certificate.uncovered_copies.is_empty() {
+        return;
+    }
+    markup.raw("<h3>Copies outside the policy</h3>\n");
+    let rows: Vec<Vec<Cell>> = certificate
+        .uncovered_copies
+        .iter()
+        .map(|copy| vec![Cell::Code(copy.column.clone()), Cell::Number(copy.cells)])
+        .collect();
+    markup.table("Originals of this run in other columns", &["column", "cells"], &rows);
+}
+
+fn files(markup: &mut Markup, caption: &'static str, scan: &ScanFigures) {
+    markup
+        .raw("<p><strong>")
+        .number(scan.values_searched)
+        .raw("</strong> values searched for; <strong>")
+        .number(scan.not_byte_searchable)
+        .raw("</strong> are not byte-searchable and need the proof by structure.</p>\n");
+    let rows: Vec<Vec<Cell>> = scan
+        .files
+        .iter()
+        .map(|file| {
+            vec![
+                Cell::Code(file.name.clone()),
+                Cell::Text(class_title(file.class).to_owned()),
+                Cell::Number(file.bytes),
+                Cell::Number(file.residue),
+                Cell::Number(file.live),
+                Cell::Hash(file.sha256.clone()),
+            ]
+        })
+        .collect();
+    let heads = ["file", "class", "bytes", "residue", "in live rows", "SHA-256"];
+    markup.table(caption, &heads, &rows);
+}
+
+/// A medium that is not claimed is no surprise; any other claim that fails is.
+pub(super) fn claim_tone(claim: &Claim) -> Tone {
+    match (claim.state, claim.level) {
+        (ClaimState::Proven, _) => Tone::Good,
+        (ClaimState::Limited, _) => Tone::Warn,
+        (ClaimState::Pending, _) | (ClaimState::NotProven, ClaimLevel::Media) => Tone::Quiet,
+        (ClaimState::NotProven, ClaimLevel::Logical | ClaimLevel::DatabaseFiles) => Tone::Bad,
+    }
+}
+
+pub(super) fn keys(markup: &mut Markup, report: &Report) {
+    if report.keys.is_empty() {
+        markup.paragraph("No key is on record for this run.");
+        return;
+    }
+    let rows: Vec<Vec<Cell>> = report
+        .keys
+        .iter()
+        .map(|key| {
+            let tone = match key.state {
+                KeyState::Active => Tone::Good,
+                KeyState::Compromised => Tone::Bad,
+                KeyState::Suspended => Tone::Warn,
+                KeyState::PreActivation | KeyState::Deactivated | KeyState::Destroyed => {
+                    Tone::Quiet
+                }
+            };
+            vec![
+                Cell::Number(u64::from(key.id)),
+                Cell::Text(key.purpose.name().to_owned()),
+                Cell::text_or_empty(Some(key.subject.as_str()).filter(|name| !name.is_empty())),
+                Cell::Number(u64::from(key.version)),
+                Cell::Badge(tone, key.state.name().replace('_', " ")),
+                Cell::Time(key.created_at.clone()),
+                Cell::Time(key.changed_at.clone()),
+            ]
+        })
+        .collect();
+    let heads = ["key", "purpose", "of", "version", "state", "made", "changed"];
+    markup.table("Keys and their states (NIST SP 800-57)", &heads, &rows);
+}
+
+pub(super) fn access(markup: &mut Markup, report: &Report) {
+    markup.paragraph(
+        "Whatever is not declared here is refused. Each request is on the ledger before a value \
+         leaves.",
+    );
+    if report.access.is_empty() {
+        markup.paragraph("No purpose is declared: nobody can read a value back through the API.");
+        return;
+    }
+    let rows: Vec<Vec<Cell>> = report
+        .access
+        .iter()
+        .map(|purpose| {
+            let shown: Vec<String> = purpose
+                .show
+                .iter()
+                .map(|(what, form)| format!("{what}: {}", form_name(*form)))
+                .collect();
+            let may: Vec<&str> = purpose.may.iter().map(|may| permission_name(*may)).collect();
+            vec![
+                Cell::Code(purpose.name.clone()),
+                Cell::Text(purpose.roles.join(", ")),
+                Cell::Text(may.join(", ")),
+                Cell::Text(shown.join(", ")),
+                Cell::Text(limits(purpose)),
+                Cell::Text(validity(purpose)),
+            ]
+        })
+        .collect();
+    let heads = ["purpose", "roles", "may", "sees", "limits (tokens)", "valid"];
+    markup.table("Purposes, as declared", &heads, &rows);
+}
+
+fn limits(purpose: &PurposeLine) -> String {
+    let mut limits =
+        vec![format!("{} a request", grouped(u64::from(purpose.max_tokens_per_request)))];
+    if let Some(limit) = purpose.max_tokens_per_minute {
+        limits.push(format!("{} a minute", grouped(u64::from(limit))));
+    }
+    if let Some(limit) = purpose.max_tokens_per_day {
+        limits.push(format!("{} a day", grouped(limit)));
+    }
+    limits.join(", ")
+}
+
+fn validity(purpose: &PurposeLine) -> String {
+    match (&purpose.valid_from, &purpose.valid_until) {
+        (None, None) => "always".to_owned(),
+        (Some(from), None) => format!("from {from}"),
+        (None, Some(until)) => format!("until {until}"),
+        (Some(from), Some(until)) => format!("{from} to {until}"),
+    }
+}
+
+fn permission_name(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Detokenize => "detokenize",
+        Permission::Tokenize => "tokenize",
+        Permission::Search => "search",
+    }
+}
+
+fn form_name(form: Form) -> &'static str {
+    match form {
+        Form::Plain => "plain",
+        Form::Last4 => "last4",
+        Form::Masked => "masked",
+        Form::Match => "match",
+    }
+}
+
+pub(super) fn risks(markup: &mut Markup, report: &Report) {
+    let rows: Vec<Vec<Cell>> = report
+        .risks
+        .iter()
+        .map(|risk| {
+            let tone = match risk.kind {
+                RiskKind::Exception => Tone::Warn,
+                RiskKind::Residual => Tone::Quiet,
+            };
+            vec![
+                Cell::Text(risk.about.clone()),
+                Cell::Badge(tone, risk.kind.name().to_owned()),
+                Cell::Text(risk.statement.clone()),
+            ]
+        })
+        .collect();
+    markup.table("What was accepted, and what remains", &["about", "kind", "statement"], &rows);
+}
+
+pub(super) fn timeline(markup: &mut Markup, report: &Report) {
+    if report.timeline.is_empty() {
+        markup.paragraph("The ledger has no entry of this run.");
+        return;
+    }
+    markup.raw("<ol class=\"timeline\">\n");
+    for entry in &report.timeline {
+        let moved = entry.phase_after.filter(|after| entry.phase_before != Some(*after));
+        markup.raw(if moved.is_some() { "<li class=\"moved\">" } else { "<li>" });
+        markup
+            .raw("<p class=\"what\"><strong>")
+            .text(&entry.action.replace('_', " "))
+            .raw("</strong> by ")
+            .text(&entry.actor)
+            .raw(" <span class=\"object\">")
+            .text(&entry.object)
+            .raw("</span></p><p class=\"note\">#")
+            .number(entry.seq)
+            .raw(" · ")
+            .time(&entry.at);
+        if let Some(after) = moved {
+            let before = entry.phase_before.map_or("new", crate::lifecycle::Phase::name);
+            markup.raw(" · ").text(&before.replace('_', " ")).raw(" → ");
+            markup.text(&after.name().replace('_', " "));
+        }
+        for (name, count) in &entry.counts {
+            markup.raw(" · ").number(*count).raw(" ").text(&name.replace('_', " "));
+        }
+        markup.raw("</p></li>\n");
+    }
+    markup.raw("</ol>\n");
+}
+
+pub(super) fn how_to_verify(markup: &mut Markup, report: &Report) {
+    markup.raw("<ol class=\"commands\">\n");
+    for command in &report.how_to_verify {
+        markup.raw("<li>").text(command.shows).raw("<pre tabindex=\"0\"><code>");
+        markup.text(&command.line).raw("</code></pre></li>\n");
+    }
+    markup.raw("</ol>\n");
+    let Some(checkpoint) = &report.header.checkpoint else {
+        markup.paragraph("No checkpoint was signed yet.");
+        return;
+    };
+    markup.raw("<h3>The latest checkpoint</h3>\n<p>");
+    match checkpoint.size {
+        Some(size) => markup.raw("It covers ").number(size).raw(" entries. "),
+        None => markup.raw(""),
+    };
+    markup
+        .raw("Keep it where the operator cannot reach it: a ledger that is put back then shows.</p>\n")
+        .raw("<pre tabindex=\"0\"><code>")
+        .text(&checkpoint.note)
+        .raw("</code></pre>\n");
+}

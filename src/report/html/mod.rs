@@ -1,0 +1,105 @@
+//! The report as one page of HTML that needs no network and no script.
+//!
+//! What a page says is a [`Report`]'s; this file only sets it.
+
+use super::{CertificateStatus, Report, StepState};
+
+mod evidence_sections;
+mod figures;
+mod markup;
+mod run_sections;
+mod summary;
+
+use markup::{Markup, Tone};
+
+/// How the page looks: light and dark, on a screen of 390 pixels and on paper.
+const STYLE: &str = include_str!("style.css");
+
+/// A section: its anchor, its title, and what writes it.
+type Section = (&'static str, &'static str, fn(&mut Markup, &Report));
+
+/// The contents page.
+const SECTIONS: [Section; 12] = [
+    ("scope", "Scope", run_sections::scope),
+    ("plan", "What the plan found", run_sections::plan),
+    ("leakage", "What equal tokens show", run_sections::leakage),
+    ("counts", "Counts", run_sections::counts),
+    ("verification", "Verification", run_sections::verification),
+    ("approvals", "Approvals", evidence_sections::approvals),
+    ("certificate", "Purge certificate", evidence_sections::certificate),
+    ("keys", "Keys", evidence_sections::keys),
+    ("access", "Access by purpose", evidence_sections::access),
+    ("risks", "Exceptions and residual risks", evidence_sections::risks),
+    ("timeline", "Timeline", evidence_sections::timeline),
+    ("verify", "How to verify", evidence_sections::how_to_verify),
+];
+
+/// Writes the page.
+pub(super) fn page(report: &Report) -> String {
+    let mut markup = Markup::default();
+    head(&mut markup, report);
+    summary::write(&mut markup, report);
+    markup.raw("<main id=\"main\">\n");
+    for (anchor, title, write) in SECTIONS {
+        markup
+            .raw("<section id=\"")
+            .raw(anchor)
+            .raw("\" aria-labelledby=\"")
+            .raw(anchor)
+            .raw("-title\">\n<h2 id=\"")
+            .raw(anchor)
+            .raw("-title\">")
+            .raw(title)
+            .raw("</h2>\n");
+        write(&mut markup, report);
+        markup.raw("</section>\n");
+    }
+    markup.raw("</main>\n<footer>\n");
+    markup.note(
+        "This report supports an assessment; it does not certify that a rule or a law is kept. It \
+         holds no original and no key.",
+    );
+    markup.raw("<p class=\"note\">").text(&report.header.tool).raw(" · ").text(report.schema);
+    markup.raw("</p>\n</footer>\n</body>\n</html>\n");
+    markup.finish()
+}
+
+fn head(markup: &mut Markup, report: &Report) {
+    markup
+        .raw(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n\
+             <meta name=\"referrer\" content=\"no-referrer\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" \
+             content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>Run ",
+        )
+        .text(&report.header.run.to_string())
+        .raw(" of ")
+        .text(&report.header.source)
+        .raw(" · Sealift report</title>\n<style>\n")
+        .raw(STYLE)
+        .raw("</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the sections</a>\n");
+}
+
+/// How an outcome stands.
+fn tone_of(status: CertificateStatus) -> Tone {
+    match status {
+        CertificateStatus::NotPurged => Tone::Quiet,
+        CertificateStatus::Residue => Tone::Bad,
+        CertificateStatus::NotEvidence
+        | CertificateStatus::UncoveredCopies
+        | CertificateStatus::Limited => Tone::Warn,
+        CertificateStatus::Clean => Tone::Good,
+    }
+}
+
+/// The marks of the stepper.
+fn step_open(state: StepState) -> &'static str {
+    match state {
+        StepState::Done => "<li class=\"done\">",
+        StepState::Current => "<li class=\"current\" aria-current=\"step\">",
+        StepState::Ahead => "<li class=\"ahead\">",
+        StepState::LeftOut => "<li class=\"left-out\">",
+    }
+}

@@ -1,0 +1,233 @@
+//! The sections about the run itself: scope, plan, leakage, counts, verification.
+
+use super::figures::{Fill, Part, bar};
+use super::markup::{Cell, Markup, Tone};
+use crate::plan::Verdict;
+use crate::report::{Gate, Report};
+
+pub(super) fn scope(markup: &mut Markup, report: &Report) {
+    let scope = &report.scope;
+    let rows: Vec<Vec<Cell>> = scope
+        .columns
+        .iter()
+        .map(|column| {
+            let mut treatment = vec![column.technique.to_owned()];
+            treatment.extend(column.treatment.iter().cloned());
+            vec![
+                Cell::Code(column.column.clone()),
+                Cell::Text(column.class.clone()),
+                Cell::Code(column.domain.clone()),
+                Cell::Badge(Tone::Quiet, column.token.name().to_owned()),
+                Cell::Text(treatment.join("; ")),
+                Cell::Number(column.rows),
+                Cell::Number(column.cells),
+                Cell::Number(column.nulls),
+                Cell::Number(column.empties),
+            ]
+        })
+        .collect();
+    let heads =
+        ["column", "class", "domain", "token", "treatment", "rows", "to tokenise", "NULL", "empty"];
+    markup.table("Columns in scope, with the plan’s figures", &heads, &rows);
+    if !scope.missing.is_empty() {
+        markup.paragraph("The policy names columns that the source does not have:");
+        markup.list(scope.missing.iter().map(String::as_str));
+    }
+    match scope.out_of_scope {
+        Some(out) => {
+            markup
+                .raw("<p>Out of scope, because the policy does not name them: <strong>")
+                .number(out.columns)
+                .raw("</strong> columns, among them those of <strong>")
+                .number(out.tables)
+                .raw("</strong> tables without any column in scope.</p>\n");
+        }
+        None => {
+            markup.paragraph("How much of the source is out of scope was not counted.");
+        }
+    }
+}
+
+pub(super) fn plan(markup: &mut Markup, report: &Report) {
+    let plan = &report.plan;
+    markup
+        .raw("<p><strong>")
+        .number(plan.blocks)
+        .raw("</strong> findings block, <strong>")
+        .number(plan.warns)
+        .raw("</strong> warn, <strong>")
+        .number(plan.handled)
+        .raw("</strong> are dealt with by Sealift.</p>\n");
+    if plan.findings.is_empty() {
+        return;
+    }
+    let rows: Vec<Vec<Cell>> = plan
+        .findings
+        .iter()
+        .map(|finding| {
+            let tone = match finding.verdict {
+                Verdict::Blocks => Tone::Bad,
+                Verdict::Warns => Tone::Warn,
+                Verdict::Handled => Tone::Quiet,
+            };
+            vec![
+                Cell::Code(finding.object.clone()),
+                Cell::Badge(tone, finding.verdict.name().to_owned()),
+                Cell::Text(finding.fact.clone()),
+                Cell::Text(finding.remedy.clone()),
+                Cell::Code(finding.pitfall.clone()),
+            ]
+        })
+        .collect();
+    markup.table(
+        "Findings of the plan",
+        &["object", "verdict", "fact", "remedy", "pitfall"],
+        &rows,
+    );
+}
+
+pub(super) fn leakage(markup: &mut Markup, report: &Report) {
+    markup.paragraph(
+        "Where equal values have equal tokens, the tokens show how often each value occurs. Few \
+         distinct values, or one that is frequent, can then be guessed.",
+    );
+    let rows: Vec<Vec<Cell>> = report
+        .leakage
+        .iter()
+        .map(|column| {
+            let shows = if column.equal_values_show { "yes" } else { "no" };
+            let (tone, gate) = (gate_tone(column.gate), column.gate.title().to_owned());
+            let about = if column.distinct_exact { "one by one" } else { "estimated" };
+            vec![
+                Cell::Code(column.column.clone()),
+                Cell::Text(shows.to_owned()),
+                Cell::Number(column.rows),
+                Cell::Number(column.distinct),
+                Cell::Text(about.to_owned()),
+                Cell::Text(format!("≤ {:.2} %", column.top_share * 100.0)),
+                Cell::Badge(tone, gate),
+            ]
+        })
+        .collect();
+    let heads =
+        ["column", "equal values show", "rows", "distinct", "counted how", "top value", "gate"];
+    markup.table("Leakage figures", &heads, &rows);
+}
+
+fn gate_tone(gate: Gate) -> Tone {
+    match gate {
+        Gate::NotNeeded => Tone::Quiet,
+        Gate::Passed => Tone::Good,
+        Gate::Warned | Gate::Waived => Tone::Warn,
+        Gate::Blocked => Tone::Bad,
+    }
+}
+
+pub(super) fn counts(markup: &mut Markup, report: &Report) {
+    let counts = &report.counts;
+    let (tone, word) = match counts.reconciles {
+        Some(true) => (Tone::Good, "they add up"),
+        Some(false) => (Tone::Bad, "they do not add up"),
+        None => (Tone::Quiet, "not counted yet"),
+    };
+    markup.raw("<p>").badge(tone, word).raw("</p>\n");
+    if counts.reconciles.is_none() {
+        return;
+    }
+    markup.raw("<p class=\"equation\">");
+    markup.code(&counts.equation).raw("</p>\n");
+    let parts: Vec<Part<'_>> = counts
+        .parts
+        .iter()
+        .map(|part| Part { name: part.meaning, amount: part.cells, fill: fill_of(part.name) })
+        .collect();
+    bar(markup, "Cells by what became of them", counts.cells, &parts);
+    let rows: Vec<Vec<Cell>> = counts
+        .parts
+        .iter()
+        .map(|part| {
+            vec![
+                Cell::Code(part.name.to_owned()),
+                Cell::Text(part.meaning.to_owned()),
+                Cell::Number(part.cells),
+            ]
+        })
+        .collect();
+    markup.table("What became of the cells", &["part", "meaning", "cells"], &rows);
+    if counts.quarantine.is_empty() {
+        return;
+    }
+    let rows: Vec<Vec<Cell>> = counts
+        .quarantine
+        .iter()
+        .map(|row| {
+            let tone = if row.state == "replayed" { Tone::Good } else { Tone::Warn };
+            vec![
+                Cell::Code(row.row.as_str().to_owned()),
+                Cell::Badge(tone, row.state.to_owned()),
+                Cell::text_or_empty(row.waived_by.as_deref()),
+                Cell::Text(row.cause.title().to_owned()),
+                Cell::Number(row.cells),
+            ]
+        })
+        .collect();
+    let heads = ["row (keyed digest)", "state", "accepted by", "cause", "originals"];
+    markup.table("Rows in quarantine", &heads, &rows);
+}
+
+fn fill_of(part: &str) -> Fill {
+    match part {
+        "tokenized" | "already_token" => Fill::Token,
+        "quarantined" => Fill::Warn,
+        _ => Fill::Quiet,
+    }
+}
+
+pub(super) fn verification(markup: &mut Markup, report: &Report) {
+    let part = &report.verification;
+    let (tone, word) = match part.passed {
+        Some(true) => (Tone::Good, "no mismatch"),
+        Some(false) => (Tone::Bad, "not in order"),
+        None => (Tone::Quiet, "not verified yet"),
+    };
+    markup.raw("<p>").badge(tone, word).raw("</p>\n");
+    markup.list(part.method.iter().copied());
+    if !part.counts.is_empty() {
+        let rows: Vec<Vec<Cell>> = part
+            .counts
+            .iter()
+            .map(|(name, count)| vec![Cell::Code(name.clone()), Cell::Number(*count)])
+            .collect();
+        markup.table("Counts of the last verification", &["count", "number"], &rows);
+    }
+    if !part.checks.is_empty() {
+        let rows: Vec<Vec<Cell>> = part
+            .checks
+            .iter()
+            .map(|check| {
+                let (tone, word) = match check.holds {
+                    Some(true) => (Tone::Good, "holds"),
+                    Some(false) => (Tone::Bad, "does not hold"),
+                    None => (Tone::Quiet, "not run yet"),
+                };
+                vec![Cell::Text(check.name.clone()), Cell::Badge(tone, word.to_owned())]
+            })
+            .collect();
+        markup.table("The steward’s own checks", &["check", "outcome"], &rows);
+    }
+    if !part.segments.is_empty() {
+        let rows: Vec<Vec<Cell>> = part
+            .segments
+            .iter()
+            .map(|segment| {
+                let root = segment.root.map(|root| root.to_string());
+                vec![
+                    Cell::Number(u64::from(segment.number)),
+                    Cell::Number(segment.entries),
+                    root.map_or(Cell::Empty, Cell::Hash),
+                ]
+            })
+            .collect();
+        markup.table("Vault entries of the run", &["segment", "entries", "root"], &rows);
+    }
+}

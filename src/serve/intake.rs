@@ -1,0 +1,40 @@
+//! Requests that were recorded and are not in the ledger's tree yet.
+
+use super::checkpoint;
+use crate::crypto::KeyRing;
+use crate::ledger::IntakeRecord;
+use crate::ports::{Change, Vault, VaultError};
+
+/// The name of the MAC over intake rows.
+const TABLE: &str = "intake";
+
+/// Puts what was recorded into the tree, in the order of each writer.
+///
+/// # Errors
+///
+/// [`VaultError::Inconsistent`] where a row was altered or one is missing from a writer's numbers.
+pub async fn integrate(vault: &dyn Vault, keys: &KeyRing) -> Result<(), VaultError> {
+    let rows = vault.intake_rows().await?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (mut changes, mut drafts) = (Vec::new(), Vec::new());
+    for row in rows {
+        let genuine = keys.control().check(
+            TABLE,
+            &[row.writer.as_bytes(), &row.number.to_be_bytes(), &row.body],
+            &row.mac,
+        );
+        let record = IntakeRecord::parse(&row.body).ok().filter(|_| genuine).ok_or_else(|| {
+            VaultError::Inconsistent(format!(
+                "request {} of `{}` was altered",
+                row.number, row.writer
+            ))
+        })?;
+        drafts.push(record.into_draft());
+        changes.push(Change::IntakeDone { writer: row.writer, number: row.number });
+    }
+    vault.commit(changes, drafts).await?;
+    checkpoint(vault, keys).await?;
+    Ok(())
+}

@@ -1,0 +1,357 @@
+//! A small invented run, as evidence.
+
+use std::collections::BTreeMap;
+
+use sealift::crypto::{KeyPurpose, KeyState};
+use sealift::ledger::{ApprovalKind, Digest, Entry};
+use sealift::lifecycle::{Event, Phase, RunId};
+use sealift::plan::{
+    Assessment, ColumnPlan, Estimate, Finding, TypeCounts, Unit, UnitColumn, UnitMode, UnitTable,
+    Verdict, Walk,
+};
+use sealift::policy::{ColumnName, Policy};
+use sealift::report::{
+    ApprovalFact, BackupFate, CheckFact, ClaimLevel, Evidence, KeyFact, PurgeFacts, PurgeStep,
+    SegmentFact, SourceExtent, StructureFacts,
+};
+use sealift::residue::{FileClass, FileReport, HitCounts, ScanReport, Unsearchable};
+
+const POLICY: &str = r#"
+[source]
+name = "crm"
+
+[[column]]
+name   = "customers.email"
+class  = "contact"
+domain = "email"
+token  = "keyed"
+normalise = "casefold"
+lossy_ok = true
+
+[[column]]
+name   = "cards.pan"
+class  = "payment"
+token  = "random"
+
+[[column]]
+name   = "patients.sex"
+class  = "health"
+token  = "keyed"
+waive  = ["low_entropy"]
+
+[[purpose]]
+name  = "support_case"
+roles = ["support"]
+may   = ["detokenize", "search"]
+show  = { contact = "plain", payment = "last4" }
+max_tokens_per_request = 1500
+
+[approval]
+plan  = 1
+purge = 1
+"#;
+
+/// A run that went through its whole life, with nothing left uncovered.
+pub(super) fn closed() -> Evidence {
+    let policy = Policy::parse(POLICY, "crm.toml").expect("the policy is valid");
+    Evidence {
+        tool: "sealift 0.1.0".into(),
+        vault: "5f0d1c2b3a49587766554433221100ff".into(),
+        origin: "sealift/5f0d1c2b".into(),
+        key_fingerprint: Digest::of(b"key").to_string(),
+        run: RunId(0x7f3a_0c11),
+        source: "crm".into(),
+        phase: Phase::Closed,
+        plan: plan(),
+        extent: Some(SourceExtent { tables: 9, columns: 61 }),
+        entries: life(),
+        checkpoint: Some("sealift/5f0d1c2b\n41\nRvZ4N0=\n\n— sealift/5f0d1c2b c2lnbmVk\n".into()),
+        approvals: vec![
+            approval(ApprovalKind::Plan, "2026-03-01T09:10:00Z"),
+            approval(ApprovalKind::Purge, "2026-03-02T08:00:00Z"),
+        ],
+        keys: keys(),
+        segments: vec![SegmentFact { number: 1, entries: 17_204, root: Some(Digest::of(b"root")) }],
+        counts: counts(&[
+            ("rows", 24_000),
+            ("cells", 24_000),
+            ("tokenized", 23_410),
+            ("null", 512),
+            ("empty", 0),
+            ("already_token", 78),
+            ("quarantined", 0),
+        ]),
+        verification: counts(&[
+            ("rows", 24_000),
+            ("opened", 23_488),
+            ("null", 512),
+            ("empty", 0),
+            ("waived", 0),
+            ("entries", 17_204),
+            ("mismatches", 0),
+        ]),
+        checks: vec![CheckFact { name: "orders still join".into(), holds: Some(true) }],
+        residue_before: Some(scan(31_877, 0)),
+        residue_after: Some(scan(0, 0)),
+        purge: Some(PurgeFacts {
+            steps: vec![
+                step("verify every cell under the exclusive lock", "08:01:00", "08:01:09"),
+                step("vacuum", "08:01:09", "08:01:12"),
+                step("truncate the write-ahead log", "08:01:12", "08:01:12"),
+            ],
+            statements: BTreeMap::from([(
+                ClaimLevel::DatabaseFiles,
+                "Every page was taken apart, too; unused parts are zero".into(),
+            )]),
+            uncovered_copies: Vec::new(),
+            not_covered: Vec::new(),
+            structure: Some(StructureFacts { pages: 1_204, pages_with_remains: 0 }),
+            backup: BackupFate::Destroyed,
+        }),
+        quarantine: Vec::new(),
+        purposes: policy.purposes.clone(),
+        policy,
+    }
+}
+
+/// The same run before anybody approved it.
+pub(super) fn planned() -> Evidence {
+    let mut evidence = closed();
+    evidence.phase = Phase::Planned;
+    evidence.entries.truncate(1);
+    evidence.checkpoint = None;
+    evidence.approvals.clear();
+    evidence.segments.clear();
+    evidence.counts.clear();
+    evidence.verification.clear();
+    evidence.checks.clear();
+    evidence.residue_before = None;
+    evidence.residue_after = None;
+    evidence.purge = None;
+    evidence
+}
+
+pub(super) fn counts(list: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    list.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+pub(super) fn scan(residue: u64, live: u64) -> ScanReport {
+    ScanReport {
+        config: "c0ffee".into(),
+        values_searched: 23_410,
+        not_byte_searchable: Unsearchable { short_text: 3, ..Unsearchable::default() },
+        files: vec![FileReport {
+            name: "crm.db".into(),
+            class: FileClass::Database,
+            bytes: 4_931_584,
+            sha256: Digest::of(&residue.to_be_bytes()).to_string(),
+            hits: HitCounts { whole: residue, part: 0, live },
+            by_encoding: BTreeMap::new(),
+            listed: Vec::new(),
+        }],
+    }
+}
+
+pub(super) fn column(name: &str, rule: usize, policy: &Policy) -> ColumnPlan {
+    let of = &policy.columns[rule];
+    ColumnPlan {
+        name: ColumnName::parse(name).expect("a column's name"),
+        rule,
+        class: of.class.clone(),
+        domain: policy.domain_of(of),
+        token: of.token,
+        format: of.format,
+        dedupe: of.dedupe,
+        recognisable: true,
+        declared: "TEXT".into(),
+        rows: 8_000,
+        cells: 7_800,
+        nulls: 200,
+        empties: 0,
+        token_shaped: 26,
+        types: TypeCounts { text: 7_800, ..TypeCounts::default() },
+        bytes_max: 44,
+        bytes_total: 171_600,
+        distinct: [7_790, 7_800, 3][rule],
+        distinct_exact: true,
+        top_share: [0.000_3, 0.000_2, 0.52][rule],
+        waived: of.waive.clone(),
+    }
+}
+
+fn plan() -> Assessment {
+    let policy = Policy::parse(POLICY, "crm.toml").expect("the policy is valid");
+    let names = ["customers.email", "cards.pan", "patients.sex"];
+    let columns: Vec<ColumnPlan> =
+        names.iter().enumerate().map(|(rule, name)| column(name, rule, &policy)).collect();
+    let units = columns
+        .iter()
+        .zip(0..)
+        .map(|(column, id)| Unit {
+            id,
+            mode: if id == 2 { UnitMode::Window } else { UnitMode::Ranges },
+            tables: vec![UnitTable {
+                table: column.name.table.clone(),
+                walk: if id == 2 { Walk::RowId } else { Walk::Key(vec!["id".into()]) },
+                columns: vec![UnitColumn {
+                    rule: column.rule,
+                    column: column.name.column.clone(),
+                    domain: column.domain.clone(),
+                }],
+                rows: column.rows,
+                suppressed_triggers: Vec::new(),
+            }],
+        })
+        .collect();
+    let finding = |pitfall: &str, verdict, object: &str, fact: &str, remedy: &str| Finding {
+        pitfall: pitfall.into(),
+        verdict,
+        object: object.into(),
+        fact: fact.into(),
+        remedy: remedy.into(),
+    };
+    Assessment {
+        findings: vec![
+            finding(
+                "low_entropy",
+                Verdict::Warns,
+                "patients.sex",
+                "3 distinct values in 7800; the top one is 52 % of them",
+                "accepted by `waive`; who approves the plan signs it",
+            ),
+            finding(
+                "statistics",
+                Verdict::Handled,
+                "database",
+                "`sqlite_stat4` keeps samples of indexed values",
+                "the purge runs ANALYZE before it rewrites the file",
+            ),
+        ],
+        units,
+        columns,
+        estimate: Estimate::default(),
+        fingerprint: Digest::of(b"plan").to_string(),
+    }
+}
+
+fn life() -> Vec<Entry> {
+    let facts = [
+        ("planned", "alice", None, Phase::Planned, "2026-03-01T09:00:00Z"),
+        (
+            Event::Approved.name(),
+            "bob",
+            Some(Phase::Planned),
+            Phase::Approved,
+            "2026-03-01T09:10:00Z",
+        ),
+        (
+            Event::BackedUp.name(),
+            "alice",
+            Some(Phase::Approved),
+            Phase::BackedUp,
+            "2026-03-01T09:30:00Z",
+        ),
+        (
+            Event::Sealed.name(),
+            "alice",
+            Some(Phase::BackedUp),
+            Phase::Sealed,
+            "2026-03-01T09:31:20Z",
+        ),
+        (
+            Event::Rewritten.name(),
+            "alice",
+            Some(Phase::Sealed),
+            Phase::Rewritten,
+            "2026-03-01T09:32:10Z",
+        ),
+        (
+            Event::Verified.name(),
+            "alice",
+            Some(Phase::Rewritten),
+            Phase::Verified,
+            "2026-03-01T09:33:00Z",
+        ),
+        (
+            Event::PurgeApproved.name(),
+            "bob",
+            Some(Phase::Verified),
+            Phase::PurgeApproved,
+            "2026-03-02T08:00:00Z",
+        ),
+        (
+            Event::Verified.name(),
+            "alice",
+            Some(Phase::PurgeApproved),
+            Phase::PurgeApproved,
+            "2026-03-02T08:01:09Z",
+        ),
+        (
+            Event::Purged.name(),
+            "alice",
+            Some(Phase::PurgeApproved),
+            Phase::Purged,
+            "2026-03-02T08:01:15Z",
+        ),
+        (Event::Closed.name(), "alice", Some(Phase::Purged), Phase::Closed, "2026-03-02T08:05:00Z"),
+    ];
+    facts
+        .into_iter()
+        .zip(12..)
+        .map(|((action, actor, before, after, at), seq)| Entry {
+            seq,
+            prev: Digest::ZERO,
+            at: at.into(),
+            actor: actor.into(),
+            action: action.into(),
+            object: "run 7f3a0c11".into(),
+            run: Some(RunId(0x7f3a_0c11)),
+            purpose: None,
+            phase_before: before,
+            phase_after: Some(after),
+            counts: match after {
+                Phase::Sealed => counts(&[("entries", 17_204), ("segment", 1)]),
+                _ => BTreeMap::new(),
+            },
+            key_ids: vec![4],
+            policy: None,
+            details: BTreeMap::new(),
+            tool: "sealift 0.1.0".into(),
+        })
+        .collect()
+}
+
+fn approval(kind: ApprovalKind, at: &str) -> ApprovalFact {
+    ApprovalFact {
+        kind,
+        caller: "bob".into(),
+        digest: Digest::of(kind.name().as_bytes()).to_string(),
+        signed_at: at.into(),
+    }
+}
+
+fn keys() -> Vec<KeyFact> {
+    let key = |id, purpose, subject: &str, state, changed_at: &str| KeyFact {
+        id,
+        purpose,
+        subject: subject.into(),
+        version: 1,
+        state,
+        created_at: "2026-03-01T08:50:00Z".into(),
+        changed_at: changed_at.into(),
+    };
+    vec![
+        key(4, KeyPurpose::Data, "email", KeyState::Active, "2026-03-01T08:50:00Z"),
+        key(5, KeyPurpose::Token, "email", KeyState::Active, "2026-03-01T08:50:00Z"),
+        key(9, KeyPurpose::Run, "7f3a0c11", KeyState::Destroyed, "2026-03-02T08:01:15Z"),
+        key(1, KeyPurpose::Ledger, "", KeyState::Active, "2026-03-01T08:50:00Z"),
+    ]
+}
+
+fn step(name: &str, from: &str, until: &str) -> PurgeStep {
+    PurgeStep {
+        name: name.into(),
+        started_at: format!("2026-03-02T{from}Z"),
+        finished_at: format!("2026-03-02T{until}Z"),
+    }
+}
