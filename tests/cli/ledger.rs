@@ -143,7 +143,7 @@ fn the_parts_of_a_ledger_need_no_passphrase() {
     let (desk, _) = with_export();
     for arguments in [&["status"][..], &["ledger", "export", "--output", "signed"]] {
         let mut command = desk.command(arguments);
-        command.env_remove("SEALIFT_PASSPHRASE");
+        command.env_remove("SEALIFT_PASSPHRASE").env_remove("SEALIFT_CREDENTIAL_FILE");
         desk.finish(command, "").done();
     }
 }

@@ -33,7 +33,7 @@ fn within_its_budget_the_row_waits_for_a_decision() {
     let (desk, run, answer) = with_a_poison_row("[limits]\nquarantine_max = 5\n");
     answer.ends(1);
 
-    let list = desk.json(&["quarantine", "list", &run]).done();
+    let list = desk.json(&["quarantine", "list", &run]).ends(1);
 
     let waiting = list.objects();
     assert_eq!(waiting.len(), 1, "{list}");
@@ -61,7 +61,7 @@ fn a_row_that_was_put_right_is_replayed() {
 #[test]
 fn a_waiver_has_a_name_and_lets_the_run_go_on() {
     let (desk, run, _) = with_a_poison_row("[limits]\nquarantine_max = 5\n");
-    let row = desk.json(&["quarantine", "list", &run]).done().text("row");
+    let row = desk.json(&["quarantine", "list", &run]).ends(1).text("row");
 
     desk.run(&["quarantine", "waive", &run, "--row", &row, "--reason", "known"]).done();
     desk.run(&["run", &run]).done();

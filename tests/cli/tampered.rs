@@ -239,13 +239,12 @@ fn an_older_copy_of_the_vault_is_refused() {
     let desk = Desk::new();
     shop(&desk, Journal::Delete, 12);
     let run = crate::support::to_phase(&desk, "sealed");
-    std::fs::copy(desk.vault(), desk.path("older.db")).unwrap();
+    let older = desk.save();
     desk.run(&["run", &run]).done();
     let before = crate::support::dump(&desk.source());
-    for name in ["vault.db-wal", "vault.db-shm"] {
-        let _ = std::fs::remove_file(desk.path(name));
-    }
-    std::fs::copy(desk.path("older.db"), desk.vault()).unwrap();
+    let source = std::fs::read(desk.source()).unwrap();
+    desk.restore(&older);
+    std::fs::write(desk.source(), source).unwrap();
 
     desk.run(&["run", &run]).fails(2, &["vault"]);
 

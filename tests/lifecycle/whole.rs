@@ -277,5 +277,5 @@ fn cells_add_up() {
     let count = |name: &str| i64::try_from(status.number(&format!("/counts/{name}"))).unwrap();
     assert_eq!(count("null"), nulls);
     assert_eq!(count("empty"), kept);
-    assert_eq!(count("tokenized"), cells - nulls - kept);
+    assert_eq!(count("opened"), cells - nulls - kept);
 }
