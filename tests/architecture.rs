@@ -260,8 +260,9 @@ fn no_source_knows_the_fixtures() {
             tables.insert(name.trim_matches('"').to_owned());
         }
     }
-    // The tour and the synthetic databases have tables of their own under these plain names.
-    for own in ["customers", "orders", "cards"] {
+    // The tour and the synthetic databases have tables of their own under these plain names, and
+    // some fixtures are called after words of SQL.
+    for own in ["customers", "orders", "cards", "notes", "check", "rowid"] {
         tables.remove(own);
     }
     assert!(!tables.is_empty());
