@@ -622,6 +622,10 @@ pub trait Vault: Send + Sync {
         blind: Vec<BlindRow>,
     ) -> Result<(), VaultError>;
 
+    /// Brings everything that is committed into the vault's own file and empties its log, so that
+    /// nothing that was removed survives there.
+    async fn settle(&self) -> Result<(), VaultError>;
+
     /// Where the load of a run stands, made on first use.
     async fn load_cursor(&self, run: RunId) -> Result<LoadCursor, VaultError>;
 

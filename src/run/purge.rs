@@ -190,7 +190,9 @@ async fn destroy(job: &Job) -> Result<(), RunError> {
         draft.counts.insert("backup_files_destroyed".into(), removed);
         draft.key_ids = ids;
     })
-    .await
+    .await?;
+    job.vault.settle().await?;
+    Ok(())
 }
 
 fn is_run_key(header: &KeyHeader, run: &str) -> bool {

@@ -55,8 +55,13 @@ pub(crate) async fn writer(
 
 /// Opens a vault that exists.
 pub(crate) async fn vault(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    let mut connection =
-        options(path).foreign_keys(true).pragma("cache_size", "-32768").connect().await?;
+    let mut connection = options(path)
+        .foreign_keys(true)
+        // A destroyed key must not survive on a free page.
+        .pragma("secure_delete", "ON")
+        .pragma("cache_size", "-32768")
+        .connect()
+        .await?;
     // INVARIANT: what the vault says is committed is on disk.
     sqlx::raw_sql("PRAGMA synchronous = FULL").execute(&mut connection).await?;
     let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await?;
