@@ -7,8 +7,10 @@
 )]
 
 mod access;
+mod architecture;
 mod cli;
 mod crypto;
+mod docs;
 mod ledger;
 mod lifecycle;
 mod plan;

@@ -63,7 +63,7 @@ pub struct Args {
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
-    /// Whether to colour (NO_COLOR is respected)
+    /// Whether to colour (`NO_COLOR` is respected)
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
 
@@ -277,7 +277,7 @@ pub struct Approve {
 pub struct Run {
     /// The run; may be left out where only one is open
     pub run: Option<String>,
-    /// Stop once this phase is reached: backed_up, sealed, rewritten, verified
+    /// Stop once this phase is reached: `backed_up`, sealed, rewritten, verified
     #[arg(long, value_name = "PHASE")]
     pub until: Option<String>,
 }

@@ -75,14 +75,14 @@ pub(super) async fn init(
             return Err(error.into());
         }
     };
-    let ring = KeyRing::unlock(
+    let unlocked = KeyRing::unlock(
         vault,
         root,
         keys.iter().map(|(header, wrapped)| (header.clone(), Some(wrapped.clone()))),
     )
     .map_err(Failure::failed)?;
-    let caller = first_caller(&ring, &typed, &credential, &created_at);
-    record(&store, &ring, &keys, &[first, second], caller, &created_at).await?;
+    let caller = first_caller(&unlocked, &typed, &credential, &created_at);
+    record(&store, &unlocked, &keys, &[first, second], caller, &created_at).await?;
     tell(out, &typed, vault, &fingerprint, &code);
     Ok(Outcome::Done)
 }
@@ -194,16 +194,13 @@ fn tell(out: &Output, typed: &Init, vault: VaultId, fingerprint: &str, code: &Re
     out.line(format!("  fingerprint  {fingerprint}"));
     out.line("               of the key that signs the ledger; keep it where an auditor finds it");
     out.line(format!("  credential   {} ({})", typed.credential_file.display(), typed.caller));
-    match &typed.recovery_file {
-        Some(file) => {
-            out.line(format!("  recovery     {} (a second way in; keep it apart)", file.display()));
-        }
-        None => {
-            let text = code.expose_text();
-            object["recovery_code"] = json!(text.as_str());
-            out.line(format!("  recovery     {}", text.as_str()));
-            out.line("               shown this once: write it down and keep it apart");
-        }
+    if let Some(file) = &typed.recovery_file {
+        out.line(format!("  recovery     {} (a second way in; keep it apart)", file.display()));
+    } else {
+        let text = code.expose_text();
+        object["recovery_code"] = json!(text.as_str());
+        out.line(format!("  recovery     {}", text.as_str()));
+        out.line("               shown this once: write it down and keep it apart");
     }
     out.object(&object);
     out.next(&typed.caller, "sealift caller add NAME --role approver --credential-file FILE");

@@ -12,7 +12,7 @@ use super::args::{Color, Format};
 use crate::ports::Progress;
 
 /// Where results go, and in which form.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Output {
     format: Format,
     colored: bool,

@@ -35,7 +35,7 @@ pub(super) async fn plan(
     same_source(&desk, source.as_ref()).await?;
     let mut plan = look(source.as_ref(), &policy).await?;
     plan.findings.extend(of_vault(desk.vault.as_ref(), &policy, &plan).await?);
-    plan.findings.sort_by(|one, two| one.verdict.cmp(&two.verdict));
+    plan.findings.sort_by_key(|finding| finding.verdict);
     if plan.is_blocked() {
         tell(out, &policy, &plan, None);
         return Ok(Outcome::Refused);

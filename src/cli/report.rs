@@ -38,25 +38,21 @@ pub(super) async fn report(
     let text = match out.format() {
         Format::Html => report.to_html(),
         Format::Csv => report.to_csv(),
-        Format::Json => report.to_json(),
         Format::Text if typed.output.as_ref().is_some_and(|file| is_page(file)) => report.to_html(),
-        Format::Text => report.to_json(),
+        Format::Text | Format::Json => report.to_json(),
     };
-    match &typed.output {
-        Some(file) => {
-            std::fs::write(file, text)?;
-            out.object(&json!({"run": row.run.to_string(), "output": file.display().to_string()}));
-            out.line(format!("the report of run {} is in {}", row.run, file.display()));
-            if row.phase == Phase::Purged {
-                out.next(&row.planned_by, &format!("sealift report {} --close", row.run));
-            } else {
-                out.next("an auditor", "sealift ledger export --output ledger/");
-            }
+    if let Some(file) = &typed.output {
+        std::fs::write(file, text)?;
+        out.object(&json!({"run": row.run.to_string(), "output": file.display().to_string()}));
+        out.line(format!("the report of run {} is in {}", row.run, file.display()));
+        if row.phase == Phase::Purged {
+            out.next(&row.planned_by, &format!("sealift report {} --close", row.run));
+        } else {
+            out.next("an auditor", "sealift ledger export --output ledger/");
         }
-        None => {
-            use std::io::Write;
-            std::io::stdout().write_all(text.as_bytes())?;
-        }
+    } else {
+        use std::io::Write;
+        std::io::stdout().write_all(text.as_bytes())?;
     }
     Ok(Outcome::Done)
 }

@@ -123,14 +123,15 @@ impl Phase {
             (P::Approved, E::ApprovalVoided) => Ok(P::Planned),
             (P::Approved, E::BackedUp) => Ok(P::BackedUp),
             (P::BackedUp, E::Sealed) => Ok(P::Sealed),
-            (P::Sealed, E::Rewritten) => Ok(P::Rewritten),
+            (P::Sealed, E::Rewritten)
+            | (P::Rewritten | P::Verified | P::PurgeApproved, E::Mismatch) => Ok(P::Rewritten),
             // A verification repeated is a fact of its own, and leaves the run where it is.
             (P::Rewritten | P::Verified, E::Verified) | (P::PurgeApproved, E::ApprovalVoided) => {
                 Ok(P::Verified)
             }
-            (P::PurgeApproved, E::Verified) => Ok(P::PurgeApproved),
-            (P::Rewritten | P::Verified | P::PurgeApproved, E::Mismatch) => Ok(P::Rewritten),
-            (P::Verified, E::PurgeApproved) => Ok(P::PurgeApproved),
+            (P::PurgeApproved, E::Verified) | (P::Verified, E::PurgeApproved) => {
+                Ok(P::PurgeApproved)
+            }
             (P::PurgeApproved, E::Purged) => Ok(P::Purged),
             (P::Purged, E::Closed) => Ok(P::Closed),
             (

@@ -85,7 +85,7 @@ async fn back_up_range(
     let mut range = Filling { writer, columns: &columns, rows: 0, bytes: 0, originals: 0 };
     let mut position = lower.clone();
     let upper = loop {
-        job.may_go_on().await?;
+        job.may_go_on()?;
         let limit = Limit { rows: SNAPSHOT_ROWS, bytes: BYTES_MAX };
         let rows = job.source.walk(table, position.as_ref(), None, limit, &WalkFilter::All).await?;
         let Some(last) = rows.last() else { break None };

@@ -74,11 +74,6 @@ impl Pace {
         self.rows = (rows / 2).max(1);
     }
 
-    /// The next batch is of one row.
-    pub(crate) fn single(&mut self) {
-        self.rows = 1;
-    }
-
     /// Whether the next batch is of one row.
     pub(crate) fn is_single(&self) -> bool {
         self.rows == 1

@@ -1,6 +1,6 @@
 //! Sealing values into entries, and opening them again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rand::Rng;
 
@@ -72,11 +72,11 @@ pub async fn add_entries(
     values: &[Original],
     blind: &[BlindRow],
 ) -> Result<(), RunError> {
-    let mut seen: HashMap<&TokenBody, ()> = HashMap::new();
+    let mut seen: HashSet<&TokenBody> = HashSet::new();
     let sealings: Vec<Sealing<'_>> = tokens
         .iter()
         .zip(values)
-        .filter(|(token, _)| seen.insert(token, ()).is_none())
+        .filter(|(token, _)| seen.insert(token))
         .map(|(token, original)| Sealing { column, token: token.clone(), original })
         .collect();
     let entries = seal_all(keys, &sealings)?;

@@ -4,7 +4,7 @@
 //! longer counts for that cell: a value that went a → b → a, with an increment for b whose batch
 //! was void, needs an increment for the second a. Otherwise rollback would bring b back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ports::{BlindRow, FileKind, FileRow, RangeRow};
 use crate::run::column::Column;
@@ -123,14 +123,14 @@ pub(crate) async fn add(
     }
     let seal = writer.finish()?;
     let file = FileRow { kind: FileKind::Increment, unit, range, epoch, number, seal };
-    let mut seen: HashMap<(DomainId, &TokenBody), ()> = HashMap::new();
+    let mut seen: HashSet<(DomainId, &TokenBody)> = HashSet::new();
     let values: Vec<Sealing<'_>> = records
         .iter()
         .filter_map(|record| {
             let BackupCell::Value(original) = &record.cell else { return None };
             let column = columns.get(usize::from(record.column))?;
             let token = record.token.as_ref()?;
-            let is_first = seen.insert((column.domain_id(), token), ()).is_none();
+            let is_first = seen.insert((column.domain_id(), token));
             is_first.then(|| Sealing { column, token: token.clone(), original })
         })
         .collect();

@@ -92,15 +92,8 @@ impl Job {
         Ok(columns)
     }
 
-    /// The table of a unit at this place.
-    pub(crate) fn table<'u>(&self, unit: &'u Unit, at: u16) -> Result<&'u UnitTable, RunError> {
-        unit.tables.get(usize::from(at)).ok_or_else(|| {
-            RunError::Inconsistent("a range names a table that the plan does not".to_owned())
-        })
-    }
-
     /// Stops at a batch's end where somebody asked, or paused the run from elsewhere.
-    pub(crate) async fn may_go_on(&self) -> Result<(), RunError> {
+    pub(crate) fn may_go_on(&self) -> Result<(), RunError> {
         if self.stop.is_asked() {
             return Err(RunError::Stopped);
         }
@@ -109,7 +102,7 @@ impl Job {
 
     /// Whether somebody paused the run. Asked between files, not between batches.
     pub(crate) async fn refuse_if_paused(&self) -> Result<(), RunError> {
-        self.may_go_on().await?;
+        self.may_go_on()?;
         let runs = self.vault.runs().await?;
         let paused =
             runs.iter().any(|row| row.run == self.run && row.condition == Some(Condition::Paused));
@@ -165,6 +158,13 @@ impl Job {
         ids.dedup();
         ids
     }
+}
+
+/// The table of a unit at this place.
+pub(crate) fn table_of(unit: &Unit, at: u16) -> Result<&UnitTable, RunError> {
+    unit.tables.get(usize::from(at)).ok_or_else(|| {
+        RunError::Inconsistent("a range names a table that the plan does not".to_owned())
+    })
 }
 
 /// SHA-256 over the names and hashes of a run's files of one kind: its manifest.

@@ -33,7 +33,7 @@ pub(crate) async fn load(job: &Job) -> Result<(), RunError> {
     let columns = domains(job).await?;
     let mut merge = Merge::open(job, &files, &cursor)?;
     loop {
-        job.may_go_on().await?;
+        job.may_go_on()?;
         let (batch, taken) = merge.next_batch(job, &columns, cursor.segment)?;
         let is_last = batch.is_empty();
         cursor = store(job, &columns, batch, &cursor, is_last).await?;

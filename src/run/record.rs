@@ -40,16 +40,16 @@ pub enum BackupCell {
 
 /// One row of a token file.
 #[derive(Debug, Clone)]
-pub struct TokenRecord {
+pub(crate) struct TokenRecord {
     /// The row.
-    pub key: Vec<u8>,
+    pub(crate) key: Vec<u8>,
     /// Its in-scope cells.
-    pub cells: Vec<TokenCell>,
+    pub(crate) cells: Vec<TokenCell>,
 }
 
 /// One cell of a token file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenCell {
+pub(crate) enum TokenCell {
     /// NULL or empty.
     None,
     /// The token of an original, and the keyed digest by which the original is recognised; for
@@ -66,30 +66,30 @@ pub enum TokenCell {
 
 /// One sealed value of a stage file.
 #[derive(Debug, Clone)]
-pub struct StageRecord {
+pub(crate) struct StageRecord {
     /// The domain.
-    pub domain: u16,
+    pub(crate) domain: u16,
     /// The token.
-    pub token: TokenBody,
+    pub(crate) token: TokenBody,
     /// The type of the value.
-    pub kind: ValueType,
+    pub(crate) kind: ValueType,
     /// The envelope.
-    pub envelope: Vec<u8>,
+    pub(crate) envelope: Vec<u8>,
 }
 
 /// One cell of an increment.
 #[derive(Debug)]
-pub struct IncrementRecord {
+pub(crate) struct IncrementRecord {
     /// The table within the unit.
-    pub table: u16,
+    pub(crate) table: u16,
     /// The column within the table.
-    pub column: u16,
+    pub(crate) column: u16,
     /// The row.
-    pub key: RowKey,
+    pub(crate) key: RowKey,
     /// What the cell held.
-    pub cell: BackupCell,
+    pub(crate) cell: BackupCell,
     /// The token that was drawn for it, where it held an original.
-    pub token: Option<TokenBody>,
+    pub(crate) token: Option<TokenBody>,
 }
 
 const NULL: u8 = 0;
@@ -229,7 +229,7 @@ impl TokenRecord {
     /// `length 4 | row key | cells 2 | cell …`, a cell being `0`, `3 | length 4 | token` or
     /// `4 | length 4 | token | length 4 | digest` (an empty digest where the token is it).
     #[must_use]
-    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut writer = Writer::default();
         writer.bytes(&self.key);
         let cells = u16::try_from(self.cells.len()).unwrap_or(u16::MAX);
@@ -252,7 +252,7 @@ impl TokenRecord {
     }
 
     /// Reads what [`TokenRecord::encode`] wrote.
-    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::new(bytes);
         let key = reader.part()?.to_vec();
         let count = reader.short()?;
@@ -281,7 +281,7 @@ impl TokenRecord {
 impl StageRecord {
     /// `domain 2 | type 1 | length 4 | token | length 4 | envelope`.
     #[must_use]
-    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut writer = Writer::default();
         writer.0.extend_from_slice(&self.domain.to_be_bytes());
         writer.0.push(self.kind.code());
@@ -291,7 +291,7 @@ impl StageRecord {
     }
 
     /// Reads what [`StageRecord::encode`] wrote.
-    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::new(bytes);
         let domain = reader.short()?;
         let kind = reader.kind()?;
@@ -305,7 +305,7 @@ impl StageRecord {
 impl IncrementRecord {
     /// `table 2 | column 2 | length 4 | row key | cell | length 4 | token` (empty for none).
     #[must_use]
-    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut writer = Writer::default();
         writer.0.extend_from_slice(&self.table.to_be_bytes());
         writer.0.extend_from_slice(&self.column.to_be_bytes());
@@ -316,7 +316,7 @@ impl IncrementRecord {
     }
 
     /// Reads what [`IncrementRecord::encode`] wrote.
-    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::new(bytes);
         let table = reader.short()?;
         let column = reader.short()?;

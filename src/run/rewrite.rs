@@ -17,7 +17,7 @@ use crate::run::column::{Column, Fate};
 use crate::run::entries::{draw, known};
 use crate::run::error::RunError;
 use crate::run::increments::{Newest, Place, add};
-use crate::run::job::Job;
+use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell};
 use crate::run::window::rewrite_window;
 use crate::token::TokenBody;
@@ -77,7 +77,7 @@ async fn rewrite_ranges(job: &Job, unit: &Unit) -> Result<(), RunError> {
     let ranges = job.vault.ranges(job.run).await?;
     for range in ranges.iter().filter(|range| range.unit == unit.id) {
         job.refuse_if_paused().await?;
-        let table = job.table(unit, range.table)?;
+        let table = table_of(unit, range.table)?;
         rewrite_range(job, table, range).await?;
     }
     Ok(())
@@ -98,9 +98,9 @@ async fn rewrite_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Result
     let newest = Newest::read(job, &files, range, &columns)?;
     let mut worker = Worker::new(job, table, range, columns, newest, cursor, &state);
     let mut position = state.position.or_else(|| range.lower.clone());
-    let mut stored = worker.stored_position(&position);
+    let mut stored = worker.stored_position(position.as_ref());
     loop {
-        job.may_go_on().await?;
+        job.may_go_on()?;
         let version = job.source.version().await?;
         let limit = worker.pace.limit();
         let read = job
@@ -174,8 +174,8 @@ impl<'w> Worker<'w> {
 
     /// What the cursor row holds: nothing before the first batch, also where the range begins
     /// behind a key.
-    fn stored_position(&self, position: &Option<RowKey>) -> Option<RowKey> {
-        if self.at_start { None } else { position.clone() }
+    fn stored_position(&self, position: Option<&RowKey>) -> Option<RowKey> {
+        if self.at_start { None } else { position.cloned() }
     }
 
     fn step(
@@ -610,7 +610,7 @@ async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Resu
     let mut position: Option<RowKey> = None;
     let mut rewritten = 0;
     loop {
-        job.may_go_on().await?;
+        job.may_go_on()?;
         let version = job.source.version().await?;
         let limit = Limit { rows: worker.pace.limit().rows, bytes: BYTES_MAX };
         let read = job.source.walk(table, position.as_ref(), None, limit, &filter).await?;

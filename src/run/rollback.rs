@@ -16,7 +16,7 @@ use crate::run::column::Column;
 use crate::run::entries::open_entry;
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::increments::read_increment;
-use crate::run::job::Job;
+use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};
 use crate::run::rewrite::{Known, bind_source, sweep_range};
 use crate::run::verify::entries_of;
@@ -96,8 +96,8 @@ type Before = HashMap<(Vec<u8>, usize), TokenBody>;
 async fn roll_back_ranges(job: &Job, unit: &Unit) -> Result<(), RunError> {
     let ranges = job.vault.ranges(job.run).await?;
     for range in ranges.iter().filter(|range| range.unit == unit.id) {
-        job.may_go_on().await?;
-        roll_back_range(job, job.table(unit, range.table)?, range).await?;
+        job.may_go_on()?;
+        roll_back_range(job, table_of(unit, range.table)?, range).await?;
     }
     Ok(())
 }
@@ -119,7 +119,7 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
     let mut position = state.position.or_else(|| range.lower.clone());
     let mut misses = 0;
     loop {
-        job.may_go_on().await?;
+        job.may_go_on()?;
         let version = job.source.version().await?;
         let limit = Limit { rows: pace.limit().rows.min(rows_max), bytes: BYTES_MAX };
         let read = job
@@ -298,7 +298,7 @@ async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
         return Ok(());
     }
     for _ in 0..ATTEMPTS_MAX {
-        job.may_go_on().await?;
+        job.may_go_on()?;
         let version = job.source.version().await?;
         let (outcome, window) = job.source.window(version).await?;
         let (WindowOutcome::Held, Some(window)) = (outcome, window) else { continue };
@@ -388,7 +388,7 @@ async fn compare(job: &Job) -> Result<(), RunError> {
         let ranges = job.vault.ranges(job.run).await?;
         let files = job.vault.files(job.run).await?;
         for range in ranges.iter().filter(|range| range.unit == unit.id) {
-            let table = job.table(unit, range.table)?;
+            let table = table_of(unit, range.table)?;
             compare_range(job, table, range, &files, &mut found).await?;
         }
     }

@@ -16,7 +16,7 @@ use crate::run::batch::compute;
 use crate::run::column::Column;
 use crate::run::entries::{Sealing, draw, seal_all};
 use crate::run::error::RunError;
-use crate::run::job::{Job, manifest_hash};
+use crate::run::job::{Job, manifest_hash, table_of};
 use crate::run::load::load;
 use crate::run::record::{BackupCell, BackupRecord, StageRecord, TokenCell, TokenRecord};
 use crate::token::TokenBody;
@@ -49,7 +49,7 @@ pub async fn seal(job: &Job) -> Result<(), RunError> {
             .iter()
             .find(|range| range.unit == file.unit && range.number == file.range)
             .map_or(0, |range| range.table);
-        let columns = job.columns(job.table(unit, table)?).await?;
+        let columns = job.columns(table_of(unit, table)?).await?;
         seal_file(job, unit, &columns, file).await?;
     }
     job.progress.end();

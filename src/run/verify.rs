@@ -168,7 +168,7 @@ impl<'p> Pass<'p> {
         self.job.progress.begin("verify the vault", "entries", self.job.plan.estimate.entries);
         let mut after = None;
         loop {
-            self.job.may_go_on().await?;
+            self.job.may_go_on()?;
             let entries = self.job.vault.scan(after.clone(), ENTRIES).await?;
             let Some(last) = entries.last() else { break };
             after = Some((last.domain, last.token.clone()));
@@ -293,7 +293,7 @@ impl<'p> Pass<'p> {
             while let Some(record) = reader.read()? {
                 let record = BackupRecord::decode(&record)
                     .map_err(|source| RunError::Record { name: file.seal.name.clone(), source })?;
-                newest.put_row(self.job, columns, record);
+                newest.put_row(self.job, columns, &record);
             }
         }
         let swept = of(FileKind::Increment, sweep_range(range.table));
@@ -316,7 +316,7 @@ impl<'p> Pass<'p> {
         let mut newest = Newest::default();
         let mut image = Image::open(self.job, unit, at, columns.len()).await?;
         while let Some(record) = image.next()? {
-            newest.put_row(self.job, &columns, record);
+            newest.put_row(self.job, &columns, &record);
         }
         let whole = RangeRow {
             unit: unit.id,
@@ -344,7 +344,7 @@ impl<'p> Pass<'p> {
     ) -> Result<(), RunError> {
         let mut position = lower;
         loop {
-            self.job.may_go_on().await?;
+            self.job.may_go_on()?;
             let limit = Limit { rows: ROWS, bytes: BYTES_MAX };
             let rows = self
                 .job
@@ -571,7 +571,7 @@ enum Expected {
 }
 
 impl Newest {
-    fn put_row(&mut self, job: &Job, columns: &[Column], record: BackupRecord) {
+    fn put_row(&mut self, job: &Job, columns: &[Column], record: &BackupRecord) {
         let cells = record
             .cells
             .iter()

@@ -417,18 +417,18 @@ impl<'i> Image<'i> {
             .cloned()
             .collect();
         images.sort_by_key(|file| (file.epoch, file.number));
-        let newest = match images.iter().rposition(|file| file.range == image_range(at, true)) {
-            Some(begin) => images.split_off(begin),
-            None => {
-                let mut files: Vec<FileRow> = files
-                    .into_iter()
-                    .filter(|f| f.kind == FileKind::Backup)
-                    .filter(|f| ranges.iter().any(|r| is_range(r, f) && r.table == at))
-                    .filter(|f| f.unit == unit.id)
-                    .collect();
-                files.sort_by_key(|file| file.range);
-                files
-            }
+        let begin = images.iter().rposition(|file| file.range == image_range(at, true));
+        let newest = if let Some(begin) = begin {
+            images.split_off(begin)
+        } else {
+            let mut files: Vec<FileRow> = files
+                .into_iter()
+                .filter(|f| f.kind == FileKind::Backup)
+                .filter(|f| ranges.iter().any(|r| is_range(r, f) && r.table == at))
+                .filter(|f| f.unit == unit.id)
+                .collect();
+            files.sort_by_key(|file| file.range);
+            files
         };
         Ok(Self { job, files: newest.into_iter(), rows: Vec::new().into_iter(), width })
     }

@@ -38,7 +38,7 @@ pub async fn open(
         tokens.iter().map(|text| find(&domains, request.domain, text)).collect();
     let purpose =
         decide_and_record(vault, keys, request, Permission::Detokenize, tokens.len(), |draft| {
-            describe(keys, draft, &found)
+            describe(keys, draft, &found);
         })
         .await?;
     let entries = look_up(vault, &found).await?;

@@ -24,7 +24,7 @@ const READONLY: i32 = 8;
 const FULL: i32 = 13;
 const CONSTRAINT: i32 = 19;
 const NOT_A_DATABASE: i32 = 26;
-const CONSTRAINT_TRIGGER: i32 = 19 | (7 << 8);
+const CONSTRAINT_TRIGGER: i32 = CONSTRAINT | (7 << 8);
 
 /// The engine's own words about a constraint, which name objects and not values.
 pub(crate) fn constraint(error: &sqlx::Error) -> Option<String> {

@@ -1,0 +1,131 @@
+//! What the README shows is run, line for line, with the real program.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const README: &str = include_str!("../README.md");
+
+/// The one block of the README that is marked as tested and in this language.
+fn tested(language: &str) -> String {
+    let begin = format!("```{language} tested\n");
+    let mut blocks = README.split(begin.as_str()).skip(1);
+    let block = blocks.next().unwrap_or_else(|| panic!("no {language} block is marked as tested"));
+    assert!(blocks.next().is_none(), "more than one {language} block is marked as tested");
+    block.split("\n```").next().unwrap().to_owned()
+}
+
+/// Makes the database of the session.
+async fn make(path: &Path, sql: &str) {
+    use sqlx::Connection;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut connection = sqlx::sqlite::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+async fn first_column(path: &Path, sql: &'static str) -> Vec<Option<String>> {
+    use sqlx::Connection;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = sqlx::sqlite::SqliteConnection::connect_with(&options).await.unwrap();
+    let rows = sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    rows
+}
+
+/// Runs lines as somebody would type them, in a folder where `sealift` is on the path.
+fn typed(dir: &Path, lines: &str) -> Output {
+    let program = Path::new(env!("CARGO_BIN_EXE_sealift"));
+    let path = std::env::var("PATH").unwrap_or_default();
+    Command::new("sh")
+        .args(["-eu", "-c", lines])
+        .current_dir(dir)
+        .env("PATH", format!("{}:{path}", program.parent().unwrap().display()))
+        .env_remove("SEALIFT_LOG")
+        .output()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn the_session_of_the_readme_does_what_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("crm.db");
+    make(&source, &tested("sql")).await;
+    fs::write(dir.path().join("crm.toml"), tested("toml")).unwrap();
+
+    let done = typed(dir.path(), &tested("sh"));
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "exit {:?}\n{out}\n{err}", done.status.code());
+
+    // Support saw the address again, and nobody else did.
+    let opened = out.lines().filter(|line| *line == "alice@example.com").count();
+    assert_eq!(opened, 1, "{out}");
+    assert!(!err.contains("@example.com"), "{err}");
+
+    // The rows hold tokens, NULL stayed NULL, and equal addresses still join.
+    let emails = first_column(&source, "SELECT email FROM customers ORDER BY id").await;
+    assert_eq!(emails[2], None);
+    let token = fs::read_to_string(dir.path().join("token.txt")).unwrap();
+    assert_eq!(emails[0].as_deref(), Some(token.trim()));
+    let orders = first_column(&source, "SELECT email FROM orders ORDER BY id").await;
+    assert_eq!([&orders[0], &orders[1], &orders[2]], [&emails[0], &emails[0], &emails[1]]);
+
+    // The originals are gone from the files, and the page and the ledger hold none.
+    let mut looked_at = 0;
+    for folder in [dir.path().to_owned(), dir.path().join("ledger")] {
+        for entry in fs::read_dir(folder).unwrap() {
+            let file = entry.unwrap().path();
+            if file.is_dir() || file.extension().is_some_and(|end| end == "toml") {
+                continue;
+            }
+            let bytes = fs::read(&file).unwrap();
+            let found = bytes.windows(17).any(|window| window == b"alice@example.com");
+            assert!(!found, "{} holds an original", file.display());
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 8, "{looked_at} files");
+}
+
+#[test]
+fn the_exit_codes_of_the_readme_are_those_of_the_program() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(typed(dir.path(), "sealift --help").status.code(), Some(0));
+    assert_eq!(typed(dir.path(), "sealift no-such-verb").status.code(), Some(2));
+    assert_eq!(typed(dir.path(), "sealift status").status.code(), Some(2));
+    let help = typed(dir.path(), "sealift --help");
+    let help = String::from_utf8_lossy(&help.stdout);
+    for code in 0..=3 {
+        assert!(README.contains(&format!("| {code} | ")), "{code}");
+        assert!(help.contains(&format!("  {code}  ")), "{code}");
+    }
+}
+
+/// A link to a page that is not there helps nobody.
+#[test]
+fn every_link_of_the_pages_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut pages = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
+    for dir in ["docs", "policies", "vault-schema", "src"] {
+        for entry in fs::read_dir(root.join(dir)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|end| end == "md") {
+                pages.push(path.strip_prefix(root).unwrap().display().to_string());
+            }
+        }
+    }
+    let mut broken = Vec::new();
+    for page in pages {
+        let text = fs::read_to_string(root.join(&page)).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap();
+            if path.is_empty() || link.contains("://") || path.contains(' ') {
+                continue;
+            }
+            if !root.join(&page).parent().unwrap().join(path).exists() {
+                broken.push(format!("{page}: {link}"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
