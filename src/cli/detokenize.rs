@@ -107,5 +107,6 @@ fn text_of(original: &Original) -> Option<String> {
         .as_text()
         .map(str::to_owned)
         .or_else(|| original.as_integer().map(|number| number.to_string()))
-        .or_else(|| original.as_real().map(|number| number.to_string()))
+        // A real stays one for whoever reads it: `7.0`, not `7`.
+        .or_else(|| original.as_real().map(|number| format!("{number:?}")))
 }

@@ -19,6 +19,11 @@ pub(super) async fn rollback(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Rollback).await?;
     let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), Phase::is_open).await?;
+    if row.phase == Phase::RolledBack {
+        out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name()}));
+        out.line(format!("run {} is `{}` already", row.run, row.phase));
+        return Ok(Outcome::Done);
+    }
     if row.phase != Phase::RollingBack && row.phase.after(Event::RollbackStarted).is_err() {
         return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase))
             .hint("a run is rolled back before its purge; afterwards the vault is the only copy"));

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::Run;
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
-use super::job::{RunLock, beside, job, note_failure, parsed, unchanged_catalog};
+use super::job::{RunLock, beside, genuine, job, note_failure, parsed, unchanged_catalog};
 use super::output::Output;
 use super::settings::Settings;
 use super::{approve, verify};
@@ -53,6 +53,7 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
                 .hint(format!("an approver signs it: `sealift approve {}`", row.run)));
         }
     }
+    approved(&desk, &row).await?;
     let job = job(&desk, settings, out, &row).await?;
     let worked = work(&desk, settings, &job, row.phase, until).await;
     if let Err(failure) = worked {
@@ -61,6 +62,23 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
     }
     let row = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
     told(out, &desk, &row).await
+}
+
+/// The phase of a row opens nothing: whoever can only write the vault's tables could set it. The
+/// signatures under the plan have to be there as well, at every resume.
+async fn approved(desk: &Desk, row: &RunRow) -> Result<(), Failure> {
+    genuine(desk, row)?;
+    let (policy, _) = parsed(row)?;
+    let signers =
+        approve::signers(desk.vault.as_ref(), &desk.keys, row, ApprovalKind::Plan).await?;
+    if signers.len() as u64 >= u64::from(policy.approval.plan) {
+        return Ok(());
+    }
+    Err(Failure::refused(format!(
+        "run {} is `{}`, and its plan is not validly approved",
+        row.run, row.phase
+    ))
+    .hint("somebody changed the vault's tables; go back with `sealift rollback`, or plan anew"))
 }
 
 fn target(typed: Option<&str>) -> Result<Phase, Failure> {

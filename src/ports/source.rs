@@ -398,6 +398,7 @@ pub trait Source: Send + Sync {
         filter: &Filter,
         digest_key: [u8; 32],
         originals: &(dyn Originals + Sync),
+        depth: ScanDepth,
     ) -> Result<ScanReport, SourceError>;
 
     /// Takes the pages of the files apart: is every unused byte zero? `None` where the files are
@@ -410,6 +411,16 @@ pub trait Source: Send + Sync {
         policy: &Policy,
         visitor: &mut dyn Visitor,
     ) -> Result<(), SourceError>;
+}
+
+/// How far a scan goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScanDepth {
+    /// Until a first round of hits is confirmed (up to a million candidates): enough to show that
+    /// the scan finds what is there. Its counts are at-least figures.
+    Control,
+    /// To the end of every file.
+    Whole,
 }
 
 /// Looks at values one by one.

@@ -7,6 +7,7 @@
 //! Memory is some 60 bytes a candidate; the number of candidates is bounded by whoever probes, who
 //! confirms in rounds.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -140,6 +141,8 @@ struct Sought<'a> {
     original: &'a Original,
     encoding: Encoding,
     encoded: &'a [u8],
+    /// Made once: a long text that repeats itself is met at hundreds of thousands of places.
+    digest: OnceCell<HitDigest>,
 }
 
 impl<'a> Confirm<'a> {
@@ -181,7 +184,8 @@ impl<'a> Confirm<'a> {
             // Forms that add nothing to an earlier one are `None` here, and were compared as that.
             let outcome = match encoding.encode(original) {
                 Some(encoded) => {
-                    let sought = Sought { original, encoding, encoded: &encoded };
+                    let digest = OnceCell::new();
+                    let sought = Sought { original, encoding, encoded: &encoded, digest };
                     self.compare_bucket(&mut bucket, &sought, files)
                 }
                 None => Ok(()),
@@ -250,7 +254,8 @@ impl<'a> Confirm<'a> {
             .is_none_or(|known| known.extent == Extent::Part && known.length < length);
         if is_better || extent == Extent::Whole {
             let Candidate { file, offset, .. } = self.candidates[at];
-            let digest = HitDigest::of(&self.digest_key, sought.original);
+            let digest =
+                *sought.digest.get_or_init(|| HitDigest::of(&self.digest_key, sought.original));
             let encoding = sought.encoding;
             self.found[at] = Some(Hit { file, offset, encoding, length, extent, digest });
         }

@@ -17,7 +17,7 @@ use crate::token::TokenBody;
 use crate::value::RowKey;
 
 /// Rows of a range. The rewrite holds the tokens of one range in memory.
-const RANGE_ROWS: u64 = 50_000;
+const RANGE_ROWS: u64 = 25_000;
 
 /// Bytes of originals in a range. The seal holds the sealed values of one range in memory.
 const RANGE_BYTES: usize = 24 << 20;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::{KeyHeader, KeyPurpose, KeyState};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::TableName;
-use crate::ports::{Change, FileKind, KeyRow, PageFacts, ScrubStep};
+use crate::ports::{Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep};
 use crate::residue::{Evidence, ScanReport, Verdict};
 use crate::run::error::RunError;
 use crate::run::job::Job;
@@ -140,10 +140,10 @@ async fn rewrite_files(job: &Job, proof: RoundTripProof) -> Result<Vec<ScrubStep
 /// The scan afterwards, beside the scan before.
 async fn weigh(job: &Job, steps: Vec<ScrubStep>, cells: u64) -> Result<PurgeFacts, RunError> {
     let before = control_report(job).await?;
-    let after = scan(job, FileKind::Backup).await?;
+    let after = scan(job, FileKind::Backup, ScanDepth::Whole).await?;
     let files = job.vault.files(job.run).await?;
     let late_hits = if files.iter().any(|file| file.kind == FileKind::Increment) {
-        let late = scan(job, FileKind::Increment).await?;
+        let late = scan(job, FileKind::Increment, ScanDepth::Whole).await?;
         late.files.iter().map(|file| file.hits.residue()).sum()
     } else {
         0

@@ -9,7 +9,7 @@ use rand::Rng;
 
 use crate::ledger::Draft;
 use crate::policy::ColumnName;
-use crate::ports::{FileKind, FileRow, Originals, Visitor};
+use crate::ports::{FileKind, FileRow, Originals, ScanDepth, Visitor};
 use crate::residue::{FilterBuilder, ScanReport};
 use crate::run::error::RunError;
 use crate::run::increments::read_increment;
@@ -65,7 +65,11 @@ impl Originals for FromFiles<'_> {
 }
 
 /// Scans the source for the originals of the run's files of one kind.
-pub(crate) async fn scan(job: &Job, kind: FileKind) -> Result<ScanReport, RunError> {
+pub(crate) async fn scan(
+    job: &Job,
+    kind: FileKind,
+    depth: ScanDepth,
+) -> Result<ScanReport, RunError> {
     let files: Vec<FileRow> =
         job.vault.files(job.run).await?.into_iter().filter(|file| file.kind == kind).collect();
     let originals = FromFiles { job, files };
@@ -77,7 +81,7 @@ pub(crate) async fn scan(job: &Job, kind: FileKind) -> Result<ScanReport, RunErr
     let mut builder = FilterBuilder::new(key, values);
     originals.read(&mut |original| builder.add(original))?;
     let filter = builder.build();
-    Ok(job.source.scan(&filter, digest_key, &originals).await?)
+    Ok(job.source.scan(&filter, digest_key, &originals, depth).await?)
 }
 
 /// The positive control: the scan has to find the originals while they are still there. A zero
@@ -87,7 +91,7 @@ pub(crate) async fn control(job: &Job) -> Result<(), RunError> {
     if known.is_some() {
         return Ok(());
     }
-    let report = scan(job, FileKind::Backup).await?;
+    let report = scan(job, FileKind::Backup, ScanDepth::Control).await?;
     let mut draft = job.draft(CONTROL);
     count(&mut draft, &report);
     draft.details.insert("report".into(), as_json(&report)?);

@@ -1,1 +1,10 @@
-//! Being built.
+//! The command line: what it refuses and how it says so, what it shows to whom, what it never shows.
+
+mod access;
+mod bad_input;
+mod files;
+mod help;
+mod ledger;
+mod quarantine;
+mod secrets;
+mod tampered;

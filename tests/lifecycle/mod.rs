@@ -1,1 +1,8 @@
-//! Being built.
+//! The life of a run through the command line: all the way, back again, and through crashes.
+
+mod crash;
+mod purge;
+mod rollback;
+mod scale;
+mod whole;
+mod writers;

@@ -1,5 +1,7 @@
 //! Connections: which settings each kind of work needs, and how a URL names a file.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -47,7 +49,9 @@ pub(crate) async fn writer(
         .foreign_keys(false)
         .pragma("synchronous", "FULL")
         .pragma("recursive_triggers", "OFF")
-        .pragma("cache_size", "-16384")
+        .pragma("cache_size", "-65536")
+        // Pages of an index are written by many batches: bring them home once, not after each.
+        .pragma("wal_autocheckpoint", "16384")
         .row_buffer_size(rows_ahead)
         .connect()
         .await
@@ -74,7 +78,7 @@ pub(crate) async fn vault(path: &Path) -> Result<SqliteConnection, sqlx::Error> 
 
 /// Opens a file for a new vault, in write-ahead mode where the file is new.
 pub(crate) async fn new_vault(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    let is_new = !path.exists();
+    let is_new = make_private(path).map_err(sqlx::Error::Io)?;
     let mut connection = options(path)
         .create_if_missing(true)
         .foreign_keys(true)
@@ -85,4 +89,18 @@ pub(crate) async fn new_vault(path: &Path) -> Result<SqliteConnection, sqlx::Err
         sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut connection).await?;
     }
     Ok(connection)
+}
+
+/// Makes an empty file that only its owner can read, journals of it included; `false` where there is
+/// a file already, which keeps its mode.
+fn make_private(path: &Path) -> std::io::Result<bool> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -18,7 +18,7 @@ use super::value;
 use crate::catalog::{Catalog, TableKind};
 use crate::engine::ident::{quote, quote_table};
 use crate::policy::{ColumnName, Policy, TableName};
-use crate::ports::{Originals, PageFacts, ScrubStep, SourceError, Visitor};
+use crate::ports::{Originals, PageFacts, ScanDepth, ScrubStep, SourceError, Visitor};
 use crate::residue::{Filter, ScanReport};
 use crate::value::ValueType;
 
@@ -182,6 +182,7 @@ pub(super) fn scan(
     filter: &Filter,
     digest_key: [u8; 32],
     originals: &(dyn Originals + Sync),
+    depth: ScanDepth,
 ) -> Result<ScanReport, SourceError> {
     tokio::task::block_in_place(|| {
         let listed = files::list(path).map_err(|error| failed_scan(Box::new(error)))?;
@@ -198,6 +199,9 @@ pub(super) fn scan(
                 .map_err(failed_scan)?;
             outcome.map_err(|error| failed_scan(Box::new(error)))?;
             scan.end_round().map_err(|error| failed_scan(Box::new(error)))?;
+            if depth == ScanDepth::Control {
+                break;
+            }
         }
         Ok(scan.finish())
     })

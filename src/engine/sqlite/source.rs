@@ -24,8 +24,8 @@ use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
     Counts, CursorId, CursorState, Limit, Originals, PageFacts, Pass, Rejection, Row, RowWrite,
-    ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor, WalkFilter,
-    WindowOutcome, WriteOutcome,
+    ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor,
+    WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;
@@ -335,8 +335,9 @@ impl Source for SqliteSource {
         filter: &Filter,
         digest_key: [u8; 32],
         originals: &(dyn Originals + Sync),
+        depth: ScanDepth,
     ) -> Result<ScanReport, SourceError> {
-        purge::scan(&self.path, filter, digest_key, originals)
+        purge::scan(&self.path, filter, digest_key, originals, depth)
     }
 
     async fn structure(&self) -> Result<Option<PageFacts>, SourceError> {

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Runs every test that a change has to pass: unit tests, documentation, and the binary end to end.
+# What it needs it installs where it may, and names where it may not. It leaves nothing behind.
+#
+#   tests/all.sh [arguments of `cargo test`]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Commands, and the Debian packages that bring them.
+need=(cargo: python3:python3 sqlite3:sqlite3 setpriv:util-linux)
+
+missing=()
+for pair in "${need[@]}"; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("$pair")
+done
+
+if ((${#missing[@]})); then
+    packages=()
+    for pair in "${missing[@]}"; do
+        if [[ -z ${pair#*:} ]]; then
+            echo "tests/all.sh: \`${pair%%:*}\` is missing" >&2
+            echo "hint: install Rust from https://rustup.rs" >&2
+            exit 2
+        fi
+        packages+=("${pair#*:}")
+    done
+    as_root=()
+    if ((EUID != 0)) && sudo -n true 2>/dev/null; then
+        as_root=(sudo -n)
+    fi
+    if ! command -v apt-get >/dev/null || { ((EUID != 0)) && ((${#as_root[@]} == 0)); }; then
+        echo "tests/all.sh: these packages are missing: ${packages[*]}" >&2
+        echo "hint: install them and run this again" >&2
+        exit 2
+    fi
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${packages[@]}"
+fi
+
+# Every database of the tests lies in here, also that of a test that was cut short.
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/sealift-tests.XXXXXX")
+trap 'rm -rf -- "$scratch"' EXIT
+
+TMPDIR=$scratch cargo test --locked "$@"

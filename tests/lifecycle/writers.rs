@@ -1,0 +1,115 @@
+//! Writers beside a run: what they write last is what the tokens open to.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::support::{Db, Desk, Journal, POLICY, Seed, plan_and_approve, shop, tokens_open_to};
+
+const CUSTOMERS: u64 = 400;
+
+/// What an application remembers having written: email and phone of each customer.
+type Memory = BTreeMap<u64, (String, Option<String>)>;
+
+/// Writes as an application would until it is told to stop, and says what it wrote last.
+fn write_until(source: &std::path::Path, memory: &mut Memory, stop: &AtomicBool) -> u64 {
+    let mut db = Db::open(source);
+    let mut seed = Seed::new(7);
+    let mut writes = 0;
+    while !stop.load(Ordering::SeqCst) {
+        writes += 1;
+        let id = 1 + seed.below(CUSTOMERS);
+        let email = format!("written{writes:05}.later@example.net");
+        match seed.below(6) {
+            0 => {
+                let id = 10 * CUSTOMERS + writes;
+                db.exec(format!(
+                    "INSERT INTO customers (id, name, email) VALUES ({id}, 'Newcomer {id}', '{email}')"
+                ));
+                memory.insert(id, (email, None));
+            }
+            1 => {
+                db.exec(format!("UPDATE customers SET phone = NULL WHERE id = {id}"));
+                memory.get_mut(&id).unwrap().1 = None;
+            }
+            2 => {
+                // There and back: the cell holds again what the backup may know already.
+                let phone = format!("+44 7700 8{writes:05}");
+                db.exec(format!("UPDATE customers SET phone = 'for a moment' WHERE id = {id}"));
+                db.exec(format!("UPDATE customers SET phone = '{phone}' WHERE id = {id}"));
+                memory.get_mut(&id).unwrap().1 = Some(phone);
+            }
+            _ => {
+                db.exec(format!("UPDATE customers SET email = '{email}' WHERE id = {id}"));
+                memory.get_mut(&id).unwrap().0 = email;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(2 + seed.below(20)));
+    }
+    writes
+}
+
+fn the_last_word_is_the_application_s(journal: Journal) {
+    let desk = Desk::new();
+    shop(&desk, journal, CUSTOMERS);
+    // The writer moves customers away from their orders' addresses, so the check on the join goes.
+    desk.write("shop.toml", POLICY.split("[[check]]").next().unwrap());
+    let mut memory = read_all(&desk);
+    let run = plan_and_approve(&desk);
+    let stop = AtomicBool::new(false);
+    let (first, writes) = std::thread::scope(|scope| {
+        let source = desk.source();
+        let (memory, stop) = (&mut memory, &stop);
+        let writer = scope.spawn(move || write_until(&source, memory, stop));
+        let first = desk.run(&["run", &run]);
+        stop.store(true, Ordering::SeqCst);
+        (first, writer.join().unwrap())
+    });
+    assert!(writes > 10, "the writer was at work: {writes}");
+    // 1: it stored an original after the last sweep, and verification has named it.
+    assert!([0, 1].contains(&first.code), "{first}");
+
+    // Whatever came after the verification: the next run of it sweeps that up.
+    let verified = desk.run(&["verify", &run]);
+    if verified.code != 0 {
+        verified.ends(1);
+        desk.run(&["run", &run]).done();
+    }
+    assert_eq!(desk.json(&["status", &run]).done().text("phase"), "verified");
+    let after = read_all(&desk);
+    assert_eq!(after.len(), memory.len(), "no row is lost and none is added");
+    let mut pairs = Vec::new();
+    for (id, (email, phone)) in &memory {
+        let (email_token, phone_token) = &after[id];
+        assert!(email_token.starts_with("slk"), "customer {id}");
+        pairs.push((email_token.clone(), email.clone()));
+        assert_eq!(phone.is_none(), phone_token.is_none(), "the phone of customer {id}");
+        pairs.extend(phone_token.clone().zip(phone.clone()));
+    }
+    tokens_open_to(&desk, None, &pairs);
+
+    desk.run(&["rollback", &run]).done();
+    assert_eq!(read_all(&desk), memory, "rolled back to the application's last word");
+}
+
+fn read_all(desk: &Desk) -> Memory {
+    let rows = Db::reading(&desk.source()).rows(
+        "SELECT CAST(id AS TEXT), email, ifnull(phone, ''), CAST(phone IS NULL AS TEXT)
+         FROM customers",
+    );
+    let parse = |row: Vec<String>| {
+        let [id, email, phone, is_null] = row.try_into().unwrap();
+        (id.parse().unwrap(), (email, (is_null == "0").then_some(phone)))
+    };
+    rows.into_iter().map(parse).collect()
+}
+
+#[test]
+fn a_writer_beside_a_run_has_the_last_word_with_a_rollback_journal() {
+    the_last_word_is_the_application_s(Journal::Delete);
+}
+
+#[test]
+fn a_writer_beside_a_run_has_the_last_word_with_a_write_ahead_log() {
+    the_last_word_is_the_application_s(Journal::Wal);
+}
