@@ -265,6 +265,7 @@ fn no_source_knows_the_fixtures() {
     for own in ["customers", "orders", "cards", "notes", "check", "rowid"] {
         tables.remove(own);
     }
+    tables.retain(|table| !table.starts_with("sealift_"));
     assert!(!tables.is_empty());
     let mut found = Vec::new();
     for file in files(&root().join("src"), "rs") {

@@ -110,6 +110,26 @@ pub(super) async fn job(
     })
 }
 
+/// The same run over connections of their own and keys that are unwrapped anew, for verification.
+pub(super) async fn fresh(desk: &Desk, settings: &Settings, job: &Job) -> Result<Job, Failure> {
+    let vault = settings.open_vault().await?;
+    let keys = ring(vault.as_ref(), desk.keys.root().duplicate()).await?;
+    Ok(Job {
+        run: job.run,
+        policy: job.policy.clone(),
+        plan: job.plan.clone(),
+        fingerprint: job.fingerprint.clone(),
+        source: settings.open_source().await?,
+        vault,
+        files: Arc::clone(&job.files),
+        keys: Arc::new(keys),
+        actor: job.actor.clone(),
+        progress: Arc::clone(&job.progress),
+        stop: job.stop.clone(),
+        rows_per_s_max: job.rows_per_s_max,
+    })
+}
+
 /// Ctrl-C finishes the batch at hand.
 fn stop_on_interrupt() -> Stop {
     let stop = Stop::default();

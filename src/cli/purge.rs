@@ -27,6 +27,8 @@ pub(super) async fn purge(
     typed: Purge,
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Purge).await?;
+    // ORDER: the lock before the row, so that what the row says still holds.
+    let _lock = RunLock::take(&settings.vault)?;
     let fits = |phase| matches!(phase, Phase::Verified | Phase::PurgeApproved);
     let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), fits).await?;
     if matches!(row.phase, Phase::Purged | Phase::Closed) {
@@ -66,7 +68,6 @@ pub(super) async fn purge(
     let approved = approved_digest(&desk, &row, policy.approval.purge).await?;
     waited(&desk, &row, policy.approval.purge_wait_s).await?;
     second_slot(&desk, &row).await?;
-    let _lock = RunLock::take(&settings.vault)?;
     let job = job(&desk, settings, out, &row).await?;
     unchanged_catalog(&desk, &job, row.phase).await?;
     checks(&job, "purge").await?;

@@ -136,8 +136,8 @@ async fn waive(
     let mut draft = desk.draft("quarantine_waived", format!("run {}", row.run));
     draft.run = Some(row.run);
     draft.details.insert("rows".into(), waived.clone().into());
-    let salt = [0; 32];
-    let hash = crate::ledger::reason_digest(&salt, reason).to_string();
+    let (kept, hash) = crate::serve::sealed_reason(&desk.keys, reason);
+    changes.push(kept);
     draft.details.insert("reason_hash".into(), hash.into());
     desk.commit(changes, draft).await?;
     out.object(&json!({"run": row.run.to_string(), "waived": waived}));

@@ -18,6 +18,8 @@ pub(super) async fn rollback(
     typed: &OneRun,
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Rollback).await?;
+    // ORDER: the lock before the row, so that what the row says still holds.
+    let _lock = RunLock::take(&settings.vault)?;
     let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), Phase::is_open).await?;
     if row.phase == Phase::RolledBack {
         out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name()}));
@@ -28,7 +30,6 @@ pub(super) async fn rollback(
         return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase))
             .hint("a run is rolled back before its purge; afterwards the vault is the only copy"));
     }
-    let _lock = RunLock::take(&settings.vault)?;
     if row.phase == Phase::Planned {
         // Nothing was done yet: not even the folder is there.
         let started =

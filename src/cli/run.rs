@@ -19,6 +19,8 @@ use crate::run::{Drive, Job, RunError};
 pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result<Outcome, Failure> {
     let until = target(typed.until.as_deref())?;
     let desk = Desk::open(settings, Verb::Run).await?;
+    // ORDER: the lock before the row, so that what the row says still holds.
+    let _lock = RunLock::take(&settings.vault)?;
     let works = |phase: Phase| phase.is_open() && phase != Phase::RollingBack;
     let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), works).await?;
     if row.phase.rank() >= until.rank() {
@@ -36,7 +38,6 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
         ))
         .hint(format!("sealift resume {}", row.run)));
     }
-    let _lock = RunLock::take(&settings.vault)?;
     if row.phase == Phase::Planned {
         let (policy, _) = parsed(&row)?;
         row.phase = approve::settle(
@@ -122,7 +123,8 @@ async fn work(
                 // A mismatch may be an original that came since: it is looked for once more.
                 let scratch = beside(&settings.vault, "verify")?;
                 crate::run::resweep(job).await?;
-                let verified = crate::run::verify(job, phase, scratch, Drive::Record).await;
+                let fresh = fresh(desk, settings, job).await?;
+                let verified = crate::run::verify(&fresh, phase, scratch, Drive::Record).await;
                 verify::named(verified)?;
                 phase = Phase::Verified;
             }

@@ -21,6 +21,8 @@ pub(super) async fn verify(
     typed: &OneRun,
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Verify).await?;
+    // ORDER: the lock before the row, so that what the row says still holds.
+    let _lock = RunLock::take(&settings.vault)?;
     let fits = |phase| matches!(phase, Phase::Rewritten | Phase::Verified | Phase::PurgeApproved);
     let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), fits).await?;
     if !fits(row.phase) {
@@ -30,7 +32,6 @@ pub(super) async fn verify(
         ))
         .hint("a run is verified from `rewritten` to `purge_approved`"));
     }
-    let _lock = RunLock::take(&settings.vault)?;
     let job = job(&desk, settings, out, &row).await?;
     unchanged_catalog(&desk, &job, row.phase).await?;
     let scratch = beside(&settings.vault, "verify")?;

@@ -99,7 +99,8 @@ impl Tour<'_> {
         let counts = people_at(&source, shape).await.map_err(Failure::failed)?;
         self.out.line(format!("   {counts:?}"));
         self.show(&source, "before").await?;
-        std::fs::write(self.file("shop.toml"), POLICY)?;
+        let dir = toml::Value::String(self.name("backup"));
+        std::fs::write(self.file("shop.toml"), format!("{POLICY}\n[backup]\ndir = {dir}\n"))?;
         std::fs::write(self.file("passphrase"), "demo only\n")?;
         self.out.heading("2. A vault, a steward, an approver, somebody in support");
         self.verb(

@@ -416,7 +416,7 @@ pub trait Source: Send + Sync {
 /// How far a scan goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanDepth {
-    /// Until a first round of hits is confirmed (up to a million candidates): enough to show that
+    /// Until a first round of hits is confirmed (some 100,000 candidates): enough to show that
     /// the scan finds what is there. Its counts are at-least figures.
     Control,
     /// To the end of every file.

@@ -573,9 +573,12 @@ async fn sweep(job: &Job) -> Result<(), RunError> {
     for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
         for (at, table) in unit.tables.iter().enumerate() {
             let at = u16::try_from(at).unwrap_or(u16::MAX);
-            for _ in 0..SWEEPS_MAX {
-                if sweep_table(job, unit, at, table).await? == 0 {
-                    break;
+            let mut sweeps = 0;
+            while sweep_table(job, unit, at, table).await? > 0 {
+                sweeps += 1;
+                if sweeps == SWEEPS_MAX {
+                    let table = table.table.to_string();
+                    return Err(RunError::Busy { table, attempts: sweeps });
                 }
             }
         }

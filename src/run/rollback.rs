@@ -294,7 +294,8 @@ async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
         .cursors(job.run, Pass::Rewrite)
         .await?
         .iter()
-        .any(|(id, range, state)| *id == unit.id && *range == 0 && state.done);
+        .any(|(id, range, state)| *id == unit.id && *range == 0 && state.done)
+        || was_rewritten_as_a_whole(job).await?;
     if state.done || !was_rewritten {
         return Ok(());
     }
@@ -307,6 +308,13 @@ async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
     }
     let table = unit.tables.first().map(|table| table.table.to_string()).unwrap_or_default();
     Err(RunError::Busy { table, attempts: ATTEMPTS_MAX })
+}
+
+/// Whether every unit was done once. A purge that was cut off has dropped the cursors that say so;
+/// the ledger still does.
+async fn was_rewritten_as_a_whole(job: &Job) -> Result<bool, RunError> {
+    let entries = job.vault.ledger_of(job.run).await?;
+    Ok(entries.iter().any(|entry| entry.action == Event::Rewritten.name()))
 }
 
 async fn roll_back_held(

@@ -19,7 +19,17 @@ pub async fn integrate(vault: &dyn Vault, keys: &KeyRing) -> Result<(), VaultErr
         return Ok(());
     }
     let (mut changes, mut drafts) = (Vec::new(), Vec::new());
+    let mut last: Option<(String, u64)> = None;
     for row in rows {
+        if last.as_ref().is_some_and(|(writer, number)| {
+            *writer == row.writer && number.checked_add(1) != Some(row.number)
+        }) {
+            return Err(VaultError::Inconsistent(format!(
+                "a request of `{}` before number {} is missing",
+                row.writer, row.number
+            )));
+        }
+        last = Some((row.writer.clone(), row.number));
         let genuine = keys.control().check(
             TABLE,
             &[row.writer.as_bytes(), &row.number.to_be_bytes(), &row.body],

@@ -16,5 +16,5 @@ pub use checkpoint::{checkpoint, verifier_key};
 pub use domains::{Domain, domains};
 pub use intake::integrate;
 pub use open::{Answer, open};
-pub use request::{Request, ServeError};
+pub use request::{Request, ServeError, sealed_reason};
 pub use tokenize::tokenize;

@@ -134,7 +134,8 @@ fn action(permission: Permission, permitted: bool) -> &'static str {
 
 /// The reason, sealed with 32 random bytes under its digest: erasing the row leaves the ledger
 /// intact, and nothing to guess against.
-fn sealed_reason(keys: &KeyRing, reason: &str) -> (Change, String) {
+#[must_use]
+pub fn sealed_reason(keys: &KeyRing, reason: &str) -> (Change, String) {
     let mut salt = [0; 32];
     rand::rng().fill_bytes(&mut salt);
     let digest = reason_digest(&salt, reason).to_string();

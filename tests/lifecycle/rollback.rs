@@ -34,6 +34,20 @@ fn every_phase_leads_back_with_a_write_ahead_log() {
     every_phase_leads_back(Journal::Wal);
 }
 
+/// A purge drops the cursors before it rewrites the file. Cut off there, it can still be rolled back.
+#[test]
+fn a_purge_that_was_cut_off_before_its_marker_leads_back() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 20);
+    let before = dump(&desk.source());
+    let run = to_phase(&desk, "purge_approved");
+    Db::open(&desk.source()).exec("DROP TABLE sealift_cursor");
+
+    desk.run(&["rollback", &run]).done();
+
+    assert_same(&before, &dump(&desk.source()));
+}
+
 #[test]
 fn a_rollback_leaves_the_planner_s_statistics_as_they_were() {
     let desk = Desk::new();

@@ -186,8 +186,13 @@ pub(super) fn scan(
 ) -> Result<ScanReport, SourceError> {
     tokio::task::block_in_place(|| {
         let listed = files::list(path).map_err(|error| failed_scan(Box::new(error)))?;
+        let candidates_max = match depth {
+            ScanDepth::Control => 100_000,
+            ScanDepth::Whole => 400_000,
+        };
         let mut scan = FileScan::open(listed, filter, digest_key)
-            .map_err(|error| failed_scan(Box::new(error)))?;
+            .map_err(|error| failed_scan(Box::new(error)))?
+            .with_candidates_max(candidates_max);
         while scan.next_round().map_err(|error| failed_scan(Box::new(error)))? {
             let mut outcome = Ok(());
             originals

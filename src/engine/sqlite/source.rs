@@ -214,7 +214,10 @@ impl Source for SqliteSource {
     async fn identity(&self) -> Result<Option<SourceIdentity>, SourceError> {
         let mut guarded = self.lock().await?;
         let connection = &mut guarded.connection;
-        if !has_our_tables(connection).await.map_err(self.failed("looking for our tables"))? {
+        if !has_table(connection, "sealift_source")
+            .await
+            .map_err(self.failed("looking for our tables"))?
+        {
             return Ok(None);
         }
         let row: Option<(String, String)> =
@@ -253,7 +256,10 @@ impl Source for SqliteSource {
     ) -> Result<Vec<(u16, u32, CursorState)>, SourceError> {
         let mut guarded = self.lock().await?;
         let connection = &mut guarded.connection;
-        if !has_our_tables(connection).await.map_err(self.failed("looking for our tables"))? {
+        if !has_table(connection, "sealift_cursor")
+            .await
+            .map_err(self.failed("looking for our tables"))?
+        {
             return Ok(Vec::new());
         }
         let rows = sqlx::query(
@@ -642,11 +648,13 @@ async fn foreign_key_violations(connection: &mut SqliteConnection) -> Result<i64
     sqlx::query_scalar("SELECT count(*) FROM pragma_foreign_key_check").fetch_one(connection).await
 }
 
-async fn has_our_tables(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+/// Whether a table of ours is there. Each is asked for by itself: a purge drops the cursors first, and
+/// a source without cursors may still hold our tokens.
+async fn has_table(connection: &mut SqliteConnection, name: &str) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
-        "SELECT count(*) = 2 FROM main.sqlite_schema
-         WHERE type = 'table' AND name IN ('sealift_source', 'sealift_cursor')",
+        "SELECT count(*) = 1 FROM main.sqlite_schema WHERE type = 'table' AND name = ?",
     )
+    .bind(name)
     .fetch_one(connection)
     .await
 }
