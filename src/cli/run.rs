@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::Run;
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
-use super::job::{RunLock, beside, genuine, job, note_failure, parsed, unchanged_catalog};
+use super::job::{RunLock, beside, fresh, genuine, job, note_failure, parsed, unchanged_catalog};
 use super::output::Output;
 use super::settings::Settings;
 use super::{approve, verify};
