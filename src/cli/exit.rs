@@ -200,6 +200,9 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
             Outcome::Finding,
             "see `sealift quarantine list`; mend the rows and replay them, or waive them by name",
         ),
+        RunError::OutsideWindow => {
+            (Outcome::Refused, "run again when the window is open; it goes on where it stopped")
+        }
         RunError::Stopped => {
             (Outcome::Failed, "go on with `sealift run`, or `sealift resume` if it was paused")
         }

@@ -105,6 +105,10 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
         .and_then(|entry| serde_json::from_value(entry.details.get("report")?.clone()).ok());
     let facts = facts_of(&entries);
     let purged = matches!(row.phase, Phase::Purged | Phase::Closed);
+    let kept = entries
+        .iter()
+        .rfind(|entry| entry.action == Event::Purged.name())
+        .and_then(|entry| entry.details.get("backup_kept_until")?.as_str().map(str::to_owned));
     let checks = vault.checks(row.run).await?;
     Ok(Evidence {
         tool: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -130,7 +134,7 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
             .collect(),
         residue_before: control,
         residue_after: facts.as_ref().map(|facts| facts.after.clone()),
-        purge: facts.filter(|_| purged).map(purge_facts),
+        purge: facts.filter(|_| purged).map(|facts| purge_facts(facts, kept)),
         checkpoint: vault.checkpoints().await?.pop().map(|(_, note)| note),
         approvals: vault
             .approvals(row.run)
@@ -153,7 +157,7 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
     })
 }
 
-fn purge_facts(facts: crate::run::PurgeFacts) -> PurgeFacts {
+fn purge_facts(facts: crate::run::PurgeFacts, kept: Option<String>) -> PurgeFacts {
     PurgeFacts {
         steps: facts
             .steps
@@ -178,7 +182,7 @@ fn purge_facts(facts: crate::run::PurgeFacts) -> PurgeFacts {
             pages: structure.pages,
             pages_with_remains: structure.pages_with_remains,
         }),
-        backup: BackupFate::Destroyed,
+        backup: kept.map_or(BackupFate::Destroyed, BackupFate::KeptUntil),
     }
 }
 

@@ -103,6 +103,9 @@ pub enum RunError {
         /// How many hits.
         hits: u64,
     },
+    /// The policy's `[window]` is closed.
+    #[error("it is outside the `[window]` of the policy")]
+    OutsideWindow,
     /// Somebody asked to stop, or the run was paused.
     #[error("stopped at a batch's end")]
     Stopped,
@@ -119,7 +122,9 @@ impl RunError {
             Self::Source(error) => error.remedy(),
             Self::Vault(error) => error.remedy(),
             Self::Backup(error) => error.remedy(),
-            Self::Stopped | Self::Busy { .. } | Self::LeaseLost { .. } => Remedy::RetryLater,
+            Self::OutsideWindow | Self::Stopped | Self::Busy { .. } | Self::LeaseLost { .. } => {
+                Remedy::RetryLater
+            }
             Self::OldVault { .. } | Self::Quarantine { .. } | Self::WindowRefused { .. } => {
                 Remedy::ChangeRequest
             }

@@ -100,9 +100,27 @@ impl Job {
         Ok(())
     }
 
+    /// Whether the policy lets a run work at this time of day.
+    pub(crate) fn within_window(&self) -> Result<(), RunError> {
+        let Some(window) = &self.policy.window else { return Ok(()) };
+        let now = jiff::Timestamp::now().in_tz(&window.zone).map_err(|_| {
+            RunError::Inconsistent(format!("there is no time zone `{}`", window.zone))
+        })?;
+        let minute =
+            u16::try_from(i32::from(now.hour()) * 60 + i32::from(now.minute())).unwrap_or(0);
+        let (from, until) = (window.from_min, window.until_min);
+        let is_open = if from <= until {
+            (from..until).contains(&minute)
+        } else {
+            minute >= from || minute < until
+        };
+        if is_open { Ok(()) } else { Err(RunError::OutsideWindow) }
+    }
+
     /// Whether somebody paused the run. Asked between files, not between batches.
     pub(crate) async fn refuse_if_paused(&self) -> Result<(), RunError> {
         self.may_go_on()?;
+        self.within_window()?;
         let runs = self.vault.runs().await?;
         let paused =
             runs.iter().any(|row| row.run == self.run && row.condition == Some(Condition::Paused));

@@ -165,6 +165,9 @@ fn residue_found(facts: &PurgeFacts) -> RunError {
 
 /// Destroys the backup and the key that opens it, then moves the run to `purged`.
 async fn destroy(job: &Job) -> Result<(), RunError> {
+    if job.policy.backup.retention_days > 0 {
+        return keep(job).await;
+    }
     let removed = job.files.destroy()?;
     let mut changes = Vec::new();
     let mut ids = Vec::new();
@@ -189,6 +192,22 @@ async fn destroy(job: &Job) -> Result<(), RunError> {
     job.advance(Phase::PurgeApproved, Event::Purged, changes, |draft| {
         draft.counts.insert("backup_files_destroyed".into(), removed);
         draft.key_ids = ids;
+    })
+    .await?;
+    job.vault.settle().await?;
+    Ok(())
+}
+
+/// Keeps the backup for as long as the policy says. It is encrypted, its key stays in the vault, and
+/// the report says that it is there.
+async fn keep(job: &Job) -> Result<(), RunError> {
+    let days = i64::from(job.policy.backup.retention_days);
+    let until = Timestamp::now()
+        .checked_add(jiff::SignedDuration::from_hours(24 * days))
+        .map_err(|error| RunError::Inconsistent(error.to_string()))?;
+    let day = until.to_string().chars().take(10).collect::<String>();
+    job.advance(Phase::PurgeApproved, Event::Purged, Vec::new(), |draft| {
+        draft.details.insert("backup_kept_until".into(), day.into());
     })
     .await?;
     job.vault.settle().await?;

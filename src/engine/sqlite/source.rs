@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::error::{constraint, source_error};
 use super::{catalog, connect, facts, purge, statement, value};
 use crate::catalog::Catalog;
-use crate::engine::ident::quote_table;
+use crate::engine::ident::{quote, quote_table};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
@@ -556,7 +556,46 @@ async fn advance(connection: &mut SqliteConnection, step: &Step) -> Result<bool,
     Ok(moved.rows_affected() == 1)
 }
 
+/// Writes rows. Triggers that the policy suppresses are taken away for it and put back, in the same
+/// transaction: SQLite has no way to switch one off, and nobody else ever sees it missing.
 async fn write_rows(
+    connection: &mut SqliteConnection,
+    url: &str,
+    table: &UnitTable,
+    writes: &[RowWrite],
+) -> Result<WriteOutcome, SourceError> {
+    if writes.is_empty() {
+        return Ok(WriteOutcome::Written);
+    }
+    let failed = |error| source_error(error, url, "suppressing a trigger");
+    let mut suppressed = Vec::new();
+    for name in &table.suppressed_triggers {
+        let sql: Option<String> = sqlx::query_scalar(
+            "SELECT sql FROM main.sqlite_schema WHERE type = 'trigger' AND name = ?",
+        )
+        .bind(name)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
+        let Some(sql) = sql else { continue };
+        let quoted = quote(name).map_err(|error| SourceError::Engine {
+            doing: "suppressing a trigger",
+            source: Box::new(error),
+        })?;
+        sqlx::raw_sql(AssertSqlSafe(format!("DROP TRIGGER main.{quoted}")))
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        suppressed.push(sql);
+    }
+    let outcome = update_rows(connection, url, table, writes).await?;
+    for sql in suppressed {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await.map_err(failed)?;
+    }
+    Ok(outcome)
+}
+
+async fn update_rows(
     connection: &mut SqliteConnection,
     url: &str,
     table: &UnitTable,
