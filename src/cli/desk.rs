@@ -189,6 +189,10 @@ async fn authenticate(
     if !credential.matches(&row.credential_hash) || !is_genuine(keys, row) {
         return Err(unknown());
     }
+    // A row that was genuine once may have been put back after a revocation: the ledger knows.
+    if !is_on_ledger(vault, row).await? {
+        return Err(unknown());
+    }
     let caller = Caller {
         name: row.name.clone(),
         role: Role::from_str(&row.role).map_err(|_| unknown())?,
@@ -196,6 +200,26 @@ async fn authenticate(
         revoked_at: row.revoked_at.clone(),
     };
     Ok((caller, credential))
+}
+
+/// Whether the newest entry about a caller is the one that made this row.
+async fn is_on_ledger(vault: &dyn Vault, row: &CallerRow) -> Result<bool, Failure> {
+    let object = format!("caller {}", row.name);
+    let entries = vault.ledger_of_callers().await?;
+    let newest = entries.iter().rfind(|entry| entry.object == object);
+    let says = |name: &str| newest.and_then(|entry| entry.details.get(name)?.as_str());
+    Ok(match newest.map(|entry| entry.action.as_str()) {
+        Some("caller_added") => {
+            let key = data_encoding::HEXLOWER.encode(&row.approver_key);
+            says("credential") == Some(row.credential.as_str())
+                && says("approver_key") == Some(key.as_str())
+                && says("role") == Some(row.role.as_str())
+                && row.revoked_at.is_none()
+        }
+        // The row says by itself that it was revoked, and since when.
+        Some("caller_revoked") => row.revoked_at.is_some(),
+        _ => false,
+    })
 }
 
 /// Whether a caller's row carries the MAC that only somebody with the control key can make.

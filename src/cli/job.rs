@@ -260,7 +260,10 @@ async fn folder(
     let base = Path::new(&row.backup_dir);
     let marker = format!("sealift backup of run {} for vault {}\n", row.run, keys.vault());
     let others = &policy.backup.recipients;
-    if matches!(row.phase, Phase::Planned | Phase::Approved) {
+    // A purge that was cut off while it destroyed the folder has only that left to do.
+    let is_leaving = row.phase == Phase::PurgeApproved
+        && crate::run::facts_of(&desk.vault.ledger_of(row.run).await?).is_some();
+    if matches!(row.phase, Phase::Planned | Phase::Approved) || is_leaving {
         let copy = keys_copy(desk.vault.as_ref()).await?;
         return Ok(AgeFolder::prepare(base, row.run, secret.expose(), others, &marker, &copy)?);
     }

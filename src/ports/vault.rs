@@ -691,6 +691,9 @@ pub trait Vault: Send + Sync {
     /// Ledger entries of a run, parsed.
     async fn ledger_of(&self, run: RunId) -> Result<Vec<Entry>, VaultError>;
 
+    /// Ledger entries about callers, parsed, oldest first.
+    async fn ledger_of_callers(&self) -> Result<Vec<Entry>, VaultError>;
+
     /// Checkpoints, by size.
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError>;
 }

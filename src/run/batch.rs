@@ -10,7 +10,7 @@ use crate::ports::Limit;
 const ROWS_AT_FIRST: usize = 2_000;
 
 /// Rows of the largest batch.
-const ROWS_MAX: usize = 20_000;
+const ROWS_MAX: usize = 50_000;
 
 /// Bytes of in-scope cells in a batch.
 pub(crate) const BYTES_MAX: usize = 4 << 20;
@@ -18,8 +18,9 @@ pub(crate) const BYTES_MAX: usize = 4 << 20;
 /// A transaction takes no longer than this, or the next is smaller.
 const AIM: Duration = Duration::from_millis(250);
 
-/// A transaction that is faster than this lets the next be larger.
-const EASY: Duration = Duration::from_millis(100);
+/// As long as nobody else writes, a transaction may take this long: fewer of them touch the pages of
+/// an index less often. The first write of somebody else ends it, so that nobody waits twice.
+const AIM_ALONE: Duration = Duration::from_secs(1);
 
 /// Computes on all cores while the runtime's other tasks go on elsewhere.
 ///
@@ -42,11 +43,20 @@ pub(crate) struct Pace {
     rows_per_s_max: Option<u64>,
     begun: Instant,
     done: u64,
+    version: Option<i64>,
+    is_alone: bool,
 }
 
 impl Pace {
     pub(crate) fn new(rows_per_s_max: Option<u64>) -> Self {
-        Self { rows: ROWS_AT_FIRST, rows_per_s_max, begun: Instant::now(), done: 0 }
+        Self {
+            rows: ROWS_AT_FIRST,
+            rows_per_s_max,
+            begun: Instant::now(),
+            done: 0,
+            version: None,
+            is_alone: true,
+        }
     }
 
     /// Bounds of the next batch.
@@ -54,12 +64,19 @@ impl Pace {
         Limit { rows: self.rows, bytes: BYTES_MAX }
     }
 
+    /// Notes the version of the source before a batch: where it moved, somebody else writes.
+    pub(crate) fn saw(&mut self, version: i64) {
+        self.is_alone &= self.version.is_none_or(|before| before == version);
+        self.version = Some(version);
+    }
+
     /// A batch went through; waits where a rate is set.
     pub(crate) async fn went(&mut self, rows: usize, took: Duration) {
-        if took > AIM {
+        let aim = if self.is_alone { AIM_ALONE } else { AIM };
+        if took > aim {
             self.rows = (self.rows / 2).max(1);
-        } else if took < EASY && rows >= self.rows {
-            self.rows = (self.rows + self.rows / 2).clamp(1, ROWS_MAX);
+        } else if took * 5 < aim * 2 && rows >= self.rows {
+            self.rows = (self.rows * 2).clamp(1, ROWS_MAX);
         }
         self.done += rows as u64;
         let Some(rate) = self.rows_per_s_max.filter(|rate| *rate > 0) else { return };

@@ -102,6 +102,7 @@ async fn rewrite_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Result
     loop {
         job.may_go_on()?;
         let version = job.source.version().await?;
+        worker.pace.saw(version);
         let limit = worker.pace.limit();
         let read = job
             .source

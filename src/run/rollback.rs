@@ -121,6 +121,7 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
     loop {
         job.may_go_on()?;
         let version = job.source.version().await?;
+        pace.saw(version);
         let limit = Limit { rows: pace.limit().rows.min(rows_max), bytes: BYTES_MAX };
         let read = job
             .source

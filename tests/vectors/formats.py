@@ -121,7 +121,7 @@ print(json.dumps({
                "digest": mac(KEY, b"sealift/v1/digest", b"quarantine", b"customers",
                              b"4711")[:16].hex()},
     "hmac": {"token_key": KEY.hex(), "parts": ["test", "", VALUE.decode()],
-             "mac": mac(KEY, b"test", b"", VALUE).hex()},
+             "mac": hmac.new(KEY, b"test" + VALUE, hashlib.sha256).hexdigest()},
     "credential": {"id": "00c0ffee", "secret": SECRET.hex(),
                    "text": "slc_00c0ffee_" + base32(SECRET),
                    "stored": hashlib.sha256(fields(b"sealift/v1/credential", SECRET)).hexdigest(),

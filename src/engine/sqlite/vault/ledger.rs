@@ -116,12 +116,33 @@ pub(super) async fn of_run(
             .fetch_all(connection)
             .await
             .map_err(|error| vault_error(error, url, "reading its ledger"))?;
+    parsed(&bodies)
+}
+
+fn parsed(bodies: &[Vec<u8>]) -> Result<Vec<Entry>, VaultError> {
     bodies
         .iter()
         .map(|body| {
             Entry::parse(body).map_err(|_| inconsistent("a ledger entry is not what was written"))
         })
         .collect()
+}
+
+/// Entries whose action begins with `caller_`. What is looked for is the entry itself, not a column
+/// beside it that could say something else.
+pub(super) async fn of_callers(
+    connection: &mut SqliteConnection,
+    url: &str,
+) -> Result<Vec<Entry>, VaultError> {
+    let bodies: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT body FROM sealift_ledger
+         WHERE run IS NULL AND instr(body, CAST('\"action\":\"caller_' AS BLOB)) > 0
+         ORDER BY sequence",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(|error| vault_error(error, url, "reading its ledger"))?;
+    parsed(&bodies)
 }
 
 pub(super) async fn checkpoints(

@@ -367,6 +367,10 @@ impl Vault for SqliteVault {
         ledger::of_run(&mut *self.lock().await, &self.url, run).await
     }
 
+    async fn ledger_of_callers(&self) -> Result<Vec<Entry>, VaultError> {
+        ledger::of_callers(&mut *self.lock().await, &self.url).await
+    }
+
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {
         ledger::checkpoints(&mut *self.lock().await)
             .await
