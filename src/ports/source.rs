@@ -373,10 +373,11 @@ pub trait Source: Send + Sync {
         version: i64,
     ) -> Result<WriteOutcome, SourceError>;
 
-    /// Takes the write lock for a window, if nobody has written since `version`.
+    /// Takes the write lock for a window, if nobody has written since `version`; without one, takes
+    /// it whoever has written what.
     async fn window(
         &self,
-        version: i64,
+        version: Option<i64>,
     ) -> Result<(WindowOutcome, Option<Box<dyn SourceWindow>>), SourceError>;
 
     /// Removes every object of ours.

@@ -302,7 +302,7 @@ async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
     for _ in 0..ATTEMPTS_MAX {
         job.may_go_on()?;
         let version = job.source.version().await?;
-        let (outcome, window) = job.source.window(version).await?;
+        let (outcome, window) = job.source.window(Some(version)).await?;
         let (WindowOutcome::Held, Some(window)) = (outcome, window) else { continue };
         return roll_back_held(job, unit, cursor, state.epoch, window).await;
     }

@@ -41,8 +41,7 @@ pub(crate) async fn rewrite_window(job: &Job, unit: &Unit) -> Result<(), RunErro
         job.refuse_if_paused().await?;
         let version = job.source.version().await?;
         increments.catch_up().await?;
-        let (outcome, window) = job.source.window(version).await?;
-        let (WindowOutcome::Held, Some(window)) = (outcome, window) else { continue };
+        let Some(window) = increments.hold(version).await? else { continue };
         return rewrite_held(job, unit, cursor, state.epoch, window).await;
     }
     let table = unit.tables.first().map(|table| table.table.to_string()).unwrap_or_default();
@@ -269,28 +268,62 @@ impl Increments<'_> {
         for (at, table) in self.unit.tables.iter().enumerate() {
             let at = u16::try_from(at).unwrap_or(u16::MAX);
             let columns = self.job.columns(table).await?;
-            if !self.is_current(at, table, &columns).await? {
+            if !self.is_current(at, table, &columns, None).await? {
                 self.write_image(at, table, &columns).await?;
             }
         }
         Ok(())
     }
 
+    /// Takes the write lock over a unit whose newest image is what it holds; `None` where it is not.
+    ///
+    /// Every commit to the file changes its version, also one to other tables. So where it has
+    /// changed, the unit is compared once more under the lock: a busy application elsewhere in the
+    /// file cannot keep a window from opening.
+    async fn hold(&self, version: i64) -> Result<Option<Box<dyn SourceWindow>>, RunError> {
+        let (outcome, window) = self.job.source.window(Some(version)).await?;
+        if let (WindowOutcome::Held, Some(window)) = (outcome, window) {
+            return Ok(Some(window));
+        }
+        let (_, window) = self.job.source.window(None).await?;
+        let Some(mut window) = window else { return Ok(None) };
+        let current = self.is_unit_current(window.as_mut()).await;
+        if matches!(current, Ok(true)) {
+            return Ok(Some(window));
+        }
+        window.abandon().await?;
+        current.map(|_| None)
+    }
+
+    async fn is_unit_current(&self, window: &mut dyn SourceWindow) -> Result<bool, RunError> {
+        for (at, table) in self.unit.tables.iter().enumerate() {
+            let at = u16::try_from(at).unwrap_or(u16::MAX);
+            let columns = self.job.columns(table).await?;
+            if !self.is_current(at, table, &columns, Some(&mut *window)).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the newest image of a table is what the table holds: what it holds under the lock,
+    /// where there is a window.
     async fn is_current(
         &self,
         at: u16,
         table: &UnitTable,
         columns: &[Column],
+        mut window: Option<&mut dyn SourceWindow>,
     ) -> Result<bool, RunError> {
         let mut image = Image::open(self.job, self.unit, at, columns.len()).await?;
         let mut position: Option<RowKey> = None;
         loop {
             let limit = Limit { rows: ROWS, bytes: BYTES_MAX };
-            let rows = self
-                .job
-                .source
-                .walk(table, position.as_ref(), None, limit, &WalkFilter::All)
-                .await?;
+            let after = position.as_ref();
+            let rows = match &mut window {
+                Some(window) => window.walk(table, after, limit).await?,
+                None => self.job.source.walk(table, after, None, limit, &WalkFilter::All).await?,
+            };
             let Some(last) = rows.last() else { return Ok(image.next()?.is_none()) };
             position = Some(last.key.clone());
             for now in backup_records(self.job, columns, &rows).await? {

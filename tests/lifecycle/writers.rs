@@ -113,3 +113,27 @@ fn a_writer_beside_a_run_has_the_last_word_with_a_rollback_journal() {
 fn a_writer_beside_a_run_has_the_last_word_with_a_write_ahead_log() {
     the_last_word_is_the_application_s(Journal::Wal);
 }
+
+#[test]
+fn a_busy_table_out_of_scope_keeps_no_window_from_opening() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Wal, CUSTOMERS);
+    let run = plan_and_approve(&desk);
+    let stop = AtomicBool::new(false);
+    let answer = std::thread::scope(|scope| {
+        let source = desk.source();
+        let stop = &stop;
+        scope.spawn(move || {
+            let mut db = Db::open(&source);
+            while !stop.load(Ordering::SeqCst) {
+                db.exec("UPDATE tally SET orders = orders + 1");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let answer = desk.run(&["run", &run]);
+        stop.store(true, Ordering::SeqCst);
+        answer
+    });
+
+    answer.done();
+}

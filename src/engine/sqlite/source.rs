@@ -303,14 +303,14 @@ impl Source for SqliteSource {
 
     async fn window(
         &self,
-        version: i64,
+        version: Option<i64>,
     ) -> Result<(WindowOutcome, Option<Box<dyn SourceWindow>>), SourceError> {
         let mut guarded = self.lock().await?;
         begin(&mut guarded, &self.url).await?;
         let now = data_version(&mut guarded.connection)
             .await
             .map_err(self.failed("reading its version"))?;
-        if now != version {
+        if version.is_some_and(|version| version != now) {
             roll_back(&mut guarded).await;
             return Ok((WindowOutcome::Changed, None));
         }
