@@ -42,25 +42,31 @@ pub use settings::Settings;
 pub async fn run(args: Args) -> Result<Outcome, Failure> {
     let settings = Settings::from_args(&args)?;
     let out = Output::new(args.format, args.color);
-    match args.verb {
-        Verb::Init(typed) => init::init(&settings, &out, typed).await,
-        Verb::Caller(typed) => caller::caller(&settings, &out, typed).await,
-        Verb::Keys(typed) => keys::keys(&settings, &out, typed).await,
-        Verb::Policy(typed) => policy::policy(&out, &typed),
-        Verb::Plan(typed) => plan::plan(&settings, &out, typed).await,
-        Verb::Approve(typed) => approve::approve(&settings, &out, typed).await,
-        Verb::Run(typed) => run::run(&settings, &out, typed).await,
-        Verb::Verify(typed) => verify::verify(&settings, &out, &typed).await,
-        Verb::Purge(typed) => purge::purge(&settings, &out, typed).await,
-        Verb::Rollback(typed) => rollback::rollback(&settings, &out, &typed).await,
-        Verb::Pause(typed) => pause::pause(&settings, &out, &typed).await,
-        Verb::Resume(typed) => pause::resume(&settings, &out, &typed).await,
-        Verb::Status(typed) => status::status(&settings, &out, &typed).await,
-        Verb::Quarantine(typed) => quarantine::quarantine(&settings, &out, typed).await,
-        Verb::Detokenize(typed) => detokenize::detokenize(&settings, &out, typed).await,
-        Verb::Tokenize(typed) => tokenize::tokenize(&settings, &out, typed).await,
-        Verb::Report(typed) => report::report(&settings, &out, typed).await,
-        Verb::Ledger(typed) => ledger::ledger(&settings, &out, typed).await,
-        Verb::Demo(typed) => demo::demo(&out, typed).await,
+    let outcome = dispatch(&settings, &out, args.verb).await;
+    settings.tidy_vault().await;
+    outcome
+}
+
+async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outcome, Failure> {
+    match verb {
+        Verb::Init(typed) => init::init(settings, out, typed).await,
+        Verb::Caller(typed) => caller::caller(settings, out, typed).await,
+        Verb::Keys(typed) => keys::keys(settings, out, typed).await,
+        Verb::Policy(typed) => policy::policy(out, &typed),
+        Verb::Plan(typed) => plan::plan(settings, out, typed).await,
+        Verb::Approve(typed) => approve::approve(settings, out, typed).await,
+        Verb::Run(typed) => run::run(settings, out, typed).await,
+        Verb::Verify(typed) => verify::verify(settings, out, &typed).await,
+        Verb::Purge(typed) => purge::purge(settings, out, typed).await,
+        Verb::Rollback(typed) => rollback::rollback(settings, out, &typed).await,
+        Verb::Pause(typed) => pause::pause(settings, out, &typed).await,
+        Verb::Resume(typed) => pause::resume(settings, out, &typed).await,
+        Verb::Status(typed) => status::status(settings, out, &typed).await,
+        Verb::Quarantine(typed) => quarantine::quarantine(settings, out, typed).await,
+        Verb::Detokenize(typed) => detokenize::detokenize(settings, out, typed).await,
+        Verb::Tokenize(typed) => tokenize::tokenize(settings, out, typed).await,
+        Verb::Report(typed) => report::report(settings, out, typed).await,
+        Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
+        Verb::Demo(typed) => demo::demo(out, typed).await,
     }
 }

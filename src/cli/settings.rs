@@ -79,6 +79,21 @@ impl Settings {
         Ok(Arc::new(SqliteVault::open(&self.vault).await?))
     }
 
+    /// Brings what was committed into the vault's own file, so that a copy of that file is a copy of
+    /// the vault. Where another process uses it, that one does so when it ends.
+    pub(super) async fn tidy_vault(&self) {
+        let Some(path) = crate::engine::sqlite::path_of(&self.vault) else { return };
+        let mut log = path.into_os_string();
+        log.push("-wal");
+        if !std::path::Path::new(&log).exists() {
+            return;
+        }
+        if let Ok(vault) = SqliteVault::open(&self.vault).await {
+            let _ = vault.settle().await;
+            vault.close().await;
+        }
+    }
+
     /// Opens the source.
     ///
     /// # Errors

@@ -98,6 +98,12 @@ impl SqliteVault {
         Self::open(url).await
     }
 
+    /// Closes the vault. The last connection that is closed empties the log and removes it.
+    pub async fn close(self) {
+        // What is committed is durable whether or not this works.
+        let _ = self.connection.into_inner().close().await;
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &std::path::Path {
