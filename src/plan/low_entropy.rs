@@ -7,7 +7,8 @@ use crate::policy::Waiver;
 
 const PITFALL: &str = "low_entropy";
 
-/// From so many rows on, few distinct values block; in smaller tables they warn.
+/// From so many values on, few distinct ones block; where there are fewer they warn. NULLs do not count:
+/// they get no token.
 const ROWS_MIN: u64 = 10_000;
 const DISTINCT_MIN: u64 = 10_000;
 const TOP_SHARE_MAX: f64 = 0.01;
@@ -28,7 +29,7 @@ fn of_column(column: &InScope<'_>) -> Option<Finding> {
     let is_few = facts.distinct < DISTINCT_MIN;
     let fact = if let Some(kind) = small_class(&column.column.declared) {
         format!("{kind} has fewer than a million values, so tokens can be told apart by counting")
-    } else if column.rows >= ROWS_MIN && (is_few || top > TOP_SHARE_MAX) {
+    } else if values >= ROWS_MIN && (is_few || top > TOP_SHARE_MAX) {
         figures(column, top)
     } else if facts.distinct < values {
         let short = if facts.bytes_max <= SHORT_BYTES_MAX { ", all very short" } else { "" };
