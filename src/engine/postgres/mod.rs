@@ -7,5 +7,6 @@
 
 mod connect;
 mod error;
+pub mod vault;
 
 pub use connect::{Address, AddressError, is_postgres};
