@@ -17,6 +17,6 @@ pub use column_name::{ColumnName, ColumnNameError, TableName};
 pub use errors::{PolicyError, PolicyErrors, PolicyProblem};
 pub use model::{
     Approval, BackupRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape, Limits,
-    Normalise, OnFailure, Permission, Policy, Purpose, TableRule, Throttle, TokenKind, Waiver,
+    Normalise, OnFailure, PatternRule, Permission, Policy, Purpose, TableRule, Throttle, TokenKind, Waiver,
     Window,
 };

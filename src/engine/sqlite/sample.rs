@@ -55,10 +55,8 @@ struct Sample {
     keys: Vec<String>,
     /// Parts still to be read, the first last.
     parts: Vec<Part>,
-    /// Rows of a block.
-    rows: u64,
-    is_sample: bool,
     bytes: usize,
+    is_sample: bool,
     extent: SampleExtent,
     /// Rows that the parts which were cut short hold beside those read, by the density of these.
     unread_about: Option<u64>,
@@ -66,26 +64,36 @@ struct Sample {
     shared: usize,
 }
 
-/// A part of a table: keys from the first to the last, both included.
+/// A part of a table: first keys from a lowest to a highest, both included.
 #[derive(Debug)]
 struct Part {
-    /// Where it begins; `None` is the beginning of the table.
+    /// Where its next block begins.
     from: Begin,
-    /// Its last first key; `None` is the end of the table.
-    upto: Option<KeyPart>,
+    /// Its first keys; `None` where it is the whole table.
+    bounds: Option<(KeyPart, KeyPart)>,
     /// Whether it is read from its end: the newest rows of a table are looked at in any case.
     is_tail: bool,
+    /// Rows that may still be read of it.
+    budget: u64,
+    /// Rows that were read of it.
+    read: u64,
+    /// The first key of the first of them.
+    began: Option<KeyPart>,
+}
+
+impl Part {
+    fn whole(budget: u64) -> Self {
+        Self { from: Begin::Edge, bounds: None, is_tail: false, budget, read: 0, began: None }
+    }
 }
 
 /// Where a block begins.
 #[derive(Debug)]
 enum Begin {
-    /// At the beginning of the table.
-    Start,
-    /// At this first key.
-    At(KeyPart),
-    /// After this row.
-    After(Vec<KeyPart>),
+    /// At the edge of the part.
+    Edge,
+    /// Beyond this row.
+    Beyond(Vec<KeyPart>),
 }
 
 impl SqliteSampler {
@@ -100,8 +108,9 @@ impl SqliteSampler {
     /// Cuts the table into parts; says how many rows the keys have room for.
     async fn cut(&mut self, sample: &mut Sample, rows: u64) -> Result<u64, SourceError> {
         let Some(key) = sample.keys.first().cloned() else {
-            sample.rows = rows.clamp(1, KEYLESS_ROWS_MAX);
-            return Ok(sample.rows);
+            let rows = rows.clamp(1, KEYLESS_ROWS_MAX);
+            sample.parts = vec![Part::whole(rows)];
+            return Ok(rows);
         };
         let (Some(low), Some(high)) = (
             self.seek(sample, &key, None, Side::Up).await?,
@@ -118,18 +127,14 @@ impl SqliteSampler {
         sample.shared = shared(&low, &high);
         let parts = self.halve(sample, &key, low, high).await?;
         let last = parts.len() - 1;
-        sample.rows = rows.div_ceil(parts.len() as u64).max(1);
+        let budget = rows.div_ceil(parts.len() as u64).max(1);
         sample.is_sample = true;
-        sample.parts = parts
-            .into_iter()
-            .enumerate()
-            .map(|(at, (low, high))| Part {
-                from: Begin::At(low),
-                upto: Some(high),
-                is_tail: at == last && last > 0,
-            })
-            .rev()
-            .collect();
+        let parts = parts.into_iter().enumerate().map(|(at, bounds)| Part {
+            bounds: Some(bounds),
+            is_tail: at == last && last > 0,
+            ..Part::whole(budget)
+        });
+        sample.parts = parts.rev().collect();
         Ok(rows)
     }
 
@@ -195,7 +200,10 @@ impl SqliteSampler {
     /// Reads one block of the part that comes next, and puts back what is left of it.
     async fn block(&mut self, sample: &mut Sample) -> Result<Vec<SampleRow>, SourceError> {
         let Some(part) = sample.parts.pop() else { return Ok(Vec::new()) };
-        let (sql, arguments) = statement(sample, &part).map_err(|error| self.failed(error))?;
+        let rows_max =
+            part.budget.min(if sample.keys.is_empty() { KEYLESS_ROWS_MAX } else { BLOCK_ROWS });
+        let (sql, arguments) =
+            statement(sample, &part, rows_max).map_err(|error| self.failed(error))?;
         let url = self.url.clone();
         let failed = |error| source_error(error, &url, "reading a sample");
         let mut rows = Vec::new();
@@ -210,7 +218,7 @@ impl SqliteSampler {
             bytes += cells.iter().flatten().map(Original::len).sum::<usize>();
             sample.extent.passed_over += passed_over(&row, width + sample.cells);
             rows.push(cells);
-            is_cut = bytes >= BLOCK_BYTES_MAX || rows.len() as u64 == sample.rows;
+            is_cut = bytes >= BLOCK_BYTES_MAX || rows.len() as u64 == rows_max;
             // Only the ends of a block are needed again, so only they are kept.
             match &mut ends {
                 None => {
@@ -228,29 +236,35 @@ impl SqliteSampler {
         sample.extent.rows_read += rows.len() as u64;
         sample.bytes += bytes;
         if is_cut && let Some((first, last)) = ends {
-            go_on(sample, part, rows.len() as u64, &first, last);
+            go_on(sample, part, rows.len() as u64, first, last);
         }
         Ok(rows)
     }
 }
 
-/// Decides what becomes of the rest of a part: a sample leaves it, a whole reading goes on with it.
-fn go_on(sample: &mut Sample, part: Part, read: u64, first: &[KeyPart], last: Vec<KeyPart>) {
-    if !sample.is_sample && !sample.keys.is_empty() {
-        sample.parts.push(Part { from: Begin::After(last), upto: part.upto, is_tail: false });
+/// Decides what becomes of the rest of a part: it is read on, up to its budget.
+fn go_on(sample: &mut Sample, part: Part, read: u64, first: Vec<KeyPart>, last: Vec<KeyPart>) {
+    let part = Part {
+        budget: part.budget - read,
+        read: part.read + read,
+        began: part.began.or_else(|| first.into_iter().next()),
+        ..part
+    };
+    if part.budget > 0 && !last.is_empty() {
+        sample.parts.push(Part { from: Begin::Beyond(last), ..part });
         return;
     }
     sample.extent.is_whole = false;
-    let (Begin::At(from), Some(upto)) = (&part.from, &part.upto) else {
-        sample.unread_about = None;
-        return;
+    let told = match (&part.bounds, &part.began, last.first()) {
+        (Some((low, high)), Some(began), Some(last)) => {
+            let (near, far) = if part.is_tail { (last, began) } else { (began, last) };
+            let seen = width(sample.shared, near, far).max(1.0);
+            let all = width(sample.shared, low, high);
+            // Where all rows read have one first key, it does not tell how many more there are.
+            (all > seen).then(|| rest(part.read, all / seen))
+        }
+        _ => None,
     };
-    let (Some(first), Some(last)) = (first.first(), last.first()) else { return };
-    let (near, far) = if part.is_tail { (last, first) } else { (first, last) };
-    let seen = width(sample.shared, near, far).max(1.0);
-    let all = width(sample.shared, from, upto);
-    // Where the whole block has one first key, it does not tell how many more there are.
-    let told = (all > seen).then(|| rest(read, all / seen));
     sample.unread_about = sample.unread_about.zip(told).map(|(sum, rest)| sum + rest);
 }
 
@@ -343,8 +357,7 @@ fn begin(table: &Table, columns: &[String]) -> Result<Sample, crate::engine::ide
         wanted: wanted.join(", "),
         cells: columns.len(),
         keys: keys(table)?,
-        parts: vec![Part { from: Begin::Start, upto: None, is_tail: false }],
-        rows: BLOCK_ROWS,
+        parts: vec![Part::whole(u64::MAX)],
         is_sample: false,
         bytes: 0,
         extent: SampleExtent { is_whole: true, ..SampleExtent::default() },
@@ -369,28 +382,27 @@ fn keys(table: &Table) -> Result<Vec<String>, crate::engine::ident::IdentError> 
     key.into_iter().map(|column| quote(&column.name)).collect()
 }
 
-fn statement(sample: &Sample, part: &Part) -> Result<(String, SqliteArguments), sqlx::Error> {
+fn statement(
+    sample: &Sample,
+    part: &Part,
+    rows_max: u64,
+) -> Result<(String, SqliteArguments), sqlx::Error> {
     let mut arguments = SqliteArguments::default();
     let mut conditions = Vec::new();
-    let first = sample.keys.first();
-    match (&part.from, first) {
-        (Begin::At(key), Some(first)) => {
-            value::bind(&mut arguments, key.kind, &key.bytes)?;
-            conditions.push(format!("{first} >= {}", mark(key)));
+    if let (Some((low, high)), Some(first)) = (&part.bounds, sample.keys.first()) {
+        for (compare, bound) in [(">=", low), ("<=", high)] {
+            value::bind(&mut arguments, bound.kind, &bound.bytes)?;
+            conditions.push(format!("{first} {compare} {}", mark(bound)));
         }
-        (Begin::After(row), Some(_)) => {
-            let mut marks = Vec::new();
-            for key in row {
-                value::bind(&mut arguments, key.kind, &key.bytes)?;
-                marks.push(mark(key));
-            }
-            conditions.push(format!("({}) > ({})", sample.keys.join(", "), marks.join(", ")));
-        }
-        (Begin::Start, _) | (_, None) => {}
     }
-    if let (Some(upto), Some(first)) = (&part.upto, first) {
-        value::bind(&mut arguments, upto.kind, &upto.bytes)?;
-        conditions.push(format!("{first} <= {}", mark(upto)));
+    if let Begin::Beyond(row) = &part.from {
+        let mut marks = Vec::new();
+        for key in row {
+            value::bind(&mut arguments, key.kind, &key.bytes)?;
+            marks.push(mark(key));
+        }
+        let compare = if part.is_tail { "<" } else { ">" };
+        conditions.push(format!("({}) {compare} ({})", sample.keys.join(", "), marks.join(", ")));
     }
     let condition =
         if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
@@ -400,8 +412,7 @@ fn statement(sample: &Sample, part: &Part) -> Result<(String, SqliteArguments), 
     let order: Vec<String> = sample.keys.iter().map(|key| format!("{key}{way}")).collect();
     let order =
         if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
-    let limit = if sample.keys.is_empty() { KEYLESS_ROWS_MAX } else { sample.rows };
-    arguments.add(i64::try_from(limit).unwrap_or(i64::MAX)).map_err(sqlx::Error::Encode)?;
+    arguments.add(i64::try_from(rows_max).unwrap_or(i64::MAX)).map_err(sqlx::Error::Encode)?;
     let sql = format!(
         "SELECT {} FROM main.{} WHERE {condition}{order} LIMIT ?",
         wanted.join(", "),
