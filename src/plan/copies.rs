@@ -12,12 +12,7 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     copies
         .filter(|copy| !case.covers(&copy.at.table, &copy.at.column))
         .map(|copy| {
-            warns(
-                PITFALL,
-                copy.of.to_string(),
-                copied_line(copy),
-                copied_remedy(case.policy, copy),
-            )
+            warns(PITFALL, copy.of.to_string(), copied_line(copy), copied_remedy(case.policy, copy))
         })
         .collect()
 }
@@ -118,10 +113,7 @@ mod tests {
 
     #[test]
     fn what_was_read_whole_is_said_without_a_doubt() {
-        assert_eq!(
-            copied_line(&copy()),
-            "59 of 59 values also in `bills.address`, in 412 cells"
-        );
+        assert_eq!(copied_line(&copy()), "59 of 59 values also in `bills.address`, in 412 cells");
     }
 
     #[test]
@@ -135,6 +127,9 @@ mod tests {
     #[test]
     fn texts_that_hold_a_value_are_told_apart_from_copies() {
         let inside = CopyFacts { matched: 0, cells: 0, containing: 1, ..copy() };
-        assert_eq!(copied_line(&inside), "1 cell of `bills.address` holds one inside a longer text");
+        assert_eq!(
+            copied_line(&inside),
+            "1 cell of `bills.address` holds one inside a longer text"
+        );
     }
 }

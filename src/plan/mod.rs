@@ -63,8 +63,8 @@ mod width;
 mod fixture;
 
 pub use case::reads_column;
-pub use counter::Counter;
 pub use copies::{copied_line, copied_remedy};
+pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
 pub use model::{
     Assessment, ColumnPlan, Estimate, Finding, Strategy, TypeCounts, Unit, UnitColumn, UnitMode,

@@ -45,7 +45,10 @@ pub async fn copies(
 }
 
 fn is_in_scope(policy: &Policy, table: &Table, column: &Column) -> bool {
-    policy.columns.iter().any(|rule| rule.name.table == table.name && rule.name.column == column.name)
+    policy
+        .columns
+        .iter()
+        .any(|rule| rule.name.table == table.name && rule.name.column == column.name)
 }
 
 /// Reads the columns in scope.

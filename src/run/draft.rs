@@ -15,7 +15,7 @@ const TRIALS_MAX: usize = 40;
 /// Two columns of one kind that share so much of their values are one domain.
 const SHARED_MIN: f64 = 0.2;
 
-/// Drafts a policy. `source_name` is what the policy calls the source.
+/// Drafts a policy. `source_name` is what the policy calls the source, `head` its first remark.
 ///
 /// # Errors
 ///
@@ -25,6 +25,7 @@ pub async fn draft(
     catalog: &Catalog,
     tables: &[ScannedTable],
     source_name: &str,
+    head: &str,
 ) -> Result<Draft, SourceError> {
     let columns: Vec<&ScannedColumn> = tables
         .iter()
@@ -33,6 +34,7 @@ pub async fn draft(
         .collect();
     let candidates = columns.iter().filter_map(|column| candidate(column)).collect();
     let mut draft = Draft::new(source_name, catalog, candidates, &alike(&columns));
+    draft.remark(head);
     if catalog.bytes > TRIED_BYTES_MAX {
         draft.remark(format!(
             "Not tried yet, because the database has {} GiB: `sealift plan --dry-run` says what \

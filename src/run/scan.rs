@@ -126,8 +126,7 @@ pub async fn scan(
             }
             Message::Done(extent) => {
                 let table = wanted[at].0.name.clone();
-                let columns =
-                    judged.drain(..).map(|column| column.finish(&table)).collect();
+                let columns = judged.drain(..).map(|column| column.finish(&table)).collect();
                 scanned.push(ScannedTable { table, extent, columns });
                 progress.advance(1);
             }
@@ -136,10 +135,9 @@ pub async fn scan(
     progress.end();
     match reader.await {
         Ok(read) => read.map(|()| scanned),
-        Err(error) => Err(SourceError::Engine {
-            doing: "reading a sample",
-            source: Box::new(error),
-        }),
+        Err(error) => {
+            Err(SourceError::Engine { doing: "reading a sample", source: Box::new(error) })
+        }
     }
 }
 
@@ -186,11 +184,8 @@ struct Judged<'d> {
 impl<'d> Judged<'d> {
     fn columns(table: &Table, columns: &[String], detectors: &'d Detectors) -> Vec<Self> {
         let judged = columns.iter().enumerate().map(|(at, column)| {
-            let siblings: Vec<&str> = columns
-                .iter()
-                .filter(|sibling| *sibling != column)
-                .map(String::as_str)
-                .collect();
+            let siblings: Vec<&str> =
+                columns.iter().filter(|sibling| *sibling != column).map(String::as_str).collect();
             let declared = table.column(column).map_or("", |column| column.declared.as_str());
             let subject =
                 Subject { table: &table.name.name, column, declared, siblings: &siblings };

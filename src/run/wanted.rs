@@ -264,9 +264,9 @@ impl Wanted {
             };
             for length in WINDOW_BYTES..=WITHIN_BYTES_MAX.min(bytes.len() - from) {
                 let upto = from + length;
-                let ends = bytes.get(upto).is_none_or(|&after| {
-                    !is_inner(after) || !is_inner(bytes[upto - 1])
-                });
+                let ends = bytes
+                    .get(upto)
+                    .is_none_or(|&after| !is_inner(after) || !is_inner(bytes[upto - 1]));
                 if lengths >> (length - WINDOW_BYTES) & 1 == 0 || !ends {
                     continue;
                 }

@@ -183,13 +183,16 @@ impl SqliteSampler {
         };
         let condition = match place {
             Some(place) => {
-                value::bind(&mut arguments, place.kind, &place.bytes).map_err(|error| self.failed(error))?;
+                value::bind(&mut arguments, place.kind, &place.bytes)
+                    .map_err(|error| self.failed(error))?;
                 format!("WHERE {key} {compare} {}", mark(place))
             }
             None => format!("WHERE {key} IS NOT NULL"),
         };
-        let sql =
-            format!("SELECT {key} FROM main.{} {condition} ORDER BY {key} {way} LIMIT 1", sample.name);
+        let sql = format!(
+            "SELECT {key} FROM main.{} {condition} ORDER BY {key} {way} LIMIT 1",
+            sample.name
+        );
         let row = sqlx::query_with(AssertSqlSafe(sql), arguments)
             .fetch_optional(&mut self.connection)
             .await

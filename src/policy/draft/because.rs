@@ -36,8 +36,7 @@ fn of_values(evidence: &Evidence) -> Option<String> {
         all if all == evidence.tested => ", all with correct check digits".to_owned(),
         some => format!(", {} with correct check digits", grouped(some)),
     };
-    let scheme =
-        evidence.scheme.as_ref().map(|scheme| format!(" ({scheme})")).unwrap_or_default();
+    let scheme = evidence.scheme.as_ref().map(|scheme| format!(" ({scheme})")).unwrap_or_default();
     if evidence.matched > 0 {
         return Some(format!(
             "{} of {tested} look like it{scheme}{checked}",

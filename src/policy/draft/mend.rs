@@ -182,9 +182,8 @@ impl Draft {
     /// Leaves a column out, and with it those that it is joined to.
     fn give_up(&mut self, at: usize, reason: &str) {
         let (name, group) = (self.columns[at].rule.name.clone(), self.columns[at].group);
-        let is_meant = |one: &Drafted| {
-            one.rule.name == name || (group.is_some() && one.group == group)
-        };
+        let is_meant =
+            |one: &Drafted| one.rule.name == name || (group.is_some() && one.group == group);
         self.leave_out(is_meant, reason);
     }
 
@@ -197,7 +196,8 @@ impl Draft {
             triggers.push((trigger.to_owned(), finding.fact.clone()));
             return true;
         }
-        let is_there = |table: &TableName| self.columns.iter().any(|one| one.rule.name.table == *table);
+        let is_there =
+            |table: &TableName| self.columns.iter().any(|one| one.rule.name.table == *table);
         if !is_there(&table) {
             return false;
         }

@@ -224,9 +224,8 @@ impl Draft {
 
     /// A name for a domain that no other has: `email`, `email_2`.
     fn free_domain(&self, kind: &str) -> String {
-        let is_taken = |name: &str| {
-            self.columns.iter().any(|one| one.rule.domain.as_deref() == Some(name))
-        };
+        let is_taken =
+            |name: &str| self.columns.iter().any(|one| one.rule.domain.as_deref() == Some(name));
         let mut number = 1;
         loop {
             let name = if number == 1 { kind.to_owned() } else { format!("{kind}_{number}") };

@@ -140,10 +140,7 @@ impl Draft {
 
 fn column(text: &mut String, one: &Drafted) {
     let rule = &one.rule;
-    let mut lines = vec![
-        ("name", quoted(&rule.name.to_string())),
-        ("class", quoted(&rule.class)),
-    ];
+    let mut lines = vec![("name", quoted(&rule.name.to_string())), ("class", quoted(&rule.class))];
     lines.extend(rule.domain.as_ref().map(|domain| ("domain", quoted(domain))));
     lines.push(("token", quoted(rule.token.name())));
     lines.extend(rule.format.map(|shape| {
