@@ -16,7 +16,7 @@ mod reader;
 pub use column_name::{ColumnName, ColumnNameError, TableName};
 pub use errors::{PolicyError, PolicyErrors, PolicyProblem};
 pub use model::{
-    Approval, BackupRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape, Limits,
-    Normalise, OnFailure, Permission, Policy, Purpose, TableRule, Throttle, TokenKind, Waiver,
-    Window,
+    Approval, BackupRule, ChangeRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape,
+    Limits, Normalise, OnFailure, Permission, Policy, Purpose, TableRule, Throttle, TokenKind,
+    Waiver, Window,
 };

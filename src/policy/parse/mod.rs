@@ -17,8 +17,9 @@ use super::{
 };
 
 /// The keys of the document itself.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "source",
+    "change",
     "column",
     "table",
     "purpose",
@@ -55,6 +56,7 @@ impl Policy {
         let tables = columns::tables(&mut reader, root);
         let purposes = purposes::purposes(&mut reader, root, &source, &columns);
         let policy = Self {
+            change: settings::change(&mut reader, root),
             checks: settings::checks(&mut reader, root),
             approval: settings::approval(&mut reader, root),
             backup: settings::backup(&mut reader, root),
