@@ -170,8 +170,13 @@ mod tests {
     use crate::plan::PassTimes;
 
     fn estimate() -> Estimate {
-        let passes =
-            PassTimes { backup_ms: 100, seal_ms: 200, rewrite_ms: 300, verify_ms: 400, purge_ms: 9 };
+        let passes = PassTimes {
+            backup_ms: 100,
+            seal_ms: 200,
+            rewrite_ms: 300,
+            verify_ms: 400,
+            purge_ms: 9,
+        };
         Estimate { passes, vault_bytes: 5_000, ..Estimate::default() }
     }
 

@@ -155,8 +155,7 @@ impl Radius<'_> {
     }
 
     fn triggers(&self, table: &Table) -> Vec<Touched> {
-        let mine =
-            self.case.catalog.triggers.iter().filter(|trigger| trigger.table == table.name);
+        let mine = self.case.catalog.triggers.iter().filter(|trigger| trigger.table == table.name);
         mine.map(|trigger| self.trigger(table, trigger)).collect()
     }
 
@@ -212,8 +211,9 @@ impl Radius<'_> {
         let (from, to) =
             (named(&child.name, &key.columns), named(&key.parent, &key.parent_columns));
         let about = from.iter().chain(&to);
-        let finding =
-            about.filter_map(|column| self.finding(&["foreign_key"], column)).min_by_key(|f| f.verdict);
+        let finding = about
+            .filter_map(|column| self.finding(&["foreign_key"], column))
+            .min_by_key(|f| f.verdict);
         let name = format!("{} → {}", from.join(", "), to.join(", "));
         let columns = from.into_iter().chain(to).collect();
         told(
@@ -275,7 +275,8 @@ impl Radius<'_> {
     }
 
     fn generated(&self, table: &Table) -> Vec<Touched> {
-        let mine = table.columns.iter().filter_map(|column| Some((column, column.generated.as_ref()?)));
+        let mine =
+            table.columns.iter().filter_map(|column| Some((column, column.generated.as_ref()?)));
         mine.filter_map(|(column, generated)| {
             let columns: Vec<String> = self
                 .case

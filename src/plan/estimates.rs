@@ -147,9 +147,10 @@ fn passes(case: &Case<'_>, size: &Size) -> PassTimes {
         + size.cells * REWRITE_CELL_NS
         + size.indexed_cells * REWRITE_INDEXED_NS
         + bytes_ns);
-    let throttled = case.policy.throttle.rows_per_s_max.map_or(0, |rate| {
-        size.rows.saturating_mul(1_000).checked_div(rate).unwrap_or_default()
-    });
+    let throttled =
+        case.policy.throttle.rows_per_s_max.map_or(0, |rate| {
+            size.rows.saturating_mul(1_000).checked_div(rate).unwrap_or_default()
+        });
     let verify = ms(size.entries * VERIFY_ENTRY_NS
         + size.rows * VERIFY_ROW_NS
         + size.cells * VERIFY_CELL_NS

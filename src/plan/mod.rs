@@ -72,8 +72,8 @@ pub use case::reads_column;
 pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, Facts, TableFacts};
 pub use model::{
-    Assessment, ColumnPlan, Estimate, Finding, PassTimes, Strategy, TypeCounts, Unit, UnitColumn, UnitMode,
-    UnitTable, Verdict, Walk,
+    Assessment, ColumnPlan, Estimate, Finding, PassTimes, Strategy, TypeCounts, Unit, UnitColumn,
+    UnitMode, UnitTable, Verdict, Walk,
 };
 pub use walks::row_id_name;
 

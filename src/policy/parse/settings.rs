@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::{
     super::{
-        Approval, BackupRule, ChangeRule, Check, Expect, Limits, OnFailure, Throttle, Window, measure,
+        Approval, BackupRule, ChangeRule, Check, Expect, Limits, OnFailure, Throttle, Window,
+        measure,
         reader::{At, Reader, Section},
     },
     columns,
