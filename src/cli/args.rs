@@ -278,11 +278,17 @@ pub struct Scan {
 #[derive(Debug, ClapArgs)]
 pub struct Plan {
     /// The policy
-    #[arg(long, value_name = "FILE")]
-    pub policy: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "reissue")]
+    pub policy: Option<PathBuf>,
     /// Look only: needs no vault and records nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Write the plan as a document for whoever approves it: .html, .json or .txt
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Make the document of a recorded run again; needs neither policy nor passphrase
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["policy", "dry_run"])]
+    pub reissue: Option<String>,
 }
 
 /// `approve`
@@ -293,6 +299,9 @@ pub struct Approve {
     /// Sign the purge instead of the plan
     #[arg(long)]
     pub purge: bool,
+    /// The plan's document as you have read it; refused where it is not the one on record
+    #[arg(long, value_name = "FILE", conflicts_with = "purge")]
+    pub document: Option<PathBuf>,
 }
 
 /// `run`

@@ -123,6 +123,7 @@ pub(super) async fn job(
         actor: desk.caller.name.clone(),
         progress: Arc::from(out.progress()),
         stop: stop_on_interrupt(),
+        lock_meter: Arc::default(),
     })
 }
 
@@ -143,6 +144,7 @@ pub(super) async fn fresh(desk: &Desk, settings: &Settings, job: &Job) -> Result
         progress: Arc::clone(&job.progress),
         stop: job.stop.clone(),
         rows_per_s_max: job.rows_per_s_max,
+        lock_meter: Arc::clone(&job.lock_meter),
     })
 }
 

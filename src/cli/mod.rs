@@ -18,6 +18,7 @@ mod ledger;
 mod output;
 mod pause;
 mod plan;
+mod plan_document;
 mod policy;
 mod purge;
 mod quarantine;

@@ -629,6 +629,11 @@ pub trait Vault: Send + Sync {
     /// nothing that was removed survives there.
     async fn settle(&self) -> Result<(), VaultError>;
 
+    /// How much room the vault takes on disk; `None` where the engine does not tell.
+    async fn bytes(&self) -> Result<Option<u64>, VaultError> {
+        Ok(None)
+    }
+
     /// Where the load of a run stands, made on first use.
     async fn load_cursor(&self, run: RunId) -> Result<LoadCursor, VaultError>;
 

@@ -254,6 +254,16 @@ impl Vault for SqliteVault {
         Ok(())
     }
 
+    async fn bytes(&self) -> Result<Option<u64>, VaultError> {
+        // language=SQLite
+        let pages = "SELECT (SELECT * FROM pragma_page_count) * (SELECT * FROM pragma_page_size)";
+        let bytes: i64 = sqlx::query_scalar(pages)
+            .fetch_one(&mut *self.lock().await)
+            .await
+            .map_err(self.failed("measuring itself"))?;
+        Ok(u64::try_from(bytes).ok())
+    }
+
     async fn load_cursor(&self, run: RunId) -> Result<LoadCursor, VaultError> {
         in_transaction!(self, "beginning a load", |connection| {
             entries::load_cursor(connection, &self.url, run).await
