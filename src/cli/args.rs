@@ -446,10 +446,16 @@ pub enum Ledger {
 /// `demo`
 #[derive(Debug, ClapArgs)]
 pub struct Demo {
-    /// Leave everything in this folder
+    /// Do it in this folder, which must not be there yet; else in a fresh one for temporary files
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// How many customers to invent
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub customers: u32,
+    /// Which customers: one seed, one database
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
+    /// Show what every verb prints
+    #[arg(long)]
+    pub verbose: bool,
 }
