@@ -110,7 +110,12 @@ mod tests {
     use super::*;
 
     fn pattern(regex: &str) -> Pattern {
-        Pattern { name: "badge".into(), class: "identity".into(), regex: regex.into(), column: None }
+        Pattern {
+            name: "badge".into(),
+            class: "identity".into(),
+            regex: regex.into(),
+            column: None,
+        }
     }
 
     #[test]
