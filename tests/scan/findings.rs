@@ -163,3 +163,12 @@ fn after_a_run_tokens_are_well_and_an_original_among_them_is_not() {
     assert_eq!(back["evidence"]["tokens"], 59);
     assert_silent(&desk, &[], &[late.email]);
 }
+
+#[test]
+fn every_kind_is_explained_on_the_page() {
+    let page = include_str!("../../docs/SCAN.md");
+    for kind in sealift::classify::Kind::BUILT_IN {
+        let row = format!("| `{}` |", kind.name());
+        assert!(page.contains(&row), "docs/SCAN.md does not know `{}`", kind.name());
+    }
+}
