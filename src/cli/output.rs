@@ -102,6 +102,12 @@ impl Output {
         self.styled(word, Style::new().bold().fg_color(Some(color.into())))
     }
 
+    /// A line in the colour of its meaning.
+    #[must_use]
+    pub fn toned(&self, line: &str, color: AnsiColor) -> String {
+        self.styled(line, Style::new().fg_color(Some(color.into())))
+    }
+
     fn styled(&self, text: &str, style: Style) -> String {
         if self.colored { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
