@@ -175,6 +175,7 @@ class Maker:
 
     def __init__(self, locale, seed):
         self.random = random.Random(seed)
+        self.asian = locale in ("ja_JP", "zh_CN", "ko_KR")
         self.fake = Faker(locale)
         self.fake.seed_instance(seed)
         self.western = Faker("en_US")
@@ -203,8 +204,8 @@ class Maker:
     # What belongs to a person.
     def first_name(self): return self.first
     def last_name(self): return self.last
-    def full_name(self): return f"{self.first} {self.last}"
-    def list_name(self): return f"{self.last.upper()}, {self.first}"
+    def full_name(self): return f"{self.last}{self.first}" if self.asian else f"{self.first} {self.last}"
+    def list_name(self): return self.full_name() if self.asian else f"{self.last.upper()}, {self.first}"
     def email(self): return self.fake.email()
     def phone(self): return self.fake.phone_number()
     def mobile(self): return self.fake.phone_number()
@@ -352,6 +353,9 @@ LABELS = {
     "member_no": (OPEN, []), "session": (OPEN, []), "job": (OPEN, []), "grade": (OPEN, []),
 }
 
+# Kinds that some people write in capitals.
+SHOUTED = {*NAMES, "email", "postal_address", "city", "company", "postcode", "vehicle"}
+
 # The tables: `concept` or `concept=maker` where the values come from another maker.
 TABLES = {
     "customers": "id first_name last_name email phone company street city postcode country created status notes",
@@ -393,7 +397,7 @@ def soil(value, label, maker, manner):
         return None
     if roll < manner["gaps"] + manner["placeholders"] and isinstance(value, str):
         return maker.random.choice(["", "N/A", "unknown", "-"])
-    if isinstance(value, str) and label and manner["case"] == "upper" and not value.startswith("{"):
+    if isinstance(value, str) and label and label[1] and label[1][0] in SHOUTED and manner["case"] == "upper":
         return value.upper()
     if isinstance(value, str) and manner["spaces"] and roll > .9:
         return value + " "
