@@ -24,6 +24,7 @@ mod quarantine;
 mod report;
 mod rollback;
 mod run;
+mod scan;
 mod settings;
 mod status;
 mod tokenize;
@@ -53,6 +54,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Caller(typed) => caller::caller(settings, out, typed).await,
         Verb::Keys(typed) => keys::keys(settings, out, typed).await,
         Verb::Policy(typed) => policy::policy(out, &typed),
+        Verb::Scan(typed) => scan::scan(settings, out, typed).await,
         Verb::Plan(typed) => plan::plan(settings, out, typed).await,
         Verb::Approve(typed) => approve::approve(settings, out, typed).await,
         Verb::Run(typed) => run::run(settings, out, typed).await,

@@ -16,7 +16,8 @@ use crate::access::grants::Grant;
 use crate::lifecycle::Phase;
 use crate::plan::{Assessment, Finding, Strategy, UnitMode, Verdict, assess};
 use crate::policy::{ColumnRule, OnFailure, Policy};
-use crate::ports::{Change, RunRow, Source, Vault};
+use crate::ports::{Change, RunRow, SampleSize, Silent, Source, Vault};
+use crate::run::{COPY_ROWS_MAX, copies};
 
 pub(super) async fn plan(
     settings: &Settings,
@@ -52,7 +53,9 @@ pub(super) async fn plan(
 
 async fn look(source: &dyn Source, policy: &Policy) -> Result<Assessment, Failure> {
     let catalog = source.catalog().await?;
-    let facts = source.facts(&catalog, policy).await?;
+    let mut facts = source.facts(&catalog, policy).await?;
+    let size = SampleSize::Blocks { rows: COPY_ROWS_MAX };
+    facts.copies = copies(source, &catalog, policy, size, &Silent).await?;
     Ok(assess(&catalog, policy, &facts, Strategy::InPlace))
 }
 

@@ -103,6 +103,15 @@ impl Settings {
         Ok(Arc::new(SqliteSource::open(self.source_url()?).await?))
     }
 
+    /// Opens the source for looking only; it may be read-only.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where none is named or it cannot be opened.
+    pub async fn open_source_to_read(&self) -> Result<Arc<dyn Source>, Failure> {
+        Ok(Arc::new(SqliteSource::open_to_read(self.source_url()?).await?))
+    }
+
     /// The source's URL.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ mod walks;
 mod affinity;
 mod check_constraint;
 mod collation;
+mod copies;
 mod disk_space;
 mod domain;
 mod empty_text;
@@ -62,8 +63,9 @@ mod width;
 mod fixture;
 
 pub use case::reads_column;
+pub use copies::{copied_line, copied_remedy};
 pub use counter::Counter;
-pub use facts::{CheckTrial, ColumnFacts, Facts, TableFacts};
+pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
 pub use model::{
     Assessment, ColumnPlan, Estimate, Finding, Strategy, TypeCounts, Unit, UnitColumn, UnitMode,
     UnitTable, Verdict, Walk,
@@ -76,7 +78,7 @@ use case::{Case, InScope};
 type Pitfall = fn(&Case<'_>) -> Vec<Finding>;
 
 /// Every pitfall but the one that needs the estimate, in the order of the findings.
-const PITFALLS: [Pitfall; 36] = [
+const PITFALLS: [Pitfall; 37] = [
     strategy::find,
     text_encoding::find,
     missing_table::find,
@@ -99,6 +101,7 @@ const PITFALLS: [Pitfall; 36] = [
     trigger_fires::find,
     full_text::find,
     view::find,
+    copies::find,
     key_in_scope::find,
     no_key::find,
     null_key::find,

@@ -5,11 +5,15 @@
 
 mod files;
 mod progress;
+mod sample;
 mod source;
 mod vault;
 
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use progress::{Progress, Silent};
+pub use sample::{
+    SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,
+};
 pub use source::{
     Counts, CursorId, CursorState, Interval, Limit, Originals, PageFacts, Pass, Rejection, Row,
     RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step,

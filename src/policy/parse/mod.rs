@@ -3,6 +3,7 @@
 //! One file a kind of table. It knows no database: whether a column exists is `plan`'s part.
 
 mod columns;
+mod patterns;
 mod purposes;
 mod settings;
 
@@ -17,12 +18,13 @@ use super::{
 };
 
 /// The keys of the document itself.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "source",
     "column",
     "table",
     "purpose",
     "check",
+    "pattern",
     "approval",
     "backup",
     "limits",
@@ -56,6 +58,7 @@ impl Policy {
         let purposes = purposes::purposes(&mut reader, root, &source, &columns);
         let policy = Self {
             checks: settings::checks(&mut reader, root),
+            patterns: patterns::patterns(&mut reader, root),
             approval: settings::approval(&mut reader, root),
             backup: settings::backup(&mut reader, root),
             limits: settings::limits(&mut reader, root),
