@@ -30,7 +30,7 @@ Documentation: README.md, docs/";
 #[derive(Debug, Parser)]
 #[command(name = "sealift", version, before_help = EXAMPLES, after_help = CODES, max_term_width = 100)]
 pub struct Args {
-    /// The vault: sqlite:PATH
+    /// The vault: sqlite:PATH or postgres://USER@HOST/DATABASE
     #[arg(long, global = true, env = "SEALIFT_VAULT", value_name = "URL", hide_env_values = true)]
     pub vault: Option<String>,
 
@@ -278,11 +278,17 @@ pub struct Scan {
 #[derive(Debug, ClapArgs)]
 pub struct Plan {
     /// The policy
-    #[arg(long, value_name = "FILE")]
-    pub policy: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "reissue")]
+    pub policy: Option<PathBuf>,
     /// Look only: needs no vault and records nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Write the plan as a document for whoever approves it: .html, .json or .txt
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Make the document of a recorded run again; needs neither policy nor passphrase
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["policy", "dry_run"])]
+    pub reissue: Option<String>,
 }
 
 /// `approve`
@@ -293,6 +299,9 @@ pub struct Approve {
     /// Sign the purge instead of the plan
     #[arg(long)]
     pub purge: bool,
+    /// The plan's document as you have read it; refused where it is not the one on record
+    #[arg(long, value_name = "FILE", conflicts_with = "purge")]
+    pub document: Option<PathBuf>,
 }
 
 /// `run`
@@ -437,10 +446,16 @@ pub enum Ledger {
 /// `demo`
 #[derive(Debug, ClapArgs)]
 pub struct Demo {
-    /// Leave everything in this folder
+    /// Do it in this folder, which must not be there yet; else in a fresh one for temporary files
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// How many customers to invent
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub customers: u32,
+    /// Which customers: one seed, one database
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
+    /// Show what every verb prints
+    #[arg(long)]
+    pub verbose: bool,
 }

@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use crate::catalog::Catalog;
 use crate::policy::Policy;
 
+mod actuals;
+mod blast_radius;
 mod case;
 mod counter;
 mod estimates;
@@ -62,13 +64,18 @@ mod width;
 #[cfg(test)]
 mod fixture;
 
+pub use actuals::{
+    EstimateCheck, EstimateUnit, compare as compare_estimates, in_all as estimates_in_all,
+    readable_bytes, readable_ms,
+};
+pub use blast_radius::{Touched, TouchedKind, blast_radius};
 pub use case::reads_column;
 pub use copies::{copied_line, copied_remedy};
 pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
 pub use model::{
-    Assessment, ColumnPlan, Estimate, Finding, Strategy, TypeCounts, Unit, UnitColumn, UnitMode,
-    UnitTable, Verdict, Walk,
+    Assessment, ColumnPlan, Estimate, Finding, PassTimes, Strategy, TypeCounts, Unit, UnitColumn,
+    UnitMode, UnitTable, Verdict, Walk,
 };
 pub use walks::row_id_name;
 

@@ -20,7 +20,8 @@ pub use column_name::{ColumnName, ColumnNameError, TableName};
 pub use draft::{Candidate, Draft, because, grouped};
 pub use errors::{PolicyError, PolicyErrors, PolicyProblem};
 pub use model::{
-    Approval, BackupRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape, Limits,
-    Normalise, OnFailure, PatternRule, Permission, Policy, Purpose, TableRule, Throttle, TokenKind,
+    Approval, BackupRule, ChangeRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape,
+    Limits, Normalise, OnFailure, PatternRule, Permission, Policy, Purpose, TableRule, Throttle,
+    TokenKind,
     Waiver, Window,
 };

@@ -11,6 +11,9 @@ use super::{ColumnName, TableName};
 pub struct Policy {
     /// `[source] name`: what the source is called in domains, ledger and report.
     pub source: String,
+    /// `[change]`: why this is done, and on whose behalf.
+    #[serde(default)]
+    pub change: ChangeRule,
     /// The columns in scope, in the order of the file.
     pub columns: Vec<ColumnRule>,
     /// What is said about tables as a whole.
@@ -44,6 +47,18 @@ impl Policy {
     pub fn domain_of(&self, rule: &ColumnRule) -> String {
         rule.domain.clone().unwrap_or_else(|| format!("{}.{}", self.source, rule.name))
     }
+}
+
+/// `[change]`: what an approver wants to know before anything else. Words, and nothing follows from
+/// them; the plan's document begins with them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ChangeRule {
+    /// Why the columns are moved into the vault.
+    pub purpose: Option<String>,
+    /// Where the change was asked for and agreed.
+    pub ticket: Option<String>,
+    /// Who answers for the data.
+    pub owner: Option<String>,
 }
 
 /// One `[[column]]`: a column in scope and how it is treated.

@@ -22,7 +22,7 @@ pub use source::{
 pub use vault::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind,
     FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, RangeRow,
-    RunRow, SegmentRow, SlotRow, Vault, VaultError, VaultHeader,
+    RunRow, SegmentRow, SlotRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
 };
 
 /// What a program should do about an error, so that nobody has to read its text.

@@ -42,7 +42,7 @@ pub use copies::{COPY_ROWS_MAX, copies};
 pub use draft::draft;
 pub use entries::{add_entries, draw as draw_token, open_entry};
 pub use error::{Mismatch, MismatchKind, RunError};
-pub use job::{Job, Stop, manifest_hash};
+pub use job::{Job, LockMeter, Stop, manifest_hash};
 pub use purge::{PurgeFacts, facts_of, purge};
 pub use record::{BackupCell, BackupRecord, RecordError};
 pub use rewrite::{resweep, rewrite, row_digest};

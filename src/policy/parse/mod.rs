@@ -20,6 +20,7 @@ use super::{
 /// The keys of the document itself.
 const KEYS: [&str; 12] = [
     "source",
+    "change",
     "column",
     "table",
     "purpose",
@@ -57,6 +58,7 @@ impl Policy {
         let tables = columns::tables(&mut reader, root);
         let purposes = purposes::purposes(&mut reader, root, &source, &columns);
         let policy = Self {
+            change: settings::change(&mut reader, root),
             checks: settings::checks(&mut reader, root),
             patterns: patterns::patterns(&mut reader, root),
             approval: settings::approval(&mut reader, root),
