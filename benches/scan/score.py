@@ -79,7 +79,8 @@ def scan(binary, path, *more):
     run = subprocess.run([binary, "scan", "--source", f"sqlite:{path}", "--format", "json", *more], capture_output=True, text=True)
     seconds = time.perf_counter() - start
     if run.returncode not in (0, 1):
-        raise SystemExit(f"{path}: exit {run.returncode}: {run.stderr}")
+        print(f"{path}: exit {run.returncode}: {run.stderr}")
+        return seconds, []
     out = []
     for line in run.stdout.splitlines():
         whole = json.loads(line)
