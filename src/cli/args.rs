@@ -385,6 +385,9 @@ pub struct Report {
     /// Close the run: the report's hash goes on the ledger
     #[arg(long)]
     pub close: bool,
+    /// Print the JSON Schema of reports instead; needs no vault
+    #[arg(long, conflicts_with_all = ["run", "close"])]
+    pub schema: bool,
 }
 
 /// `ledger`

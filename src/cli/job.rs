@@ -16,7 +16,7 @@ use crate::lifecycle::{Event, Phase};
 use crate::plan::{Assessment, fingerprint};
 use crate::policy::{ColumnRule, Policy, TokenKind};
 use crate::ports::{Change, Condition, DomainRow, RunRow, Vault};
-use crate::run::{Job, Stop};
+use crate::run::{Began, Job, Stop};
 use crate::token::DomainId;
 
 /// Held while a process works on runs of a vault; it dies with the process.
@@ -107,6 +107,7 @@ pub(super) async fn job(
         actor: desk.caller.name.clone(),
         progress: Arc::from(out.progress()),
         stop: stop_on_interrupt(),
+        began: Began::now(),
     })
 }
 
@@ -127,6 +128,7 @@ pub(super) async fn fresh(desk: &Desk, settings: &Settings, job: &Job) -> Result
         progress: Arc::clone(&job.progress),
         stop: job.stop.clone(),
         rows_per_s_max: job.rows_per_s_max,
+        began: Began::now(),
     })
 }
 

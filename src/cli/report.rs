@@ -1,5 +1,9 @@
 //! `sealift report`: what happened to a run. Needs no passphrase, except to close it.
 
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -11,20 +15,24 @@ use super::output::Output;
 use super::settings::Settings;
 use crate::access::Verb;
 use crate::crypto::{KeyPurpose, KeyState};
-use crate::ledger;
+use crate::ledger::{self, Entry};
 use crate::lifecycle::{Event, Phase};
 use crate::ports::{Change, QuarantineState as Waits, RunRow, Vault};
 use crate::report::{
-    ApprovalFact, BackupFate, CheckFact, Evidence, KeyFact, PurgeFacts, PurgeStep, QuarantineCause,
-    QuarantineFact, QuarantineState, Report, RowDigest, SegmentFact, StructureFacts, UncoveredCopy,
+    ApprovalFact, BackupFate, CheckFact, Condition, Evidence, KeyFact, PurgeFacts, PurgeStep,
+    QuarantineCause, QuarantineFact, QuarantineState, Report, RowDigest, SegmentFact,
+    StructureFacts, UncoveredCopy, UnitFact,
 };
-use crate::run::facts_of;
+use crate::run::{facts_of, residue_of};
 
 pub(super) async fn report(
     settings: &Settings,
     out: &Output,
     typed: Typed,
 ) -> Result<Outcome, Failure> {
+    if typed.schema {
+        return schema(typed.output.as_deref());
+    }
     let vault = settings.open_vault().await?;
     let row = match &typed.run {
         Some(run) => find_run(vault.as_ref(), Some(run), |_| true).await?,
@@ -51,13 +59,22 @@ pub(super) async fn report(
             out.next("an auditor", "sealift ledger export --output ledger/");
         }
     } else {
-        use std::io::Write;
         std::io::stdout().write_all(text.as_bytes())?;
     }
     Ok(Outcome::Done)
 }
 
-fn is_page(file: &std::path::Path) -> bool {
+/// The shape of a report in JSON.
+fn schema(output: Option<&Path>) -> Result<Outcome, Failure> {
+    let text = Report::json_schema();
+    match output {
+        Some(file) => std::fs::write(file, text)?,
+        None => std::io::stdout().write_all(text.as_bytes())?,
+    }
+    Ok(Outcome::Done)
+}
+
+fn is_page(file: &Path) -> bool {
     file.extension().is_some_and(|end| end.eq_ignore_ascii_case("html"))
 }
 
@@ -104,6 +121,7 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
         .rfind(|entry| entry.action == "residue_control")
         .and_then(|entry| serde_json::from_value(entry.details.get("report")?.clone()).ok());
     let facts = facts_of(&entries);
+    let stopped = residue_of(&entries);
     let purged = matches!(row.phase, Phase::Purged | Phase::Closed);
     let kept = entries
         .iter()
@@ -118,8 +136,10 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
         run: row.run,
         source: row.source.clone(),
         phase: row.phase,
-        extent: None,
+        condition: row.condition.map(condition),
         counts: counts_of(&["rewritten"]),
+        units: units(&entries),
+        opened: opened(&entries),
         verification: counts_of(&["verified", "mismatch"]),
         checks: policy
             .checks
@@ -133,7 +153,8 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
             })
             .collect(),
         residue_before: control,
-        residue_after: facts.as_ref().map(|facts| facts.after.clone()),
+        residue_after: facts.as_ref().or(stopped.as_ref()).map(|facts| facts.after.clone()),
+        residue_left: stopped.as_ref().map_or(0, residue_left),
         purge: facts.filter(|_| purged).map(|facts| purge_facts(facts, kept)),
         checkpoint: vault.checkpoints().await?.pop().map(|(_, note)| note),
         approvals: vault
@@ -157,6 +178,49 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
     })
 }
 
+fn condition(condition: crate::ports::Condition) -> Condition {
+    match condition {
+        crate::ports::Condition::Paused => Condition::Paused,
+        crate::ports::Condition::Failed => Condition::Failed,
+    }
+}
+
+/// What the rewrite counted in each unit of the plan.
+fn units(entries: &[Entry]) -> Vec<UnitFact> {
+    let units = entries
+        .iter()
+        .rfind(|entry| entry.action == Event::Rewritten.name())
+        .and_then(|entry| entry.details.get("units")?.as_object());
+    let mut units: Vec<UnitFact> = units
+        .into_iter()
+        .flatten()
+        .filter_map(|(unit, counts)| {
+            let counts = serde_json::from_value(counts.clone()).ok()?;
+            Some(UnitFact { unit: unit.parse().ok()?, counts })
+        })
+        .collect();
+    units.sort_by_key(|fact| fact.unit);
+    units
+}
+
+/// What the last verification opened, by column.
+fn opened(entries: &[Entry]) -> BTreeMap<String, u64> {
+    let is_last = |entry: &&Entry| {
+        [Event::Verified.name(), Event::Mismatch.name()].contains(&entry.action.as_str())
+    };
+    entries
+        .iter()
+        .rfind(is_last)
+        .and_then(|entry| serde_json::from_value(entry.details.get("columns")?.clone()).ok())
+        .unwrap_or_default()
+}
+
+/// The hits for which a purge stopped.
+fn residue_left(facts: &crate::run::PurgeFacts) -> u64 {
+    let hits: u64 = facts.after.files.iter().map(|file| file.hits.residue()).sum();
+    hits + facts.late_hits
+}
+
 fn purge_facts(facts: crate::run::PurgeFacts, kept: Option<String>) -> PurgeFacts {
     PurgeFacts {
         steps: facts
@@ -168,7 +232,7 @@ fn purge_facts(facts: crate::run::PurgeFacts, kept: Option<String>) -> PurgeFact
                 finished_at: step.finished_at,
             })
             .collect(),
-        statements: std::collections::BTreeMap::new(),
+        statements: BTreeMap::new(),
         uncovered_copies: facts
             .uncovered
             .into_iter()

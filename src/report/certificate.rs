@@ -4,15 +4,18 @@
 //! on the ledger, the scan's verdict beside its control, cells that add up, a verification without
 //! a mismatch, and nothing uncovered. [`status`] is the only place that decides it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::counts::{Reconciliation, VerificationPart};
 use super::evidence::{BackupFate, ClaimLevel, Evidence, PurgeFacts, PurgeStep, QuarantineState};
+use super::places::{self, PlaceLine};
+use super::summary::Tone;
 use crate::lifecycle::Phase;
 use crate::residue::{self, Doubt, FileClass, ScanReport, Verdict};
 
 /// What a purge proves, and what not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Certificate {
     /// The outcome.
     pub status: CertificateStatus,
@@ -28,6 +31,8 @@ pub struct Certificate {
     pub scan_before: Option<ScanFigures>,
     /// The scan after it.
     pub scan_after: Option<ScanFigures>,
+    /// Originals found by both, by the kind of place they lay in.
+    pub places: Vec<PlaceLine>,
     /// Why a zero would not be evidence.
     pub doubts: Vec<String>,
     /// In-scope values in columns outside the policy.
@@ -37,7 +42,7 @@ pub struct Certificate {
 }
 
 /// The outcome of a purge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateStatus {
     /// There was none.
@@ -55,7 +60,7 @@ pub enum CertificateStatus {
 }
 
 /// One claim level.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Claim {
     /// The level.
     pub level: ClaimLevel,
@@ -66,7 +71,7 @@ pub struct Claim {
 }
 
 /// Whether a claim is proven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimState {
     /// It is.
@@ -77,10 +82,12 @@ pub enum ClaimState {
     NotProven,
     /// It cannot be yet.
     Pending,
+    /// It never is: nobody could prove it from here.
+    NotClaimed,
 }
 
 /// The figures of one residue scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ScanFigures {
     /// Values that were searched for.
     pub values_searched: u64,
@@ -95,7 +102,7 @@ pub struct ScanFigures {
 }
 
 /// One file of a scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ScannedFile {
     /// Its name, without folders.
     pub name: String,
@@ -112,7 +119,7 @@ pub struct ScannedFile {
 }
 
 /// In-scope values in a column outside the policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CopyLine {
     /// The column.
     pub column: String,
@@ -134,7 +141,9 @@ impl Certificate {
         let not_covered = purge
             .map(|purge| not_covered(evidence, purge, counts, verification))
             .unwrap_or_default();
-        let status = status(purge, verdict.as_ref(), &not_covered);
+        // A purge that found residue has not moved the run along.
+        let residue_left = if purge.is_none() { evidence.residue_left } else { 0 };
+        let status = status(purge, residue_left, verdict.as_ref(), &not_covered);
         Self {
             status,
             word: status.word(),
@@ -145,6 +154,10 @@ impl Certificate {
             steps: purge.map(|purge| purge.steps.clone()).unwrap_or_default(),
             scan_before: evidence.residue_before.as_ref().map(ScanFigures::of),
             scan_after: evidence.residue_after.as_ref().map(ScanFigures::of),
+            places: places::lines(
+                evidence.residue_before.as_ref(),
+                evidence.residue_after.as_ref(),
+            ),
             doubts: doubts(verdict.as_ref()),
             uncovered_copies: purge.map(copies).unwrap_or_default(),
             not_covered,
@@ -160,10 +173,14 @@ fn purged(evidence: &Evidence) -> Option<&PurgeFacts> {
 
 fn status(
     purge: Option<&PurgeFacts>,
+    residue_left: u64,
     verdict: Option<&Verdict>,
     not_covered: &[String],
 ) -> CertificateStatus {
     use CertificateStatus as Status;
+    if residue_left > 0 {
+        return Status::Residue;
+    }
     let Some(purge) = purge else { return Status::NotPurged };
     match verdict {
         Some(Verdict::Residue { .. }) => Status::Residue,
@@ -228,7 +245,7 @@ fn claim(
         ClaimLevel::Logical => logical(status, counts, verification),
         ClaimLevel::DatabaseFiles => database_files(status),
         ClaimLevel::Media => (
-            ClaimState::NotProven,
+            ClaimState::NotClaimed,
             "never claimed: file systems, solid-state disks and snapshots keep blocks that no \
              database can reach; encrypt or sanitise the medium",
         ),
@@ -369,6 +386,17 @@ impl CertificateStatus {
         }
     }
 
+    /// How the outcome is to be taken.
+    #[must_use]
+    pub fn tone(self) -> Tone {
+        match self {
+            Self::NotPurged => Tone::Quiet,
+            Self::Residue => Tone::Bad,
+            Self::NotEvidence | Self::UncoveredCopies | Self::Limited => Tone::Warn,
+            Self::Clean => Tone::Good,
+        }
+    }
+
     fn statement(self) -> &'static str {
         match self {
             Self::NotPurged => "originals have not been purged; nothing is claimed about them",
@@ -395,6 +423,7 @@ impl ClaimState {
             Self::Limited => "proven, with limits",
             Self::NotProven => "not proven",
             Self::Pending => "pending",
+            Self::NotClaimed => "not claimed",
         }
     }
 }

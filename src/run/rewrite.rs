@@ -3,7 +3,10 @@
 //! A batch is read without a lock and prepared; whatever in it the backup does not know yet goes
 //! into an increment and into the vault; only then is the source written, under its guard.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
+
+use serde_json::json;
 
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable};
@@ -690,6 +693,7 @@ impl Worker<'_> {
 async fn finish(job: &Job) -> Result<(), RunError> {
     let cursors = job.source.cursors(job.run, Pass::Rewrite).await?;
     let mut counts = Counts::default();
+    let mut of_units: BTreeMap<String, Counts> = BTreeMap::new();
     for (unit, range, state) in &cursors {
         if !state.done {
             return Err(RunError::Counts {
@@ -698,6 +702,7 @@ async fn finish(job: &Job) -> Result<(), RunError> {
             });
         }
         counts.add(&state.counts);
+        of_units.entry(unit.to_string()).or_default().add(&state.counts);
     }
     let mut changes = Vec::new();
     for segment in late_segments(job).await? {
@@ -710,6 +715,9 @@ async fn finish(job: &Job) -> Result<(), RunError> {
         draft.counts = counts.by_name();
         draft.counts.insert("late_segments".into(), late);
         draft.details.insert("increments".into(), increments.into());
+        let of_units =
+            of_units.iter().map(|(unit, counts)| (unit.clone(), json!(counts.by_name())));
+        draft.details.insert("units".into(), of_units.collect());
     })
     .await
 }
