@@ -46,18 +46,26 @@ pub(super) async fn report(
     let text = match out.format() {
         Format::Html => report.to_html(),
         Format::Csv => report.to_csv(),
-        Format::Text if typed.output.as_ref().is_some_and(|file| is_page(file)) => report.to_html(),
-        Format::Text | Format::Json => report.to_json(),
+        Format::Json => report.to_json(),
+        Format::Text => match typed.output.as_deref().map(ending) {
+            None => {
+                print_text(out, &row, &report);
+                return Ok(Outcome::Done);
+            }
+            Some(end) if end == "html" || end == "htm" => report.to_html(),
+            Some(end) if end == "csv" => report.to_csv(),
+            Some(end) if end == "txt" => report.to_text(),
+            Some(_) => report.to_json(),
+        },
     };
     if let Some(file) = &typed.output {
-        std::fs::write(file, text)?;
+        written(file, &text)?;
         out.object(&json!({"run": row.run.to_string(), "output": file.display().to_string()}));
         out.line(format!("the report of run {} is in {}", row.run, file.display()));
-        if row.phase == Phase::Purged {
-            out.next(&row.planned_by, &format!("sealift report {} --close", row.run));
-        } else {
-            out.next("an auditor", "sealift ledger export --output ledger/");
+        if !report.summary.is_finished {
+            out.line(format!("the run is not finished: {}", report.summary.verdict));
         }
+        next(out, &row, &report);
     } else {
         std::io::stdout().write_all(text.as_bytes())?;
     }
@@ -68,14 +76,40 @@ pub(super) async fn report(
 fn schema(output: Option<&Path>) -> Result<Outcome, Failure> {
     let text = Report::json_schema();
     match output {
-        Some(file) => std::fs::write(file, text)?,
+        Some(file) => written(file, &text)?,
         None => std::io::stdout().write_all(text.as_bytes())?,
     }
     Ok(Outcome::Done)
 }
 
-fn is_page(file: &Path) -> bool {
-    file.extension().is_some_and(|end| end.eq_ignore_ascii_case("html"))
+/// Prints the first screen of a report.
+fn print_text(out: &Output, row: &RunRow, report: &Report) {
+    for line in report.to_text().lines() {
+        out.line(line);
+    }
+    out.line("");
+    out.line(format!("the whole of it: sealift report {} --output report.html", row.run));
+    next(out, row, report);
+}
+
+fn next(out: &Output, row: &RunRow, report: &Report) {
+    match &report.summary.next {
+        Some(command) if command.starts_with("sealift approve") => out.next("an approver", command),
+        Some(command) => out.next(&row.planned_by, command),
+        None => out.next("an auditor", "sealift ledger export --output ledger/"),
+    }
+}
+
+/// What a file's name ends with: it says which form is meant where nothing else does.
+fn ending(file: &Path) -> String {
+    file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
+}
+
+fn written(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text).map_err(|error| {
+        Failure::failed(format!("the report cannot be written to {}: {error}", file.display()))
+            .hint("name a file in a folder that exists and may be written to")
+    })
 }
 
 /// Without a name the run that was planned last is meant.

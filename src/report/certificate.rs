@@ -8,9 +8,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::counts::{Reconciliation, VerificationPart};
-use super::evidence::{BackupFate, ClaimLevel, Evidence, PurgeFacts, PurgeStep, QuarantineState};
+use super::evidence::{
+    BackupFate, ClaimLevel, Evidence, PurgeFacts, PurgeStep, QuarantineFact, QuarantineState,
+};
 use super::places::{self, PlaceLine};
 use super::summary::Tone;
+use super::words::counted;
 use crate::lifecycle::Phase;
 use crate::residue::{self, Doubt, FileClass, ScanReport, Verdict};
 
@@ -147,9 +150,9 @@ impl Certificate {
         Self {
             status,
             word: status.word(),
-            statement: status.statement().to_owned(),
+            statement: status.statement(evidence),
             claims: ClaimLevel::ALL
-                .map(|level| claim(level, status, purge, counts, verification))
+                .map(|level| claim(evidence, level, status, counts, verification))
                 .to_vec(),
             steps: purge.map(|purge| purge.steps.clone()).unwrap_or_default(),
             scan_before: evidence.residue_before.as_ref().map(ScanFigures::of),
@@ -208,7 +211,12 @@ fn not_covered(
         .collect();
     if !left.is_empty() {
         let cells: u64 = left.iter().map(|row| row.cells).sum();
-        list.push(format!("rows in quarantine: {}, with {cells} originals in them", left.len()));
+        list.push(format!(
+            "{} left in quarantine, with {} in {}",
+            counted(left.len() as u64, "row", "rows"),
+            counted(cells, "original", "originals"),
+            if left.len() == 1 { "it" } else { "them" }
+        ));
     }
     if let BackupFate::KeptUntil(until) = &purge.backup {
         list.push(format!("the encrypted backup of the originals, kept until {until}"));
@@ -235,25 +243,26 @@ fn not_covered(
 }
 
 fn claim(
+    evidence: &Evidence,
     level: ClaimLevel,
     status: CertificateStatus,
-    purge: Option<&PurgeFacts>,
     counts: &Reconciliation,
     verification: &VerificationPart,
 ) -> Claim {
     let (state, conclusion) = match level {
         ClaimLevel::Logical => logical(status, counts, verification),
-        ClaimLevel::DatabaseFiles => database_files(status),
+        ClaimLevel::DatabaseFiles => database_files(evidence, status),
         ClaimLevel::Media => (
             ClaimState::NotClaimed,
             "never claimed: file systems, solid-state disks and snapshots keep blocks that no \
-             database can reach; encrypt or sanitise the medium",
+             database can reach; encrypt or sanitise the medium"
+                .to_owned(),
         ),
     };
-    let added = purge.and_then(|purge| purge.statements.get(&level));
+    let added = purged(evidence).and_then(|purge| purge.statements.get(&level));
     let statement = match added {
         Some(added) => format!("{conclusion}. {added}"),
-        None => conclusion.to_owned(),
+        None => conclusion,
     };
     Claim { level, state, statement }
 }
@@ -262,25 +271,25 @@ fn logical(
     status: CertificateStatus,
     counts: &Reconciliation,
     verification: &VerificationPart,
-) -> (ClaimState, &'static str) {
-    if status == CertificateStatus::NotPurged {
-        return (ClaimState::Pending, "nothing is claimed before the purge");
-    }
-    if counts.reconciles != Some(true) || verification.passed != Some(true) {
-        return (ClaimState::NotProven, "the counts or the verification are not in order");
-    }
-    if counts.quarantine.iter().any(|row| row.state != "replayed") {
-        return (
+) -> (ClaimState, String) {
+    let (state, conclusion) = if status == CertificateStatus::NotPurged {
+        (ClaimState::Pending, "nothing is claimed before the purge")
+    } else if counts.reconciles != Some(true) || verification.passed != Some(true) {
+        (ClaimState::NotProven, "the counts or the verification are not in order")
+    } else if counts.quarantine.iter().any(|row| row.state != "replayed") {
+        (
             ClaimState::Limited,
             "every cell in scope is NULL, empty by policy or a token, but for rows in quarantine",
-        );
-    }
-    (ClaimState::Proven, "every cell in scope is NULL, empty by policy or a token that opens")
+        )
+    } else {
+        (ClaimState::Proven, "every cell in scope is NULL, empty by policy or a token that opens")
+    };
+    (state, conclusion.to_owned())
 }
 
-fn database_files(status: CertificateStatus) -> (ClaimState, &'static str) {
+fn database_files(evidence: &Evidence, status: CertificateStatus) -> (ClaimState, String) {
     use CertificateStatus as Status;
-    match status {
+    let (state, conclusion) = match status {
         Status::NotPurged => (ClaimState::Pending, "nothing is claimed before the purge"),
         Status::Residue => (ClaimState::NotProven, "originals survive in the files scanned"),
         Status::NotEvidence => (
@@ -288,7 +297,8 @@ fn database_files(status: CertificateStatus) -> (ClaimState, &'static str) {
             "there are not two scans that prove anything together: see the doubts",
         ),
         Status::UncoveredCopies => {
-            (ClaimState::Limited, "no residue, but originals live on in columns outside the policy")
+            let lives = format!("no residue, but originals live on {}", live_places(evidence));
+            return (ClaimState::Limited, lives);
         }
         Status::Limited => {
             (ClaimState::Limited, "no residue in the files scanned, but for what was not covered")
@@ -297,6 +307,19 @@ fn database_files(status: CertificateStatus) -> (ClaimState, &'static str) {
             ClaimState::Proven,
             "the same scan found originals before and finds none now, in any file of the database",
         ),
+    };
+    (state, conclusion.to_owned())
+}
+
+/// Where originals that SQL still sees can be: what is known of them, and no more.
+pub(super) fn live_places(evidence: &Evidence) -> &'static str {
+    let has_copies = purged(evidence).is_some_and(|purge| !purge.uncovered_copies.is_empty());
+    let is_left = |row: &QuarantineFact| !matches!(row.state, QuarantineState::Replayed);
+    match (has_copies, evidence.quarantine.iter().any(is_left)) {
+        (true, false) => "in columns outside the policy",
+        (true, true) => "in columns outside the policy and in rows left in quarantine",
+        (false, true) => "in rows left in quarantine, or inside longer values of other columns",
+        (false, false) => "inside longer values of columns outside the policy",
     }
 }
 
@@ -397,20 +420,22 @@ impl CertificateStatus {
         }
     }
 
-    fn statement(self) -> &'static str {
-        match self {
+    fn statement(self, evidence: &Evidence) -> String {
+        let statement = match self {
             Self::NotPurged => "originals have not been purged; nothing is claimed about them",
             Self::Residue => "originals survive in the files of the database",
             Self::NotEvidence => "the purge ran, and no scan proves that the originals are gone",
             Self::UncoveredCopies => {
-                "no residue was found, but originals live on in columns outside the policy"
+                let places = live_places(evidence);
+                return format!("no residue was found, but originals live on {places}");
             }
             Self::Limited => "no residue was found, but not everything was covered",
             Self::Clean => {
                 "no original in scope is left in the files of the database; the medium below them \
                  is not covered by any claim"
             }
-        }
+        };
+        statement.to_owned()
     }
 }
 

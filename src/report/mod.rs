@@ -32,6 +32,7 @@ mod schema;
 mod scope;
 mod stages;
 mod summary;
+mod text;
 mod timeline;
 mod words;
 
@@ -144,6 +145,12 @@ impl Report {
     #[must_use]
     pub fn to_html(&self) -> String {
         html::page(self)
+    }
+
+    /// Writes what the page begins with, for a terminal.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        text::write(self)
     }
 
     /// Writes one row of CSV for each column in scope, with its figures.

@@ -16,8 +16,8 @@ use crate::lifecycle::Event;
 const SCRUBBED: &str = "purge_scrubbed";
 /// The action of the entry of a purge that found originals afterwards.
 const RESIDUE_FOUND: &str = "residue_found";
-/// Shorter gaps than this are not worth a line: the program drew breath.
-const WAIT_MILLIS_MIN: u64 = 50;
+/// Shorter gaps than this are not worth a line.
+const WAIT_MILLIS_MIN: u64 = 1_000;
 
 /// One stretch of a run's time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

@@ -7,7 +7,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::certificate::{Certificate, CertificateStatus};
+use super::certificate::{Certificate, CertificateStatus, live_places};
 use super::counts::{Reconciliation, VerificationPart};
 use super::evidence::{Condition, Evidence};
 use super::words::{counted, grouped};
@@ -158,7 +158,7 @@ impl Facts<'_> {
             Phase::RollingBack => {
                 vec![format!("The originals of {columns} are being put back into {source}")]
             }
-            Phase::RolledBack => vec![self.put_back()],
+            Phase::RolledBack => self.put_back(),
         };
         if self.certificate.status != CertificateStatus::NotPurged {
             said.push(self.in_the_files());
@@ -217,8 +217,9 @@ impl Facts<'_> {
                 counted(cells, "cell", "cells")
             ),
             Status::UncoveredCopies => format!(
-                "No residue was found, but {} still stand in rows outside the policy",
-                counted(live, "such original", "such originals")
+                "No residue was found, but {} found {}",
+                counted(live, "original was", "originals were"),
+                live_places(self.evidence)
             ),
             Status::Residue => {
                 let left = certificate.scan_after.as_ref().map_or(0, |scan| scan.residue);
@@ -231,15 +232,33 @@ impl Facts<'_> {
         }
     }
 
-    fn put_back(&self) -> String {
+    /// Values that a rollback put back.
+    fn restored(&self) -> u64 {
+        let entries = &self.evidence.entries;
+        let last = entries.iter().rfind(|entry| entry.action == Event::RolledBack.name());
+        last.and_then(|entry| entry.counts.get("restored").copied()).unwrap_or_default()
+    }
+
+    fn put_back(&self) -> Vec<String> {
         let source = &self.evidence.source;
-        let restored = self
-            .evidence
-            .entries
-            .iter()
-            .rfind(|entry| entry.action == Event::RolledBack.name())
-            .and_then(|entry| entry.counts.get("restored").copied())
-            .unwrap_or_default();
+        let restored = self.restored();
+        let mut said = vec![Self::what_was_put_back(source, restored)];
+        let was_done =
+            |event: Event| self.evidence.entries.iter().any(|entry| entry.action == event.name());
+        if was_done(Event::Sealed) {
+            said.push(
+                "What was sealed stays in the vault: tokens of it may have travelled".to_owned(),
+            );
+        }
+        if was_done(Event::BackedUp) {
+            said.push(
+                "The encrypted backup stays in its folder until somebody removes it".to_owned(),
+            );
+        }
+        said
+    }
+
+    fn what_was_put_back(source: &str, restored: u64) -> String {
         if restored == 0 {
             return format!("The run was given up before a value of `{source}` was replaced");
         }
@@ -273,9 +292,21 @@ impl Facts<'_> {
     }
 
     fn figures(&self) -> Vec<Figure> {
+        let (found, left) = self.found();
+        vec![self.values(), self.cells_verified(), found, left]
+    }
+
+    fn values(&self) -> Figure {
+        if self.evidence.phase == Phase::RolledBack {
+            return Figure {
+                name: "values put back",
+                number: Some(self.restored()),
+                remark: "compared with the backup".to_owned(),
+            };
+        }
         let is_counted = self.counts.reconciles.is_some();
         let planned: u64 = self.evidence.plan.columns.iter().map(|column| column.cells).sum();
-        let moved = Figure {
+        Figure {
             name: if is_counted { "values moved" } else { "values to move" },
             number: Some(if is_counted { self.counts.part("tokenized") } else { planned }),
             remark: match self.counts.reconciles {
@@ -285,19 +316,28 @@ impl Facts<'_> {
                 Some(false) => {
                     format!("of {} in scope; they do not add up", cells(self.counts.cells))
                 }
-                None => "by the plan; nothing is rewritten yet".to_owned(),
+                None if self.evidence.phase.rank() < Phase::Sealed.rank() => {
+                    "by the plan; nothing is rewritten yet".to_owned()
+                }
+                None => "by the plan; the rewrite is not finished".to_owned(),
             },
-        };
+        }
+    }
+
+    fn cells_verified(&self) -> Figure {
         let passed = self.verification.passed;
-        let verified = Figure {
+        Figure {
             name: "cells verified",
             number: passed.map(|_| self.verification.opened),
             remark: match passed {
                 Some(true) => "opened and compared, 0 mismatches".to_owned(),
                 Some(false) => counted(self.verification.mismatches, "mismatch", "mismatches"),
-                None => "not verified yet".to_owned(),
+                None => "not verified".to_owned(),
             },
-        };
+        }
+    }
+
+    fn found(&self) -> (Figure, Figure) {
         let (before, after) = (&self.certificate.scan_before, &self.certificate.scan_after);
         let hits = |scan: &Option<super::ScanFigures>| scan.as_ref().map(super::ScanFigures::hits);
         let found = Figure {
@@ -305,7 +345,7 @@ impl Facts<'_> {
             number: hits(before),
             remark: match before {
                 Some(_) => "the positive control: the scan can find them".to_owned(),
-                None => "not scanned yet".to_owned(),
+                None => "not scanned".to_owned(),
             },
         };
         let left = Figure {
@@ -313,12 +353,14 @@ impl Facts<'_> {
             number: hits(after),
             remark: match after {
                 Some(scan) if scan.hits() == 0 => "the same scan, after the purge".to_owned(),
-                Some(scan) if scan.residue == 0 => "all in rows outside the policy".to_owned(),
+                Some(scan) if scan.residue == 0 => {
+                    "all in rows that SQL sees, no residue".to_owned()
+                }
                 Some(scan) => format!("{} of them residue", grouped(scan.residue)),
                 None => "not purged".to_owned(),
             },
         };
-        vec![moved, verified, found, left]
+        (found, left)
     }
 
     fn limits(&self) -> Vec<String> {

@@ -2,6 +2,8 @@
 //!
 //! It knows no report. Nothing here depends on a language or a time zone of the machine.
 
+use jiff::Timestamp;
+
 /// Milliseconds of a second, a minute, an hour, a day.
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -40,6 +42,12 @@ pub(super) fn duration(millis: u64) -> String {
         HOUR..DAY => two(HOUR, "h", MINUTE, "min"),
         DAY.. => two(DAY, "d", HOUR, "h"),
     }
+}
+
+/// How many milliseconds lie between two times; none where one cannot be read or lies behind.
+pub(super) fn between(from: &str, until: &str) -> Option<u64> {
+    let (from, until): (Timestamp, Timestamp) = (from.parse().ok()?, until.parse().ok()?);
+    u64::try_from(until.as_millisecond() - from.as_millisecond()).ok()
 }
 
 /// Writes a sentence with a capital letter: statements of a report are parts of sentences.

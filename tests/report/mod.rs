@@ -14,6 +14,7 @@ use sealift::report::{
 };
 
 mod fixture;
+mod issued;
 
 use fixture::{closed, counts, planned, rolled_back, scan, with_quarantine, with_residue};
 

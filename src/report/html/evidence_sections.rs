@@ -5,7 +5,7 @@ use super::pictures;
 use crate::crypto::KeyState;
 use crate::policy::{Form, Permission};
 use crate::report::certificate::class_title;
-use crate::report::words::{capital, duration, grouped};
+use crate::report::words::{between, capital, duration, grouped};
 use crate::report::{
     Certificate, CertificateStatus, Claim, ClaimState, PurposeLine, Report, RiskKind, ScanFigures,
     Tone,
@@ -82,11 +82,12 @@ pub(super) fn certificate(markup: &mut Markup, report: &Report) {
                 vec![
                     Cell::Text(step.name.clone()),
                     Cell::Time(step.started_at.clone()),
-                    Cell::Time(step.finished_at.clone()),
+                    between(&step.started_at, &step.finished_at)
+                        .map_or(Cell::Empty, |millis| Cell::Text(duration(millis))),
                 ]
             })
             .collect();
-        markup.table("Steps of the purge", &["step", "began", "done"], &rows);
+        markup.table("Steps of the purge", &["step", "began", "took"], &rows);
     }
 }
 

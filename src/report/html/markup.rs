@@ -15,6 +15,9 @@ pub(super) struct Markup(String);
 /// A text in a table beyond this length wants a wide column.
 const LONG_BYTES: usize = 32;
 
+/// A table of so many columns of short texts need not be as wide as the page.
+const SMALL_MAX: usize = 3;
+
 /// What stands in a cell of a table.
 pub(super) enum Cell {
     /// Words.
@@ -59,7 +62,17 @@ impl Cell {
 
     /// Whether it is a sentence, which reads badly in a narrow column.
     fn is_long(&self) -> bool {
-        matches!(self, Self::Text(text) if text.len() > LONG_BYTES)
+        match self {
+            Self::Text(text) | Self::Named(_, text) | Self::Badged(_, _, text) => {
+                text.len() > LONG_BYTES
+            }
+            Self::Code(_)
+            | Self::Hash(_)
+            | Self::Number(_)
+            | Self::Time(_)
+            | Self::Badge(..)
+            | Self::Empty => false,
+        }
     }
 }
 
@@ -168,7 +181,13 @@ impl Markup {
         heads: &[&'static str],
         rows: &[Vec<Cell>],
     ) -> &mut Self {
-        self.raw("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"")
+        let is_small = heads.len() <= SMALL_MAX && !rows.iter().flatten().any(Cell::is_long);
+        self.raw(if is_small {
+            "<div class=\"scroll small\" role"
+        } else {
+            "<div class=\"scroll\" role"
+        });
+        self.raw("=\"region\" tabindex=\"0\" aria-label=\"")
             .text(caption)
             .raw("\"><table>\n<caption>")
             .text(caption)

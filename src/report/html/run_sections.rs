@@ -236,7 +236,10 @@ pub(super) fn verification(markup: &mut Markup, report: &Report) {
         let rows: Vec<Vec<Cell>> = part
             .counts
             .iter()
-            .map(|(name, count)| vec![Cell::Code(name.clone()), Cell::Number(*count)])
+            .map(|(name, count)| {
+                let meaning = verified_as(name).to_owned();
+                vec![Cell::Named(name.clone(), meaning), Cell::Number(*count)]
+            })
             .collect();
         markup.table("Counts of the last verification", &["count", "number"], &rows);
     }
@@ -269,5 +272,20 @@ pub(super) fn verification(markup: &mut Markup, report: &Report) {
             })
             .collect();
         markup.table("Vault entries of the run", &["segment", "entries", "root"], &rows);
+    }
+}
+
+/// What the counts of a verification mean.
+fn verified_as(count: &str) -> &'static str {
+    match count {
+        "rows" => "rows read",
+        "opened" => "cells opened and compared",
+        "null" => "cells that are NULL",
+        "empty" => "cells empty by policy",
+        "waived" => "cells of rows whose quarantine was waived",
+        "without_backup" => "tokens written after the backup",
+        "entries" => "vault entries opened",
+        "mismatches" => "cells that did not open to their original",
+        _ => "",
     }
 }

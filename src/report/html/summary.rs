@@ -3,6 +3,7 @@
 use super::evidence_sections::claim_tone;
 use super::markup::Markup;
 use super::{SECTIONS, pictures};
+use crate::lifecycle::Phase;
 use crate::report::{Figure, Report, Tone};
 
 pub(super) fn write(markup: &mut Markup, report: &Report) {
@@ -54,7 +55,13 @@ fn outcome(markup: &mut Markup, report: &Report) {
         markup.prose(statement).raw(".</p>\n");
     }
     if !summary.is_finished {
-        markup.raw("<p class=\"unfinished\"><strong>This run is not finished.</strong>");
+        markup.raw("<p class=\"unfinished\"><strong>");
+        markup.raw(if report.header.phase == Phase::Purged {
+            "This run is not closed."
+        } else {
+            "This run is not finished."
+        });
+        markup.raw("</strong>");
         if let Some(next) = &summary.next {
             markup.raw(" Next: ").code(next);
         }

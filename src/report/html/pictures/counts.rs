@@ -22,12 +22,10 @@ pub(crate) fn draw(markup: &mut Markup, report: &Report) {
     let visited = Share::of(counts.cells, whole);
     let became = Share::of(sum, whole);
     drawing
-        .text(At(Share::ZERO, 0), 14, Anchor::Start, "l-name", "visited")
-        .text(At(Share::FULL, 0), 14, Anchor::End, "l-note", &grouped(counts.cells))
+        .text(At(Share::ZERO, 0), 14, Anchor::Start, "l-name", &of("visited", counts.cells))
         .rect((Share::ZERO, 20), (Share::FULL, 18), Fill::Track)
         .rect((Share::ZERO, 20), (visited, 18), Fill::Quiet)
-        .text(At(Share::ZERO, 0), 62, Anchor::Start, "l-name", "became")
-        .text(At(Share::FULL, 0), 62, Anchor::End, "l-note", &grouped(sum))
+        .text(At(Share::ZERO, 0), 62, Anchor::Start, "l-name", &of("accounted for", sum))
         .rect((Share::ZERO, 68), (Share::FULL, 18), Fill::Track);
     let amounts: Vec<u64> = counts.parts.iter().map(|part| part.cells).collect();
     let mut x = Share::ZERO;
@@ -55,4 +53,8 @@ pub(crate) fn draw(markup: &mut Markup, report: &Report) {
     }
     legend(markup, &marks);
     markup.raw("</figure>\n");
+}
+
+fn of(what: &str, cells: u64) -> String {
+    format!("{} {what}", counted(cells, "cell", "cells"))
 }

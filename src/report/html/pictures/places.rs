@@ -69,7 +69,8 @@ fn bar(
         None if is_scanned => format!("– no such file {name}"),
         None => format!("– not scanned {name}"),
     };
-    let class = if hits == Some(0) { "l-zero" } else { "l-note" };
+    let is_end = name == "after" && hits == Some(0);
+    let class = if is_end { "l-zero" } else { "l-note" };
     drawing.text(At(length, 8), y + 11, Anchor::Start, class, &words);
 }
 
