@@ -13,6 +13,8 @@ use super::policy;
 use super::settings::Settings;
 use crate::access::Verb;
 use crate::access::grants::Grant;
+use crate::catalog::EngineKind;
+use crate::catalog::postgres::DEFAULT_SCHEMA;
 use crate::lifecycle::Phase;
 use crate::plan::{Assessment, Finding, Strategy, UnitMode, Verdict, assess};
 use crate::policy::{ColumnRule, OnFailure, Policy};
@@ -26,14 +28,14 @@ pub(super) async fn plan(
     let policy = policy::read(&typed.policy)?;
     if typed.dry_run {
         let source = settings.open_source().await?;
-        let plan = look(source.as_ref(), &policy).await?;
+        let (policy, plan) = look(source.as_ref(), policy).await?;
         tell(out, &policy, &plan, None);
         return Ok(outcome(&plan));
     }
     let desk = Desk::open(settings, Verb::Plan).await?;
     let source = settings.open_source().await?;
     same_source(&desk, source.as_ref()).await?;
-    let mut plan = look(source.as_ref(), &policy).await?;
+    let (policy, mut plan) = look(source.as_ref(), policy).await?;
     plan.findings.extend(of_vault(desk.vault.as_ref(), &policy, &plan).await?);
     plan.findings.sort_by_key(|finding| finding.verdict);
     if plan.is_blocked() {
@@ -50,10 +52,16 @@ pub(super) async fn plan(
     Ok(Outcome::Done)
 }
 
-async fn look(source: &dyn Source, policy: &Policy) -> Result<Assessment, Failure> {
+/// Reads the source and judges it. The policy comes back with its tables named as the catalog does.
+async fn look(source: &dyn Source, policy: Policy) -> Result<(Policy, Assessment), Failure> {
     let catalog = source.catalog().await?;
-    let facts = source.facts(&catalog, policy).await?;
-    Ok(assess(&catalog, policy, &facts, Strategy::InPlace))
+    let policy = match catalog.engine {
+        EngineKind::Sqlite => policy,
+        EngineKind::Postgres => policy.with_default_schema(DEFAULT_SCHEMA),
+    };
+    let facts = source.facts(&catalog, &policy).await?;
+    let plan = assess(&catalog, &policy, &facts, Strategy::InPlace);
+    Ok((policy, plan))
 }
 
 /// What the vault knows that the source does not tell.
