@@ -9,12 +9,14 @@
 mod access;
 mod architecture;
 mod cli;
+mod conformance;
 mod crypto;
 mod docs;
 mod ledger;
 mod lifecycle;
 mod plan;
 mod policy;
+mod postgres;
 mod protocol;
 mod report;
 mod residue;

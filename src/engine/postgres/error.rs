@@ -156,7 +156,6 @@ pub(crate) fn open_error(error: sqlx::Error, shown: &str) -> SourceError {
 }
 
 /// Says what went wrong with a vault; `shown` is its address without a password.
-#[expect(dead_code, reason = "the vault on PostgreSQL, which is being written, will use it")]
 pub(crate) fn vault_error(error: sqlx::Error, doing: &'static str) -> VaultError {
     match state(&error) {
         Some("55P03" | "40P01" | "40001") => VaultError::Locked { waited_ms: millis(LOCK_TIMEOUT) },

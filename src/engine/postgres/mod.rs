@@ -12,10 +12,12 @@ mod cursor;
 mod error;
 mod facts;
 mod purge;
+mod sample;
 mod session;
 mod shape;
 pub mod source;
 mod statement;
+pub mod vault;
 mod window;
 mod write;
 

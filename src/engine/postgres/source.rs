@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::connect::{Address, close};
 use super::error::{open_error, source_error};
+use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
 use super::window::PostgresWindow;
 use super::{catalog, cursor, facts, purge, statement, write};
@@ -24,7 +25,7 @@ use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
-    CursorId, CursorState, Limit, Originals, PageFacts, Pass, Row, RowWrite, ScanDepth, ScrubStep,
+    CursorId, CursorState, Limit, Originals, PageFacts, Pass, Row, RowWrite, Sampler, ScanDepth, ScrubStep,
     Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome,
     WriteOutcome,
 };
@@ -250,6 +251,11 @@ impl Source for PostgresSource {
 
     async fn structure(&self) -> Result<Option<PageFacts>, SourceError> {
         Ok(None)
+    }
+
+    async fn sampler(&self) -> Result<Box<dyn Sampler>, SourceError> {
+        let shown = self.address.shown().to_owned();
+        Ok(Box::new(PostgresSampler::new(shown, self.reader().await?)))
     }
 
     async fn uncovered(

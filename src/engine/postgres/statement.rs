@@ -45,7 +45,8 @@ pub(super) fn walk(
     for (place, key) in keys.iter().enumerate() {
         let key = quoted(key)?;
         wanted.push(format!("{key} AS o{place}"));
-        named.push(format!("o{place}::text"));
+        // A name of its own: ORDER BY would take the text for the key, and sort `10` before `9`.
+        named.push(format!("s.o{place}::text AS k{place}"));
         order.push((key, format!("o{place}")));
     }
     wanted.push("ctid::text AS place, xmin::text AS writer".to_owned());
@@ -73,13 +74,14 @@ pub(super) fn walk(
     let rows = arguments.len();
     arguments.add(bytes).map_err(sqlx::Error::Encode)?;
     let (inside, outside): (Vec<String>, Vec<String>) = order.into_iter().unzip();
-    let (inside, outside) = (inside.join(", "), outside.join(", "));
+    let last: Vec<String> = outside.iter().map(|key| format!("s.{key}")).collect();
+    let (inside, outside, last) = (inside.join(", "), outside.join(", "), last.join(", "));
     let sql = format!(
         "SELECT {} FROM (
             SELECT *, sum({lengths}) OVER (ORDER BY {outside} ROWS UNBOUNDED PRECEDING)
                       - ({lengths}) AS before
             FROM (SELECT {} FROM ONLY {} WHERE {condition} ORDER BY {inside} LIMIT ${rows}) AS r
-         ) AS s WHERE before < ${} ORDER BY {outside}",
+         ) AS s WHERE s.before < ${} ORDER BY {last}",
         named.join(", "),
         wanted.join(", "),
         table_sql(&table.table)?,
