@@ -23,7 +23,9 @@ fn every_cell_becomes_a_token_that_opens_to_what_it_replaced(mut stage: Stage) {
         let tokens = stage.cells(column);
         assert_eq!(tokens.len(), originals.len());
         let mut pairs: Vec<(String, String)> = tokens.into_iter().zip(originals).collect();
-        pairs.retain(|(_, original)| original != "∅" && !(column.0 == "notes" && original.is_empty()));
+        pairs.retain(|(_, original)| {
+            original != "∅" && !(column.0 == "notes" && original.is_empty())
+        });
         for (token, original) in &pairs {
             assert_ne!(token, original, "an original is left in {column:?}");
         }

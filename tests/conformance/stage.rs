@@ -131,11 +131,12 @@ impl Stage {
     #[track_caller]
     pub(super) fn is_left_clean(&mut self) {
         if let Engine::Postgres(db) = &mut self.engine {
-            let ours = db.value("SELECT count(*)::text FROM pg_namespace WHERE nspname = 'sealift'");
+            let ours =
+                db.value("SELECT count(*)::text FROM pg_namespace WHERE nspname = 'sealift'");
             assert_eq!(ours, "0", "the schema is gone");
             for answer in self.desk.said() {
-                let shown = answer.stdout.contains(db.password())
-                    || answer.stderr.contains(db.password());
+                let shown =
+                    answer.stdout.contains(db.password()) || answer.stderr.contains(db.password());
                 assert!(!shown, "the password is shown: {answer}");
             }
         }
@@ -162,14 +163,18 @@ fn rows() -> String {
             "INSERT INTO people VALUES ({id_with_holes}, '{name}', 'person{id}@example.com', {phone}, 'X');\n"
         );
         let shelf = ["a", "B", "ä", "aa", "Z z"][id as usize % 5];
-        let payer = if id % 7 == 0 { "NULL".to_owned() } else { format!("'person{id}@example.com'") };
+        let payer =
+            if id % 7 == 0 { "NULL".to_owned() } else { format!("'person{id}@example.com'") };
         sql += &format!("INSERT INTO orders VALUES ('{shelf}', {id}, {payer}, {id});\n");
         let body = match id % 6 {
             0 => "NULL".to_owned(),
             1 => "''".to_owned(),
             _ => format!("'A note that nobody else has, number {id} 🦉'"),
         };
-        sql += &format!("INSERT INTO notes VALUES ('{}{id}', {body});\n", ["n", "N", "é", "_", "-"][id as usize % 5]);
+        sql += &format!(
+            "INSERT INTO notes VALUES ('{}{id}', {body});\n",
+            ["n", "N", "é", "_", "-"][id as usize % 5]
+        );
     }
     sql
 }

@@ -244,7 +244,8 @@ fn a_lock_that_is_held_for_a_while_is_waited_for() {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut connection = options.connect().await.unwrap();
-            let hold = "BEGIN; SELECT FROM people WHERE id = 3 FOR UPDATE; SELECT pg_sleep(3); ROLLBACK";
+            let hold =
+                "BEGIN; SELECT FROM people WHERE id = 3 FOR UPDATE; SELECT pg_sleep(3); ROLLBACK";
             sqlx::raw_sql(AssertSqlSafe(hold)).execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
         });
@@ -261,10 +262,8 @@ fn a_column_that_was_retyped_during_the_run_stops_it() {
     let mut db = Postgres::with(PEOPLE);
     let batch = Batch::read(&db);
     db.exec("ALTER TABLE people ALTER email TYPE varchar(200)");
-    let writes = [RowWrite {
-        key: batch.read[0].key.clone(),
-        cells: vec![Some(token(&batch.read[0].key))],
-    }];
+    let writes =
+        [RowWrite { key: batch.read[0].key.clone(), cells: vec![Some(token(&batch.read[0].key))] }];
     let write = batch.source.write(&table(), &batch.step, &batch.read[..1], &writes, 0);
     assert!(batch.runtime.block_on(write).is_err());
     assert_eq!(tokens(&mut db), 0);

@@ -20,9 +20,7 @@ fn findings(sql: &str, policy: &str) -> Vec<(String, String, String)> {
     let last = answer.last();
     let list = last["findings"].as_array().unwrap_or_else(|| panic!("no findings: {answer}"));
     let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
-    list.iter()
-        .map(|f| (text(f, "pitfall"), text(f, "verdict"), text(f, "object")))
-        .collect()
+    list.iter().map(|f| (text(f, "pitfall"), text(f, "verdict"), text(f, "object"))).collect()
 }
 
 #[track_caller]
@@ -54,15 +52,27 @@ fn an_ordinary_table_is_not_blocked() {
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn what_has_no_room_for_a_token_blocks() {
     for declared in [
-        "varchar(20)", "char(10)", "integer", "numeric(10,2)", "date", "timestamptz", "uuid", "jsonb",
-        "bytea", "inet", "text[]", "boolean", "mood",
+        "varchar(20)",
+        "char(10)",
+        "integer",
+        "numeric(10,2)",
+        "date",
+        "timestamptz",
+        "uuid",
+        "jsonb",
+        "bytea",
+        "inet",
+        "text[]",
+        "boolean",
+        "mood",
     ] {
         let sql = format!(
             "CREATE TYPE mood AS ENUM ('fine'); CREATE TABLE t (id integer PRIMARY KEY, v {declared});"
         );
         holds(&sql, &column("t.v", ""), "type_fit", "blocks");
     }
-    let sql = "CREATE DOMAIN short AS varchar(12); CREATE TABLE t (id integer PRIMARY KEY, v short);";
+    let sql =
+        "CREATE DOMAIN short AS varchar(12); CREATE TABLE t (id integer PRIMARY KEY, v short);";
     holds(sql, &column("t.v", ""), "type_fit", "blocks");
     let sql = "CREATE TABLE t (id integer PRIMARY KEY, v jsonb);";
     holds(sql, &column("t.v", "template = '\"{token}\"'"), "type_fit", "handled");
@@ -104,7 +114,8 @@ fn what_an_update_sets_off_is_named() {
     holds(&changes, &email, "trigger_function", "blocks");
     let stamps = trigger("BEFORE UPDATE", "NEW.other := now()::text; RETURN NEW;");
     holds(&stamps, &email, "trigger_function", "warns");
-    let elsewhere = trigger("AFTER UPDATE OF other", "INSERT INTO audit VALUES (OLD.email); RETURN NULL;");
+    let elsewhere =
+        trigger("AFTER UPDATE OF other", "INSERT INTO audit VALUES (OLD.email); RETURN NULL;");
     is_silent(&elsewhere, &email, "blocks");
     let rule = format!("{T} CREATE RULE r AS ON UPDATE TO t DO ALSO NOTHING;");
     holds(&rule, &email, "rule", "blocks");
@@ -114,7 +125,9 @@ fn what_an_update_sets_off_is_named() {
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn what_hangs_on_a_column_is_named() {
     let email = column("t.email", "");
-    let view = format!("{T} CREATE VIEW v AS SELECT email AS e FROM t; CREATE MATERIALIZED VIEW w AS SELECT e FROM v;");
+    let view = format!(
+        "{T} CREATE VIEW v AS SELECT email AS e FROM t; CREATE MATERIALIZED VIEW w AS SELECT e FROM v;"
+    );
     holds(&view, &email, "view_over_column", "warns");
     holds(&view, &email, "view_over_column", "handled");
     let lower = format!("{T} CREATE UNIQUE INDEX i ON t (lower(email));");
@@ -146,9 +159,11 @@ fn tables_of_another_kind_are_named() {
     holds(&heirs, &email, "inheritance", "blocks");
     let secured = format!("{T} ALTER TABLE t ENABLE ROW LEVEL SECURITY;");
     holds(&secured, &email, "row_security", "handled");
-    let full = format!("{T} ALTER TABLE t REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR TABLE t;");
+    let full =
+        format!("{T} ALTER TABLE t REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR TABLE t;");
     holds(&full, &email, "publication", "warns");
-    let nothing = format!("{T} ALTER TABLE t REPLICA IDENTITY NOTHING; CREATE PUBLICATION p FOR TABLE t;");
+    let nothing =
+        format!("{T} ALTER TABLE t REPLICA IDENTITY NOTHING; CREATE PUBLICATION p FOR TABLE t;");
     holds(&nothing, &email, "publication", "blocks");
 }
 
@@ -157,13 +172,15 @@ fn tables_of_another_kind_are_named() {
 fn a_role_without_rights_is_told_before_the_first_write() {
     let mut db = Postgres::with(T);
     let role = format!("poor_{}", std::process::id());
-    db.exec(format!(
-        "CREATE ROLE {role} LOGIN PASSWORD 'invented'; GRANT SELECT ON t TO {role};"
-    ));
+    db.exec(format!("CREATE ROLE {role} LOGIN PASSWORD 'invented'; GRANT SELECT ON t TO {role};"));
     let (_, rest) = db.url().rsplit_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let desk = Desk::over(&format!("postgres://{role}:invented@{rest}"));
     desk.write("shop.toml", &format!("{BEGIN}{}", column("t.email", "")));
     let answer = desk.run(&["plan", "--policy", "shop.toml", "--dry-run"]).ends(3);
     db.exec(format!("DROP OWNED BY {role}; DROP ROLE {role}"));
-    answer.mentions(&["may not make the schema", "may not read and write `t.email`", "does not own"]);
+    answer.mentions(&[
+        "may not make the schema",
+        "may not read and write `t.email`",
+        "does not own",
+    ]);
 }

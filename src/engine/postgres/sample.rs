@@ -221,9 +221,7 @@ fn wanted(table: &Table, columns: &[String]) -> Result<(String, Vec<ValueType>),
             (format!("octet_length({name}::text)"), format!("left({name}::text, {signs})"))
         };
         cells.push(format!("CASE WHEN {length} <= {SAMPLE_BYTES_READ_MAX} THEN {cut} END"));
-        passed.push(format!(
-            "CASE WHEN {length} > {SAMPLE_BYTES_READ_MAX} THEN 1 ELSE 0 END"
-        ));
+        passed.push(format!("CASE WHEN {length} > {SAMPLE_BYTES_READ_MAX} THEN 1 ELSE 0 END"));
         kinds.push(kind);
     }
     cells.push(passed.join(" + "));
