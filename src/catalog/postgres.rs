@@ -123,6 +123,8 @@ pub struct PostgresColumn {
     pub domain: Option<String>,
     /// Its collation calls unequal texts equal.
     pub is_nondeterministic: bool,
+    /// The role may read it.
+    pub may_read: bool,
     /// The role may read and write it.
     pub may_rewrite: bool,
 }

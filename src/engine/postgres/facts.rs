@@ -99,6 +99,8 @@ pub(super) async fn uncovered(
             .columns
             .iter()
             .filter(|column| column.is_text() || column.is_json() || column.base_type == "uuid")
+            // The plan has said what the role cannot read.
+            .filter(|column| column.may_read)
             .map(|column| ColumnName { table: table.name.clone(), column: column.name.clone() })
             .filter(|name| !policy.columns.iter().any(|rule| rule.name == *name))
             .collect();

@@ -47,7 +47,7 @@ pub(super) fn walk(
         wanted.push(format!("{key} AS o{place}"));
         // A name of its own: ORDER BY would take the text for the key, and sort `10` before `9`.
         named.push(format!("s.o{place}::text AS k{place}"));
-        order.push((key, format!("o{place}")));
+        order.push((format!("t.{key}"), format!("o{place}")));
     }
     wanted.push("ctid::text AS place, xmin::text AS writer".to_owned());
     named.push("place, writer".to_owned());
@@ -80,7 +80,7 @@ pub(super) fn walk(
         "SELECT {} FROM (
             SELECT *, sum({lengths}) OVER (ORDER BY {outside} ROWS UNBOUNDED PRECEDING)
                       - ({lengths}) AS before
-            FROM (SELECT {} FROM ONLY {} WHERE {condition} ORDER BY {inside} LIMIT ${rows}) AS r
+            FROM (SELECT {} FROM ONLY {} AS t WHERE {condition} ORDER BY {inside} LIMIT ${rows}) AS r
          ) AS s WHERE s.before < ${} ORDER BY {last}",
         named.join(", "),
         wanted.join(", "),

@@ -22,6 +22,20 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
             ),
         ));
     }
+    let unread: Vec<String> = postgres
+        .tables
+        .iter()
+        .filter(|sheet| sheet.columns.iter().any(|column| !column.may_read))
+        .map(|sheet| sheet.name.to_string())
+        .collect();
+    if !unread.is_empty() {
+        findings.push(warns(
+            PITFALL,
+            "database",
+            format!("role `{}` may not read all of {}", role.name, listed(unread)),
+            "copies of values in scope are not looked for there: GRANT SELECT, or look yourself",
+        ));
+    }
     for sheet in sheets(case) {
         let columns = case.of_table(&sheet.name);
         let withheld: Vec<String> = columns

@@ -98,7 +98,8 @@ impl Found {
                      THEN pg_catalog.format_type(a.atttypid, NULL) END,
                 coalesce(NOT co.collisdeterministic, false), co.collname::text,
                 pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
-                    AND pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'UPDATE')
+                    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
+                pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'UPDATE')
             FROM pg_catalog.pg_attribute a
             JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -343,7 +344,8 @@ impl Entry {
             chars_max: chars.and_then(|chars| u64::try_from(chars).ok()),
             domain: row.try_get(9)?,
             is_nondeterministic: row.try_get(10)?,
-            may_rewrite: row.try_get(12)?,
+            may_read: row.try_get(12)?,
+            may_rewrite: row.try_get::<bool, _>(12)? && row.try_get::<bool, _>(13)?,
         };
         self.lines.push(format!(
             "column {name} {declared} not_null={not_null} generated={generated} \
