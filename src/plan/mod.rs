@@ -77,8 +77,8 @@ pub use copies::{copied_line, copied_remedy};
 pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
 pub use model::{
-    Assessment, ColumnPlan, Estimate, Finding, PassTimes, Strategy, TypeCounts, Unit, UnitColumn,
-    UnitMode, UnitTable, Verdict, Walk,
+    Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit,
+    UnitColumn, UnitMode, UnitTable, Verdict, Walk,
 };
 pub use walks::row_id_name;
 
@@ -175,6 +175,24 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
         columns: case.columns.iter().map(column_plan).collect(),
         estimate,
         fingerprint: fingerprint(catalog, policy),
+        extent: Some(extent(catalog, policy)),
+    }
+}
+
+fn extent(catalog: &Catalog, policy: &Policy) -> Extent {
+    let in_scope = |table: &&crate::catalog::Table| {
+        policy.columns.iter().any(|rule| rule.name.table == table.name)
+    };
+    let columns = |table: &crate::catalog::Table| table.columns.len() as u64;
+    Extent {
+        tables: catalog.tables.len() as u64,
+        columns: catalog.tables.iter().map(columns).sum(),
+        columns_of: catalog
+            .tables
+            .iter()
+            .filter(in_scope)
+            .map(|table| (table.name.to_string(), columns(table)))
+            .collect(),
     }
 }
 
