@@ -83,10 +83,12 @@ pub(super) async fn scan(
     }
     let policy = typed.policy.as_deref().map(policy::read).transpose()?;
     let detectors = detectors(policy.as_ref())?;
-    let url = settings.source_url()?;
     let source = settings.open_source_to_read().await?;
+    // What is shown, and written into a draft, has no password in it.
+    let url = &settings.source_shown()?;
     let begun = Instant::now();
     let catalog = source.catalog().await?;
+    let policy = policy.map(|policy| policy::named_as_in(&catalog, policy));
     if let Some(policy) = &policy {
         same_database(out, &catalog, policy, url)?;
     }
