@@ -183,7 +183,7 @@ fn national_numbers_are_named_by_their_scheme() {
 
 #[test]
 fn a_check_digit_that_holds_everywhere_is_no_accident() {
-    let valid: Vec<String> = (0..60_u32).map(|at| cpf(at * 1_618_033 + 10_203_040)).collect();
+    let valid: Vec<String> = (0..60_u32).map(|at| cpf(at * 1_618_033 + 310_203_040)).collect();
     let valid: Vec<&str> = valid.iter().map(String::as_str).collect();
     let found = findings("t", "c1", &valid);
     assert_eq!(kind(&found), "national_id");
@@ -246,7 +246,7 @@ fn a_mixture_of_kinds_is_found_as_a_mixture() {
         "carol@example.net",
         "yes",
     ];
-    assert_eq!(kind(&beside("attributes", "attr_value", &["attr_key"], &values)), "email");
+    assert_eq!(kind(&beside("attributes", "attr_value", &["attr_key"], &values)), "free_text");
     let rarer = [
         "alice@example.com",
         "blue",

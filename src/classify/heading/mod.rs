@@ -22,6 +22,7 @@ use super::kind::Kind;
 
 /// What the names of a column and its table say.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent claims, each read by its name")]
 pub(super) struct Heading {
     /// The kind, how clearly, and the rule's own words for it.
     pub(super) hint: Option<Hint>,
@@ -84,7 +85,8 @@ static SKELETONS: LazyLock<FastMap<String, Option<String>>> = LazyLock::new(|| {
         let skeleton = split::skeleton(word);
         if word.is_ascii() && skeleton.len() >= 3 && skeleton.len() < word.len() {
             let known = skeletons.entry(skeleton).or_insert_with(|| Some(word.to_owned()));
-            if known.as_deref().is_some_and(|other| other != word) {
+            // `postal` and `postale` are one word here.
+            if known.as_deref().is_some_and(|other| !word.starts_with(other)) {
                 *known = None;
             }
         }
@@ -121,7 +123,10 @@ impl Heading {
             || has(Kind::DateOfBirth)
             || (has(Kind::Email) && has(Kind::Phone));
         let words = words_of(subject.column);
-        let (mut hint, blocked) = find(&words);
+        let (mut hint, mut blocked) = find(&words);
+        if is_switch(subject.declared) {
+            (hint, blocked) = (None, true);
+        }
         if hint.is_none() && !blocked {
             hint = plain_name(&words, table, has(Kind::FirstName), has(Kind::LastName));
         }
@@ -138,6 +143,12 @@ impl Heading {
         }
         Self { hint, table, is_other, is_opaque, is_key, beside_a_person, beside_an_address }
     }
+}
+
+/// Whether a declared type holds yes and no, whatever the column is called.
+fn is_switch(declared: &str) -> bool {
+    let declared = declared.to_lowercase();
+    declared.starts_with("bool") || matches!(declared.as_str(), "bit" | "bit(1)" | "tinyint(1)")
 }
 
 /// Whether some of the words in a row are one of the phrases.
@@ -241,9 +252,11 @@ fn plain_name(words: &Words, table: Entity, has_first: bool, has_last: bool) -> 
 
 /// Whether a name says that it is a thing's: `product_name`, or `title` and `name` of products.
 fn names_a_thing(words: &Words, table: Entity) -> bool {
-    let mut beside = words.iter().filter(|word| !entity::NAME_WORDS.contains(word)).peekable();
+    let is_beside = |word: &&str| !entity::NAME_WORDS.contains(word) && !SILENT.contains(*word);
+    let mut beside = words.iter().filter(is_beside).peekable();
     if beside.peek().is_none() {
-        return table == Entity::Thing;
+        return table == Entity::Thing
+            && words.iter().any(|word| entity::NAME_WORDS.contains(&word));
     }
     entity::of_words(beside) == Entity::Thing
         || words.iter().any(|word| entity::TITLE_WORDS.contains(&word))

@@ -306,7 +306,7 @@ pub(super) const RULES: &[Rule] = &[
         Postcode,
         Strong,
         "postcode",
-        "postcode, post code, indeks, pochtovyi indeks, youbian, yb, yubin bango, upyeonbeonho, plzahl, codice avviamento, codice avviamento postale, pc code, postal code, postalcode, postal cd, postalcd, zip, zipcode, \
+        "postcode, post code, indeks, pochtovyi indeks, youbian, yb, yubin bango, upyeonbeonho, codice avviamento, codice avviamento postale, pc code, postal code, postalcode, postal cd, postalcd, zip, zipcode, \
         zip code, zip cd, zipcd, zip four, zip plus, pincode, pin code, postal, billing zip, shipping zip, \
         plz, postleitzahl, code postal, codepostal, cp postal, codigo postal, cod postal, codpostal, \
         cap postale, codice postale, cep, codigo de enderecamento postal, postnummer, postnr, postinumero, \
@@ -329,7 +329,7 @@ pub(super) const RULES: &[Rule] = &[
         DateOfBirth,
         Strong,
         "date of birth",
-        "date of birth, dateofbirth, dob, doby, data rozhdeniya, den rozhdeniya, data rozhdenija, shengri, chusheng riqi, csrq, tanjobi, seinengappi, saengnyeon, date naiss, dt naiss, dt nasc, data nasc, nasc, geschdat, geb, fec nacim, fch nac, birth date, birthdate, birthday, \
+        "date of birth, dateofbirth, dob, doby, data rozhdeniya, den rozhdeniya, data rozhdenija, shengri, chusheng riqi, csrq, tanjobi, seinengappi, saengnyeon, date naiss, dt naiss, dt nasc, data nasc, nasc, geb, fec nacim, fch nac, birth date, birthdate, birthday, \
         birth day, bday, b day, birth dt, birthdt, born, born on, born at, date birth, dt birth, birth, \
         d o b, dateborn, date born, birth year, year of birth, yob, birthyear, birth month, \
         geburtsdatum, geb datum, gebdatum, geburtstag, gebdat, geboren, geburtsjahr, date de naissance, \
@@ -346,7 +346,7 @@ pub(super) const RULES: &[Rule] = &[
         Gender,
         Strong,
         "gender",
-        "gender, sex, xingbie, seibetsu, sex code, gender code, seongbyeol, civilite, geschl, anrede, genero persona, gender identity, geschlecht, sexe, genre personne, sexo, genero, sesso, \
+        "gender, sex, xingbie, seibetsu, seongbyeol, civilite, geschl, anrede, genero persona, gender identity, geschlecht, sexe, genre personne, sexo, genero, sesso, \
         geslacht, plec, kon, kjonn, sukupuoli, cinsiyet, jenis kelamin, gioi tinh, пол, φυλο, الجنس, लिंग, 性别, 性別, 성별"
     ),
     rule!(

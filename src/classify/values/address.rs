@@ -104,7 +104,7 @@ fn is_numbered(look: &Look<'_>) -> bool {
 
 /// A number, and a word that names a street.
 fn is_address(look: &Look<'_>) -> bool {
-    if look.wide > look.letters {
+    if look.wide > look.letters && has_dense_script(look.text) {
         let marks = DENSE_MARKS.iter().filter(|mark| look.text.contains(**mark)).count();
         if marks >= 2 {
             return true;
@@ -136,6 +136,11 @@ fn is_address(look: &Look<'_>) -> bool {
         }
     }
     has_number && has_street
+}
+
+/// Whether there are characters of Han, kana or Hangul, by the first byte of their encoding.
+fn has_dense_script(text: &str) -> bool {
+    text.bytes().any(|byte| (0xe3..=0xed).contains(&byte))
 }
 
 /// `12`, `12a`, `12-14`, `12/3`; not a year with a unit, not `3.5`.

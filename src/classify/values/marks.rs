@@ -103,12 +103,13 @@ fn is_secret(text: &str) -> bool {
 }
 
 fn is_gender(text: &str) -> bool {
-    if text.len() == 1 {
-        return matches!(text.as_bytes()[0], b'M' | b'F' | b'W' | b'm' | b'f' | b'w');
-    }
-    const WORDS: [&str; 34] = [
+    const WORDS: [&str; 38] = [
         "male",
         "female",
+        "genderfluid",
+        "genderqueer",
+        "agender",
+        "bigender",
         "non-binary",
         "nonbinary",
         "man",
@@ -142,13 +143,10 @@ fn is_gender(text: &str) -> bool {
         "ذكر",
         "أنثى",
     ];
-    let is = |word: &&str| text.eq_ignore_ascii_case(word) || text == *word;
-    WORDS.iter().any(|word| is(&word))
-        || text.eq_ignore_ascii_case("genderfluid")
-        || text.eq_ignore_ascii_case("genderqueer")
-        || text.eq_ignore_ascii_case("agender")
-        || text.eq_ignore_ascii_case("bigender")
-        || text.eq_ignore_ascii_case("polygender")
+    if text.len() == 1 {
+        return matches!(text.as_bytes()[0], b'M' | b'F' | b'W' | b'm' | b'f' | b'w');
+    }
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn is_blood_group(text: &str) -> bool {

@@ -80,8 +80,7 @@ fn card_digits(text: &str) -> Option<bool> {
 fn is_issued(digits: &[u8]) -> bool {
     let head = digits.iter().take(6).fold(0_u32, |head, digit| head * 10 + u32::from(*digit));
     match digits.len() {
-        13 | 19 if digits[0] == 4 => true,
-        16 if digits[0] == 4 => true,
+        13 | 16 | 19 if digits[0] == 4 => true,
         16 => {
             matches!(head, 510_000..=559_999 | 222_100..=272_099 | 220_000..=220_499)
                 || matches!(head, 601_100..=601_199 | 622_126..=622_925 | 644_000..=659_999)

@@ -60,8 +60,11 @@ fn has_city_mark(text: &str) -> bool {
         return false;
     }
     let chars = text.chars().count();
+    if matches!(text.as_bytes().first(), Some(0xd0 | 0xd1)) {
+        let lower = zeroize::Zeroizing::new(text.to_lowercase());
+        return chars <= 40 && HEADS.iter().any(|head| lower.starts_with(head));
+    }
     (2..=7).contains(&chars) && ENDS.iter().any(|end| text.ends_with(end))
-        || chars <= 40 && HEADS.iter().any(|head| text.to_lowercase().starts_with(head))
 }
 
 /// Endings and beginnings that towns of western languages have, and that are no family's name.
