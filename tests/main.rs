@@ -10,6 +10,7 @@ mod access;
 mod architecture;
 mod cli;
 mod crypto;
+mod demo;
 mod docs;
 mod ledger;
 mod lifecycle;

@@ -31,11 +31,9 @@ pub(super) fn scan(text: &str) -> Places {
             b'A'..=b'Z' | 0xc3..=0xdf => {
                 let end = word_end(text, at);
                 look_at_word(text, at, end, &mut found);
-                at = end.max(at + 1);
+                at = end;
             }
-            byte if byte.is_ascii_alphanumeric() || byte >= 0x80 => {
-                at = word_end(text, at).max(at + 1)
-            }
+            byte if byte.is_ascii_alphanumeric() || byte >= 0x80 => at = word_end(text, at),
             _ => at += 1,
         }
     }
@@ -103,10 +101,11 @@ fn is_social_security(text: &str) -> bool {
         && !text.starts_with('9')
 }
 
-/// Where a word ends.
+/// Where the word that begins here ends; a character that begins none is taken alone.
 fn word_end(text: &str, start: usize) -> usize {
     text[start..]
         .char_indices()
+        .skip(1)
         .find(|(_, letter)| !letter.is_alphanumeric() && !matches!(letter, '\'' | '-'))
         .map_or(text.len(), |(at, _)| start + at)
 }
@@ -129,8 +128,11 @@ fn look_at_word(text: &str, start: usize, end: usize, found: &mut Places) {
     }
     let rest = &text[end..];
     let Some(next) = rest.strip_prefix(' ') else { return };
+    if next.is_empty() {
+        return;
+    }
     let next_end = word_end(next, 0);
-    if next_end > 0 && pair_of_names(word, &next[..next_end]) {
+    if pair_of_names(word, &next[..next_end]) {
         found.add(Place::PersonName);
     }
 }
@@ -186,6 +188,14 @@ mod tests {
             "",
         ] {
             assert!(scan(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn marks_of_other_scripts_are_stepped_over_whole() {
+        let text = "’“–×（、，Ünal É’s ©2020 Ⅷ…";
+        for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+            assert!(scan(&text[..end]).is_empty());
         }
     }
 

@@ -316,7 +316,12 @@ fn births_alone(heading: &Heading, counts: &Counts) -> f64 {
 fn texts_alone(heading: &Heading, counts: &Counts) -> f64 {
     let clear = counts.share(counts.holding_clear);
     let any = counts.share(counts.holding);
-    let is_mixture = counts.texts * 5 < counts.tested;
+    let is_mixture = counts.texts * 2 < counts.tested;
+    // Short values most of which are one kind are that kind, not a mixture.
+    let one_kind = Place::ALL.iter().map(|place| counts.share(counts.of(*place).matched));
+    if is_mixture && one_kind.fold(0.0, f64::max) >= 0.4 {
+        return 0.0;
+    }
     let is_notes = heading.hint.as_ref().is_some_and(|hint| hint.kind == Kind::FreeText);
     let named = if is_notes { 0.06 } else { 0.0 };
     // Names alone make a text personal only where they are frequent: titles have names in them.

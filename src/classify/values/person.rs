@@ -214,6 +214,10 @@ impl Cues {
             // `J. Smith`, `Smith, J.`
             return self.family > 0 && self.common == 0;
         }
+        if self.initials > 0 && self.words == 2 && self.first_is_given {
+            // `John Q. Public`: an initial between two words is hardly anything else.
+            return true;
+        }
         let in_order = self.first_is_given && (self.last_is_family || self.last_is_given);
         let turned = self.first_is_family && self.last_is_given;
         if in_order || turned {

@@ -1,27 +1,26 @@
 //! The Americas.
 
 use super::super::check_digit::{luhn, weighted};
-use super::{Form, Scheme, Verdict};
+use super::{Form, Letters, Scheme, Verdict};
 
 pub(super) const SCHEMES: &[Scheme] = &[
-    Scheme { name: "us_ssn", lengths: &[9], has_letters: false, chance: 0.02, judge: us_ssn },
-    Scheme { name: "us_itin", lengths: &[9], has_letters: false, chance: 0.01, judge: us_itin },
-    Scheme { name: "us_ein", lengths: &[9], has_letters: false, chance: 0.02, judge: us_ein },
-    Scheme { name: "us_npi", lengths: &[10], has_letters: false, chance: 0.02, judge: us_npi },
-    Scheme { name: "us_dea", lengths: &[9], has_letters: true, chance: 0.01, judge: us_dea },
-    Scheme { name: "ca_sin", lengths: &[9], has_letters: false, chance: 0.08, judge: ca_sin },
-    Scheme { name: "mx_curp", lengths: &[18], has_letters: true, chance: 0.0001, judge: mx_curp },
-    Scheme { name: "mx_rfc", lengths: &[12, 13], has_letters: true, chance: 0.001, judge: mx_rfc },
-    Scheme { name: "br_cpf", lengths: &[11], has_letters: false, chance: 0.01, judge: br_cpf },
-    Scheme { name: "br_cnpj", lengths: &[14], has_letters: false, chance: 0.01, judge: br_cnpj },
-    Scheme { name: "ar_cuit", lengths: &[11], has_letters: false, chance: 0.008, judge: ar_cuit },
-    Scheme { name: "cl_rut", lengths: &[8, 9], has_letters: false, chance: 0.09, judge: cl_rut },
-    Scheme { name: "cl_rut_k", lengths: &[8, 9], has_letters: true, chance: 0.01, judge: cl_rut },
-    Scheme { name: "pe_ruc", lengths: &[11], has_letters: false, chance: 0.005, judge: pe_ruc },
+    Scheme { name: "us_ssn", lengths: &[9], letters: Letters::Never, chance: 0.02, judge: us_ssn },
+    Scheme { name: "us_itin", lengths: &[9], letters: Letters::Never, chance: 0.01, judge: us_itin },
+    Scheme { name: "us_ein", lengths: &[9], letters: Letters::Never, chance: 0.02, judge: us_ein },
+    Scheme { name: "us_npi", lengths: &[10], letters: Letters::Never, chance: 0.02, judge: us_npi },
+    Scheme { name: "us_dea", lengths: &[9], letters: Letters::Always, chance: 0.01, judge: us_dea },
+    Scheme { name: "ca_sin", lengths: &[9], letters: Letters::Never, chance: 0.08, judge: ca_sin },
+    Scheme { name: "mx_curp", lengths: &[18], letters: Letters::Always, chance: 0.0001, judge: mx_curp },
+    Scheme { name: "mx_rfc", lengths: &[12, 13], letters: Letters::Always, chance: 0.001, judge: mx_rfc },
+    Scheme { name: "br_cpf", lengths: &[11], letters: Letters::Never, chance: 0.01, judge: br_cpf },
+    Scheme { name: "br_cnpj", lengths: &[14], letters: Letters::Never, chance: 0.01, judge: br_cnpj },
+    Scheme { name: "ar_cuit", lengths: &[11], letters: Letters::Never, chance: 0.008, judge: ar_cuit },
+    Scheme { name: "cl_rut", lengths: &[8, 9], letters: Letters::Sometimes, chance: 0.09, judge: cl_rut },
+    Scheme { name: "pe_ruc", lengths: &[11], letters: Letters::Never, chance: 0.005, judge: pe_ruc },
     Scheme {
         name: "ec_cedula",
         lengths: &[10],
-        has_letters: false,
+        letters: Letters::Never,
         chance: 0.015,
         judge: ec_cedula,
     },
