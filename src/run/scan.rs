@@ -142,8 +142,9 @@ pub async fn scan(
     Ok(scanned.into_iter().map(|(_, table)| table).collect())
 }
 
-fn stopped(error: tokio::task::JoinError) -> SourceError {
-    SourceError::Engine { doing: "reading a sample", source: Box::new(error) }
+/// INVARIANT: what a task that panicked has to say may quote a value, so it goes no further.
+fn stopped(_: tokio::task::JoinError) -> SourceError {
+    SourceError::Inconsistent("a table could not be read to its end".to_owned())
 }
 
 /// Takes table after table until there is none.
