@@ -81,6 +81,9 @@ impl Sketch {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share of a thousand")]
     pub fn shared_with(&self, other: &Self) -> f64 {
+        if self.hashes.is_empty() || other.hashes.is_empty() {
+            return 0.0;
+        }
         let level = self.level.max(other.level);
         let kept = |sketch: &Self| -> HashSet<u64> {
             sketch.hashes.iter().copied().filter(|hash| hash.trailing_zeros() >= level).collect()
