@@ -8,6 +8,7 @@
 
 mod access;
 mod architecture;
+mod classify;
 mod cli;
 mod crypto;
 mod demo;

@@ -238,7 +238,7 @@ impl Sighting {
     fn searched(&self) -> Places {
         let mut places = Places::default();
         for place in
-            [Place::Email, Place::Phone, Place::Card, Place::Iban, Place::Ip, Place::PersonName]
+            [Place::Email, Place::Phone, Place::Card, Place::Iban, Place::Ip]
         {
             if self.matched.has(place) {
                 places.add(place);

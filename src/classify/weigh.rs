@@ -52,8 +52,8 @@ const ALONE: [Alone; 21] = [
     alone(Place::Secret, 0.95, 0.5, 1, true),
     alone(Place::Wallet, 0.95, 0.5, 1, true),
     alone(Place::Passport, 0.9, 0.5, 1, true),
-    alone(Place::Phone, 0.88, 0.4, 3, false),
-    alone(Place::PersonName, 0.86, 0.4, 5, false),
+    alone(Place::Phone, 0.88, 0.5, 3, false),
+    alone(Place::PersonName, 0.86, 0.5, 5, false),
     alone(Place::PostalAddress, 0.86, 0.35, 3, false),
     alone(Place::Vehicle, 0.85, 0.7, 3, false),
     alone(Place::DeviceId, 0.8, 0.8, 3, false),
@@ -61,8 +61,8 @@ const ALONE: [Alone; 21] = [
     alone(Place::GeoPoint, 0.8, 0.7, 2, false),
     alone(Place::Gender, 0.72, 0.9, 2, false),
     alone(Place::Health, 0.72, 0.9, 2, false),
-    alone(Place::FirstName, 0.75, 0.6, 8, false),
-    alone(Place::LastName, 0.72, 0.6, 8, false),
+    alone(Place::FirstName, 0.75, 0.55, 8, false),
+    alone(Place::LastName, 0.72, 0.55, 8, false),
     alone(Place::Postcode, 0.72, 0.7, 4, false),
     alone(Place::City, 0.68, 0.55, 6, false),
 ];
@@ -121,6 +121,18 @@ fn weigh(place: Place, heading: &Heading, counts: &Counts) -> Verdict {
         Place::NationalId => scheme.map_or(0.0, |scheme| scheme_alone(scheme, heading, counts)),
         Place::DateOfBirth => births_alone(heading, counts),
         Place::FreeText => texts_alone(heading, counts),
+        Place::Phone => {
+            values_alone(place, heading, counts).max(bare_phones_alone(heading, counts))
+        }
+        Place::PostalAddress => {
+            values_alone(place, heading, counts).max(numbered_alone(heading, counts))
+        }
+        Place::PersonName | Place::City => {
+            values_alone(place, heading, counts).max(opaque_words_alone(place, heading, counts))
+        }
+        Place::FirstName | Place::LastName => {
+            values_alone(place, heading, counts).max(single_names_alone(place, heading, counts))
+        }
         _ => values_alone(place, heading, counts),
     };
     let confidence = match hint {
@@ -169,16 +181,42 @@ fn name_alone(
         {
             agreed - if heading.beside_a_person || heading.beside_an_address { 0.0 } else { 0.2 }
         }
+        // Where a storm or a station is, is nobody's address.
+        Place::GeoPoint if !heading.is_about_a_person() => agreed * 0.55,
         // Two different values in many rows are a switch, whatever its name says.
         Place::PersonName
         | Place::FirstName
         | Place::LastName
         | Place::Company
-        | Place::Email
+        | Place::City
+        | Place::Postcode
+        | Place::PostalAddress
         | Place::Phone
-            if counts.tested >= 50 && counts.distinct.about() <= 3 =>
+            if counts.tested >= 20 && counts.distinct.about() <= 3 =>
         {
             agreed * 0.6
+        }
+        // Few values, hardly one of them anybody's name: `cellular`, `landline`.
+        Place::PersonName
+            if strength < Strength::Strong
+                && counts.tested >= 10
+                && counts.share(tally.matched) < 0.1
+                && counts.share(counts.distinct.about()) < 0.34 =>
+        {
+            agreed * 0.7
+        }
+        // A number of some document may be anybody's, or a pet's.
+        Place::DrivingLicence | Place::NationalId
+            if strength == Strength::Medium && !heading.is_about_a_person() =>
+        {
+            agreed * 0.75
+        }
+        // What a thing's column is called like is weaker: a licence of a pet.
+        _ if strength == Strength::Medium
+            && heading.table == Entity::Thing
+            && !heading.beside_a_person =>
+        {
+            agreed * 0.75
         }
         _ => agreed,
     };
@@ -190,12 +228,31 @@ fn values_alone(place: Place, heading: &Heading, counts: &Counts) -> f64 {
     let Some(alone) = ALONE.iter().find(|alone| alone.place == place) else { return 0.0 };
     let tally = counts.of(place);
     let share = counts.share(tally.matched);
-    if share < alone.share_min || is_enumeration(counts, alone.distinct_min) {
+    let could_all = place == Place::Phone && counts.share(tally.plausible) >= 0.9;
+    let share_min = if could_all { 0.28 } else { alone.share_min };
+    if share < share_min || is_enumeration(counts, alone.distinct_min) {
         return 0.0;
     }
-    let rise = ((share - alone.share_min) / (0.9 - alone.share_min).max(0.05)).clamp(0.0, 1.0);
-    let confidence = alone.full * (0.62 + 0.38 * rise) * few(counts.tested);
+    // Two or three values that happen to be names are not yet a column of names.
+    if is_by_words(place) && counts.tested < 4 && !heading.is_opaque {
+        return 0.0;
+    }
+    let rise = ((share - share_min) / (0.9 - share_min).max(0.05)).clamp(0.0, 1.0);
+    let confidence = alone.full * (0.55 + 0.45 * rise) * few(counts.tested);
     confidence * trust(place, alone.is_certain, heading)
+}
+
+/// Kinds that are known by the words in them.
+fn is_by_words(place: Place) -> bool {
+    matches!(
+        place,
+        Place::PersonName
+            | Place::FirstName
+            | Place::LastName
+            | Place::Company
+            | Place::City
+            | Place::Health
+    )
 }
 
 /// Few different values for as many as were seen.
@@ -226,16 +283,7 @@ fn trust(place: Place, is_certain: bool, heading: &Heading) -> f64 {
     if heading.is_other {
         return if is_number { 0.6 } else { 0.45 };
     }
-    let is_naming = matches!(
-        place,
-        Place::PersonName
-            | Place::FirstName
-            | Place::LastName
-            | Place::Company
-            | Place::City
-            | Place::Health
-            | Place::Gender
-    );
+    let is_naming = is_by_words(place) || place == Place::Gender;
     // Whose name a thing's column holds is not known: a brand, a composer, a place.
     if is_naming && heading.table == Entity::Thing && !heading.is_opaque && heading.hint.is_none() {
         return 0.55;
@@ -312,14 +360,58 @@ fn births_alone(heading: &Heading, counts: &Counts) -> f64 {
     }
 }
 
+/// Words before a house number, in a column that nothing else is known of.
+fn numbered_alone(heading: &Heading, counts: &Counts) -> f64 {
+    let share = counts.share(counts.numbered);
+    let is_varied = counts.distinct.about() >= 12 && counts.share(counts.distinct.about()) >= 0.5;
+    let some = counts.share(counts.of(Place::PostalAddress).matched) >= 0.02;
+    if heading.is_opaque && share >= 0.85 && is_varied && some { 0.56 } else { 0.0 }
+}
+
+/// Names and towns of which the lists know a part, in a column that nothing else is known of: all
+/// values could be one, and they are many.
+fn opaque_words_alone(place: Place, heading: &Heading, counts: &Counts) -> f64 {
+    let tally = counts.of(place);
+    let (share, least) = match place {
+        Place::City if counts.share(counts.single_names) >= 0.25 => return 0.0,
+        Place::City => (counts.share(tally.matched), 0.2),
+        _ => (counts.share(tally.matched), 0.3),
+    };
+    let could_all = counts.share(tally.plausible) >= 0.95 && counts.distinct.about() >= 20;
+    if !heading.is_opaque || share < least || !could_all {
+        return 0.0;
+    }
+    0.51 + 0.3 * (share - least)
+}
+
+/// Single names of which the lists know about half: towns and things share hardly any with them.
+fn single_names_alone(place: Place, heading: &Heading, counts: &Counts) -> f64 {
+    let (given, family) = (counts.of(Place::FirstName), counts.of(Place::LastName));
+    let larger = if given.matched >= family.matched { Place::FirstName } else { Place::LastName };
+    let share = counts.share(counts.single_names);
+    let plausible = counts.share(given.plausible);
+    let least = if heading.is_opaque { 0.42 } else { 0.6 };
+    let is_varied = counts.distinct.about() >= 20 && plausible >= 0.9;
+    if place != larger || share < least || !is_varied {
+        return 0.0;
+    }
+    let full = if heading.is_opaque { 0.52 } else { 0.5 };
+    (full + 0.4 * (share - least)) * trust(place, false, heading)
+}
+
+/// Digits alone are telephone numbers where nothing else speaks and all of them could be one.
+fn bare_phones_alone(heading: &Heading, counts: &Counts) -> f64 {
+    let both = counts.share(counts.bare_phones + counts.of(Place::Phone).matched);
+    let is_varied = counts.distinct.about() >= 12 && counts.share(counts.distinct.about()) >= 0.5;
+    if heading.is_opaque && both >= 0.9 && is_varied { 0.6 } else { 0.0 }
+}
+
 /// Texts and mixtures: what occurs in them, as a share of all.
 fn texts_alone(heading: &Heading, counts: &Counts) -> f64 {
     let clear = counts.share(counts.holding_clear);
     let any = counts.share(counts.holding);
     let is_mixture = counts.texts * 2 < counts.tested;
-    // Short values most of which are one kind are that kind, not a mixture.
-    let one_kind = Place::ALL.iter().map(|place| counts.share(counts.of(*place).matched));
-    if is_mixture && one_kind.fold(0.0, f64::max) >= 0.4 {
+    if is_mixture && !is_mixed(heading, counts) {
         return 0.0;
     }
     let is_notes = heading.hint.as_ref().is_some_and(|hint| hint.kind == Kind::FreeText);
@@ -337,6 +429,22 @@ fn texts_alone(heading: &Heading, counts: &Counts) -> f64 {
     let by_names = if is_thing { by_names * 0.7 } else { by_names };
     let best = by_names.max(by_clear);
     if best > 0.0 { (best + named) * few(counts.tested) } else { 0.0 }
+}
+
+/// Whether short values are of several kinds, and not of one that is recognised in part.
+fn is_mixed(heading: &Heading, counts: &Counts) -> bool {
+    let one_kind = Place::ALL.iter().map(|place| counts.share(counts.of(*place).matched));
+    if one_kind.fold(0.0, f64::max) >= 0.4 {
+        return false;
+    }
+    let hinted = heading.hint.as_ref().filter(|hint| hint.strength.is_clear());
+    let is_hinted = hinted
+        .and_then(|hint| hint.kind.place())
+        .is_some_and(|place| counts.share(counts.of(place).plausible) >= 0.8);
+    let frequent = |place: &Place| counts.share(counts.contained[*place as usize]) >= 0.08;
+    let kinds = Place::ALL.iter().filter(|place| frequent(place)).count();
+    let certain = [Place::Email, Place::Iban, Place::Card].iter().any(frequent);
+    !is_hinted && (certain || kinds >= 2)
 }
 
 /// The counts of a kind; of national numbers those of the scheme, as far as one is followed.

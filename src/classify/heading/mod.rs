@@ -54,8 +54,11 @@ static PHRASES: LazyLock<FastMap<String, usize>> = LazyLock::new(|| {
     let mut phrases = FastMap::default();
     for (place, rule) in RULES.iter().enumerate() {
         for phrase in rule.phrases.split(',') {
-            let folded = split::fold(phrase.trim()).replace(' ', "");
-            phrases.entry(folded).or_insert(place);
+            let folded = split::fold(phrase.trim());
+            // Both as it is written and in the words that names are brought to.
+            let brought: String = folded.split(' ').map(split::canonical).collect();
+            phrases.entry(folded.replace(' ', "")).or_insert(place);
+            phrases.entry(brought).or_insert(place);
         }
     }
     phrases
@@ -73,6 +76,22 @@ static VOCABULARY: LazyLock<FastSet<String>> = LazyLock::new(|| {
     words
 });
 
+/// Words without their vowels, where only one word is left so: `brth`, `pstl`, `gndr`.
+static SKELETONS: LazyLock<FastMap<String, Option<String>>> = LazyLock::new(|| {
+    let mut skeletons: FastMap<String, Option<String>> = FastMap::default();
+    let phrases = RULES.iter().map(|rule| rule.phrases).chain(entity::LISTS);
+    for word in phrases.flat_map(|text| text.split([',', ' '])).filter(|word| word.len() >= 4) {
+        let skeleton = split::skeleton(word);
+        if word.is_ascii() && skeleton.len() >= 3 && skeleton.len() < word.len() {
+            let known = skeletons.entry(skeleton).or_insert_with(|| Some(word.to_owned()));
+            if known.as_deref().is_some_and(|other| other != word) {
+                *known = None;
+            }
+        }
+    }
+    skeletons
+});
+
 static BLOCKING: LazyLock<FastSet<String>> = LazyLock::new(|| set_of(BLOCKERS));
 static SILENT: LazyLock<FastSet<String>> = LazyLock::new(|| set_of(NEUTRAL));
 static NUMBERS: LazyLock<FastSet<String>> = LazyLock::new(|| set_of(rules::KEYS));
@@ -85,13 +104,13 @@ fn set_of(list: &str) -> FastSet<String> {
 impl Heading {
     /// Reads the names of a column, its table and its siblings.
     pub(super) fn of(subject: &Subject<'_>) -> Self {
-        let table = entity::of_table(&split::words(subject.table, &VOCABULARY));
+        let table = entity::of_table(&words_of(subject.table));
         let siblings: Vec<Option<Hint>> = subject
             .siblings
             .iter()
             .take(SIBLINGS_MAX)
             .filter(|sibling| **sibling != subject.column)
-            .map(|sibling| find(&split::words(sibling, &VOCABULARY)).0)
+            .map(|sibling| find(&words_of(sibling)).0)
             .collect();
         let has = |kind: Kind| {
             siblings.iter().flatten().any(|hint| hint.kind == kind && hint.strength.is_clear())
@@ -101,7 +120,7 @@ impl Heading {
             || has(Kind::PersonName)
             || has(Kind::DateOfBirth)
             || (has(Kind::Email) && has(Kind::Phone));
-        let words = split::words(subject.column, &VOCABULARY);
+        let words = words_of(subject.column);
         let (mut hint, blocked) = find(&words);
         if hint.is_none() && !blocked {
             hint = plain_name(&words, table, has(Kind::FirstName), has(Kind::LastName));
@@ -114,6 +133,9 @@ impl Heading {
             && !is_other
             && words.iter().all(|word| word.chars().count() <= 2 || SILENT.contains(word));
         let beside_an_address = has(Kind::PostalAddress);
+        if let Some(hint) = &mut hint {
+            hint.strengthen(table == Entity::Person || beside_a_person || beside_an_address);
+        }
         Self { hint, table, is_other, is_opaque, is_key, beside_a_person, beside_an_address }
     }
 }
@@ -127,6 +149,13 @@ fn is_among(words: &Words, phrases: &FastSet<String>) -> bool {
             phrases.contains(&glued)
         })
     })
+}
+
+impl Heading {
+    /// Whether rows of the table belong to persons, as far as names say.
+    pub(super) fn is_about_a_person(&self) -> bool {
+        self.table == Entity::Person || self.beside_a_person || self.beside_an_address
+    }
 }
 
 /// More siblings than this say nothing new.
@@ -154,6 +183,10 @@ fn find(words: &Words) -> (Option<Hint>, bool) {
         }
     }
     if let Some((start, end, rule)) = best {
+        // `candidate` alone is somebody; `candidate_state` is not.
+        if rule.is_somebody() && end + 1 < words.len() {
+            return (None, false);
+        }
         let blocked = words
             .iter()
             .enumerate()
@@ -201,6 +234,7 @@ fn plain_name(words: &Words, table: Entity, has_first: bool, has_last: bool) -> 
         Entity::Organisation => {
             Some(Hint::of(Kind::Company, Strength::Strong, "name of a company"))
         }
+        Entity::Unknown if is_plain => Some(Hint::of(Kind::PersonName, Strength::Weak, "name")),
         Entity::Thing | Entity::Unknown => None,
     }
 }
@@ -215,7 +249,27 @@ fn names_a_thing(words: &Words, table: Entity) -> bool {
         || words.iter().any(|word| entity::TITLE_WORDS.contains(&word))
 }
 
+/// The words of a name, those without vowels read as the words they stand for.
+fn words_of(name: &str) -> Words {
+    let words = split::words(name, &VOCABULARY);
+    words.map(|word| {
+        if VOCABULARY.contains(word) || !split::is_skeleton(word) {
+            return None;
+        }
+        SKELETONS.get(word).cloned().flatten()
+    })
+}
+
 impl Hint {
+    /// What a short word means is clearer beside a person's or an address's columns.
+    fn strengthen(&mut self, is_personal: bool) {
+        let gains =
+            [Kind::Postcode, Kind::PostalAddress, Kind::Belief, Kind::Income, Kind::BankAccount];
+        if is_personal && self.strength == Strength::Weak && gains.contains(&self.kind) {
+            self.strength = Strength::Medium;
+        }
+    }
+
     fn of(kind: Kind, strength: Strength, rule: &'static str) -> Self {
         Self { kind, strength, rule, scheme: None }
     }
@@ -223,6 +277,6 @@ impl Hint {
 
 /// A name as a document's key has it, for places in JSON: whether it reads as a name at all.
 pub(super) fn reads_as_a_name(key: &str) -> bool {
-    let words = split::words(key, &VOCABULARY);
+    let words = words_of(key);
     words.iter().any(|word| VOCABULARY.contains(word))
 }

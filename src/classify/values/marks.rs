@@ -21,7 +21,9 @@ pub(super) fn recognise(look: &Look<'_>, seen: &mut Sighting) {
         if chars <= 20 && is_gender(text) {
             seen.is(Place::Gender);
         }
-        seen.may_be(Place::Belief);
+        if look.digits == 0 {
+            seen.may_be(Place::Belief);
+        }
     }
     if chars <= 20 && look.marks <= 1 {
         seen.may_be(Place::Gender);
@@ -35,7 +37,7 @@ pub(super) fn recognise(look: &Look<'_>, seen: &mut Sighting) {
     if (2..=64).contains(&chars) && look.spaces <= 1 {
         seen.may_be(Place::Username);
     }
-    if look.digits >= 1 && look.wide <= 4 && (4..=17).contains(&text.len()) && look.spaces <= 3 {
+    if look.digits >= 1 && look.wide <= 8 && (4..=30).contains(&text.len()) && look.spaces <= 3 {
         seen.may_be(Place::Vehicle);
         if text.len() == 17 && look.letters + look.digits == 17 && is_vin(text) {
             seen.is_surely(Place::Vehicle);
@@ -101,6 +103,9 @@ fn is_secret(text: &str) -> bool {
 }
 
 fn is_gender(text: &str) -> bool {
+    if text.len() == 1 {
+        return matches!(text.as_bytes()[0], b'M' | b'F' | b'W' | b'm' | b'f' | b'w');
+    }
     const WORDS: [&str; 34] = [
         "male",
         "female",

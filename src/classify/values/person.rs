@@ -158,7 +158,7 @@ impl Cues {
                 cues.words += 1;
                 continue;
             };
-            if place == 0 && TITLES.contains(&word) {
+            if TITLES.contains(&word) && (place == 0 || piece.ends_with('.')) {
                 cues.has_title = true;
                 continue;
             }
