@@ -97,7 +97,7 @@ pub(super) async fn scan(
         SampleSize::Blocks { rows: typed.rows.unwrap_or(ROWS) }
     };
     let progress = out.progress();
-    let scanned = run::scan(source.as_ref(), &tables, size, &detectors, progress.as_ref()).await?;
+    let scanned = run::scan(source.as_ref(), &tables, size, detectors, progress.as_ref()).await?;
     let copies = match &policy {
         Some(policy) => {
             let size =

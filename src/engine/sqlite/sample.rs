@@ -263,8 +263,8 @@ fn go_on(sample: &mut Sample, part: Part, read: u64, first: Vec<KeyPart>, last: 
             let (near, far) = if part.is_tail { (last, began) } else { (began, last) };
             let seen = width(sample.shared, near, far).max(1.0);
             let all = width(sample.shared, low, high);
-            // Where all rows read have one first key, it does not tell how many more there are.
-            (all > seen).then(|| rest(part.read, all / seen))
+            // Only numbers are spread evenly enough to tell, and not where all rows have one first key.
+            (began.kind == ValueType::Integer && all > seen).then(|| rest(part.read, all / seen))
         }
         _ => None,
     };
