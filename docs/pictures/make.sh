@@ -54,10 +54,11 @@ for columns in 80 44; do
         exit 2
     fi
     trap 'rm -rf -- "$scratch" "$folder"' EXIT
-    COLUMNS=$columns sealift --color always demo --customers "${CUSTOMERS:-100000}" \
+    env -u NO_COLOR COLUMNS="$columns" sealift --color always demo --customers "${CUSTOMERS:-100000}" \
         --keep "$folder" >"$scratch/demo-$columns.txt"
-    # The screen begins at the rule; what stands before it is one line a step.
-    python3 "$here/ansi.py" <"$scratch/demo-$columns.txt" >"$scratch/pages/demo-$columns.html"
+    # The last screen begins behind the rule; what stands before it is one line a step.
+    sed '1,/──/d' "$scratch/demo-$columns.txt" |
+        python3 "$here/ansi.py" >"$scratch/pages/demo-$columns.html"
     cp "$folder/report.html" "$folder/plan.html" "$scratch/pages/"
     rm -rf -- "$folder"
 done

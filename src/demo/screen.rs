@@ -8,7 +8,7 @@
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::measured::{Measured, Next, Pass, View};
+use super::measured::{Measured, Next, Pass, Step, View};
 
 /// Wider than this a line is hard to read.
 const WIDTH_MAX: usize = 80;
@@ -34,6 +34,26 @@ pub fn screen(measured: &Measured, columns: usize, colored: bool) -> Vec<String>
     places(&mut page, measured);
     next(&mut page, measured);
     page.lines
+}
+
+/// A step that is done: what came of it, and how long it took behind it.
+pub(super) fn step_lines(step: &Step, columns: usize) -> Vec<String> {
+    const TIME: usize = 9;
+    let width = columns.clamp(WIDTH_MIN, WIDTH_MAX);
+    let label = LABEL + 2;
+    let room = width.saturating_sub(MARGIN.width() + label + TIME);
+    let mut lines: Vec<String> = wrapped(&step.said, room)
+        .iter()
+        .enumerate()
+        .map(|(at, said)| {
+            let name = if at == 0 { step.name } else { "" };
+            format!("{MARGIN}{}{said}", padded(name, label))
+        })
+        .collect();
+    if let Some(line) = lines.last_mut() {
+        *line = format!("{}{:>TIME$}", padded(line, width - TIME), seconds(step.seconds));
+    }
+    lines
 }
 
 struct Page {

@@ -17,7 +17,7 @@ use super::folder::{
 };
 use super::leave;
 use super::measured::{Field, Ledger, Measured, Originals, Pass, Scanned, Step, View};
-use super::screen::{bytes, grouped, quoted, seconds};
+use super::screen::{bytes, grouped, quoted, step_lines};
 use super::shop::{
     CALLERS, FIELDS, PASSPHRASE, POLICY, Picked, REASON, REQUESTS, STEWARD, cells, columns, pick,
 };
@@ -249,7 +249,7 @@ impl<'t> Tour<'t> {
         );
         self.end(begun, "purge", said);
         let run = RunId::parse(&run).map_err(Failure::failed)?;
-        Ok(Worked { run, columns, cells, estimate_seconds, hits_before: before, hits_after: after })
+        Ok(Worked { run, columns, cells, estimate, hits_before: before, hits_after: after })
     }
 
     /// The row that is shown, before and after.
@@ -364,8 +364,11 @@ impl<'t> Tour<'t> {
     fn end(&mut self, begun: Instant, name: &'static str, said: String) {
         self.watch.close();
         let took = begun.elapsed().as_secs_f64();
-        self.out.line(format!("  {name:<11} {said:<54} {:>8}", seconds(took)));
-        self.steps.push(Step { name, said, seconds: took });
+        let step = Step { name, said, seconds: took };
+        for line in step_lines(&step, self.options.columns) {
+            self.out.line(line);
+        }
+        self.steps.push(step);
     }
 
     /// Does what somebody would have typed, and wants it done.
