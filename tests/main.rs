@@ -19,6 +19,7 @@ mod policy;
 mod protocol;
 mod report;
 mod residue;
+mod scan;
 mod support;
 mod token;
 mod vectors;
