@@ -152,7 +152,7 @@ impl<'t> Tour<'t> {
         let columns = columns(&self.folder.file(SOURCE)).await?;
         let sensitive = sensitive.len() as u64;
         let said =
-            format!("{sensitive} of {columns} columns are sensitive, says a scan without policy");
+            format!("without a policy: {sensitive} of {columns} columns look sensitive");
         self.end(begun, "scan", said);
         Ok(Scanned { sensitive, columns })
     }
