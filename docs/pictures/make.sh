@@ -65,8 +65,7 @@ done
 
 node "$here/shoot.mjs" "$scratch/pages" "$scratch"
 for picture in "$scratch"/*.png; do
-    pngquant --quality 70-95 --speed 1 --strip --force --output "$picture" -- "$picture" ||
-        echo "make.sh: $(basename "$picture") stays as it is" >&2
+    pngquant 64 --speed 1 --strip --force --output "$picture" -- "$picture"
     cp "$picture" "$here/"
 done
 ls -l "$here"/*.png

@@ -317,20 +317,38 @@ fn next(page: &mut Page, measured: &Measured) {
 fn folded(next: &Next, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for word in &next.words {
+    for unit in units(&next.words) {
         // Two for the sign that the line goes on.
-        if !line.is_empty() && line.width() + 1 + word.width() + 2 > room {
+        if !line.is_empty() && line.width() + 1 + unit.width() + 2 > room {
             lines.push(format!("{line} \\"));
-            line = format!("  {word}");
+            line = format!("  {unit}");
         } else if line.is_empty() {
-            line.clone_from(word);
+            line = unit;
         } else {
             line.push(' ');
-            line.push_str(word);
+            line.push_str(&unit);
         }
     }
     lines.push(line);
     lines
+}
+
+/// The words of a command, each option with what it is given.
+fn units(words: &[String]) -> Vec<String> {
+    let mut units: Vec<String> = Vec::new();
+    let mut takes_value = false;
+    for word in words {
+        let is_option = word.starts_with("--");
+        match units.last_mut() {
+            Some(unit) if takes_value && !is_option => {
+                unit.push(' ');
+                unit.push_str(word);
+            }
+            _ => units.push(word.clone()),
+        }
+        takes_value = is_option;
+    }
+    units
 }
 
 /// A word as a shell has to be given it.

@@ -151,8 +151,7 @@ impl<'t> Tour<'t> {
         let sensitive: BTreeSet<String> = found.objects.iter().map(place).collect();
         let columns = columns(&self.folder.file(SOURCE)).await?;
         let sensitive = sensitive.len() as u64;
-        let said =
-            format!("without a policy: {sensitive} of {columns} columns look sensitive");
+        let said = format!("without a policy: {sensitive} of {columns} columns look sensitive");
         self.end(begun, "scan", said);
         Ok(Scanned { sensitive, columns })
     }
