@@ -213,13 +213,14 @@ fn is_refused(view: &View) -> bool {
 
 fn originals(page: &mut Page, measured: &Measured) {
     let found = &measured.originals;
-    page.heading("Originals found in the files of the database", "");
+    page.heading("Originals found in the database files", "");
     let before = format!("at least {}", grouped(found.before_at_least));
     let after = grouped(found.after);
     let room = before.width().max(after.width());
+    let verdict_style = if found.word == "CLEAN" { GOOD } else { PLAIN };
     for (label, figure, what, style) in [
         ("before", before, "found first, or a zero would prove nothing", PLAIN),
-        ("after", after, "the same search, to the end of every file", GOOD),
+        ("after", after, "the same search, to the end of every file", verdict_style),
     ] {
         let shift = " ".repeat(room - figure.width());
         let figure = page.paint(&figure, style);
@@ -239,8 +240,7 @@ fn originals(page: &mut Page, measured: &Measured) {
         found.statement,
         grouped(found.values_searched)
     );
-    let style = if found.word == "CLEAN" { GOOD } else { PLAIN };
-    page.prose("    ", &verdict, style);
+    page.prose("    ", &verdict, verdict_style);
 }
 
 fn took(page: &mut Page, measured: &Measured) {
