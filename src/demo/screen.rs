@@ -111,9 +111,9 @@ fn title(page: &mut Page, measured: &Measured) {
     page.line("");
     page.line(rule);
     let text = format!(
-        "{} invented customers went through Sealift in {}: {} cells became tokens, and each \
-         token was opened and compared before its original was purged.",
-        grouped(measured.customers),
+        "{} went through Sealift in {}: {} cells became tokens, and each token was opened and \
+         compared before its original was purged.",
+        people(measured.customers),
         seconds(measured.seconds),
         grouped(measured.cells),
     );
@@ -273,7 +273,8 @@ fn took_side_by_side(page: &mut Page, measured: &Measured) {
     const EACH: usize = 10;
     const FIRST: usize = 14;
     let cells = |what: &dyn Fn(&Pass) -> String| -> String {
-        measured.passes.iter().map(|pass| format!("{:>EACH$}", what(pass))).collect()
+        let cells = measured.passes.iter().map(|pass| format!("{:>EACH$}", what(pass)));
+        cells.collect::<Vec<_>>().concat()
     };
     let names = page.paint(&cells(&|pass| pass.name.to_owned()), LABELS);
     page.line(format!("    {}{names}", " ".repeat(FIRST)));
@@ -376,6 +377,14 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
+/// How many invented customers.
+pub(super) fn people(customers: u64) -> String {
+    match customers {
+        1 => "1 invented customer".to_owned(),
+        more => format!("{} invented customers", grouped(more)),
+    }
+}
+
 /// A time, as people say it.
 pub(super) fn seconds(seconds: f64) -> String {
     format!("{seconds:.1} s")
@@ -440,7 +449,7 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(seconds(3.14), "3.1 s");
+        assert_eq!(seconds(3.12), "3.1 s");
         assert_eq!(bytes(500), "1 KiB");
         assert_eq!(bytes(79_304 << 10), "77 MiB");
     }

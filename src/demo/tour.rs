@@ -17,7 +17,7 @@ use super::folder::{
 };
 use super::leave;
 use super::measured::{Field, Ledger, Measured, Originals, Pass, Scanned, Step, View};
-use super::screen::{bytes, grouped, quoted, step_lines};
+use super::screen::{bytes, grouped, people, quoted, step_lines};
 use super::shop::{
     CALLERS, FIELDS, PASSPHRASE, POLICY, Picked, REASON, REQUESTS, STEWARD, cells, columns, pick,
 };
@@ -80,8 +80,8 @@ impl<'t> Tour<'t> {
     }
 
     async fn through(&mut self) -> Result<Measured, Failure> {
-        let customers = grouped(u64::from(self.options.customers));
-        self.out.heading(&format!("Sealift, a guided tour: {customers} invented customers"));
+        let customers = people(u64::from(self.options.customers));
+        self.out.heading(&format!("Sealift, a guided tour: {customers}"));
         let counts = self.make().await?;
         let database_bytes = std::fs::metadata(self.folder.file(SOURCE))?.len();
         let source = self.folder.file(SOURCE);
