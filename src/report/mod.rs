@@ -17,6 +17,9 @@
 
 use serde::Serialize;
 
+use crate::ledger::Entry;
+use crate::plan::{Estimate, EstimateCheck, compare_estimates};
+
 mod access;
 mod certificate;
 mod counts;
@@ -66,6 +69,8 @@ pub struct Report {
     pub plan: PlanPart,
     /// What equal tokens show, column by column.
     pub leakage: Vec<Leakage>,
+    /// What was estimated, beside what was measured.
+    pub estimates: Vec<EstimateCheck>,
     /// Whether the cells add up.
     pub counts: Reconciliation,
     /// What the verification did.
@@ -86,6 +91,15 @@ pub struct Report {
     pub how_to_verify: Vec<Command>,
 }
 
+/// Puts beside the estimates of a plan what the entries of its run have measured.
+#[must_use]
+pub fn estimate_checks(estimate: &Estimate, entries: &[Entry]) -> Vec<EstimateCheck> {
+    compare_estimates(estimate, |action, name| {
+        let entry = entries.iter().rfind(|entry| entry.action == action)?;
+        entry.counts.get(name).copied()
+    })
+}
+
 impl Report {
     /// Puts the evidence in order and draws the conclusions.
     #[must_use]
@@ -100,6 +114,7 @@ impl Report {
             scope: ScopePart::of(evidence),
             plan: PlanPart::of(evidence),
             leakage: scope::leakage(evidence),
+            estimates: estimate_checks(&evidence.plan.estimate, &evidence.entries),
             risks: risks::list(evidence, &approvals, &counts, &certificate),
             counts,
             verification,

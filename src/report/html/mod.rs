@@ -23,10 +23,11 @@ const STYLE: &str = include_str!("style.css");
 type Section = (&'static str, &'static str, fn(&mut Markup, &Report));
 
 /// The contents page.
-const SECTIONS: [Section; 12] = [
+const SECTIONS: [Section; 13] = [
     ("scope", "Scope", run_sections::scope),
     ("plan", "What the plan found", run_sections::plan),
     ("leakage", "What equal tokens show", run_sections::leakage),
+    ("estimates", "Estimated and measured", run_sections::estimates),
     ("counts", "Counts", run_sections::counts),
     ("verification", "Verification", run_sections::verification),
     ("approvals", "Approvals", evidence_sections::approvals),
