@@ -1,5 +1,6 @@
 //! What a plan finds, on real databases: one fixture per pitfall, and a zoo of odd names.
 
+mod document;
 mod keys;
 mod objects;
 mod support;
