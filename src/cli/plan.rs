@@ -17,11 +17,12 @@ use crate::catalog::Catalog;
 use crate::lifecycle::{Phase, RunId};
 use crate::plan::{Assessment, Facts, Finding, Strategy, Verdict, assess};
 use crate::policy::{ColumnRule, OnFailure, Policy};
-use crate::ports::{Change, RunRow, Source, Vault};
+use crate::ports::{Change, RunRow, SampleSize, Silent, Source, Vault};
 use crate::report::{
     DocumentForm, PlanDocument, PlanFacts, PlanVerdict, Recorded, StoredDocument, StoredPlan,
     plan_digest,
 };
+use crate::run::{COPY_ROWS_MAX, copies};
 
 pub(super) async fn plan(
     settings: &Settings,
@@ -84,7 +85,9 @@ impl Seen {
         policy: &Policy,
     ) -> Result<Self, Failure> {
         let catalog = source.catalog().await?;
-        let facts = source.facts(&catalog, policy).await?;
+        let mut facts = source.facts(&catalog, policy).await?;
+        let size = SampleSize::Blocks { rows: COPY_ROWS_MAX };
+        facts.copies = copies(source, &catalog, policy, size, &Silent).await?;
         let plan = assess(&catalog, policy, &facts, Strategy::InPlace);
         let identity = source.identity().await?.map(|identity| identity.id);
         let place = plan_document::place_of(settings.source_url()?);

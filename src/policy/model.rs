@@ -22,6 +22,9 @@ pub struct Policy {
     pub purposes: Vec<Purpose>,
     /// Queries of the steward's own, run before, after the rewrite and before the purge.
     pub checks: Vec<Check>,
+    /// Kinds of value that a scan looks for beside those that are built in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<PatternRule>,
     /// How many have to agree, and what stands in a purge's way.
     pub approval: Approval,
     /// Where the encrypted backup of the originals goes.
@@ -196,6 +199,19 @@ pub struct TableRule {
     pub name: TableName,
     /// Triggers that must not fire for the rewrite, by name.
     pub suppress_triggers: Vec<String>,
+}
+
+/// One `[[pattern]]`: a kind of value of one's own, for `scan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatternRule {
+    /// What findings call it.
+    pub name: String,
+    /// The data class of what it finds.
+    pub class: String,
+    /// What a value looks like; it compiles, and does not match the empty text.
+    pub regex: String,
+    /// Which columns are looked at, by their names; it compiles. `None`: all of them.
+    pub column: Option<String>,
 }
 
 /// One `[[purpose]]`.

@@ -563,6 +563,9 @@ impl VaultError {
     }
 }
 
+/// The newest format of a vault that this program writes and reads, on every engine.
+pub const VAULT_FORMAT: u32 = 1;
+
 /// Where sealed values, keys, runs and the ledger live.
 ///
 /// **Invariant:** what [`Vault::commit`] and the bulk methods return `Ok` for is durable.

@@ -3,6 +3,7 @@
 //! One file a kind of table. It knows no database: whether a column exists is `plan`'s part.
 
 mod columns;
+mod patterns;
 mod purposes;
 mod settings;
 
@@ -17,13 +18,14 @@ use super::{
 };
 
 /// The keys of the document itself.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "source",
     "change",
     "column",
     "table",
     "purpose",
     "check",
+    "pattern",
     "approval",
     "backup",
     "limits",
@@ -58,6 +60,7 @@ impl Policy {
         let policy = Self {
             change: settings::change(&mut reader, root),
             checks: settings::checks(&mut reader, root),
+            patterns: patterns::patterns(&mut reader, root),
             approval: settings::approval(&mut reader, root),
             backup: settings::backup(&mut reader, root),
             limits: settings::limits(&mut reader, root),
