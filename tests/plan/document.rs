@@ -8,8 +8,8 @@ use std::path::Path;
 
 use sealift::catalog::Catalog;
 use sealift::lifecycle::RunId;
-use sealift::plan::{Assessment, Facts, Strategy, TouchedKind, Verdict, assess};
-use sealift::policy::Policy;
+use sealift::plan::{Assessment, CopyFacts, Facts, Strategy, TouchedKind, Verdict, assess};
+use sealift::policy::{ColumnName, Policy};
 use sealift::report::{
     DocumentForm, DocumentState, PlanDocument, PlanFacts, PlanVerdict, Recorded, StoredDocument,
     StoredPlan, plan_digest,
@@ -222,6 +222,30 @@ async fn every_column_is_in_scope_or_out_of_it_with_a_reason() {
     assert_eq!(document.out_of_scope.tables, 1);
     let html = document.to_html();
     assert!(html.contains("<code>body</code>") && html.contains("not named by the policy"));
+}
+
+#[tokio::test]
+async fn a_column_that_holds_copies_is_told_as_one() {
+    let mut case = crm().await;
+    case.facts.copies.push(CopyFacts {
+        of: ColumnName::parse("customers.email").unwrap(),
+        at: ColumnName::parse("notes.body").unwrap(),
+        distinct: 3,
+        distinct_exact: true,
+        matched: 0,
+        cells: 0,
+        containing: 1,
+        rows_read: 1,
+        rows_about: Some(1),
+        is_whole: true,
+    });
+    case.plan = assess(&case.catalog, &case.policy, &case.facts, Strategy::InPlace);
+    let document = case.document();
+    assert_eq!(document.copies.len(), 1);
+    let notes = document.out_of_scope.list.iter().find(|table| table.table == "notes").unwrap();
+    assert!(notes.groups.iter().any(|group| group.columns == ["body"]
+        && group.reason.contains("copies of values in scope")));
+    assert!(document.to_text().contains("notes.body"));
 }
 
 #[tokio::test]
