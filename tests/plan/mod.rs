@@ -11,6 +11,7 @@ mod zoo;
 #[test]
 fn every_pitfall_is_named_as_its_file_and_has_a_test() {
     let tests = [
+        include_str!("document.rs"),
         include_str!("keys.rs"),
         include_str!("objects.rs"),
         include_str!("tables.rs"),

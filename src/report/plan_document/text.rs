@@ -2,6 +2,8 @@
 //!
 //! It knows no colours: whoever prints the lines has them.
 
+use std::fmt::Write as _;
+
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::head::PlanVerdict;
@@ -157,7 +159,8 @@ fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if is_invisible(character) {
-            shown.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
+            // Writing into a String cannot fail.
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
         } else {
             shown.push(character);
         }
@@ -222,7 +225,7 @@ fn scope(out: &mut Writer, document: &PlanDocument) {
             );
             if column.equal_values_show {
                 let (whole, tenth) = (column.top_permille_max / 10, column.top_permille_max % 10);
-                said.push_str(&format!(", the top one up to {whole}.{tenth} %"));
+                let _ = write!(said, ", the top one up to {whole}.{tenth} %");
             }
             out.wrapped(LineTone::Plain, "    ", "      ", &said);
             for accepted in &column.accepted {
