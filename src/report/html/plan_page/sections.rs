@@ -139,7 +139,8 @@ pub(super) fn out_of_scope(markup: &mut Markup, document: &PlanDocument) {
         .number(part.columns)
         .raw("</strong> columns stay as they are, among them those of <strong>")
         .number(part.tables)
-        .raw("</strong> tables without any column in scope.</p>\n");
+        .raw(if part.tables == 1 { "</strong> table" } else { "</strong> tables" })
+        .raw(" without any column in scope.</p>\n");
     let (touched, others): (Vec<_>, Vec<_>) = part.list.iter().partition(|table| table.is_touched);
     let rows = |tables: &[&crate::report::plan_document::OutTable]| -> Vec<Vec<Cell>> {
         tables
@@ -162,7 +163,11 @@ pub(super) fn out_of_scope(markup: &mut Markup, document: &PlanDocument) {
         }
         let open = tables.len() <= TABLES_OPEN;
         markup.raw(if open { "<details open><summary>" } else { "<details><summary>" });
-        markup.raw(title).raw(" (").number(tables.len() as u64).raw(" tables)</summary>\n");
+        markup.raw(title).raw(" (").number(tables.len() as u64).raw(if tables.len() == 1 {
+            " table)</summary>\n"
+        } else {
+            " tables)</summary>\n"
+        });
         markup.table(title, &heads, &rows(tables));
         markup.raw("</details>\n");
     };
