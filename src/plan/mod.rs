@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use crate::catalog::Catalog;
 use crate::policy::Policy;
 
+mod actuals;
+mod blast_radius;
 mod case;
 mod counter;
 mod estimates;
@@ -23,6 +25,7 @@ mod walks;
 mod affinity;
 mod check_constraint;
 mod collation;
+mod copies;
 mod disk_space;
 mod domain;
 mod empty_text;
@@ -61,11 +64,17 @@ mod width;
 #[cfg(test)]
 mod fixture;
 
+pub use actuals::{
+    EstimateCheck, EstimateUnit, compare as compare_estimates, in_all as estimates_in_all,
+    readable_bytes, readable_ms,
+};
+pub use blast_radius::{Touched, TouchedKind, blast_radius};
 pub use case::reads_column;
+pub use copies::{copied_line, copied_remedy};
 pub use counter::Counter;
-pub use facts::{CheckTrial, ColumnFacts, Facts, TableFacts};
+pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
 pub use model::{
-    Assessment, ColumnPlan, Estimate, Extent, Finding, Strategy, TypeCounts, Unit, UnitColumn,
+    Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit, UnitColumn,
     UnitMode, UnitTable, Verdict, Walk,
 };
 pub use walks::row_id_name;
@@ -76,7 +85,7 @@ use case::{Case, InScope};
 type Pitfall = fn(&Case<'_>) -> Vec<Finding>;
 
 /// Every pitfall but the one that needs the estimate, in the order of the findings.
-const PITFALLS: [Pitfall; 36] = [
+const PITFALLS: [Pitfall; 37] = [
     strategy::find,
     text_encoding::find,
     missing_table::find,
@@ -99,6 +108,7 @@ const PITFALLS: [Pitfall; 36] = [
     trigger_fires::find,
     full_text::find,
     view::find,
+    copies::find,
     key_in_scope::find,
     no_key::find,
     null_key::find,

@@ -27,6 +27,7 @@ mod evidence;
 mod header;
 mod html;
 mod places;
+mod plan_document;
 mod risks;
 mod schema;
 mod scope;
@@ -49,6 +50,12 @@ pub use evidence::{
 };
 pub use header::{CheckpointPart, Header, Step, StepState};
 pub use places::{PlaceKind, PlaceLine};
+pub use plan_document::{
+    Acceptance, DiskLine, DocumentForm, DocumentState, EstimatePart, LimitLine, LineTone, LockLine,
+    OutColumns, OutOfScopePart, OutTable, PLAN_SCHEMA, PassLine, PlanDocument, PlanFacts, PlanHead,
+    PlanSummary, PlanVerdict, Recorded, ScopeColumn, ScopeTable, SigningPart, SigningStep,
+    StoredDocument, StoredPlan, TextLine, UnitLine, WayBackStep, plan_digest,
+};
 pub use risks::{Risk, RiskKind};
 pub use scope::{ColumnLine, Gate, Leakage, OutOfScope, PlanPart, ScopePart};
 pub use stages::{Stage, StageKind};

@@ -4,8 +4,8 @@ use sealift::catalog::Catalog;
 use sealift::engine::sqlite::{catalog, facts};
 use sealift::plan::{Assessment, Facts, Finding, Strategy, Unit, UnitTable, Verdict, assess};
 use sealift::policy::{
-    Approval, BackupRule, ColumnName, ColumnRule, EmptyRule, Fit, FormatShape, Limits, Normalise,
-    OnFailure, Policy, TableName, TableRule, Throttle, TokenKind,
+    Approval, BackupRule, ChangeRule, ColumnName, ColumnRule, EmptyRule, Fit, FormatShape, Limits,
+    Normalise, OnFailure, Policy, TableName, TableRule, Throttle, TokenKind,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -47,6 +47,7 @@ pub(super) fn normalise(normalise: Normalise, rule: ColumnRule) -> ColumnRule {
 pub(super) fn policy(columns: Vec<ColumnRule>) -> Policy {
     Policy {
         source: "crm".into(),
+        change: ChangeRule::default(),
         columns,
         tables: Vec::new(),
         purposes: Vec::new(),

@@ -16,7 +16,8 @@ async fn made(seed: u64) -> SqliteConnection {
 
 /// Every cell of a database, in order.
 async fn content(connection: &mut SqliteConnection) -> Vec<String> {
-    let sql = "SELECT 'c' || json_array(id, name, email, phone, address, city, birth_date, note) FROM customers
+    let sql = "SELECT 'c' || json_array(id, name, email, phone, address, city, country, birth_date, company, iban,
+                            preferences, note) FROM customers
         UNION ALL SELECT 'o' || json_array(id, customer_id, customer_email, placed_on, amount_cents) FROM orders
         UNION ALL SELECT 'p' || json_array(id, customer_id, pan, holder, expires) FROM cards
         UNION ALL SELECT 'n' || json_array(id, customer_id, written_on, body) FROM notes

@@ -5,13 +5,19 @@
 use super::Report;
 
 mod evidence_sections;
+mod figures;
 mod markup;
 mod pictures;
+mod plan_page;
 mod run_sections;
 mod summary;
 mod svg;
 
 use markup::Markup;
+
+pub(super) use markup::{is_invisible, readable};
+pub(super) use super::words::grouped;
+pub(super) use plan_page::page as plan_page;
 
 /// How the page looks: light and dark, on a screen of 390 pixels and on paper.
 const STYLE: &str = include_str!("style.css");
