@@ -20,7 +20,7 @@ pub struct Finding {
     /// Where in JSON documents it is, as `$.contact.email`; nothing where the cell itself is it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// How sure this is, between 0 and 1; see [`super::weigh`] for how it is made.
+    /// How sure this is, between 0 and 1; `weigh` for how it is made.
     pub confidence: f64,
     /// What it rests on.
     pub evidence: Evidence,

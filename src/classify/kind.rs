@@ -21,6 +21,18 @@ macro_rules! kinds {
             Pattern(String),
         }
 
+        /// Where a built-in kind stands in [`Kind::BUILT_IN`]: what counts are kept by.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub(super) enum Place {
+            $($variant,)+
+        }
+
+        impl Place {
+            /// All of them, in order.
+            pub(super) const ALL: &[Self] = &[$(Self::$variant,)+];
+        }
+
         impl Kind {
             /// Every kind that is built in, in the order in which equals are reported.
             pub const BUILT_IN: &[Self] = &[$(Self::$variant,)+];
@@ -61,6 +73,14 @@ macro_rules! kinds {
                 match self {
                     $(Self::$variant => TokenKind::$token,)+
                     Self::Pattern(_) => TokenKind::Keyed,
+                }
+            }
+
+            /// Where a built-in kind stands in [`Kind::BUILT_IN`].
+            pub(super) fn place(&self) -> Option<Place> {
+                match self {
+                    $(Self::$variant => Some(Place::$variant),)+
+                    Self::Pattern(_) => None,
                 }
             }
         }
@@ -133,10 +153,10 @@ kinds! {
 /// How many kinds are built in.
 pub(super) const KINDS: usize = Kind::BUILT_IN.len();
 
-impl Kind {
-    /// Where a built-in kind stands in [`Kind::BUILT_IN`].
-    pub(super) fn place(&self) -> Option<usize> {
-        Self::BUILT_IN.iter().position(|kind| kind == self)
+impl Place {
+    /// The kind that stands there.
+    pub(super) fn kind(self) -> Kind {
+        Kind::BUILT_IN[self as usize].clone()
     }
 }
 

@@ -11,6 +11,7 @@ use crate::cli::Failure;
 /// The files of a tour, by what they are.
 pub(super) const SOURCE: &str = "shop.db";
 pub(super) const POLICY_FILE: &str = "shop.toml";
+pub(super) const PLAN: &str = "plan.html";
 pub(super) const VAULT: &str = "vault.db";
 pub(super) const REPORT: &str = "report.html";
 pub(super) const REPORT_DATA: &str = "report.json";

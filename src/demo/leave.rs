@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use super::folder::{
-    ENV, EXPORT, FINGERPRINT, Folder, POLICY_FILE, README, REPORT, SECRET, SOURCE, VAULT,
+    ENV, EXPORT, FINGERPRINT, Folder, PLAN, README, REPORT, SECRET, SOURCE, VAULT,
 };
 use super::measured::{Field, Kept, Next};
 use super::screen::quoted;
@@ -40,6 +40,7 @@ pub(super) fn notes(folder: &Folder) -> Result<(), Failure> {
 pub(super) fn files() -> Vec<Kept> {
     vec![
         Kept { name: REPORT, what: "what happened; open it in a browser" },
+        Kept { name: PLAN, what: "what was signed before anything was written" },
         Kept { name: EXPORT, what: "for an auditor: entries, checkpoint, verify.py" },
         Kept { name: SOURCE, what: "the database; beside it policy, vault and keys" },
         Kept { name: README, what: "what is what, and how to go on" },
@@ -49,7 +50,7 @@ pub(super) fn files() -> Vec<Kept> {
 /// One command for each who uses Sealift. A test runs them as they stand here.
 pub(super) fn next(folder: &Folder, row: &[Field]) -> Vec<Next> {
     let (vault, source, secret) = (folder.url(VAULT), folder.url(SOURCE), folder.name(SECRET));
-    let (policy, carol) = (folder.name(POLICY_FILE), folder.credential("carol"));
+    let carol = folder.credential("carol");
     let address = row.iter().find(|field| field.name == "email").or(row.first());
     let token = address.map_or("", |field| field.after.as_str());
     let mut check = words(&["ledger", "verify", &folder.name(EXPORT), "--key"]);
@@ -57,8 +58,8 @@ pub(super) fn next(folder: &Folder, row: &[Field]) -> Vec<Next> {
     vec![
         Next {
             who: "Data steward",
-            why: "what would a plan say of this database?",
-            words: words(&["plan", "--dry-run", "--policy", &policy, "--source", &source]),
+            why: "what is sensitive in a database? Then in yours.",
+            words: words(&["scan", "--source", &source]),
         },
         Next {
             who: "Application developer",

@@ -30,10 +30,10 @@ pub struct Measured {
     pub views: Vec<View>,
     /// What the searches for originals found.
     pub originals: Originals,
-    /// The passes of the run, by the times on the ledger.
+    /// Columns in which the scan found something sensitive, without a policy, and all columns.
+    pub scanned: Scanned,
+    /// The passes of the run and its purge, as the ledger has them.
     pub passes: Vec<Pass>,
-    /// What the plan said that they would take.
-    pub estimate_seconds: u64,
     /// The ledger.
     pub ledger: Ledger,
     /// The steps of the tour.
@@ -87,6 +87,15 @@ pub struct Originals {
     pub statement: String,
 }
 
+/// What the scan found before anybody wrote a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Scanned {
+    /// Columns that hold something sensitive.
+    pub sensitive: u64,
+    /// All columns of all tables.
+    pub columns: u64,
+}
+
 /// A pass of the run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pass {
@@ -94,6 +103,8 @@ pub struct Pass {
     pub name: &'static str,
     /// How long it took.
     pub seconds: f64,
+    /// How long the plan had said that it would take.
+    pub estimated_seconds: f64,
 }
 
 /// What is known of the ledger.

@@ -14,7 +14,7 @@ mod shop;
 mod tour;
 mod watch;
 
-pub use measured::{Field, Kept, Ledger, Measured, Next, Originals, Pass, Step, View};
+pub use measured::{Field, Kept, Ledger, Measured, Next, Originals, Pass, Scanned, Step, View};
 pub use screen::screen;
 
 use std::path::PathBuf;

@@ -8,7 +8,7 @@
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::measured::{Measured, Next, View};
+use super::measured::{Measured, Next, Pass, View};
 
 /// Wider than this a line is hard to read.
 const WIDTH_MAX: usize = 80;
@@ -224,29 +224,45 @@ fn originals(page: &mut Page, measured: &Measured) {
 }
 
 fn took(page: &mut Page, measured: &Measured) {
-    let work: f64 = measured.passes.iter().map(|pass| pass.seconds).sum();
     page.heading("What it took", "");
     let amounts = format!(
-        "{} rows in {} tables, {}; {} columns in scope, {} cells opened and compared",
+        "{} rows in {} tables, {}. A scan without a policy found something sensitive in {} of {} \
+         columns; {} are in scope, with {} cells.",
         grouped(measured.rows_all()),
         measured.rows.len(),
         bytes(measured.database_bytes),
+        measured.scanned.sensitive,
+        measured.scanned.columns,
         measured.columns,
         grouped(measured.cells),
     );
     page.prose("    ", &amounts, PLAIN);
-    let passes: Vec<String> = measured
-        .passes
-        .iter()
-        .map(|pass| format!("{} {}", pass.name, seconds(pass.seconds)))
-        .collect();
-    let times = format!(
-        "{}: together {}, where the plan had said {}",
-        passes.join(", "),
-        seconds(work),
-        seconds_whole(measured.estimate_seconds)
-    );
-    page.prose("    ", &times, PLAIN);
+    if page.is_wide() {
+        took_side_by_side(page, measured);
+        return;
+    }
+    for pass in &measured.passes {
+        let label = page.paint(&padded(pass.name, LABEL), LABELS);
+        let estimate = format!("the plan said {}", seconds(pass.estimated_seconds));
+        let estimate = page.paint(&estimate, LABELS);
+        page.line(format!("    {label}{:>7}  {estimate}", seconds(pass.seconds)));
+    }
+}
+
+fn took_side_by_side(page: &mut Page, measured: &Measured) {
+    const EACH: usize = 10;
+    const FIRST: usize = 14;
+    let cells = |what: &dyn Fn(&Pass) -> String| -> String {
+        measured.passes.iter().map(|pass| format!("{:>EACH$}", what(pass))).collect()
+    };
+    let names = page.paint(&cells(&|pass| pass.name.to_owned()), LABELS);
+    page.line(format!("    {}{names}", " ".repeat(FIRST)));
+    let label = page.paint(&padded("took", FIRST), LABELS);
+    page.line(format!("    {label}{}", cells(&|pass| seconds(pass.seconds))));
+    let label = padded("the plan said", FIRST);
+    let estimates = format!("{label}{}", cells(&|pass| seconds(pass.estimated_seconds)));
+    let estimates = page.paint(&estimates, LABELS);
+    page.line(format!("    {estimates}"));
 }
 
 fn places(page: &mut Page, measured: &Measured) {
@@ -325,10 +341,6 @@ pub(super) fn grouped(number: u64) -> String {
 /// A time, as people say it.
 pub(super) fn seconds(seconds: f64) -> String {
     format!("{seconds:.1} s")
-}
-
-fn seconds_whole(seconds: u64) -> String {
-    format!("{seconds} s")
 }
 
 /// A size, as people say it.

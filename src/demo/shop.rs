@@ -76,6 +76,19 @@ pub(super) async fn cells(source: &Path, picked: Picked) -> Result<Vec<Option<St
     Ok((0..FIELDS.len()).map(|at| row.get(at)).collect())
 }
 
+/// How many columns its tables have.
+pub(super) async fn columns(source: &Path) -> Result<u64, Failure> {
+    let mut connection = open(source).await?;
+    let columns: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM sqlite_schema AS t, pragma_table_info(t.name) WHERE t.type = 'table'",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .map_err(Failure::failed)?;
+    connection.close().await.map_err(Failure::failed)?;
+    Ok(u64::try_from(columns).unwrap_or(0))
+}
+
 async fn open(source: &Path) -> Result<SqliteConnection, Failure> {
     let options = SqliteConnectOptions::new().filename(source).read_only(true);
     SqliteConnection::connect_with(&options).await.map_err(Failure::failed)

@@ -2,32 +2,40 @@
 //!
 //! It draws nothing but a line a step; the last screen is drawn elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Options;
 use super::folder::{
-    EXPORT, FINGERPRINT, Folder, POLICY_FILE, RECOVERY, REPORT, REPORT_DATA, SECRET, SOURCE, VAULT,
+    EXPORT, FINGERPRINT, Folder, PLAN, POLICY_FILE, RECOVERY, REPORT, REPORT_DATA, SECRET, SOURCE,
+    VAULT,
 };
 use super::leave;
-use super::measured::{Field, Ledger, Measured, Originals, Pass, Step, View};
+use super::measured::{Field, Ledger, Measured, Originals, Pass, Scanned, Step, View};
 use super::screen::{bytes, grouped, quoted, seconds};
 use super::shop::{
-    CALLERS, FIELDS, PASSPHRASE, POLICY, Picked, REASON, REQUESTS, STEWARD, cells, pick,
+    CALLERS, FIELDS, PASSPHRASE, POLICY, Picked, REASON, REQUESTS, STEWARD, cells, columns, pick,
 };
 use super::watch::Watch;
 use crate::cli::{Args, Capture, Failure, Outcome, Output, run_captured};
 use crate::engine::sqlite::vault::SqliteVault;
-use crate::ledger::Entry;
 use crate::lifecycle::RunId;
 use crate::ports::{Progress, Vault};
 use crate::synth::{Counts, Shape, people_at};
+
+/// The passes: what they are called, the ledger's entry of each, the plan's word for it.
+const PASSES: [(&str, &str, &str); 5] = [
+    ("back up", "backed_up", "backup_ms"),
+    ("seal", "sealed", "seal_ms"),
+    ("rewrite", "rewritten", "rewrite_ms"),
+    ("verify", "verified", "verify_ms"),
+    ("purge", "purge_scrubbed", "purge_ms"),
+];
 
 /// One tour.
 pub(super) struct Tour<'t> {
@@ -51,7 +59,7 @@ struct Worked {
     run: RunId,
     columns: u64,
     cells: u64,
-    estimate_seconds: u64,
+    estimate: Value,
     hits_before: u64,
     hits_after: u64,
 }
@@ -79,13 +87,14 @@ impl<'t> Tour<'t> {
         let source = self.folder.file(SOURCE);
         let picked = pick(&source).await?;
         let before = cells(&source, picked).await?;
+        let scanned = self.scan().await?;
         let fingerprint = self.init().await?;
         let worked = self.work().await?;
         let row = self.row(picked, before).await?;
         let views = self.views(&row).await?;
         let certificate = self.report(worked.run).await?;
         let ledger = self.ledger(&fingerprint).await?;
-        let passes = self.passes(worked.run).await?;
+        let passes = self.passes(&worked).await?;
         leave::notes(self.folder)?;
         let text = |name: &str| certificate[name].as_str().unwrap_or_default().to_owned();
         Ok(Measured {
@@ -107,7 +116,7 @@ impl<'t> Tour<'t> {
                 statement: text("statement"),
             },
             passes,
-            estimate_seconds: worked.estimate_seconds,
+            scanned,
             ledger,
             steps: std::mem::take(&mut self.steps),
             folder: self.folder.path().to_owned(),
@@ -132,6 +141,20 @@ impl<'t> Tour<'t> {
         let said = format!("{} rows in {} tables, {}", grouped(counts.rows()), 5, bytes(size));
         self.end(begun, "make", said);
         Ok(counts)
+    }
+
+    /// What is sensitive, before anybody wrote a policy.
+    async fn scan(&mut self) -> Result<Scanned, Failure> {
+        let begun = self.begin("scan");
+        let found = self.done(STEWARD, &["scan"]).await?;
+        let place = |found: &Value| format!("{}.{}", found["table"], found["column"]);
+        let sensitive: BTreeSet<String> = found.objects.iter().map(place).collect();
+        let columns = columns(&self.folder.file(SOURCE)).await?;
+        let sensitive = sensitive.len() as u64;
+        let said =
+            format!("{sensitive} of {columns} columns are sensitive, says a scan without policy");
+        self.end(begun, "scan", said);
+        Ok(Scanned { sensitive, columns })
     }
 
     /// A vault, and everybody who takes part.
@@ -177,10 +200,12 @@ impl<'t> Tour<'t> {
     async fn work(&mut self) -> Result<Worked, Failure> {
         let begun = self.begin("plan");
         let policy = self.folder.name(POLICY_FILE);
-        let plan = self.done(STEWARD, &["plan", "--policy", &policy]).await?;
+        let document = self.folder.name(PLAN);
+        let typed = ["plan", "--policy", &policy, "--output", &document];
+        let plan = self.done(STEWARD, &typed).await?;
         let run = plan.text("/run")?;
         let columns = plan.list("/columns")?.len() as u64;
-        let estimate_seconds = plan.number("/estimate/seconds")?;
+        let estimate = plan.at("/estimate/passes").cloned().ok_or_else(|| unsaid("passes"))?;
         let findings = plan.list("/findings")?;
         let blocking = findings.iter().filter(|finding| finding["verdict"] == "blocks").count();
         let said = format!(
@@ -191,7 +216,7 @@ impl<'t> Tour<'t> {
         self.end(begun, "plan", said);
 
         let begun = self.begin("approve");
-        let approved = self.done("bob", &["approve", &run]).await?;
+        let approved = self.done("bob", &["approve", &run, "--document", &document]).await?;
         self.end(begun, "approve", format!("bob signed the {}", approved.text("/approval")?));
 
         let begun = self.begin("run");
@@ -224,7 +249,7 @@ impl<'t> Tour<'t> {
         );
         self.end(begun, "purge", said);
         let run = RunId::parse(&run).map_err(Failure::failed)?;
-        Ok(Worked { run, columns, cells, estimate_seconds, hits_before: before, hits_after: after })
+        Ok(Worked { run, columns, cells, estimate, hits_before: before, hits_after: after })
     }
 
     /// The row that is shown, before and after.
@@ -311,28 +336,24 @@ impl<'t> Tour<'t> {
         Ok(Ledger { entries, fingerprint: fingerprint.to_owned(), python_agrees })
     }
 
-    /// How long the passes took, by the times on the ledger: each from the entry before it.
-    async fn passes(&self, run: RunId) -> Result<Vec<Pass>, Failure> {
+    /// How long the passes took, as they put it on the ledger, beside what the plan had said.
+    async fn passes(&self, worked: &Worked) -> Result<Vec<Pass>, Failure> {
         let vault = SqliteVault::open(&self.folder.url(VAULT)).await?;
-        let entries = vault.ledger_of(run).await?;
+        let entries = vault.ledger_of(worked.run).await?;
         vault.close().await;
-        let marks = entries.iter().filter(|entry| entry.action != "residue_control");
-        let marks: Vec<&Entry> = marks.collect();
-        Ok(marks
-            .windows(2)
-            .filter_map(|pair| {
-                let name = match pair[1].action.as_str() {
-                    "backed_up" => "back up",
-                    "sealed" => "seal",
-                    "rewritten" => "rewrite",
-                    "verified" => "verify",
-                    _ => return None,
-                };
-                let (from, to): (Timestamp, Timestamp) =
-                    (pair[0].at.parse().ok()?, pair[1].at.parse().ok()?);
-                Some(Pass { name, seconds: to.duration_since(from).as_secs_f64() })
+        PASSES
+            .into_iter()
+            .map(|(name, action, estimate)| {
+                let entry = entries.iter().rfind(|entry| entry.action == action);
+                let took = entry.and_then(|entry| entry.counts.get("took_ms"));
+                let took = *took.ok_or_else(|| unsaid(action))?;
+                let estimated =
+                    worked.estimate[estimate].as_u64().ok_or_else(|| unsaid(estimate))?;
+                let seconds = |ms: u64| Duration::from_millis(ms).as_secs_f64();
+                let (seconds, estimated_seconds) = (seconds(took), seconds(estimated));
+                Ok(Pass { name, seconds, estimated_seconds })
             })
-            .collect())
+            .collect()
     }
 
     fn begin(&self, name: &str) -> Instant {

@@ -74,8 +74,8 @@ pub use copies::{copied_line, copied_remedy};
 pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
 pub use model::{
-    Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit, UnitColumn,
-    UnitMode, UnitTable, Verdict, Walk,
+    Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit,
+    UnitColumn, UnitMode, UnitTable, Verdict, Walk,
 };
 pub use walks::row_id_name;
 

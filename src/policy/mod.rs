@@ -22,6 +22,5 @@ pub use errors::{PolicyError, PolicyErrors, PolicyProblem};
 pub use model::{
     Approval, BackupRule, ChangeRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape,
     Limits, Normalise, OnFailure, PatternRule, Permission, Policy, Purpose, TableRule, Throttle,
-    TokenKind,
-    Waiver, Window,
+    TokenKind, Waiver, Window,
 };

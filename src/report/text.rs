@@ -78,7 +78,9 @@ impl Page {
 fn plain(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     for character in line.chars() {
-        if character.is_control() || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
             text.extend(character.escape_unicode());
         } else {
             text.push(character);

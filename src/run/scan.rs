@@ -225,9 +225,12 @@ impl<'d> Judged<'d> {
     }
 
     fn finish(self, table: &TableName) -> ScannedColumn {
+        // A column of tokens holds nothing, whatever its name promises.
+        let is_done = self.tokens > 0 && self.originals == 0;
+        let findings = if is_done { Vec::new() } else { self.profile.findings() };
         ScannedColumn {
             name: ColumnName { table: table.clone(), column: self.column },
-            findings: self.profile.findings(),
+            findings,
             tokens: self.tokens,
             originals: self.originals,
             sketch: self.sketch,

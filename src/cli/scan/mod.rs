@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::args::Scan;
 use super::exit::{Failure, Outcome};
-use super::output::{Output, note};
+use super::output::Output;
 use super::policy;
 use super::settings::Settings;
 use crate::catalog::{Catalog, Table, TableKind};
@@ -88,7 +88,7 @@ pub(super) async fn scan(
     let begun = Instant::now();
     let catalog = source.catalog().await?;
     if let Some(policy) = &policy {
-        same_database(&catalog, policy, url)?;
+        same_database(out, &catalog, policy, url)?;
     }
     let tables = chosen(&catalog, &typed.table)?;
     let size = if typed.whole {
@@ -149,7 +149,12 @@ fn detectors(policy: Option<&Policy>) -> Result<Detectors, Failure> {
 }
 
 /// A policy drafted for another database would call everything here uncovered.
-fn same_database(catalog: &Catalog, policy: &Policy, url: &str) -> Result<(), Failure> {
+fn same_database(
+    out: &Output,
+    catalog: &Catalog,
+    policy: &Policy,
+    url: &str,
+) -> Result<(), Failure> {
     let mut missing: Vec<&TableName> = Vec::new();
     for rule in &policy.columns {
         if catalog.table(&rule.name.table).is_none() && !missing.contains(&&rule.name.table) {
@@ -173,7 +178,7 @@ fn same_database(catalog: &Catalog, policy: &Policy, url: &str) -> Result<(), Fa
             "name the source that the policy is for with `--source`, or draft one for this",
         ));
     }
-    note(format!("note: {text}"));
+    out.note(format!("note: {text}"));
     Ok(())
 }
 

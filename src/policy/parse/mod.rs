@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The keys of the document itself.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "source",
     "change",
     "column",

@@ -15,8 +15,8 @@ mod svg;
 
 use markup::Markup;
 
-pub(super) use markup::{is_invisible, readable};
 pub(super) use super::words::grouped;
+pub(super) use markup::{is_invisible, readable};
 pub(super) use plan_page::page as plan_page;
 
 /// How the page looks: light and dark, on a screen of 390 pixels and on paper.
