@@ -257,6 +257,9 @@ pub struct Plan {
     /// The policy
     #[arg(long, value_name = "FILE")]
     pub policy: PathBuf,
+    /// Queries of the application, in SQL: which of them will break? May be repeated
+    #[arg(long, value_name = "FILE")]
+    pub queries: Vec<PathBuf>,
     /// Look only: needs no vault and records nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -21,6 +21,7 @@ mod plan;
 mod policy;
 mod purge;
 mod quarantine;
+mod queries;
 mod report;
 mod rollback;
 mod run;

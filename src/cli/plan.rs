@@ -9,12 +9,12 @@ use super::desk::{Desk, new_run_id, now};
 use super::exit::{Failure, Outcome};
 use super::job::{run_grant, same_source};
 use super::output::Output;
-use super::policy;
 use super::settings::Settings;
+use super::{policy, queries};
 use crate::access::Verb;
 use crate::access::grants::Grant;
 use crate::lifecycle::Phase;
-use crate::plan::{Assessment, Finding, Strategy, UnitMode, Verdict, assess};
+use crate::plan::{Assessment, Finding, QueryText, Strategy, UnitMode, Verdict, assess};
 use crate::policy::{ColumnRule, OnFailure, Policy};
 use crate::ports::{Change, RunRow, Source, Vault};
 
@@ -24,24 +24,25 @@ pub(super) async fn plan(
     typed: Plan,
 ) -> Result<Outcome, Failure> {
     let policy = policy::read(&typed.policy)?;
+    let queries = queries::read(&typed.queries)?;
     if typed.dry_run {
         let source = settings.open_source().await?;
-        let plan = look(source.as_ref(), &policy).await?;
-        tell(out, &policy, &plan, None);
+        let plan = look(source.as_ref(), &policy, &queries).await?;
+        tell(out, &policy, &plan, &queries, None);
         return Ok(outcome(&plan));
     }
     let desk = Desk::open(settings, Verb::Plan).await?;
     let source = settings.open_source().await?;
     same_source(&desk, source.as_ref()).await?;
-    let mut plan = look(source.as_ref(), &policy).await?;
+    let mut plan = look(source.as_ref(), &policy, &queries).await?;
     plan.findings.extend(of_vault(desk.vault.as_ref(), &policy, &plan).await?);
     plan.findings.sort_by_key(|finding| finding.verdict);
     if plan.is_blocked() {
-        tell(out, &policy, &plan, None);
+        tell(out, &policy, &plan, &queries, None);
         return Ok(Outcome::Refused);
     }
     let run = record(&desk, &policy, &plan).await?;
-    tell(out, &policy, &plan, Some(run.run));
+    tell(out, &policy, &plan, &queries, Some(run.run));
     if policy.approval.plan == 0 {
         out.next(&desk.caller.name, &format!("sealift run {}", run.run));
     } else {
@@ -50,9 +51,14 @@ pub(super) async fn plan(
     Ok(Outcome::Done)
 }
 
-async fn look(source: &dyn Source, policy: &Policy) -> Result<Assessment, Failure> {
+async fn look(
+    source: &dyn Source,
+    policy: &Policy,
+    queries: &[QueryText],
+) -> Result<Assessment, Failure> {
     let catalog = source.catalog().await?;
-    let facts = source.facts(&catalog, policy).await?;
+    let mut facts = source.facts(&catalog, policy).await?;
+    facts.queries.extend_from_slice(queries);
     Ok(assess(&catalog, policy, &facts, Strategy::InPlace))
 }
 
@@ -190,7 +196,13 @@ fn outcome(plan: &Assessment) -> Outcome {
     if plan.is_blocked() { Outcome::Refused } else { Outcome::Done }
 }
 
-fn tell(out: &Output, policy: &Policy, plan: &Assessment, run: Option<crate::lifecycle::RunId>) {
+fn tell(
+    out: &Output,
+    policy: &Policy,
+    plan: &Assessment,
+    asked: &[QueryText],
+    run: Option<crate::lifecycle::RunId>,
+) {
     for finding in &plan.findings {
         out.object(&json!({"finding": finding}));
     }
@@ -222,7 +234,9 @@ fn tell(out: &Output, policy: &Policy, plan: &Assessment, run: Option<crate::lif
         let tables: Vec<String> = unit.tables.iter().map(|t| t.table.to_string()).collect();
         out.line(format!("  in one transaction under the write lock: {}", tables.join(", ")));
     }
-    for finding in &plan.findings {
+    let (breaking, others): (Vec<&Finding>, Vec<&Finding>) =
+        plan.findings.iter().partition(|finding| finding.pitfall == "queries");
+    for finding in others {
         let color = match finding.verdict {
             Verdict::Blocks => AnsiColor::Red,
             Verdict::Warns => AnsiColor::Yellow,
@@ -236,6 +250,7 @@ fn tell(out: &Output, policy: &Policy, plan: &Assessment, run: Option<crate::lif
         ));
         out.line(format!("  {}", finding.remedy));
     }
+    queries::tell(out, &breaking, asked);
     let estimate = &plan.estimate;
     out.line(format!(
         "Estimate: {} cells, {} entries, {} s, {} MiB of disk, writers wait {} s at the longest",

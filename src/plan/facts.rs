@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::model::TypeCounts;
+use super::query_text::QueryText;
 use crate::policy::TableName;
 
 /// All figures of one source.
@@ -14,6 +15,9 @@ pub struct Facts {
     pub tables: Vec<TableFacts>,
     /// What became of trying tokens against `CHECK` constraints.
     pub check_trials: Vec<CheckTrial>,
+    /// Queries of applications: what a developer handed in, what a server counted.
+    #[serde(default)]
+    pub queries: Vec<QueryText>,
     /// Free bytes on the disk of the source, where known.
     pub disk_free_bytes: Option<u64>,
 }

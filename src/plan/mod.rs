@@ -16,6 +16,9 @@ mod estimates;
 mod facts;
 mod groups;
 mod model;
+mod query_text;
+mod shell;
+mod sql;
 mod units;
 mod walks;
 
@@ -40,6 +43,7 @@ mod no_key;
 mod not_a_table;
 mod null_key;
 mod number_equality;
+mod queries;
 mod recognisable;
 mod row_id;
 mod statistics;
@@ -68,6 +72,8 @@ pub use model::{
     Assessment, ColumnPlan, Estimate, Finding, Strategy, TypeCounts, Unit, UnitColumn, UnitMode,
     UnitTable, Verdict, Walk,
 };
+pub use query_text::QueryText;
+pub use shell::shell_word;
 pub use walks::row_id_name;
 
 use case::{Case, InScope};
@@ -76,7 +82,7 @@ use case::{Case, InScope};
 type Pitfall = fn(&Case<'_>) -> Vec<Finding>;
 
 /// Every pitfall but the one that needs the estimate, in the order of the findings.
-const PITFALLS: [Pitfall; 36] = [
+const PITFALLS: [Pitfall; 37] = [
     strategy::find,
     text_encoding::find,
     missing_table::find,
@@ -99,6 +105,7 @@ const PITFALLS: [Pitfall; 36] = [
     trigger_fires::find,
     full_text::find,
     view::find,
+    queries::find,
     key_in_scope::find,
     no_key::find,
     null_key::find,
@@ -125,6 +132,7 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
     let estimate = estimates::reckon(&case, &units);
     let mut findings: Vec<Finding> = PITFALLS.iter().flat_map(|find| find(&case)).collect();
     findings.extend(disk_space::find(&case, &estimate));
+    queries::fold(&mut findings);
     // The sort is stable: within a verdict the order of the pitfalls stays.
     findings.sort_by_key(|finding| finding.verdict);
     Assessment {
