@@ -3,6 +3,7 @@
 // Core: no I/O, no async, no clock, no randomness of its own.
 pub mod access;
 pub mod catalog;
+pub mod classify;
 pub mod crypto;
 pub mod ledger;
 pub mod lifecycle;

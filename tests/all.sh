@@ -2,12 +2,21 @@
 # Runs every test that a change has to pass: unit tests, documentation, and the binary end to end.
 # What it needs it installs where it may, and names where it may not. It leaves nothing behind.
 #
-#   tests/all.sh [arguments of `cargo test`]
+#   tests/all.sh [arguments of `cargo test`, without those behind `--`]
+#
+# The tests against PostgreSQL run too: on the server of SEALIFT_TEST_POSTGRES_URL (a superuser's
+# address; they make databases of their own there and drop them), else on one that is started here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Commands, and the Debian packages that bring them.
 need=(cargo: python3:python3 sqlite3:sqlite3 setpriv:util-linux)
+
+# A server is started here unless one is named.
+. tests/postgres.sh
+if [[ -z ${SEALIFT_TEST_POSTGRES_URL:-} && -z $(postgres_binaries) ]]; then
+    need+=(initdb:postgresql)
+fi
 
 missing=()
 for pair in "${need[@]}"; do
@@ -39,6 +48,10 @@ fi
 
 # Every database of the tests lies in here, also that of a test that was cut short.
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/sealift-tests.XXXXXX")
-trap 'rm -rf -- "$scratch"' EXIT
+trap 'postgres_stop; rm -rf -- "$scratch"' EXIT
+if [[ -z ${SEALIFT_TEST_POSTGRES_URL:-} ]]; then
+    postgres_start
+fi
 
-TMPDIR=$scratch cargo test --locked "$@"
+# What is ignored needs that server, or many minutes: the latter is what tests/soak.sh is for.
+TMPDIR=$scratch cargo test --locked "$@" -- --include-ignored --skip soak::

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use sealift::lifecycle::Phase;
 
 /// No I/O, no async, no clock, no randomness of its own.
-const CORE: [&str; 11] = [
+const CORE: [&str; 12] = [
     "access",
     "catalog",
+    "classify",
     "crypto",
     "ledger",
     "lifecycle",

@@ -11,4 +11,4 @@ scratch=$(mktemp -d "${TMPDIR:-/tmp}/sealift-soak.XXXXXX")
 trap 'rm -rf -- "$scratch"' EXIT
 
 TMPDIR=$scratch cargo test --locked --release --test it -- \
-    --ignored --nocapture --test-threads 1 "$@"
+    --ignored --nocapture --test-threads 1 "${@:-soak::}"

@@ -1,6 +1,7 @@
 //! `sealift approve`: signatures under a plan or a purge, and when they are enough.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -9,6 +10,7 @@ use super::desk::{Desk, find_run, is_genuine, now};
 use super::exit::{Failure, Outcome};
 use super::job::{genuine, parsed};
 use super::output::Output;
+use super::plan_document::stored;
 use super::settings::Settings;
 use crate::access::Verb;
 use crate::access::grants::{Grant, PurposeGrant};
@@ -17,6 +19,7 @@ use crate::ledger::{ApprovalKind, Draft, approval_message};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::Policy;
 use crate::ports::{ApprovalRow, Change, PurposeRow, RunRow, Vault};
+use crate::report::DocumentForm;
 
 pub(super) async fn approve(
     settings: &Settings,
@@ -49,6 +52,10 @@ pub(super) async fn approve(
         .hint("somebody else with the role `approver` has to sign"));
     }
     let (policy, _) = parsed(&row)?;
+    let document = match kind {
+        ApprovalKind::Plan => document(&row, typed.document.as_deref())?,
+        ApprovalKind::Purge => None,
+    };
     let digest = digest(&row, kind)?;
     let message =
         approval_message(&desk.keys.vault().to_string(), row.run, kind, &digest, &desk.caller.name);
@@ -64,14 +71,24 @@ pub(super) async fn approve(
     draft.run = Some(row.run);
     draft.policy = Some(row.policy_hash.clone());
     draft.details.insert("digest".into(), approval.digest.clone().into());
+    if let Some(document) = &document {
+        draft.details.insert("document".into(), document.sha256.clone().into());
+        let form = document.read.map_or("none", DocumentForm::name);
+        draft.details.insert("document_read".into(), form.into());
+    }
     let signature = data_encoding::HEXLOWER.encode(&approval.signature);
     draft.details.insert("signature".into(), signature.into());
     desk.commit(vec![Change::PutApproval(approval)], draft).await?;
     let phase =
         settle(desk.vault.as_ref(), &desk.keys, &row, &policy, kind, &desk.caller.name).await?;
-    out.object(
-        &json!({"run": row.run.to_string(), "phase": phase.name(), "approval": kind.name()}),
-    );
+    out.object(&json!({
+        "run": row.run.to_string(), "phase": phase.name(), "approval": kind.name(),
+        "document": document.as_ref().map(|document| &document.sha256),
+    }));
+    if let Some(document) = &document {
+        let how = document.read.map_or("not compared with a file", |_| "compared with the file");
+        out.line(format!("document {}: {how}", document.sha256));
+    }
     if phase == row.phase {
         out.line(format!("signed; run {} needs further signatures", row.run));
         out.next("another approver", &format!("sealift approve {}", row.run));
@@ -84,6 +101,45 @@ pub(super) async fn approve(
         out.next(&row.planned_by, &next);
     }
     Ok(Outcome::Done)
+}
+
+/// The document that a signature covers.
+struct Signed {
+    /// The hash of its page.
+    sha256: String,
+    /// The form in which the approver had it at hand; `None` where no file was named.
+    read: Option<DocumentForm>,
+}
+
+/// Finds the document of a run, and refuses a file that is not one of its forms: whoever signs shall
+/// sign what was read. `None` for a run of a version without documents.
+fn document(row: &RunRow, file: Option<&Path>) -> Result<Option<Signed>, Failure> {
+    let Some(kept) = stored(row)?.document else {
+        return match file {
+            None => Ok(None),
+            Some(_) => {
+                Err(Failure::refused(format!("run {} was planned without a document", row.run))
+                    .hint("plan again to get one, or approve without `--document`"))
+            }
+        };
+    };
+    let sha256 = kept.sha256(DocumentForm::Html);
+    let Some(file) = file else { return Ok(Some(Signed { sha256, read: None })) };
+    let bytes = std::fs::read(file).map_err(|error| {
+        Failure::failed(format!("`{}` cannot be read: {error}", file.display()))
+    })?;
+    match kept.recognise(&bytes) {
+        Some(form) => Ok(Some(Signed { sha256, read: Some(form) })),
+        None => Err(Failure::refused(format!(
+            "`{}` is not the document of run {}: it was altered, or belongs to another plan",
+            file.display(),
+            row.run
+        ))
+        .hint(format!(
+            "nothing was signed; the one on record: `sealift plan --reissue {} --output again.html`",
+            row.run
+        ))),
+    }
 }
 
 /// What is signed: the fingerprint of the plan, or what was verified.

@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 const EXAMPLES: &str = "\
 Examples:
   sealift demo                                         try it, on an invented database
+  sealift scan --source sqlite:crm.db                  what is sensitive in there? needs nothing else
   sealift init --caller alice --role steward --credential-file alice.key
   sealift plan --policy crm.toml                       what would happen, and what stands in the way
   sealift run                                          back up, seal, rewrite, verify; again to resume
@@ -29,7 +30,7 @@ Documentation: README.md, docs/";
 #[derive(Debug, Parser)]
 #[command(name = "sealift", version, before_help = EXAMPLES, after_help = CODES, max_term_width = 100)]
 pub struct Args {
-    /// The vault: sqlite:PATH
+    /// The vault: sqlite:PATH or postgres://USER@HOST/DATABASE
     #[arg(long, global = true, env = "SEALIFT_VAULT", value_name = "URL", hide_env_values = true)]
     pub vault: Option<String>,
 
@@ -110,6 +111,8 @@ pub enum Verb {
     /// Check a policy file
     #[command(subcommand)]
     Policy(Policy),
+    /// Find the columns that hold something sensitive; needs no vault
+    Scan(Scan),
     /// Say what a run would do, and what stands in its way
     Plan(Plan),
     /// Sign a plan, or a purge
@@ -251,18 +254,44 @@ pub enum Policy {
     },
 }
 
+/// `scan`
+#[derive(Debug, ClapArgs)]
+pub struct Scan {
+    /// Hold the source against this policy: what is left out, what came back, what was copied
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Draft a policy into this new file, with the reason beside each column
+    #[arg(long, value_name = "FILE")]
+    pub write_policy: Option<PathBuf>,
+    /// Rows to read of each table, in blocks spread over it [default: 10000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rows: Option<u64>,
+    /// Read every row
+    #[arg(long, conflicts_with = "rows")]
+    pub whole: bool,
+    /// Read this table only; may be given several times
+    #[arg(long, value_name = "TABLE")]
+    pub table: Vec<String>,
+}
+
 /// `plan`
 #[derive(Debug, ClapArgs)]
 pub struct Plan {
     /// The policy
-    #[arg(long, value_name = "FILE")]
-    pub policy: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "reissue")]
+    pub policy: Option<PathBuf>,
     /// Queries of the application, in SQL: which of them will break? May be repeated
     #[arg(long, value_name = "FILE")]
     pub queries: Vec<PathBuf>,
     /// Look only: needs no vault and records nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Write the plan as a document for whoever approves it: .html, .json or .txt
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Make the document of a recorded run again; needs neither policy nor passphrase
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["policy", "dry_run"])]
+    pub reissue: Option<String>,
 }
 
 /// `approve`
@@ -273,6 +302,9 @@ pub struct Approve {
     /// Sign the purge instead of the plan
     #[arg(long)]
     pub purge: bool,
+    /// The plan's document as you have read it; refused where it is not the one on record
+    #[arg(long, value_name = "FILE", conflicts_with = "purge")]
+    pub document: Option<PathBuf>,
 }
 
 /// `run`
@@ -417,10 +449,16 @@ pub enum Ledger {
 /// `demo`
 #[derive(Debug, ClapArgs)]
 pub struct Demo {
-    /// Leave everything in this folder
+    /// Do it in this folder, which must not be there yet; else in a fresh one for temporary files
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// How many customers to invent
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub customers: u32,
+    /// Which customers: one seed, one database
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
+    /// Show what every verb prints
+    #[arg(long)]
+    pub verbose: bool,
 }

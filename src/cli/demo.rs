@@ -3,7 +3,9 @@
 use super::args::Demo;
 use super::exit::{Failure, Outcome};
 use super::output::Output;
+use crate::demo::Options;
 
 pub(super) async fn demo(out: &Output, typed: Demo) -> Result<Outcome, Failure> {
-    crate::demo::tour(out, typed.keep, typed.customers).await
+    let Demo { keep, customers, seed, verbose } = typed;
+    crate::demo::tour(out, Options { keep, customers, seed, verbose }).await
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::args::Detokenize;
 use super::desk::Desk;
 use super::exit::{Failure, Outcome};
-use super::output::{Output, note};
+use super::output::Output;
 use super::settings::Settings;
 use crate::access::{Shown, Verb};
 use crate::ports::Remedy;
@@ -37,7 +37,7 @@ pub(super) async fn detokenize(
                 refused += 1;
                 out.object(&json!({"token": token, "code": "refused"}));
                 out.line("");
-                note("sealift: a token is refused");
+                out.note("sealift: a token is refused");
             }
         }
     }

@@ -14,10 +14,9 @@ use crate::crypto::{
     Argon2Params, ControlKey, Credential, IndexKey, KeyHeader, KeyPurpose, KeyRing, LedgerSeed,
     RecoveryCode, RootKey, Slot, VaultId, WrappedKey,
 };
-use crate::engine::sqlite::vault::{FORMAT, SqliteVault};
 use crate::keystore::{PassphraseSource, write_secret_file};
 use crate::ledger::{Draft, SigningIdentity};
-use crate::ports::{CallerRow, Change, SlotRow, Vault, VaultHeader};
+use crate::ports::{CallerRow, Change, SlotRow, VAULT_FORMAT, Vault, VaultHeader};
 
 pub(super) async fn init(
     settings: &Settings,
@@ -47,7 +46,7 @@ pub(super) async fn init(
     let fingerprint = identity.verifier_key().fingerprint();
     let header = VaultHeader {
         vault,
-        format: FORMAT,
+        format: VAULT_FORMAT,
         created_at: created_at.clone(),
         key_check: root.key_check(vault, &mut rng),
         origin,
@@ -65,14 +64,14 @@ pub(super) async fn init(
             return Err(Failure::failed(error));
         }
     }
-    let store = match SqliteVault::create(&settings.vault, &header).await {
+    let store = match settings.create_vault(&header).await {
         Ok(store) => store,
         Err(error) => {
             let _ = std::fs::remove_file(&typed.credential_file);
             if let Some(file) = &typed.recovery_file {
                 let _ = std::fs::remove_file(file);
             }
-            return Err(error.into());
+            return Err(error);
         }
     };
     let unlocked = KeyRing::unlock(
@@ -82,7 +81,7 @@ pub(super) async fn init(
     )
     .map_err(Failure::failed)?;
     let caller = first_caller(&unlocked, &typed, &credential, &created_at);
-    record(&store, &unlocked, &keys, &[first, second], caller, &created_at).await?;
+    record(store.as_ref(), &unlocked, &keys, &[first, second], caller, &created_at).await?;
     tell(out, &typed, vault, &fingerprint, &code);
     Ok(Outcome::Done)
 }
@@ -144,7 +143,7 @@ fn first_caller(ring: &KeyRing, typed: &Init, credential: &Credential, now: &str
 }
 
 async fn record(
-    store: &SqliteVault,
+    store: &dyn Vault,
     ring: &KeyRing,
     keys: &Keys,
     slots: &[Slot],

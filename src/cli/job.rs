@@ -11,6 +11,8 @@ use super::settings::Settings;
 use crate::access::grants::{DomainGrant, Grant, RunGrant};
 use crate::backup::{AgeFolder, new_identity};
 use crate::crypto::{DataKey, FormatKey, KeyHeader, KeyId, KeyPurpose, TokenKey, WrappedKey};
+use crate::engine::postgres::is_postgres;
+use crate::engine::postgres::vault::PostgresRunLock;
 use crate::engine::sqlite::path_of;
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Assessment, fingerprint};
@@ -20,31 +22,45 @@ use crate::run::{Job, Stop};
 use crate::token::DomainId;
 
 /// Held while a process works on runs of a vault; it dies with the process.
-pub(super) struct RunLock(#[expect(dead_code, reason = "held, not read")] File);
+#[expect(dead_code, reason = "held, not read")]
+pub(super) enum RunLock {
+    /// Of a file beside the vault's own.
+    File(File),
+    /// Of a session with the vault's server.
+    Session(PostgresRunLock),
+}
 
 impl RunLock {
-    /// Takes the lock beside the vault.
-    pub(super) fn take(vault: &str) -> Result<Self, Failure> {
-        let path = beside(vault, "lock")?;
+    /// Takes the lock of the vault.
+    pub(super) async fn take(vault: &str) -> Result<Self, Failure> {
+        let busy = || {
+            Failure::refused("another process works on a run of this vault")
+                .hint("wait for it, or see `sealift status`; a dead process holds nothing")
+        };
+        if is_postgres(vault) {
+            return PostgresRunLock::take(vault).await?.map(Self::Session).ok_or_else(busy);
+        }
+        let path = path_of(vault)
+            .ok_or_else(|| Failure::failed(format!("`{vault}` is not a `sqlite:` URL")))?;
+        let path = with_end(path, "lock");
         let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => {
-                Err(Failure::refused("another process works on a run of this vault")
-                    .hint("wait for it, or see `sealift status`; a dead process holds nothing"))
-            }
+            Ok(()) => Ok(Self::File(file)),
+            Err(TryLockError::WouldBlock) => Err(busy()),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
     }
 }
 
-/// A path beside the vault's file.
-pub(super) fn beside(vault: &str, what: &str) -> Result<PathBuf, Failure> {
-    let path = path_of(vault)
-        .ok_or_else(|| Failure::failed(format!("`{vault}` is not a `sqlite:` URL")))?;
+/// Where a verification sorts its buckets: beside the vault's file, or beside the run's backup.
+pub(super) fn scratch(vault: &str, row: &RunRow) -> PathBuf {
+    with_end(path_of(vault).unwrap_or_else(|| PathBuf::from(&row.backup_dir)), "verify")
+}
+
+fn with_end(path: PathBuf, end: &str) -> PathBuf {
     let mut name = path.into_os_string();
-    name.push(format!(".{what}"));
-    Ok(PathBuf::from(name))
+    name.push(format!(".{end}"));
+    PathBuf::from(name)
 }
 
 /// Parses what a run's row holds.
@@ -107,6 +123,7 @@ pub(super) async fn job(
         actor: desk.caller.name.clone(),
         progress: Arc::from(out.progress()),
         stop: stop_on_interrupt(),
+        lock_meter: Arc::default(),
     })
 }
 
@@ -127,6 +144,7 @@ pub(super) async fn fresh(desk: &Desk, settings: &Settings, job: &Job) -> Result
         progress: Arc::clone(&job.progress),
         stop: job.stop.clone(),
         rows_per_s_max: job.rows_per_s_max,
+        lock_meter: Arc::clone(&job.lock_meter),
     })
 }
 

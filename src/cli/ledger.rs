@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::Ledger;
 use super::desk::Desk;
 use super::exit::{Failure, Outcome};
-use super::output::{Output, note};
+use super::output::Output;
 use super::settings::Settings;
 use crate::access::Verb;
 use crate::ledger::Export;
@@ -114,7 +114,7 @@ fn verify(
     if verdict.is_consistent() {
         Ok(Outcome::Done)
     } else {
-        note("sealift: the ledger is not what was signed");
+        out.note("sealift: the ledger is not what was signed");
         Ok(Outcome::Finding)
     }
 }

@@ -18,6 +18,7 @@ mod ledger;
 mod output;
 mod pause;
 mod plan;
+mod plan_document;
 mod policy;
 mod purge;
 mod quarantine;
@@ -25,14 +26,17 @@ mod queries;
 mod report;
 mod rollback;
 mod run;
+mod scan;
 mod settings;
 mod status;
 mod tokenize;
 mod verify;
 
+use std::sync::Arc;
+
 pub use args::{Args, Verb};
 pub use exit::{Failure, Outcome};
-pub use output::Output;
+pub use output::{Capture, Heard, Output};
 pub use settings::Settings;
 
 /// Does what was typed.
@@ -41,9 +45,23 @@ pub use settings::Settings;
 ///
 /// [`Failure`] says how the process ends, what happened and what to do about it.
 pub async fn run(args: Args) -> Result<Outcome, Failure> {
-    let settings = Settings::from_args(&args)?;
     let out = Output::new(args.format, args.color);
-    let outcome = dispatch(&settings, &out, args.verb).await;
+    answer(args, &out).await
+}
+
+/// Does what was typed, and keeps what it says instead of printing it.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_captured(args: Args, capture: &Arc<Capture>) -> Result<Outcome, Failure> {
+    let out = Output::captured(args.format, Arc::clone(capture));
+    answer(args, &out).await
+}
+
+async fn answer(args: Args, out: &Output) -> Result<Outcome, Failure> {
+    let settings = Settings::from_args(&args)?;
+    let outcome = dispatch(&settings, out, args.verb).await;
     settings.tidy_vault().await;
     outcome
 }
@@ -54,6 +72,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Caller(typed) => caller::caller(settings, out, typed).await,
         Verb::Keys(typed) => keys::keys(settings, out, typed).await,
         Verb::Policy(typed) => policy::policy(out, &typed),
+        Verb::Scan(typed) => scan::scan(settings, out, typed).await,
         Verb::Plan(typed) => plan::plan(settings, out, typed).await,
         Verb::Approve(typed) => approve::approve(settings, out, typed).await,
         Verb::Run(typed) => run::run(settings, out, typed).await,

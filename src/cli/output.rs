@@ -1,7 +1,8 @@
 //! What is printed: results on standard output, everything else on standard error.
 
+use std::fmt;
 use std::io::{IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
@@ -16,6 +17,7 @@ use crate::ports::Progress;
 pub struct Output {
     format: Format,
     colored: bool,
+    capture: Option<Arc<Capture>>,
 }
 
 impl Output {
@@ -29,13 +31,26 @@ impl Output {
                 std::env::var_os("NO_COLOR").is_none() && std::io::stdout().is_terminal()
             }
         };
-        Self { format, colored }
+        Self { format, colored, capture: None }
+    }
+
+    /// Prints nothing: what would be printed, for people and for programs, is kept for whoever
+    /// called the verb.
+    #[must_use]
+    pub fn captured(format: Format, capture: Arc<Capture>) -> Self {
+        Self { format, colored: false, capture: Some(capture) }
     }
 
     /// Whether programs read it.
     #[must_use]
     pub fn is_json(&self) -> bool {
-        self.format == Format::Json
+        self.capture.is_some() || self.format == Format::Json
+    }
+
+    /// Whether it may be coloured.
+    #[must_use]
+    pub fn is_colored(&self) -> bool {
+        self.colored
     }
 
     /// The form of a report.
@@ -46,15 +61,27 @@ impl Output {
 
     /// One object of a result, for programs.
     pub fn object(&self, object: &Value) {
-        if self.is_json() {
-            print(&object.to_string());
+        match &self.capture {
+            Some(capture) => capture.keep(|heard| heard.objects.push(object.clone())),
+            None if self.is_json() => print(&object.to_string()),
+            None => {}
         }
     }
 
     /// One line of a result, for people.
     pub fn line(&self, line: impl AsRef<str>) {
-        if !self.is_json() {
-            print(line.as_ref());
+        match &self.capture {
+            Some(capture) => capture.keep(|heard| heard.lines.push(line.as_ref().to_owned())),
+            None if !self.is_json() => print(line.as_ref()),
+            None => {}
+        }
+    }
+
+    /// A note on standard error.
+    pub fn note(&self, line: impl AsRef<str>) {
+        match &self.capture {
+            Some(capture) => capture.keep(|heard| heard.lines.push(line.as_ref().to_owned())),
+            None => note(line),
         }
     }
 
@@ -65,16 +92,20 @@ impl Output {
 
     /// Who does what next, as a command to paste.
     pub fn next(&self, who: &str, command: &str) {
-        if !self.is_json() {
-            let arrow = self.styled("next:", Style::new().fg_color(Some(AnsiColor::Cyan.into())));
-            print(&format!("{arrow} {who}: {command}"));
-        }
+        let arrow = self.styled("next:", Style::new().fg_color(Some(AnsiColor::Cyan.into())));
+        self.line(format!("{arrow} {who}: {command}"));
     }
 
     /// A word in the colour of its meaning.
     #[must_use]
     pub fn verdict(&self, word: &str, color: AnsiColor) -> String {
         self.styled(word, Style::new().bold().fg_color(Some(color.into())))
+    }
+
+    /// A line in the colour of its meaning.
+    #[must_use]
+    pub fn toned(&self, line: &str, color: AnsiColor) -> String {
+        self.styled(line, Style::new().fg_color(Some(color.into())))
     }
 
     fn styled(&self, text: &str, style: Style) -> String {
@@ -84,13 +115,57 @@ impl Output {
     /// Progress for a long step: bars on a terminal, lines elsewhere, nothing for programs.
     #[must_use]
     pub fn progress(&self) -> Box<dyn Progress> {
-        if self.is_json() {
+        if let Some(capture) = &self.capture {
+            Box::new(Arc::clone(&capture.progress))
+        } else if self.is_json() {
             Box::new(crate::ports::Silent)
         } else if std::io::stderr().is_terminal() {
             Box::new(Bars(Mutex::new(None)))
         } else {
             Box::new(Lines(Mutex::new(None)))
         }
+    }
+}
+
+/// What a verb says, kept instead of printed.
+pub struct Capture {
+    heard: Mutex<Heard>,
+    progress: Arc<dyn Progress>,
+}
+
+/// What a verb has said.
+#[derive(Default)]
+pub struct Heard {
+    /// The objects, as programs read them.
+    pub objects: Vec<Value>,
+    /// The lines, as people read them.
+    pub lines: Vec<String>,
+}
+
+impl Capture {
+    /// Keeps what is said, and tells `progress` how far it is.
+    #[must_use]
+    pub fn new(progress: Arc<dyn Progress>) -> Arc<Self> {
+        Arc::new(Self { heard: Mutex::default(), progress })
+    }
+
+    /// Gives out what was said since the last time.
+    #[must_use]
+    pub fn take(&self) -> Heard {
+        self.heard.lock().map(|mut heard| std::mem::take(&mut *heard)).unwrap_or_default()
+    }
+
+    fn keep(&self, put: impl FnOnce(&mut Heard)) {
+        if let Ok(mut heard) = self.heard.lock() {
+            put(&mut heard);
+        }
+    }
+}
+
+/// What is captured may be a value that somebody was permitted to see: it does not print.
+impl fmt::Debug for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Capture(..)")
     }
 }
 

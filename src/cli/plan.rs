@@ -1,8 +1,8 @@
 //! `sealift plan`: what a run would do, and what stands in its way. Writes nothing to the source.
 
-use anstyle::AnsiColor;
+use std::path::Path;
+
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::args::Plan;
 use super::desk::{Desk, new_run_id, now};
@@ -10,56 +10,114 @@ use super::exit::{Failure, Outcome};
 use super::job::{run_grant, same_source};
 use super::output::Output;
 use super::settings::Settings;
-use super::{policy, queries};
+use super::{plan_document, policy, queries};
 use crate::access::Verb;
 use crate::access::grants::Grant;
-use crate::lifecycle::Phase;
-use crate::plan::{Assessment, Finding, QueryText, Strategy, UnitMode, Verdict, assess};
+use crate::catalog::Catalog;
+use crate::lifecycle::{Phase, RunId};
+use crate::plan::{Assessment, Facts, Finding, QueryText, Strategy, Verdict, assess};
 use crate::policy::{ColumnRule, OnFailure, Policy};
-use crate::ports::{Change, RunRow, Source, Vault};
+use crate::ports::{Change, RunRow, SampleSize, Silent, Source, Vault};
+use crate::report::{
+    DocumentForm, PlanDocument, PlanFacts, PlanVerdict, Recorded, StoredDocument, StoredPlan,
+    plan_digest,
+};
+use crate::run::{COPY_ROWS_MAX, copies};
 
 pub(super) async fn plan(
     settings: &Settings,
     out: &Output,
     typed: Plan,
 ) -> Result<Outcome, Failure> {
-    let policy = policy::read(&typed.policy)?;
+    let output = typed.output.as_deref();
+    if let Some(run) = &typed.reissue {
+        return plan_document::reissue(settings, out, run, output).await;
+    }
+    // ORDER: before anything is read, so that a name without a form costs nobody a minute.
+    output.map(plan_document::form_of).transpose()?;
+    let file = typed.policy.ok_or_else(|| Failure::failed("no policy is named"))?;
+    let policy = policy::read(&file)?;
     let queries = queries::read(&typed.queries)?;
     if typed.dry_run {
         let source = settings.open_source().await?;
-        let plan = look(source.as_ref(), &policy, &queries).await?;
-        tell(out, &policy, &plan, &queries, None);
-        return Ok(outcome(&plan));
+        let seen = Seen::look(settings, source.as_ref(), &policy, &queries).await?;
+        let document = seen.document(&policy, &now(), None, true);
+        tell(out, &seen, &document, output)?;
+        return Ok(outcome(&seen.plan));
     }
     let desk = Desk::open(settings, Verb::Plan).await?;
     let source = settings.open_source().await?;
     same_source(&desk, source.as_ref()).await?;
-    let mut plan = look(source.as_ref(), &policy, &queries).await?;
-    plan.findings.extend(of_vault(desk.vault.as_ref(), &policy, &plan).await?);
-    plan.findings.sort_by_key(|finding| finding.verdict);
-    if plan.is_blocked() {
-        tell(out, &policy, &plan, &queries, None);
+    let mut seen = Seen::look(settings, source.as_ref(), &policy, &queries).await?;
+    seen.plan.findings.extend(of_vault(desk.vault.as_ref(), &policy, &seen.plan).await?);
+    seen.plan.findings.sort_by_key(|finding| finding.verdict);
+    if seen.plan.is_blocked() {
+        let document = seen.document(&policy, &now(), None, false);
+        tell(out, &seen, &document, output)?;
         return Ok(Outcome::Refused);
     }
-    let run = record(&desk, &policy, &plan).await?;
-    tell(out, &policy, &plan, &queries, Some(run.run));
+    let (run, document) = record(&desk, &policy, &seen).await?;
+    tell(out, &seen, &document, output).map_err(|failure| {
+        failure
+            .or_hint(format!("the run is recorded; `sealift plan --reissue {run} --output FILE`"))
+    })?;
     if policy.approval.plan == 0 {
-        out.next(&desk.caller.name, &format!("sealift run {}", run.run));
+        out.next(&desk.caller.name, &format!("sealift run {run}"));
     } else {
-        out.next("an approver", &format!("sealift approve {}", run.run));
+        let document = output.map(|file| format!(" --document {}", file.display()));
+        out.next("an approver", &format!("sealift approve {run}{}", document.unwrap_or_default()));
     }
     Ok(Outcome::Done)
 }
 
-async fn look(
-    source: &dyn Source,
-    policy: &Policy,
-    queries: &[QueryText],
-) -> Result<Assessment, Failure> {
-    let catalog = source.catalog().await?;
-    let mut facts = source.facts(&catalog, policy).await?;
-    facts.queries.extend_from_slice(queries);
-    Ok(assess(&catalog, policy, &facts, Strategy::InPlace))
+/// What was seen of a source, and what follows from it.
+struct Seen {
+    place: String,
+    identity: Option<String>,
+    catalog: Catalog,
+    facts: Facts,
+    plan: Assessment,
+}
+
+impl Seen {
+    async fn look(
+        settings: &Settings,
+        source: &dyn Source,
+        policy: &Policy,
+        queries: &[QueryText],
+    ) -> Result<Self, Failure> {
+        let catalog = source.catalog().await?;
+        let mut facts = source.facts(&catalog, policy).await?;
+        facts.queries.extend_from_slice(queries);
+        let size = SampleSize::Blocks { rows: COPY_ROWS_MAX };
+        facts.copies = copies(source, &catalog, policy, size, &Silent).await?;
+        let plan = assess(&catalog, policy, &facts, Strategy::InPlace);
+        let identity = source.identity().await?.map(|identity| identity.id);
+        let place = plan_document::place_of(settings.source_url()?);
+        Ok(Self { place, identity, catalog, facts, plan })
+    }
+
+    fn document(
+        &self,
+        policy: &Policy,
+        planned_at: &str,
+        recorded: Option<Recorded<'_>>,
+        is_dry_run: bool,
+    ) -> PlanDocument {
+        PlanDocument::of(&PlanFacts {
+            tool: plan_document::TOOL,
+            place: Some(&self.place),
+            identity: self.identity.as_deref(),
+            catalog: &self.catalog,
+            facts: &self.facts,
+            policy,
+            plan: &self.plan,
+            strategy: Strategy::InPlace,
+            planned_at,
+            recorded,
+            is_dry_run,
+        })
+    }
 }
 
 /// What the vault knows that the source does not tell.
@@ -130,23 +188,33 @@ fn same_tokens(one: &ColumnRule, two: &ColumnRule) -> bool {
         && one.dedupe == two.dedupe
 }
 
-/// Records the run; one of the same columns that is still planned is replaced.
-async fn record(desk: &Desk, policy: &Policy, plan: &Assessment) -> Result<RunRow, Failure> {
+/// Records the run with its document; a run of the same columns that is still planned is replaced.
+async fn record(
+    desk: &Desk,
+    policy: &Policy,
+    seen: &Seen,
+) -> Result<(RunId, PlanDocument), Failure> {
     let runs = desk.vault.runs().await?;
     let dir = std::path::absolute(&policy.backup.dir)?;
-    let plan_json = serde_json::to_string(plan).map_err(Failure::failed)?;
+    let (run, planned_at, vault) = (new_run_id(&runs), now(), desk.keys.vault().to_string());
+    let recorded = Recorded { run, planned_by: &desk.caller.name, vault: &vault };
+    let document = seen.document(policy, &planned_at, Some(recorded), false);
+    let kept = StoredDocument::of(&document);
+    let hashes = DocumentForm::ALL.map(|form| (form, kept.sha256(form)));
+    let stored = StoredPlan { assessment: seen.plan.clone(), document: Some(kept) };
+    let plan_json = serde_json::to_string(&stored).map_err(Failure::failed)?;
     let mut row = RunRow {
-        run: new_run_id(&runs),
+        run,
         source: policy.source.clone(),
         policy: serde_json::to_string(policy).map_err(Failure::failed)?,
         policy_hash: policy.hash.clone(),
-        fingerprint: signed(desk, policy, plan, &plan_json),
+        fingerprint: plan_digest(&vault, &policy.source, &policy.hash, &stored, &plan_json),
         plan: plan_json,
         phase: Phase::Planned,
         condition: None,
         condition_reason: String::new(),
         planned_by: desk.caller.name.clone(),
-        planned_at: now(),
+        planned_at,
         backup_dir: dir.display().to_string(),
         verified_digest: None,
         segment: None,
@@ -161,16 +229,24 @@ async fn record(desk: &Desk, policy: &Policy, plan: &Assessment) -> Result<RunRo
         .map(|old| Change::RemoveRun(old.run))
         .collect();
     let replaced = changes.len() as u64;
-    changes.push(Change::InsertRun(Box::new(row.clone()), columns));
-    let mut draft = desk.draft("planned", format!("run {}", row.run));
-    draft.run = Some(row.run);
+    let mut draft = desk.draft("planned", format!("run {run}"));
+    draft.run = Some(run);
     draft.policy = Some(policy.hash.clone());
     draft.counts.insert("columns".into(), policy.columns.len() as u64);
-    draft.counts.insert("cells".into(), plan.estimate.cells);
+    draft.counts.insert("cells".into(), seen.plan.estimate.cells);
     draft.counts.insert("replaced".into(), replaced);
     draft.details.insert("fingerprint".into(), row.fingerprint.clone().into());
+    for (form, hash) in hashes {
+        let name = match form {
+            DocumentForm::Html => "document",
+            DocumentForm::Json => "document_json",
+            DocumentForm::Text => "document_text",
+        };
+        draft.details.insert(name.into(), hash.into());
+    }
+    changes.push(Change::InsertRun(Box::new(row), columns));
     desk.commit(changes, draft).await?;
-    Ok(row)
+    Ok((run, document))
 }
 
 fn shares_column(old: &RunRow, policy: &Policy) -> bool {
@@ -179,90 +255,67 @@ fn shares_column(old: &RunRow, policy: &Policy) -> bool {
     })
 }
 
-/// What an approver signs: vault, source, policy, catalog, and the plan as it was shown.
-fn signed(desk: &Desk, policy: &Policy, plan: &Assessment, plan_json: &str) -> String {
-    let mut hash = Sha256::new();
-    let vault = desk.keys.vault().to_string();
-    for field in
-        ["sealift/v1/plan", &vault, &policy.source, &policy.hash, &plan.fingerprint, plan_json]
-    {
-        hash.update((field.len() as u64).to_be_bytes());
-        hash.update(field.as_bytes());
-    }
-    data_encoding::HEXLOWER.encode(&hash.finalize())
-}
-
 fn outcome(plan: &Assessment) -> Outcome {
     if plan.is_blocked() { Outcome::Refused } else { Outcome::Done }
 }
 
+/// Writes the document where it was asked for, and tells the plan.
 fn tell(
     out: &Output,
-    policy: &Policy,
-    plan: &Assessment,
-    asked: &[QueryText],
-    run: Option<crate::lifecycle::RunId>,
-) {
+    seen: &Seen,
+    document: &PlanDocument,
+    output: Option<&Path>,
+) -> Result<(), Failure> {
+    if let Some(file) = output {
+        plan_document::write(file, &plan_document::draw(document, plan_document::form_of(file)?))?;
+    } else if plan_document::is_page(out, document)? {
+        return Ok(());
+    }
+    let kept = StoredDocument::of(document);
+    let form = output.map_or(Ok(DocumentForm::Html), plan_document::form_of)?;
+    let plan = &seen.plan;
     for finding in &plan.findings {
         out.object(&json!({"finding": finding}));
     }
     out.object(&json!({
-        "run": run.map(|run| run.to_string()),
+        "run": document.head.run,
         "blocked": plan.is_blocked(),
         "findings": plan.findings,
         "estimate": plan.estimate,
         "units": plan.units,
         "columns": plan.columns,
         "fingerprint": plan.fingerprint,
+        "document": {
+            "sha256": kept.sha256(form),
+            "form": form.name(),
+            "output": output.map(|file| file.display().to_string()),
+        },
     }));
-    out.heading(&format!("Plan for `{}`", policy.source));
-    for column in &plan.columns {
-        out.line(format!(
-            "  {:<40} {:<10} {:<7} {:>10} cells, {} distinct",
-            column.name.to_string(),
-            column.class,
-            column.token.name(),
-            column.cells,
-            if column.distinct_exact {
-                column.distinct.to_string()
-            } else {
-                format!("about {}", column.distinct)
-            }
-        ));
+    if !out.is_json() {
+        in_words(out, document, output, &kept.sha256(form));
+        queries::tell(out, plan, &seen.facts.queries);
     }
-    for unit in plan.units.iter().filter(|unit| unit.mode == UnitMode::Window) {
-        let tables: Vec<String> = unit.tables.iter().map(|t| t.table.to_string()).collect();
-        out.line(format!("  in one transaction under the write lock: {}", tables.join(", ")));
+    Ok(())
+}
+
+fn in_words(out: &Output, document: &PlanDocument, output: Option<&Path>, hash: &str) {
+    match output {
+        Some(file) => {
+            plan_document::print(out, &document.to_brief());
+            out.line("");
+            out.line(format!("The plan is in {}.", file.display()));
+            out.line(format!("  sha256 {hash}"));
+        }
+        None => {
+            plan_document::print(out, &document.to_lines());
+            out.line(format!("document {hash}  (the page: --output plan.html)"));
+        }
     }
-    let (breaking, others): (Vec<&Finding>, Vec<&Finding>) =
-        plan.findings.iter().partition(|finding| finding.pitfall == "queries");
-    for finding in others {
-        let color = match finding.verdict {
-            Verdict::Blocks => AnsiColor::Red,
-            Verdict::Warns => AnsiColor::Yellow,
-            Verdict::Handled => AnsiColor::Green,
-        };
-        out.line(format!(
-            "{} {}: {}",
-            out.verdict(finding.verdict.name(), color),
-            finding.object,
-            finding.fact
-        ));
-        out.line(format!("  {}", finding.remedy));
-    }
-    queries::tell(out, &breaking, asked);
-    let estimate = &plan.estimate;
-    out.line(format!(
-        "Estimate: {} cells, {} entries, {} s, {} MiB of disk, writers wait {} s at the longest",
-        estimate.cells,
-        estimate.entries,
-        estimate.seconds,
-        estimate.disk_needed_bytes.div_ceil(1 << 20),
-        estimate.write_lock_seconds
-    ));
-    match run {
+    match &document.head.run {
         Some(run) => out.line(format!("Run {run} is planned.")),
-        None if plan.is_blocked() => out.line("The plan is blocked: nothing was recorded."),
+        None if document.summary.verdict == PlanVerdict::Blocked => {
+            out.line("The plan is blocked: nothing was recorded.");
+        }
         None => out.line("Nothing was recorded."),
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::args::Purge;
 use super::desk::{Desk, find_run, parse_slot};
 use super::exit::{Failure, Outcome};
-use super::job::{RunLock, beside, job, note_failure, parsed, unchanged_catalog};
+use super::job::{RunLock, job, note_failure, parsed, scratch, unchanged_catalog};
 use super::output::Output;
 use super::run::checks;
 use super::settings::Settings;
@@ -28,7 +28,7 @@ pub(super) async fn purge(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Purge).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault)?;
+    let _lock = RunLock::take(&settings.vault).await?;
     let fits = |phase| matches!(phase, Phase::Verified | Phase::PurgeApproved);
     let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), fits).await?;
     if matches!(row.phase, Phase::Purged | Phase::Closed) {
@@ -71,7 +71,7 @@ pub(super) async fn purge(
     let job = job(&desk, settings, out, &row).await?;
     unchanged_catalog(&desk, &job, row.phase).await?;
     checks(&job, "purge").await?;
-    let scratch = beside(&settings.vault, "verify")?;
+    let scratch = scratch(&settings.vault, &row);
     let facts = match crate::run::purge(&job, &approved, scratch).await {
         Ok(facts) => facts,
         Err(RunError::Mismatches(found)) => {

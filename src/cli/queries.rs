@@ -1,12 +1,10 @@
-//! What breaks: the queries of an application, read from files, and what the plan says of them.
+//! The queries of an application, read from files for the plan, which says what breaks.
 
 use std::path::{Path, PathBuf};
 
-use anstyle::AnsiColor;
-
 use super::exit::Failure;
 use super::output::Output;
-use crate::plan::{Finding, QueryText, Verdict};
+use crate::plan::{Assessment, QueryText};
 
 /// A larger file is no list of queries; it may be a dump.
 const BYTES_MAX: u64 = 16 << 20;
@@ -43,23 +41,12 @@ fn read_one(file: &Path) -> Result<Vec<QueryText>, Failure> {
     Ok(queries)
 }
 
-/// Answers the developer's first question.
-pub(super) fn tell(out: &Output, breaking: &[&Finding], asked: &[QueryText]) {
-    if breaking.is_empty() && asked.is_empty() {
+/// Says how many of the queries that were handed in break; which ones, the plan says.
+pub(super) fn tell(out: &Output, plan: &Assessment, asked: &[QueryText]) {
+    if asked.is_empty() {
         return;
     }
-    out.heading("What breaks");
-    for finding in breaking {
-        let verdict = out.verdict(Verdict::Warns.name(), AnsiColor::Yellow);
-        out.line(format!("{verdict} {}: {}", finding.object, finding.fact));
-        for remedy in finding.remedy.split("; ") {
-            out.line(format!("    {remedy}"));
-        }
-    }
-    if asked.is_empty() {
-        out.line("  queries of the application: `--queries FILE` reads them too");
-    } else {
-        let broken = breaking.iter().filter(|f| asked.iter().any(|q| q.source == f.object)).count();
-        out.line(format!("  {broken} of {} queries that were handed in break", asked.len()));
-    }
+    let breaks = |query: &&QueryText| plan.findings.iter().any(|f| f.object == query.source);
+    let broken = asked.iter().filter(breaks).count();
+    out.line(format!("{broken} of {} queries that were handed in break.", asked.len()));
 }

@@ -19,7 +19,7 @@ pub(super) async fn rollback(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Rollback).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault)?;
+    let _lock = RunLock::take(&settings.vault).await?;
     let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), Phase::is_open).await?;
     if row.phase == Phase::RolledBack {
         out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name()}));

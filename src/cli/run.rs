@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::Run;
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
-use super::job::{RunLock, beside, fresh, genuine, job, note_failure, parsed, unchanged_catalog};
+use super::job::{RunLock, fresh, genuine, job, note_failure, parsed, scratch, unchanged_catalog};
 use super::output::Output;
 use super::settings::Settings;
 use super::{approve, verify};
@@ -20,7 +20,7 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
     let until = target(typed.until.as_deref())?;
     let desk = Desk::open(settings, Verb::Run).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault)?;
+    let _lock = RunLock::take(&settings.vault).await?;
     let works = |phase: Phase| phase.is_open() && phase != Phase::RollingBack;
     let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), works).await?;
     if row.phase.rank() >= until.rank() {
@@ -56,7 +56,7 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
     }
     approved(&desk, &row).await?;
     let job = job(&desk, settings, out, &row).await?;
-    let worked = work(&desk, settings, &job, row.phase, until).await;
+    let worked = work(&desk, settings, &job, &row, until).await;
     if let Err(failure) = worked {
         note_failure(&job, &failure).await;
         return Err(failure.or_hint(format!("sealift run {}", row.run)));
@@ -99,9 +99,10 @@ async fn work(
     desk: &Desk,
     settings: &Settings,
     job: &Job,
-    mut phase: Phase,
+    row: &RunRow,
     until: Phase,
 ) -> Result<(), Failure> {
+    let mut phase = row.phase;
     while phase.rank() < until.rank() {
         unchanged_catalog(desk, job, phase).await?;
         match phase {
@@ -121,7 +122,7 @@ async fn work(
             Phase::Rewritten => {
                 checks(job, "after").await?;
                 // A mismatch may be an original that came since: it is looked for once more.
-                let scratch = beside(&settings.vault, "verify")?;
+                let scratch = scratch(&settings.vault, row);
                 crate::run::resweep(job).await?;
                 let fresh = fresh(desk, settings, job).await?;
                 let verified = crate::run::verify(&fresh, phase, scratch, Drive::Record).await;

@@ -7,9 +7,11 @@ use secrecy::SecretString;
 
 use super::args::Args;
 use super::exit::Failure;
+use crate::engine::postgres::is_postgres;
+use crate::engine::postgres::vault::PostgresVault;
 use crate::engine::sqlite::source::SqliteSource;
 use crate::engine::sqlite::vault::SqliteVault;
-use crate::ports::{Source, Vault};
+use crate::ports::{Source, Vault, VaultHeader};
 
 /// Where the vault is, unless somebody says otherwise.
 const VAULT: &str = "sqlite:sealift-vault.db";
@@ -76,7 +78,27 @@ impl Settings {
     ///
     /// [`Failure`] where there is none.
     pub async fn open_vault(&self) -> Result<Arc<dyn Vault>, Failure> {
-        Ok(Arc::new(SqliteVault::open(&self.vault).await?))
+        Ok(if is_postgres(&self.vault) {
+            Arc::new(PostgresVault::open(&self.vault).await?)
+        } else {
+            Arc::new(SqliteVault::open(&self.vault).await?)
+        })
+    }
+
+    /// Makes the vault.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where there is one already; nothing is changed then.
+    pub(super) async fn create_vault(
+        &self,
+        header: &VaultHeader,
+    ) -> Result<Arc<dyn Vault>, Failure> {
+        Ok(if is_postgres(&self.vault) {
+            Arc::new(PostgresVault::create(&self.vault, header).await?)
+        } else {
+            Arc::new(SqliteVault::create(&self.vault, header).await?)
+        })
     }
 
     /// Brings what was committed into the vault's own file, so that a copy of that file is a copy of
@@ -101,6 +123,15 @@ impl Settings {
     /// [`Failure`] where none is named or it cannot be opened.
     pub async fn open_source(&self) -> Result<Arc<dyn Source>, Failure> {
         Ok(Arc::new(SqliteSource::open(self.source_url()?).await?))
+    }
+
+    /// Opens the source for looking only; it may be read-only.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where none is named or it cannot be opened.
+    pub async fn open_source_to_read(&self) -> Result<Arc<dyn Source>, Failure> {
+        Ok(Arc::new(SqliteSource::open_to_read(self.source_url()?).await?))
     }
 
     /// The source's URL.

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::OneRun;
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
-use super::job::{RunLock, beside, job, unchanged_catalog};
+use super::job::{RunLock, job, scratch, unchanged_catalog};
 use super::output::{Output, note};
 use super::settings::Settings;
 use crate::access::Verb;
@@ -22,7 +22,7 @@ pub(super) async fn verify(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Verify).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault)?;
+    let _lock = RunLock::take(&settings.vault).await?;
     let fits = |phase| matches!(phase, Phase::Rewritten | Phase::Verified | Phase::PurgeApproved);
     let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), fits).await?;
     if !fits(row.phase) {
@@ -34,7 +34,7 @@ pub(super) async fn verify(
     }
     let job = job(&desk, settings, out, &row).await?;
     unchanged_catalog(&desk, &job, row.phase).await?;
-    let scratch = beside(&settings.vault, "verify")?;
+    let scratch = scratch(&settings.vault, &row);
     let verified = crate::run::verify(&job, row.phase, scratch, Drive::Record).await;
     if let (true, Err(RunError::Mismatches(found))) = (out.is_json(), &verified) {
         for mismatch in found {

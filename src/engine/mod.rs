@@ -4,4 +4,5 @@
 //! is said in `plan`, what may happen next in `lifecycle`.
 
 pub mod ident;
+pub mod postgres;
 pub mod sqlite;

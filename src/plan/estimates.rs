@@ -1,73 +1,228 @@
-//! What a run would need: space from the formats, time from assumed rates.
+//! What a run would need: space from the formats, time from rates that were measured.
+//!
+//! The rates are those of one process on two ordinary cores with a local disk, with the invented
+//! shop of the demo at 10,000 and at 100,000 customers. They are said in the estimate, so that
+//! whoever reads a duration knows what it rests on; what a run really took is put beside it
+//! ([`super::actuals`]).
 
 use super::case::{Case, InScope};
-use super::model::{Estimate, Unit, UnitMode};
+use super::model::{Estimate, PassTimes, Unit, UnitMode, UnitTable};
 
-/// Bytes beside the value in one backup entry: row key, lengths, encryption.
-const BACKUP_ENTRY: u64 = 40;
-/// Bytes of one entry of a token file: row key, keyed digest, token.
-const TOKEN_FILE_ENTRY: u64 = 72;
-/// Bytes beside the value in one vault entry: envelope (46), token, domain, segment, index.
-const VAULT_ENTRY: u64 = 110;
-/// Verification sorts a token and a digest for each cell of a kind that is not deterministic.
-const BUCKET_ENTRY: u64 = 32;
+// Bytes beside the values, from docs/FORMATS.md and the pages of a SQLite file.
+/// One row in a backup file: row key, lengths.
+const BACKUP_ROW: u64 = 18;
+/// One cell in a backup file: what it is, its length, its share of the encryption.
+const BACKUP_CELL: u64 = 10;
+/// One row in a token file: row key, lengths.
+const TOKEN_ROW: u64 = 18;
+/// One token in a token file.
+const TOKEN_CELL: u64 = 28;
+/// The keyed digest beside a token that cannot be derived again.
+const TOKEN_DIGEST: u64 = 16;
+/// One entry in a stage file: envelope (46), token, domain, lengths.
+const STAGE_ENTRY: u64 = 75;
+/// One vault entry: envelope (46), token, domain, segment, its share of the page.
+const VAULT_ENTRY: u64 = 88;
+/// What verification sorts of an entry: domain, token, digest.
+const BUCKET_ENTRY: u64 = 43;
+/// What it sorts of a cell: the same, and where the cell is.
+const BUCKET_CELL: u64 = 75;
 /// The journal of a run in ranges is emptied as it goes; it stays below this.
 const JOURNAL_RANGES_MAX: u64 = 64 << 20;
 
-// Rates of one process on two ordinary cores, rounded down. They are said in the estimate, so that
-// whoever reads a duration knows what it rests on.
-const READ_CELLS_PER_S: u64 = 300_000;
-const SEAL_ENTRIES_PER_S: u64 = 150_000;
-const REWRITE_CELLS_PER_S: u64 = 100_000;
-const VERIFY_CELLS_PER_S: u64 = 200_000;
+// Times, in nanoseconds.
+/// Reading a row and writing it into the backup.
+const BACKUP_ROW_NS: u64 = 1_800;
+/// Putting a value into the filter of the residue scan.
+const FILTER_CELL_NS: u64 = 2_800;
+/// Looking at one place where the scan met a value.
+const HIT_NS: u64 = 2_300;
+/// The control scan stops after about so many of them.
+const CONTROL_HITS: u64 = 95_000;
+/// Deriving and sealing a value.
+const SEAL_CELL_NS: u64 = 1_800;
+/// Merging a sealed value into the vault.
+const LOAD_ENTRY_NS: u64 = 1_900;
+/// Reading a row again, comparing it, writing it.
+const REWRITE_ROW_NS: u64 = 6_000;
+/// A token in a row.
+const REWRITE_CELL_NS: u64 = 2_000;
+/// A token in an index.
+const REWRITE_INDEXED_NS: u64 = 4_000;
+/// Rows of a large batch; how many exactly a run finds out by itself.
+const BATCH_ROWS: u64 = 12_000;
+/// Opening a vault entry and deriving its token again.
+const VERIFY_ENTRY_NS: u64 = 5_000;
+/// Reading a row and its backup.
+const VERIFY_ROW_NS: u64 = 2_000;
+/// Comparing a cell.
+const VERIFY_CELL_NS: u64 = 2_300;
+/// Encrypting, decrypting or hashing a byte of a value, once per pass.
+const BYTE_NS: u64 = 10;
+/// Writing a byte of the source again and searching it, in the purge.
+const SCRUB_BYTE_NS: u64 = 10;
+
+const NS_PER_MS: u64 = 1_000_000;
 
 /// Reckons what a run would need.
 pub(super) fn reckon(case: &Case<'_>, units: &[Unit]) -> Estimate {
-    let sum = |of: &dyn Fn(&InScope<'_>) -> u64| case.columns.iter().map(of).sum::<u64>();
-    let cells = sum(&|c| c.cells());
-    let entries = sum(&entries_of);
-    let vault_bytes = sum(&|c| entries_bytes(c) + entries_of(c) * VAULT_ENTRY);
-    let backup_bytes = sum(&|c| c.facts.bytes_total + c.cells() * BACKUP_ENTRY);
-    let token_file_bytes = cells * TOKEN_FILE_ENTRY;
-    let bucket_bytes = sum(&|c| if c.is_deterministic() { 0 } else { c.cells() * BUCKET_ENTRY });
-    let in_window: u64 = units.iter().map(|unit| window_cells(case, unit)).max().unwrap_or(0);
+    let size = Size::of(case, units);
+    let passes = passes(case, &size);
+    let window_ms = units.iter().filter(|unit| unit.mode == UnitMode::Window);
+    let window_ms = window_ms.map(|unit| lock_ms(case, unit)).max().unwrap_or(0);
     let has_window = units.iter().any(|unit| unit.mode == UnitMode::Window);
     let bytes = case.catalog.bytes;
     let journal_bytes = if has_window { bytes } else { bytes.min(JOURNAL_RANGES_MAX) };
     // `VACUUM` writes a copy of the file and then, page by page, the journal of the original.
     let purge_bytes = bytes.saturating_mul(2);
-    let seconds = cells.div_ceil(READ_CELLS_PER_S)
-        + entries.div_ceil(SEAL_ENTRIES_PER_S)
-        + cells.div_ceil(REWRITE_CELLS_PER_S)
-        + cells.div_ceil(VERIFY_CELLS_PER_S);
+    // Whoever makes room has to reckon with all values being different.
+    let vault_bytes_most = size.entry_bytes_most + size.entries_most * VAULT_ENTRY;
     Estimate {
-        rows: case.tables().iter().filter_map(|t| case.facts.table(&t.name)).map(|t| t.rows).sum(),
-        cells,
-        entries,
-        vault_bytes,
-        backup_bytes,
-        token_file_bytes,
-        bucket_bytes,
+        rows: size.rows,
+        cells: size.cells,
+        entries: size.entries,
+        vault_bytes: size.entry_bytes + size.entries * VAULT_ENTRY,
+        backup_bytes: size.value_bytes + size.rows * BACKUP_ROW + size.cells * BACKUP_CELL,
+        token_file_bytes: size.rows * TOKEN_ROW
+            + size.cells * TOKEN_CELL
+            + size.random_cells * TOKEN_DIGEST,
+        stage_bytes: size.entry_bytes_most + size.entries_most * STAGE_ENTRY,
+        bucket_bytes: size.cells * BUCKET_CELL + size.entries * BUCKET_ENTRY,
         journal_bytes,
         purge_bytes,
-        seconds,
-        write_lock_seconds: in_window.div_ceil(REWRITE_CELLS_PER_S),
-        disk_needed_bytes: vault_bytes
-            + backup_bytes
-            + token_file_bytes
-            + bucket_bytes
-            + journal_bytes.max(purge_bytes),
-        assumptions: vec![
-            format!("reading and backing up: {READ_CELLS_PER_S} cells a second"),
-            format!("sealing into the vault: {SEAL_ENTRIES_PER_S} entries a second"),
-            format!("rewriting: {REWRITE_CELLS_PER_S} cells a second, without a throttle"),
-            format!("verifying: {VERIFY_CELLS_PER_S} cells a second"),
-            "equal values of two columns count twice where they share a domain".to_owned(),
-        ],
+        seconds: passes.to_verified_ms().div_ceil(1_000),
+        write_lock_seconds: window_ms.div_ceil(1_000),
+        lock_ms: units.iter().map(|unit| lock_ms(case, unit)).max().unwrap_or(0),
+        disk_needed_bytes: vault_bytes_most
+            + size.value_bytes
+            + size.rows * (BACKUP_ROW + TOKEN_ROW)
+            + size.cells * (BACKUP_CELL + TOKEN_CELL + TOKEN_DIGEST)
+            + size.entry_bytes_most
+            + size.entries_most * STAGE_ENTRY
+            + (size.cells * BUCKET_CELL + size.entries_most * BUCKET_ENTRY)
+                .max(journal_bytes)
+                .max(purge_bytes),
+        passes,
+        assumptions: assumptions(case),
     }
 }
 
-/// Entries that the vault gains by a column: one a value, or one a cell.
+/// What there is to do, in numbers.
+struct Size {
+    rows: u64,
+    cells: u64,
+    random_cells: u64,
+    indexed_cells: u64,
+    value_bytes: u64,
+    entries: u64,
+    entry_bytes: u64,
+    /// As if no two columns of a domain had a value in common.
+    entries_most: u64,
+    entry_bytes_most: u64,
+}
+
+impl Size {
+    fn of(case: &Case<'_>, units: &[Unit]) -> Self {
+        let sum = |of: &dyn Fn(&InScope<'_>) -> u64| case.columns.iter().map(of).sum::<u64>();
+        let (entries, entry_bytes) = expected_entries(case);
+        Self {
+            rows: units.iter().flat_map(|unit| &unit.tables).map(|table| table.rows).sum(),
+            cells: sum(&|c| c.cells()),
+            random_cells: sum(&|c| if c.is_deterministic() { 0 } else { c.cells() }),
+            indexed_cells: sum(&|c| c.cells() * indexes_of(c)),
+            value_bytes: sum(&|c| c.facts.bytes_total),
+            entries,
+            entry_bytes,
+            entries_most: sum(&entries_of),
+            entry_bytes_most: sum(&entries_bytes),
+        }
+    }
+}
+
+fn passes(case: &Case<'_>, size: &Size) -> PassTimes {
+    let bytes_ns = size.value_bytes * BYTE_NS;
+    let filter_ns = size.cells * FILTER_CELL_NS;
+    let ms = |ns: u64| ns.div_ceil(NS_PER_MS);
+    let rewrite = ms(size.rows * REWRITE_ROW_NS
+        + size.cells * REWRITE_CELL_NS
+        + size.indexed_cells * REWRITE_INDEXED_NS
+        + bytes_ns);
+    let throttled =
+        case.policy.throttle.rows_per_s_max.map_or(0, |rate| {
+            size.rows.saturating_mul(1_000).checked_div(rate).unwrap_or_default()
+        });
+    let verify = ms(size.entries * VERIFY_ENTRY_NS
+        + size.rows * VERIFY_ROW_NS
+        + size.cells * VERIFY_CELL_NS
+        + bytes_ns * 2);
+    PassTimes {
+        backup_ms: ms(size.rows * BACKUP_ROW_NS
+            + filter_ns
+            + size.cells.min(CONTROL_HITS) * HIT_NS
+            + bytes_ns * 2),
+        seal_ms: ms(size.cells * SEAL_CELL_NS + size.entries * LOAD_ENTRY_NS + bytes_ns * 3),
+        rewrite_ms: rewrite.max(throttled),
+        verify_ms: verify,
+        purge_ms: verify + ms(filter_ns + case.catalog.bytes * SCRUB_BYTE_NS),
+    }
+}
+
+/// How long writers wait at a stretch: for a whole unit, or for the largest batch of its ranges.
+fn lock_ms(case: &Case<'_>, unit: &Unit) -> u64 {
+    let of_table = |table: &UnitTable| {
+        let columns = case.of_table(&table.table).map(|column| {
+            column.cells() * (REWRITE_CELL_NS + REWRITE_INDEXED_NS * indexes_of(column))
+                + column.facts.bytes_total * BYTE_NS
+        });
+        table.rows * REWRITE_ROW_NS + columns.sum::<u64>()
+    };
+    let ns = match unit.mode {
+        UnitMode::Window => unit.tables.iter().map(of_table).sum(),
+        UnitMode::Ranges => unit
+            .tables
+            .iter()
+            .map(|table| {
+                let rows = table.rows.clamp(1, BATCH_ROWS);
+                of_table(table) / table.rows.max(1) * rows
+            })
+            .max()
+            .unwrap_or(0),
+    };
+    ns.div_ceil(NS_PER_MS).max(1)
+}
+
+/// Indexes that hold the values of a column.
+fn indexes_of(column: &InScope<'_>) -> u64 {
+    let holds = |index: &&crate::catalog::Index| {
+        index.keys.iter().any(|key| key.column.as_ref() == Some(&column.column.name))
+    };
+    column.table.indexes.iter().filter(holds).count() as u64
+}
+
+/// Entries that the vault gains, and the bytes of their values.
+///
+/// Columns of one domain usually hold the same values, and nobody has counted how many of them they
+/// share. Halfway between "all" and "none" is within a factor of two for up to three columns.
+fn expected_entries(case: &Case<'_>) -> (u64, u64) {
+    let mut domains: Vec<(&str, Vec<&InScope<'_>>)> = Vec::new();
+    for column in &case.columns {
+        match domains.iter_mut().find(|(name, _)| *name == column.domain) {
+            Some((_, columns)) => columns.push(column),
+            None => domains.push((&column.domain, vec![column])),
+        }
+    }
+    let halfway = |columns: &[&InScope<'_>], of: &dyn Fn(&InScope<'_>) -> u64| {
+        let each = || columns.iter().map(|column| of(column));
+        let is_shared = columns.iter().all(|column| column.is_deterministic());
+        let sum: u64 = each().sum();
+        if is_shared { sum.midpoint(each().max().unwrap_or_default()) } else { sum }
+    };
+    domains.iter().fold((0, 0), |(entries, bytes), (_, columns)| {
+        (entries + halfway(columns, &entries_of), bytes + halfway(columns, &entries_bytes))
+    })
+}
+
+/// Entries that the vault gains by a column alone: one a value, or one a cell.
 fn entries_of(column: &InScope<'_>) -> u64 {
     if column.is_deterministic() {
         column.facts.distinct.min(column.cells())
@@ -82,14 +237,40 @@ fn entries_bytes(column: &InScope<'_>) -> u64 {
     average.unwrap_or_default() * entries_of(column)
 }
 
-fn window_cells(case: &Case<'_>, unit: &Unit) -> u64 {
-    match unit.mode {
-        UnitMode::Ranges => 0,
-        UnitMode::Window => unit
-            .tables
-            .iter()
-            .flat_map(|table| case.of_table(&table.table))
-            .map(InScope::cells)
-            .sum(),
+fn assumptions(case: &Case<'_>) -> Vec<String> {
+    let us = |ns: u64| format!("{}.{} µs", ns / 1_000, ns % 1_000 / 100);
+    let mut said = vec![
+        "times are those of one process on two ordinary cores with a local disk; a busy or slower \
+         machine takes longer"
+            .to_owned(),
+        format!(
+            "backing up: {} a row, and {} a cell for the scan that has to find the originals \
+             before they go",
+            us(BACKUP_ROW_NS),
+            us(FILTER_CELL_NS)
+        ),
+        format!("sealing: {} a cell, {} a vault entry", us(SEAL_CELL_NS), us(LOAD_ENTRY_NS)),
+        format!(
+            "rewriting: {} a row, {} a cell, {} more in each index",
+            us(REWRITE_ROW_NS),
+            us(REWRITE_CELL_NS),
+            us(REWRITE_INDEXED_NS)
+        ),
+        format!(
+            "verifying: {} a vault entry, {} a row, {} a cell",
+            us(VERIFY_ENTRY_NS),
+            us(VERIFY_ROW_NS),
+            us(VERIFY_CELL_NS)
+        ),
+        "columns of one domain are taken to share half of what they could; the space that is asked \
+         for reckons with nothing shared"
+            .to_owned(),
+    ];
+    if let Some(rate) = case.policy.throttle.rows_per_s_max {
+        said.push(format!("the policy lets a run rewrite {rate} rows a second at the most"));
     }
+    if case.policy.window.is_some() {
+        said.push("hours outside the policy's window are not counted".to_owned());
+    }
+    said
 }

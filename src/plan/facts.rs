@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::TypeCounts;
 use super::query_text::QueryText;
-use crate::policy::TableName;
+use crate::policy::{ColumnName, TableName};
 
 /// All figures of one source.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Facts {
     /// Queries of applications: what a developer handed in, what a server counted.
     #[serde(default)]
     pub queries: Vec<QueryText>,
+    /// In-scope values in columns that the policy leaves out.
+    #[serde(default)]
+    pub copies: Vec<CopyFacts>,
     /// Free bytes on the disk of the source, where known.
     pub disk_free_bytes: Option<u64>,
 }
@@ -103,4 +106,29 @@ pub struct CheckTrial {
     pub refused: u64,
     /// Whether the engine could evaluate it at all.
     pub evaluated: bool,
+}
+
+/// Values of one column in scope that another column holds, which is not in scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyFacts {
+    /// The column in scope.
+    pub of: ColumnName,
+    /// The other one.
+    pub at: ColumnName,
+    /// Distinct values that were looked for.
+    pub distinct: u64,
+    /// Whether these are all; else a share of them, drawn by hash.
+    pub distinct_exact: bool,
+    /// How many of them were met as a whole.
+    pub matched: u64,
+    /// Cells that are one of them.
+    pub cells: u64,
+    /// Cells of longer text that have one of them inside.
+    pub containing: u64,
+    /// Rows of the other table that were read.
+    pub rows_read: u64,
+    /// Rows that it has, about; `None` where nothing tells.
+    pub rows_about: Option<u64>,
+    /// Whether all were read.
+    pub is_whole: bool,
 }

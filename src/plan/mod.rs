@@ -10,6 +10,8 @@ use sha2::{Digest, Sha256};
 use crate::catalog::Catalog;
 use crate::policy::Policy;
 
+mod actuals;
+mod blast_radius;
 mod case;
 mod counter;
 mod estimates;
@@ -26,6 +28,7 @@ mod walks;
 mod affinity;
 mod check_constraint;
 mod collation;
+mod copies;
 mod disk_space;
 mod domain;
 mod empty_text;
@@ -65,12 +68,18 @@ mod width;
 #[cfg(test)]
 mod fixture;
 
+pub use actuals::{
+    EstimateCheck, EstimateUnit, compare as compare_estimates, in_all as estimates_in_all,
+    readable_bytes, readable_ms,
+};
+pub use blast_radius::{Touched, TouchedKind, blast_radius};
 pub use case::reads_column;
+pub use copies::{copied_line, copied_remedy};
 pub use counter::Counter;
-pub use facts::{CheckTrial, ColumnFacts, Facts, TableFacts};
+pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
 pub use model::{
-    Assessment, ColumnPlan, Estimate, Finding, Strategy, TypeCounts, Unit, UnitColumn, UnitMode,
-    UnitTable, Verdict, Walk,
+    Assessment, ColumnPlan, Estimate, Finding, PassTimes, Strategy, TypeCounts, Unit, UnitColumn,
+    UnitMode, UnitTable, Verdict, Walk,
 };
 pub use query_text::QueryText;
 pub use shell::shell_word;
@@ -82,7 +91,7 @@ use case::{Case, InScope};
 type Pitfall = fn(&Case<'_>) -> Vec<Finding>;
 
 /// Every pitfall but the one that needs the estimate, in the order of the findings.
-const PITFALLS: [Pitfall; 37] = [
+const PITFALLS: [Pitfall; 38] = [
     strategy::find,
     text_encoding::find,
     missing_table::find,
@@ -106,6 +115,7 @@ const PITFALLS: [Pitfall; 37] = [
     full_text::find,
     view::find,
     queries::find,
+    copies::find,
     key_in_scope::find,
     no_key::find,
     null_key::find,

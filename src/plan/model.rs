@@ -232,18 +232,51 @@ pub struct Estimate {
     pub backup_bytes: u64,
     /// Token files beside the backup.
     pub token_file_bytes: u64,
+    /// Sealed values on their way into the vault; gone when they are there.
+    #[serde(default)]
+    pub stage_bytes: u64,
     /// What verification sorts on disk.
     pub bucket_bytes: u64,
     /// Journal or WAL of the source at its largest.
     pub journal_bytes: u64,
     /// The second copy of the source that the purge writes before it replaces the first.
     pub purge_bytes: u64,
+    /// How long each pass takes.
+    #[serde(default)]
+    pub passes: PassTimes,
     /// From `backup` to `verify`, in seconds.
     pub seconds: u64,
     /// How long other writers wait at the longest, in seconds: the largest unit in a window.
     pub write_lock_seconds: u64,
+    /// The longest stretch for which other writers wait, in milliseconds: a window, or a batch.
+    #[serde(default)]
+    pub lock_ms: u64,
     /// Free space that the disks of vault, backup and source need together.
     pub disk_needed_bytes: u64,
     /// The rates that the times rest on, as sentences.
     pub assumptions: Vec<String>,
+}
+
+/// How long each pass takes, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PassTimes {
+    /// Originals into encrypted files, and the scan that has to find them.
+    pub backup_ms: u64,
+    /// From the files into the vault.
+    pub seal_ms: u64,
+    /// Tokens into the source.
+    pub rewrite_ms: u64,
+    /// Every token opened and compared.
+    pub verify_ms: u64,
+    /// All of it once more under the exclusive lock, the files rewritten and searched.
+    pub purge_ms: u64,
+}
+
+impl PassTimes {
+    /// From `backup` to `verify`; the purge comes later, and is approved for itself.
+    #[must_use]
+    pub fn to_verified_ms(self) -> u64 {
+        self.backup_ms + self.seal_ms + self.rewrite_ms + self.verify_ms
+    }
 }

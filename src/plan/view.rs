@@ -7,6 +7,21 @@ use crate::catalog::sqlite_text::{Lexeme, lexemes};
 const PITFALL: &str = "view";
 
 pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
+    reached(case)
+        .into_iter()
+        .map(|(view, read)| {
+            warns(
+                PITFALL,
+                format!("view {view}"),
+                format!("the view reads {}, and after the run tokens", listed(read)),
+                "check who reads the view; nothing has to be recreated",
+            )
+        })
+        .collect()
+}
+
+/// The views that show a column in scope, each with those columns, also by way of other views.
+pub(super) fn reached<'a>(case: &Case<'a>) -> Vec<(&'a str, Vec<String>)> {
     let texts: Vec<(&str, Vec<Lexeme>)> = case
         .catalog
         .views
@@ -33,16 +48,6 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
         at += 1;
     }
     reached
-        .into_iter()
-        .map(|(view, read)| {
-            warns(
-                PITFALL,
-                format!("view {view}"),
-                format!("the view reads {}, and after the run tokens", listed(read)),
-                "check who reads the view; nothing has to be recreated",
-            )
-        })
-        .collect()
 }
 
 fn columns_read(case: &Case<'_>, text: &[Lexeme]) -> Vec<String> {

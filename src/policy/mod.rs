@@ -4,9 +4,12 @@
 //! refuses what it does not understand; it knows no database, so it cannot say whether a named
 //! column exists (that is `plan`'s part).
 //!
+//! A policy can also be drafted ([`Draft`]); the draft is text, and is parsed like any other.
+//!
 //! **Invariant:** a [`Policy`] exists only in valid form; [`Policy::parse`] is the only way to one.
 
 mod column_name;
+mod draft;
 mod errors;
 mod measure;
 mod model;
@@ -14,9 +17,10 @@ mod parse;
 mod reader;
 
 pub use column_name::{ColumnName, ColumnNameError, TableName};
+pub use draft::{Candidate, Draft, because, grouped};
 pub use errors::{PolicyError, PolicyErrors, PolicyProblem};
 pub use model::{
-    Approval, BackupRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape, Limits,
-    Normalise, OnFailure, Permission, Policy, Purpose, TableRule, Throttle, TokenKind, Waiver,
-    Window,
+    Approval, BackupRule, ChangeRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape,
+    Limits, Normalise, OnFailure, PatternRule, Permission, Policy, Purpose, TableRule, Throttle,
+    TokenKind, Waiver, Window,
 };

@@ -11,6 +11,9 @@ use super::{ColumnName, TableName};
 pub struct Policy {
     /// `[source] name`: what the source is called in domains, ledger and report.
     pub source: String,
+    /// `[change]`: why this is done, and on whose behalf.
+    #[serde(default)]
+    pub change: ChangeRule,
     /// The columns in scope, in the order of the file.
     pub columns: Vec<ColumnRule>,
     /// What is said about tables as a whole.
@@ -19,6 +22,9 @@ pub struct Policy {
     pub purposes: Vec<Purpose>,
     /// Queries of the steward's own, run before, after the rewrite and before the purge.
     pub checks: Vec<Check>,
+    /// Kinds of value that a scan looks for beside those that are built in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<PatternRule>,
     /// How many have to agree, and what stands in a purge's way.
     pub approval: Approval,
     /// Where the encrypted backup of the originals goes.
@@ -41,6 +47,18 @@ impl Policy {
     pub fn domain_of(&self, rule: &ColumnRule) -> String {
         rule.domain.clone().unwrap_or_else(|| format!("{}.{}", self.source, rule.name))
     }
+}
+
+/// `[change]`: what an approver wants to know before anything else. Words, and nothing follows from
+/// them; the plan's document begins with them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ChangeRule {
+    /// Why the columns are moved into the vault.
+    pub purpose: Option<String>,
+    /// Where the change was asked for and agreed.
+    pub ticket: Option<String>,
+    /// Who answers for the data.
+    pub owner: Option<String>,
 }
 
 /// One `[[column]]`: a column in scope and how it is treated.
@@ -181,6 +199,19 @@ pub struct TableRule {
     pub name: TableName,
     /// Triggers that must not fire for the rewrite, by name.
     pub suppress_triggers: Vec<String>,
+}
+
+/// One `[[pattern]]`: a kind of value of one's own, for `scan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatternRule {
+    /// What findings call it.
+    pub name: String,
+    /// The data class of what it finds.
+    pub class: String,
+    /// What a value looks like; it compiles, and does not match the empty text.
+    pub regex: String,
+    /// Which columns are looked at, by their names; it compiles. `None`: all of them.
+    pub column: Option<String>,
 }
 
 /// One `[[purpose]]`.

@@ -5,11 +5,15 @@
 
 mod files;
 mod progress;
+mod sample;
 mod source;
 mod vault;
 
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use progress::{Progress, Silent};
+pub use sample::{
+    SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,
+};
 pub use source::{
     Counts, CursorId, CursorState, Interval, Limit, Originals, PageFacts, Pass, Rejection, Row,
     RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step,
@@ -18,7 +22,7 @@ pub use source::{
 pub use vault::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind,
     FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, RangeRow,
-    RunRow, SegmentRow, SlotRow, Vault, VaultError, VaultHeader,
+    RunRow, SegmentRow, SlotRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
 };
 
 /// What a program should do about an error, so that nobody has to read its text.

@@ -23,3 +23,18 @@ impl Progress for Silent {
 
     fn end(&self) {}
 }
+
+/// Several may watch through one.
+impl<P: Progress + ?Sized> Progress for std::sync::Arc<P> {
+    fn begin(&self, step: &str, unit: &str, total: u64) {
+        (**self).begin(step, unit, total);
+    }
+
+    fn advance(&self, done: u64) {
+        (**self).advance(done);
+    }
+
+    fn end(&self) {
+        (**self).end();
+    }
+}

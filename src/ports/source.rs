@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::Remedy;
+use super::{Remedy, Sampler};
 use crate::catalog::Catalog;
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
@@ -405,6 +405,11 @@ pub trait Source: Send + Sync {
     /// Takes the pages of the files apart: is every unused byte zero? `None` where the files are
     /// not understood.
     async fn structure(&self) -> Result<Option<PageFacts>, SourceError>;
+
+    /// Opens a reader of samples, which writes nothing and may be used beside everything else.
+    async fn sampler(&self) -> Result<Box<dyn Sampler>, SourceError> {
+        Err(SourceError::Inconsistent("rows of this engine cannot be sampled yet".to_owned()))
+    }
 
     /// Shows every value of the text and blob columns that are not in scope.
     async fn uncovered(

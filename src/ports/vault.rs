@@ -563,6 +563,9 @@ impl VaultError {
     }
 }
 
+/// The newest format of a vault that this program writes and reads, on every engine.
+pub const VAULT_FORMAT: u32 = 1;
+
 /// Where sealed values, keys, runs and the ledger live.
 ///
 /// **Invariant:** what [`Vault::commit`] and the bulk methods return `Ok` for is durable.
@@ -625,6 +628,11 @@ pub trait Vault: Send + Sync {
     /// Brings everything that is committed into the vault's own file and empties its log, so that
     /// nothing that was removed survives there.
     async fn settle(&self) -> Result<(), VaultError>;
+
+    /// How much room the vault takes on disk; `None` where the engine does not tell.
+    async fn bytes(&self) -> Result<Option<u64>, VaultError> {
+        Ok(None)
+    }
 
     /// Where the load of a run stands, made on first use.
     async fn load_cursor(&self, run: RunId) -> Result<LoadCursor, VaultError>;

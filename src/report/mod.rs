@@ -24,6 +24,7 @@ mod csv_table;
 mod evidence;
 mod header;
 mod html;
+mod plan_document;
 mod risks;
 mod scope;
 mod timeline;
@@ -39,6 +40,12 @@ pub use evidence::{
     SourceExtent, StructureFacts, UncoveredCopy,
 };
 pub use header::{CheckpointPart, Header, Step, StepState};
+pub use plan_document::{
+    Acceptance, DiskLine, DocumentForm, DocumentState, EstimatePart, LimitLine, LineTone, LockLine,
+    OutColumns, OutOfScopePart, OutTable, PLAN_SCHEMA, PassLine, PlanDocument, PlanFacts, PlanHead,
+    PlanSummary, PlanVerdict, Recorded, ScopeColumn, ScopeTable, SigningPart, SigningStep,
+    StoredDocument, StoredPlan, TextLine, UnitLine, WayBackStep, plan_digest,
+};
 pub use risks::{Risk, RiskKind};
 pub use scope::{ColumnLine, Gate, Leakage, OutOfScope, PlanPart, ScopePart};
 pub use timeline::{Command, TimelineEntry};

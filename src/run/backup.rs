@@ -3,6 +3,8 @@
 //! Ranges are cut while walking, so that nobody has to count first: a range ends after so many rows
 //! or bytes, and the last one is open above, so that rows which arrive later belong to it.
 
+use std::time::Instant;
+
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitTable, Walk};
 use crate::ports::{Change, FileKind, FileRow, Limit, RangeRow, RecordWriter, Row, WalkFilter};
@@ -10,7 +12,7 @@ use crate::run::batch::BYTES_MAX;
 use crate::run::column::{Column, Fate};
 use crate::run::entries::known;
 use crate::run::error::RunError;
-use crate::run::job::{Job, manifest_hash};
+use crate::run::job::{Job, file_bytes, manifest_hash, ms};
 use crate::run::record::{BackupCell, BackupRecord};
 use crate::run::residue::control;
 use crate::token::TokenBody;
@@ -31,6 +33,9 @@ const SNAPSHOT_ROWS: usize = 5_000;
 ///
 /// [`RunError`]; what is on record stays, and the next call goes on behind it.
 pub async fn backup(job: &Job) -> Result<(), RunError> {
+    let begun = Instant::now();
+    let resumed = !job.vault.ranges(job.run).await?.is_empty();
+    let vault_bytes = job.vault.bytes().await?;
     let cells: u64 = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|t| t.rows).sum();
     job.progress.begin("back up", "rows", cells);
     for unit in &job.plan.units {
@@ -46,6 +51,10 @@ pub async fn backup(job: &Job) -> Result<(), RunError> {
     let files = job.vault.files(job.run).await?;
     let ranges = job.vault.ranges(job.run).await?;
     job.advance(Phase::Approved, Event::BackedUp, Vec::new(), |draft| {
+        draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
+        draft.counts.extend(resumed.then(|| ("resumed".into(), 1)));
+        draft.counts.insert("file_bytes".into(), file_bytes(&files, FileKind::Backup));
+        draft.counts.extend(vault_bytes.map(|bytes| ("vault_bytes_before".into(), bytes)));
         draft.counts.insert("files".into(), files.len() as u64);
         draft.counts.insert("rows".into(), ranges.iter().map(|range| range.rows).sum());
         draft.counts.insert("originals".into(), ranges.iter().map(|range| range.originals).sum());

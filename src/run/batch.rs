@@ -36,6 +36,11 @@ pub(crate) fn compute<T: Sync, R: Send>(
     tokio::task::block_in_place(|| items.par_iter().with_min_len(32).map(work).collect())
 }
 
+/// As [`compute`], for items that keep something from one call to the next.
+pub(crate) fn compute_each<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Sync + Send) {
+    tokio::task::block_in_place(|| items.par_iter_mut().for_each(work));
+}
+
 /// Finds its size by the time that batches take.
 #[derive(Debug)]
 pub(crate) struct Pace {

@@ -34,6 +34,9 @@ pub(crate) enum Says {
     Expected,
 }
 
+/// A record without its token and its place.
+const RECORD_BYTES: usize = 27;
+
 const OPENS: u8 = 0;
 const HOLDS: u8 = 1;
 const HOLDS_ANY: u8 = 2;
@@ -45,6 +48,7 @@ pub(crate) struct Buckets {
     dir: PathBuf,
     files: Vec<BufWriter<File>>,
     hasher: RandomState,
+    bytes: u64,
 }
 
 impl Buckets {
@@ -58,7 +62,7 @@ impl Buckets {
         let files = (0..count)
             .map(|at| File::create(dir.join(at.to_string())).map(BufWriter::new))
             .collect::<io::Result<_>>()?;
-        Ok(Self { dir, files, hasher: RandomState::new() })
+        Ok(Self { dir, files, hasher: RandomState::new(), bytes: 0 })
     }
 
     /// Adds a record; `place` names the cell, for messages.
@@ -78,12 +82,18 @@ impl Buckets {
             Says::Counted => (COUNTED, [0; 16]),
             Says::Expected => (EXPECTED, [0; 16]),
         };
+        self.bytes += (RECORD_BYTES + token.as_bytes().len() + place.len()) as u64;
         let file = &mut self.files[at];
         file.write_all(&[code])?;
         file.write_all(&digest)?;
         file.write_all(&domain.0.to_be_bytes())?;
         write_part(file, token.as_bytes())?;
         write_part(file, place)
+    }
+
+    /// How much was written.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Compares what the two sides say, bucket by bucket, and removes the files. `name` turns

@@ -1,7 +1,8 @@
 //! Everything that the passes of one run share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -32,6 +33,28 @@ impl Stop {
     }
 }
 
+/// The longest stretch for which a run has held the source's write lock, in this process.
+#[derive(Debug, Default)]
+pub struct LockMeter(AtomicU64);
+
+impl LockMeter {
+    /// Notes a stretch.
+    pub fn saw(&self, held: Duration) {
+        self.0.fetch_max(ms(held), Ordering::Relaxed);
+    }
+
+    /// The longest, in milliseconds.
+    #[must_use]
+    pub fn longest_ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A duration as the ledger counts it; what took no time took one millisecond.
+pub(crate) fn ms(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
 /// One run at work.
 pub struct Job {
     /// Its id.
@@ -58,6 +81,8 @@ pub struct Job {
     pub stop: Stop,
     /// Rows a second at the most.
     pub rows_per_s_max: Option<u64>,
+    /// How long others had to wait.
+    pub lock_meter: Arc<LockMeter>,
 }
 
 impl Job {
@@ -183,6 +208,11 @@ pub(crate) fn table_of(unit: &Unit, at: u16) -> Result<&UnitTable, RunError> {
     unit.tables.get(usize::from(at)).ok_or_else(|| {
         RunError::Inconsistent("a range names a table that the plan does not".to_owned())
     })
+}
+
+/// How many bytes a run's files of one kind have.
+pub(crate) fn file_bytes(files: &[FileRow], kind: FileKind) -> u64 {
+    files.iter().filter(|file| file.kind == kind).map(|file| file.seal.bytes).sum()
 }
 
 /// SHA-256 over the names and hashes of a run's files of one kind: its manifest.

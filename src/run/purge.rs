@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use crate::policy::TableName;
 use crate::ports::{Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep};
 use crate::residue::{Evidence, ScanReport, Verdict};
 use crate::run::error::RunError;
-use crate::run::job::Job;
+use crate::run::job::{Job, ms};
 use crate::run::residue::{as_json, control_report, count, scan, uncovered_copies};
 use crate::run::verify::{Drive, RoundTripProof, verify};
 
@@ -73,6 +74,7 @@ pub fn facts_of(entries: &[crate::ledger::Entry]) -> Option<PurgeFacts> {
 }
 
 async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
+    let begun = Instant::now();
     job.source.seize().await?;
     let rewritten = rewrite_seized(job, digest, scratch).await;
     // The lock ends whatever happened; an error of the work is the one to report.
@@ -86,6 +88,7 @@ async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, 
     }
     let mut draft = job.draft(SCRUBBED);
     count(&mut draft, &facts.after);
+    draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
     draft.counts.insert("cells".into(), facts.cells);
     draft.counts.insert("uncovered".into(), facts.uncovered.values().sum());
     draft.details.insert("digest".into(), digest.into());

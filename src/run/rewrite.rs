@@ -17,7 +17,7 @@ use crate::run::column::{Column, Fate};
 use crate::run::entries::{draw, known};
 use crate::run::error::RunError;
 use crate::run::increments::{Newest, Place, add};
-use crate::run::job::{Job, table_of};
+use crate::run::job::{Job, ms, table_of};
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell};
 use crate::run::window::rewrite_window;
 use crate::token::TokenBody;
@@ -38,7 +38,9 @@ const SWEEPS_MAX: u32 = 20;
 ///
 /// [`RunError`]; what is committed stays, and the cursors say where to go on.
 pub async fn rewrite(job: &Job) -> Result<(), RunError> {
+    let begun = Instant::now();
     bind_source(job).await?;
+    let resumed = !job.source.cursors(job.run, Pass::Rewrite).await?.is_empty();
     let rows = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|table| table.rows).sum();
     job.progress.begin("rewrite", "rows", rows);
     for unit in &job.plan.units {
@@ -49,7 +51,7 @@ pub async fn rewrite(job: &Job) -> Result<(), RunError> {
     }
     job.progress.end();
     sweep(job).await?;
-    finish(job).await
+    finish(job, begun, resumed).await
 }
 
 /// Binds the source to this vault, and refuses a vault that is behind what the source has seen.
@@ -207,6 +209,7 @@ impl<'w> Worker<'w> {
         let begun = Instant::now();
         let outcome =
             self.job.source.write(self.table, &step, read, &prepared.writes, version).await?;
+        self.job.lock_meter.saw(begun.elapsed());
         match outcome {
             WriteOutcome::Written => {
                 self.misses = 0;
@@ -687,7 +690,7 @@ impl Worker<'_> {
 }
 
 /// Every range is done: late segments are closed, the counts go on the ledger.
-async fn finish(job: &Job) -> Result<(), RunError> {
+async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
     let cursors = job.source.cursors(job.run, Pass::Rewrite).await?;
     let mut counts = Counts::default();
     for (unit, range, state) in &cursors {
@@ -709,6 +712,9 @@ async fn finish(job: &Job) -> Result<(), RunError> {
     job.advance(Phase::Sealed, Event::Rewritten, changes, |draft| {
         draft.counts = counts.by_name();
         draft.counts.insert("late_segments".into(), late);
+        draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
+        draft.counts.extend(resumed.then(|| ("resumed".into(), 1)));
+        draft.counts.insert("lock_ms_max".into(), job.lock_meter.longest_ms());
         draft.details.insert("increments".into(), increments.into());
     })
     .await

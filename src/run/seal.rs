@@ -7,6 +7,7 @@
 //! Only the backup is read, so a backup that has filled a vault is a backup that restores.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use crate::ledger::Draft;
 use crate::lifecycle::{Event, Phase};
@@ -16,7 +17,7 @@ use crate::run::batch::compute;
 use crate::run::column::Column;
 use crate::run::entries::{Sealing, draw, seal_all};
 use crate::run::error::RunError;
-use crate::run::job::{Job, manifest_hash, table_of};
+use crate::run::job::{Job, file_bytes, manifest_hash, ms, table_of};
 use crate::run::load::load;
 use crate::run::record::{BackupCell, BackupRecord, StageRecord, TokenCell, TokenRecord};
 use crate::token::TokenBody;
@@ -31,7 +32,9 @@ const REDRAWS_MAX: u32 = 10;
 ///
 /// [`RunError`]; what is on record stays. [`RunError::Collision`] is fatal.
 pub async fn seal(job: &Job) -> Result<(), RunError> {
+    let begun = Instant::now();
     let files = job.vault.files(job.run).await?;
+    let resumed = files.iter().any(|file| file.kind == FileKind::Token);
     let ranges = job.vault.ranges(job.run).await?;
     job.progress.begin("seal", "values", ranges.iter().map(|range| range.originals).sum());
     for file in files.iter().filter(|file| file.kind == FileKind::Backup) {
@@ -54,7 +57,7 @@ pub async fn seal(job: &Job) -> Result<(), RunError> {
     }
     job.progress.end();
     load(job).await?;
-    finish(job).await
+    finish(job, begun, resumed).await
 }
 
 async fn seal_file(
@@ -276,7 +279,7 @@ fn write_stage(
 }
 
 /// The vault has every value: the segment is closed, the stage files have done their work.
-async fn finish(job: &Job) -> Result<(), RunError> {
+async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
     let cursor = job.vault.load_cursor(job.run).await?;
     let files = job.vault.files(job.run).await?;
     let root = crate::ledger::RowSetRoot::decode(&cursor.root_state)
@@ -292,7 +295,13 @@ async fn finish(job: &Job) -> Result<(), RunError> {
     let changes =
         vec![Change::CloseSegment(segment), Change::ForgetFiles(job.run, FileKind::Stage)];
     let key_ids = job.key_ids();
+    let vault_bytes = job.vault.bytes().await?;
     job.advance(Phase::BackedUp, Event::Sealed, changes, |draft: &mut Draft| {
+        draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
+        draft.counts.extend(resumed.then(|| ("resumed".into(), 1)));
+        draft.counts.insert("file_bytes".into(), file_bytes(&files, FileKind::Token));
+        draft.counts.insert("stage_bytes".into(), file_bytes(&files, FileKind::Stage));
+        draft.counts.extend(vault_bytes.map(|bytes| ("vault_bytes".into(), bytes)));
         draft.counts.insert("entries".into(), cursor.entries);
         draft.counts.insert("segment".into(), u64::from(cursor.segment));
         draft.details.insert("root".into(), root.to_string().into());

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
@@ -26,7 +27,7 @@ use crate::run::column::{Column, Fate};
 use crate::run::entries::{known, open_entry, token_name};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::increments::read_increment;
-use crate::run::job::{Job, manifest_hash};
+use crate::run::job::{Job, manifest_hash, ms};
 use crate::run::load::domains;
 use crate::run::record::{BackupCell, BackupRecord};
 use crate::run::rewrite::sweep_range;
@@ -114,6 +115,7 @@ pub async fn verify(
     scratch: PathBuf,
     drive: Drive,
 ) -> Result<Verified, RunError> {
+    let begun = Instant::now();
     crate::run::rewrite::within_budget(job).await?;
     let mut pass = Pass::begin(job, scratch).await?;
     pass.read_vault().await?;
@@ -130,7 +132,7 @@ pub async fn verify(
             }
         }
     }
-    pass.finish(phase, drive).await
+    pass.finish(phase, drive, begun).await
 }
 
 /// One verification at work.
@@ -506,7 +508,13 @@ impl<'p> Pass<'p> {
         Ok(())
     }
 
-    async fn finish(mut self, phase: Phase, drive: Drive) -> Result<Verified, RunError> {
+    async fn finish(
+        mut self,
+        phase: Phase,
+        drive: Drive,
+        begun: Instant,
+    ) -> Result<Verified, RunError> {
+        let bucket_bytes = self.buckets.bytes();
         let (job, columns, mut found) = (self.job, self.columns, std::mem::take(&mut self.found));
         self.buckets
             .compare(
@@ -545,6 +553,8 @@ impl<'p> Pass<'p> {
             let set = Change::SetVerified { run: job.run, digest: Some(proof.digest.clone()) };
             job.advance(phase, Event::Verified, vec![set], |draft| {
                 draft.counts.clone_from(&counts);
+                draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
+                draft.counts.insert("bucket_bytes".into(), bucket_bytes);
                 draft.details.insert("digest".into(), proof.digest.clone().into());
             })
             .await?;

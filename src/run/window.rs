@@ -5,6 +5,8 @@
 //! be in the backup and in the vault. Then the lock is taken; if nobody has written since, the
 //! image is exactly what is rewritten, otherwise it is made again.
 
+use std::time::Instant;
+
 use crate::plan::{Unit, UnitTable, Walk};
 use crate::ports::{
     BlindRow, Counts, CursorId, FileKind, FileRow, Limit, Pass, RangeRow, Row, RowWrite,
@@ -41,8 +43,11 @@ pub(crate) async fn rewrite_window(job: &Job, unit: &Unit) -> Result<(), RunErro
         job.refuse_if_paused().await?;
         let version = job.source.version().await?;
         increments.catch_up().await?;
+        let begun = Instant::now();
         let Some(window) = increments.hold(version).await? else { continue };
-        return rewrite_held(job, unit, cursor, state.epoch, window).await;
+        let rewritten = rewrite_held(job, unit, cursor, state.epoch, window).await;
+        job.lock_meter.saw(begun.elapsed());
+        return rewritten;
     }
     let table = unit.tables.first().map(|table| table.table.to_string()).unwrap_or_default();
     Err(RunError::Busy { table, attempts: ATTEMPTS_MAX })

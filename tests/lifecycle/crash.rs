@@ -138,8 +138,10 @@ fn a_run_killed_in_any_pass_ends_as_if_nothing_had_happened() {
     killed_and_resumed(250, 2, 0);
 }
 
-#[test]
-#[ignore = "minutes long: tests/soak.sh runs it"]
-fn a_run_over_200_000_rows_killed_at_sixty_moments_ends_as_if_nothing_had_happened() {
-    killed_and_resumed(20_000, 12, 5);
+mod soak {
+    #[test]
+    #[ignore = "minutes long: tests/soak.sh runs it"]
+    fn a_run_over_200_000_rows_killed_at_sixty_moments_ends_as_if_nothing_had_happened() {
+        super::killed_and_resumed(20_000, 12, 5);
+    }
 }

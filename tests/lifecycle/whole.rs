@@ -279,11 +279,3 @@ fn cells_add_up() {
     assert_eq!(count("empty"), kept);
     assert_eq!(count("opened"), cells - nulls - kept);
 }
-
-#[test]
-fn the_demo_ends_well_as_it_is_typed() {
-    let desk = Desk::bare();
-    desk.run(&["demo"]).done().mentions(&["purged", "detokenize", "consistent"]);
-    let left = std::fs::read_dir(desk.folder()).unwrap().count();
-    assert_eq!(left, 0, "it leaves nothing behind");
-}

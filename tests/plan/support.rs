@@ -4,8 +4,8 @@ use sealift::catalog::Catalog;
 use sealift::engine::sqlite::{catalog, facts};
 use sealift::plan::{Assessment, Facts, Finding, Strategy, Unit, UnitTable, Verdict, assess};
 use sealift::policy::{
-    Approval, BackupRule, ColumnName, ColumnRule, EmptyRule, Fit, FormatShape, Limits, Normalise,
-    OnFailure, Policy, TableName, TableRule, Throttle, TokenKind,
+    Approval, BackupRule, ChangeRule, ColumnName, ColumnRule, EmptyRule, Fit, FormatShape, Limits,
+    Normalise, OnFailure, Policy, TableName, TableRule, Throttle, TokenKind,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -47,10 +47,13 @@ pub(super) fn normalise(normalise: Normalise, rule: ColumnRule) -> ColumnRule {
 pub(super) fn policy(columns: Vec<ColumnRule>) -> Policy {
     Policy {
         source: "crm".into(),
+        change: ChangeRule::default(),
+        patterns: Vec::new(),
         columns,
         tables: Vec::new(),
         purposes: Vec::new(),
         checks: Vec::new(),
+        patterns: Vec::new(),
         approval: Approval { plan: 1, purge: 1, purge_wait_s: 0, legal_hold: false },
         backup: BackupRule {
             dir: "sealift-backup".into(),

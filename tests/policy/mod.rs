@@ -130,6 +130,9 @@ fn every_key_of_the_reference_that_has_no_default_can_be_used() {
     assert_eq!(policy.columns[0].domain.as_deref(), Some("email"));
     assert_eq!(policy.columns[0].template.as_deref(), Some("{token}@tokens.invalid"));
     assert_eq!(policy.purposes[0].valid_from.as_deref(), Some("2026-01-01T00:00:00Z"));
+    assert_eq!(policy.patterns[0].regex, "^B-[0-9]{6}$");
+    assert_eq!(policy.patterns[0].column.as_deref(), Some("(?i)badge"));
+    assert_eq!(policy.change.ticket.as_deref(), Some("CHG-4711"));
     let window = policy.window.unwrap();
     assert_eq!((window.from_min, window.until_min, window.zone.as_str()), (1320, 330, "UTC"));
 }
@@ -138,8 +141,8 @@ fn every_key_of_the_reference_that_has_no_default_can_be_used() {
 fn the_reference_knows_every_key() {
     // An unknown key is answered with all that are known there; each has to be in the reference.
     let text = read(&root().join("policies/reference.toml"));
-    let places = ["", "source", "approval", "backup", "limits", "throttle", "window"];
-    let lists = ["column", "table", "purpose", "check"];
+    let places = ["", "source", "change", "approval", "backup", "limits", "throttle", "window"];
+    let lists = ["column", "table", "purpose", "check", "pattern"];
     let mut known = 0;
     for probe in places
         .iter()

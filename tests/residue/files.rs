@@ -190,6 +190,31 @@ async fn structure_sees_what_a_rewrite_leaves_and_vacuum_removes() {
 }
 
 #[tokio::test]
+async fn what_vacuum_itself_moves_on_inner_pages_is_no_remains() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.db");
+    let mut db = open(&path).await;
+    // Small pages, so that few rows make many inner ones.
+    run(
+        &mut db,
+        "PRAGMA page_size = 1024;
+         PRAGMA secure_delete = ON;
+         CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT);
+         INSERT INTO people
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
+         SELECT i, printf('%0*d', 20 + i * 7919 % 90, i) FROM n;
+         VACUUM",
+    )
+    .await;
+    let clean = files::structure(&path).unwrap().unwrap();
+    assert!(clean.pages > 4_000 && clean.is_without_remains(), "{clean:?}");
+
+    run(&mut db, "PRAGMA secure_delete = OFF; DELETE FROM people WHERE id = 30000").await;
+    let dirty = files::structure(&path).unwrap().unwrap();
+    assert_eq!(dirty.pages_with_unused_set, 1, "a row's page is looked at: {dirty:?}");
+}
+
+#[tokio::test]
 async fn a_damaged_database_is_read_without_harm() {
     let folder = tempfile::tempdir().unwrap();
     let (path, mut db) = filled(folder.path()).await;

@@ -16,7 +16,8 @@ async fn made(seed: u64) -> SqliteConnection {
 
 /// Every cell of a database, in order.
 async fn content(connection: &mut SqliteConnection) -> Vec<String> {
-    let sql = "SELECT 'c' || json_array(id, name, email, phone, address, city, birth_date, note) FROM customers
+    let sql = "SELECT 'c' || json_array(id, name, email, phone, address, city, country, birth_date, company, iban,
+                            preferences, note) FROM customers
         UNION ALL SELECT 'o' || json_array(id, customer_id, customer_email, placed_on, amount_cents) FROM orders
         UNION ALL SELECT 'p' || json_array(id, customer_id, pan, holder, expires) FROM cards
         UNION ALL SELECT 'n' || json_array(id, customer_id, written_on, body) FROM notes
@@ -75,4 +76,63 @@ async fn every_card_has_its_check_digit_and_every_address_is_invented() {
     let strange = "SELECT count(*) FROM customers WHERE email NOT GLOB '*@example.com'
         AND email NOT GLOB '*@example.org' AND email NOT GLOB '*@example.net'";
     assert_eq!(number(&mut db, strange).await, 0);
+}
+
+#[tokio::test]
+async fn nobody_shares_an_address_or_a_card() {
+    let mut db = made(13).await;
+    for sql in [
+        "SELECT count(*) - count(DISTINCT email) FROM customers",
+        "SELECT count(*) - count(DISTINCT pan) FROM cards",
+    ] {
+        assert_eq!(number(&mut db, sql).await, 0, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn accounts_dates_and_documents_are_what_they_should_be() {
+    let mut db = made(17).await;
+    let accounts: Vec<String> =
+        sqlx::query_scalar("SELECT iban FROM customers WHERE iban IS NOT NULL")
+            .fetch_all(&mut db)
+            .await
+            .unwrap();
+    assert!(accounts.len() > 50);
+    for account in accounts {
+        assert!(account.parse::<iban::Iban>().is_ok(), "{account}");
+    }
+    for sql in [
+        "SELECT count(*) FROM customers WHERE birth_date <> date(birth_date)",
+        "SELECT count(*) FROM customers WHERE preferences IS NOT NULL
+             AND preferences ->> '$.contact.email' IS NOT email",
+        "SELECT count(*) FROM customers WHERE email GLOB '*[^a-z0-9.@]*'",
+    ] {
+        assert_eq!(number(&mut db, sql).await, 0, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn names_are_of_several_scripts_and_notes_quote_what_stands_elsewhere() {
+    let mut db = made(19).await;
+    let names: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM customers").fetch_all(&mut db).await.unwrap();
+    for (script, letters) in
+        [("Latin", 'A'..='Z'), ("Arabic", 'ا'..='ي'), ("Kana and Han", '一'..='龯')]
+    {
+        assert!(names.iter().any(|name| name.chars().any(|c| letters.contains(&c))), "{script}");
+    }
+    let quoting = "SELECT count(*) FROM notes JOIN customers ON customers.id = customer_id
+        WHERE instr(body, email) OR instr(body, phone) OR instr(body, name)";
+    assert!(number(&mut db, quoting).await > 200);
+}
+
+/// What a seed makes is part of what people see: whoever changes it changes this line, and says so
+/// in the changelog.
+#[tokio::test]
+async fn a_seed_makes_these_rows_on_every_machine() {
+    use sha2::{Digest as _, Sha256};
+    let mut db = made(7).await;
+    let rows = content(&mut db).await;
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(rows.join("\n").as_bytes()));
+    assert_eq!(hash, "PINNED");
 }

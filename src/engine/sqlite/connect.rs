@@ -32,8 +32,36 @@ fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 /// Opens a source for reading: nothing can be written through it.
+///
+/// A file in write-ahead mode needs its index file beside it. Where that cannot be made (a read-only
+/// folder) and no log waits, the file is opened as one that nobody changes.
 pub(crate) async fn reader(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    options(path).read_only(true).pragma("query_only", "ON").connect().await
+    let options = options(path).read_only(true).pragma("query_only", "ON");
+    let opened = open_and_read(options.clone()).await;
+    match opened {
+        Err(error) if is_folder_closed(&error) && !has_log(path) => {
+            open_and_read(options.immutable(true)).await
+        }
+        opened => opened,
+    }
+}
+
+/// SQLite touches the file no earlier than the first read.
+async fn open_and_read(options: SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    sqlx::query("SELECT count(*) FROM main.sqlite_schema").fetch_one(&mut connection).await?;
+    Ok(connection)
+}
+
+/// `SQLITE_CANTOPEN` and `SQLITE_READONLY`, in all their variants.
+fn is_folder_closed(error: &sqlx::Error) -> bool {
+    matches!(super::error::code(error), Some(14 | 8))
+}
+
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
 }
 
 /// Opens a source for the passes of a run.

@@ -9,6 +9,7 @@ mod error;
 pub mod facts;
 pub mod files;
 mod purge;
+mod sample;
 pub mod source;
 mod statement;
 mod value;

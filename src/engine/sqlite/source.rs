@@ -16,6 +16,7 @@ use sqlx::{AssertSqlSafe, Connection, Row as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::error::{constraint, source_error};
+use super::sample::SqliteSampler;
 use super::{catalog, connect, facts, purge, statement, value};
 use crate::catalog::Catalog;
 use crate::engine::ident::{quote, quote_table};
@@ -24,8 +25,8 @@ use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
     Counts, CursorId, CursorState, Limit, Originals, PageFacts, Pass, Rejection, Row, RowWrite,
-    ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor,
-    WalkFilter, WindowOutcome, WriteOutcome,
+    Sampler, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step,
+    Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;
@@ -78,11 +79,23 @@ impl SqliteSource {
         let mut connection = connect::writer(&path, ROWS_AHEAD)
             .await
             .map_err(|error| source_error(error, url, "opening it"))?;
-        // The first read finds out whether the file is a database at all.
-        sqlx::query("SELECT count(*) FROM main.sqlite_schema")
-            .fetch_one(&mut connection)
+        touch(&mut connection, url).await?;
+        let guarded = Guarded { connection, is_open: false };
+        Ok(Self { url: url.to_owned(), path, connection: Arc::new(Mutex::new(guarded)) })
+    }
+
+    /// Opens a file that exists, for looking only: nothing can be written through what is returned,
+    /// and the file may be read-only.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where it is missing or not a database.
+    pub async fn open_to_read(url: &str) -> Result<Self, SourceError> {
+        let path = existing(url)?;
+        let mut connection = connect::reader(&path)
             .await
-            .map_err(|error| source_error(error, url, "reading its schema"))?;
+            .map_err(|error| source_error(error, url, "opening it for reading"))?;
+        touch(&mut connection, url).await?;
         let guarded = Guarded { connection, is_open: false };
         Ok(Self { url: url.to_owned(), path, connection: Arc::new(Mutex::new(guarded)) })
     }
@@ -104,6 +117,15 @@ impl SqliteSource {
     fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> SourceError + '_ {
         move |error| source_error(error, &self.url, doing)
     }
+}
+
+/// The first read finds out whether the file is a database at all.
+async fn touch(connection: &mut SqliteConnection, url: &str) -> Result<(), SourceError> {
+    sqlx::query("SELECT count(*) FROM main.sqlite_schema")
+        .fetch_one(connection)
+        .await
+        .map(|_| ())
+        .map_err(|error| source_error(error, url, "reading its schema"))
 }
 
 /// Finds the file that a URL names.
@@ -348,6 +370,12 @@ impl Source for SqliteSource {
 
     async fn structure(&self) -> Result<Option<PageFacts>, SourceError> {
         purge::structure(&self.path)
+    }
+
+    async fn sampler(&self) -> Result<Box<dyn Sampler>, SourceError> {
+        let connection =
+            connect::reader(&self.path).await.map_err(self.failed("opening it for reading"))?;
+        Ok(Box::new(SqliteSampler::new(self.url.clone(), connection)))
     }
 
     async fn uncovered(

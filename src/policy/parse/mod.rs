@@ -3,6 +3,7 @@
 //! One file a kind of table. It knows no database: whether a column exists is `plan`'s part.
 
 mod columns;
+mod patterns;
 mod purposes;
 mod settings;
 
@@ -17,12 +18,14 @@ use super::{
 };
 
 /// The keys of the document itself.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "source",
+    "change",
     "column",
     "table",
     "purpose",
     "check",
+    "pattern",
     "approval",
     "backup",
     "limits",
@@ -55,7 +58,9 @@ impl Policy {
         let tables = columns::tables(&mut reader, root);
         let purposes = purposes::purposes(&mut reader, root, &source, &columns);
         let policy = Self {
+            change: settings::change(&mut reader, root),
             checks: settings::checks(&mut reader, root),
+            patterns: patterns::patterns(&mut reader, root),
             approval: settings::approval(&mut reader, root),
             backup: settings::backup(&mut reader, root),
             limits: settings::limits(&mut reader, root),

@@ -1,10 +1,11 @@
-//! `[[check]]`, `[approval]`, `[backup]`, `[limits]`, `[throttle]`, `[window]` and `on_failure`.
+//! `[change]`, `[[check]]`, `[approval]`, `[backup]`, `[limits]`, `[throttle]`, `[window]` and `on_failure`.
 
 use std::collections::HashMap;
 
 use super::{
     super::{
-        Approval, BackupRule, Check, Expect, Limits, OnFailure, Throttle, Window, measure,
+        Approval, BackupRule, ChangeRule, Check, Expect, Limits, OnFailure, Throttle, Window,
+        measure,
         reader::{At, Reader, Section},
     },
     columns,
@@ -18,6 +19,25 @@ const UNCHANGED: &str = "unchanged";
 
 const ON_FAILURE: [(&str, OnFailure); 2] =
     [("hold", OnFailure::Hold), ("rollback", OnFailure::Rollback)];
+
+/// The longest that a line of `[change]` may be: it is a heading, not a page.
+const CHANGE_CHARS_MAX: usize = 400;
+
+pub(super) fn change<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> ChangeRule {
+    let keys = ["purpose", "ticket", "owner"];
+    let Some(section) = reader.table(root, "change", &keys) else { return ChangeRule::default() };
+    let mut line = |name: &str| {
+        let expected = "one line of up to 400 characters";
+        reader.parsed(section, name, expected, one_line).map(|line| line.value.to_owned())
+    };
+    ChangeRule { purpose: line("purpose"), ticket: line("ticket"), owner: line("owner") }
+}
+
+/// A line that stands for itself wherever it is shown.
+fn one_line(text: &str) -> Option<&str> {
+    let fits = text.chars().count() <= CHANGE_CHARS_MAX && !text.chars().any(char::is_control);
+    filled(text).filter(|_| fits)
+}
 
 pub(super) fn checks<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Vec<Check> {
     let mut seen = HashMap::new();

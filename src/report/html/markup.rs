@@ -226,7 +226,7 @@ impl Markup {
 }
 
 /// Writes a count with commas between the thousands.
-pub(super) fn grouped(number: u64) -> String {
+pub(in crate::report) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -239,7 +239,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// `2026-01-31T09:30:00.123Z` becomes `2026-01-31 09:30:00 UTC`; anything else stays as it is.
-fn readable(at: &str) -> String {
+pub(in crate::report) fn readable(at: &str) -> String {
     match (at.get(..10), at.get(10..11), at.get(11..19), at.ends_with('Z')) {
         (Some(day), Some("T"), Some(time), true) => format!("{day} {time} UTC"),
         _ => at.to_owned(),
@@ -247,7 +247,7 @@ fn readable(at: &str) -> String {
 }
 
 /// Control characters, marks of direction, and characters without width.
-fn is_invisible(character: char) -> bool {
+pub(in crate::report) fn is_invisible(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{2069}' | '\u{feff}')

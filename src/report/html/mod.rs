@@ -7,10 +7,14 @@ use super::{CertificateStatus, Report, StepState};
 mod evidence_sections;
 mod figures;
 mod markup;
+mod plan_page;
 mod run_sections;
 mod summary;
 
 use markup::{Markup, Tone};
+
+pub(super) use markup::{grouped, is_invisible, readable};
+pub(super) use plan_page::page as plan_page;
 
 /// How the page looks: light and dark, on a screen of 390 pixels and on paper.
 const STYLE: &str = include_str!("style.css");

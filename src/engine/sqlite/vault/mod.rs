@@ -18,8 +18,8 @@ use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow, IntakeRow,
-    KeyRow, LoadCursor, PurposeRow, QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, Vault,
-    VaultError, VaultHeader,
+    KeyRow, LoadCursor, PurposeRow, QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow,
+    VAULT_FORMAT, Vault, VaultError, VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -27,9 +27,6 @@ mod commit;
 mod entries;
 mod ledger;
 mod read;
-
-/// The newest format that this program writes and reads.
-pub const FORMAT: u32 = 1;
 
 /// A vault in a SQLite file.
 pub struct SqliteVault {
@@ -53,8 +50,8 @@ impl SqliteVault {
         let mut connection =
             connect::vault(&path).await.map_err(|error| vault_error(error, url, "opening it"))?;
         let found = format_of(&mut connection, url).await?;
-        if found > FORMAT {
-            return Err(VaultError::Newer { found, known: FORMAT });
+        if found > VAULT_FORMAT {
+            return Err(VaultError::Newer { found, known: VAULT_FORMAT });
         }
         Ok(Self { url: url.to_owned(), path, connection: Mutex::new(connection) })
     }
@@ -255,6 +252,16 @@ impl Vault for SqliteVault {
             .await
             .map_err(self.failed("emptying its log"))?;
         Ok(())
+    }
+
+    async fn bytes(&self) -> Result<Option<u64>, VaultError> {
+        // language=SQLite
+        let pages = "SELECT (SELECT * FROM pragma_page_count) * (SELECT * FROM pragma_page_size)";
+        let bytes: i64 = sqlx::query_scalar(pages)
+            .fetch_one(&mut *self.lock().await)
+            .await
+            .map_err(self.failed("measuring itself"))?;
+        Ok(u64::try_from(bytes).ok())
     }
 
     async fn load_cursor(&self, run: RunId) -> Result<LoadCursor, VaultError> {

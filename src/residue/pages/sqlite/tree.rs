@@ -10,6 +10,9 @@ pub(super) const FILE_HEADER_BYTES: usize = 100;
 
 /// A page of a b-tree, taken apart.
 pub(super) struct TreePage {
+    /// Whether its cells hold values. Those of a table's inner pages hold the number of a page and
+    /// of a row.
+    pub(super) holds_values: bool,
     /// Where the list of cells ends.
     pub(super) pointers_end: usize,
     /// The pages below.
@@ -38,7 +41,8 @@ impl TreePage {
             cells.push(cell);
             children.extend(child);
         }
-        Some(Self { pointers_end, children, cells })
+        let holds_values = kind != TreeKind::TableInterior;
+        Some(Self { holds_values, pointers_end, children, cells })
     }
 }
 

@@ -1,0 +1,550 @@
+//! A vault in a PostgreSQL database, in the schema `sealift`.
+//!
+//! One session, `synchronous_commit` at least `on`: what a method returns `Ok` for is on disk. A
+//! session that is lost is opened again, and what was not yet committed is done again; where the
+//! connection is lost while a COMMIT is under way, what it came to is not guessed: the caller is
+//! told, and the next command reads where things stand.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnection;
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::connect::{Address, close};
+use super::error::{is_lost, is_passing, safe, state, vault_error};
+use crate::ledger::{Draft, Entry, Head};
+use crate::lifecycle::RunId;
+use crate::ports::{
+    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow, IntakeRow,
+    KeyRow, LoadCursor, PurposeRow, QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow,
+    VAULT_FORMAT, Vault, VaultError, VaultHeader,
+};
+use crate::token::{DomainId, TokenBody};
+
+mod commit;
+mod entries;
+mod ledger;
+mod read;
+
+/// How long is waited before something is tried again; one more try than there are waits.
+const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
+
+/// Names the lock of whoever works on runs of the vault in this database: `sealift` in ASCII.
+const RUN_LOCK: i64 = 0x0073_6561_6c69_6674;
+
+/// A vault in a PostgreSQL database.
+pub struct PostgresVault {
+    address: Address,
+    session: Mutex<Option<PgConnection>>,
+}
+
+/// Why a piece of work did not come to its end.
+pub(super) enum Broken {
+    /// The server or the connection said so.
+    Engine(sqlx::Error),
+    /// The vault is not as the work needs it.
+    Vault(VaultError),
+}
+
+impl From<sqlx::Error> for Broken {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<VaultError> for Broken {
+    fn from(error: VaultError) -> Self {
+        Self::Vault(error)
+    }
+}
+
+impl Broken {
+    /// Whether the same work may go through when it is begun again.
+    fn is_worth_another_try(&self) -> bool {
+        match self {
+            Self::Engine(error) => is_lost(error) || is_passing(error),
+            Self::Vault(_) => false,
+        }
+    }
+
+    fn told(self, doing: &'static str) -> VaultError {
+        match self {
+            Self::Engine(error) => vault_error(error, doing),
+            Self::Vault(error) => error,
+        }
+    }
+}
+
+impl PostgresVault {
+    /// Opens a vault.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`] where there is none, it is of a newer format, or the server does not let us in.
+    pub async fn open(url: &str) -> Result<Self, VaultError> {
+        let (address, mut session) = connected(url).await?;
+        let found = format_of(&mut session, &address).await?;
+        if found > VAULT_FORMAT {
+            return Err(VaultError::Newer { found, known: VAULT_FORMAT });
+        }
+        Ok(Self { address, session: Mutex::new(Some(session)) })
+    }
+
+    /// Makes a vault, in the schema `sealift` of a database that may hold other things.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Exists`] where the database holds a vault already; nothing is changed then.
+    pub async fn create(url: &str, header: &VaultHeader) -> Result<Self, VaultError> {
+        let (address, mut session) = connected(url).await?;
+        if format_of(&mut session, &address).await.is_ok() {
+            return Err(VaultError::Exists { url: address.shown().to_owned() });
+        }
+        let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
+        migrations.dangerous_set_table_name("sealift.migration");
+        migrations.create_schemas = vec!["sealift".into()].into();
+        migrations.run_direct(None, &mut session, false).await.map_err(unmigrated)?;
+        begin(&mut session, header).await.map_err(|error| vault_error(error, "making it"))?;
+        Ok(Self { address, session: Mutex::new(Some(session)) })
+    }
+
+    /// Ends the session.
+    pub async fn close(self) {
+        if let Some(session) = self.session.into_inner() {
+            close(session).await;
+        }
+    }
+
+    /// The session, opened anew where it was lost.
+    async fn lock(&self) -> Result<Session<'_>, VaultError> {
+        let mut guard = self.session.lock().await;
+        if guard.is_none() {
+            *guard = Some(self.reconnected().await?);
+        }
+        Ok(Session(guard))
+    }
+
+    async fn reconnected(&self) -> Result<PgConnection, VaultError> {
+        let mut waits = WAITS_MS.iter();
+        loop {
+            match self.address.connect().await {
+                Ok(session) => return Ok(session),
+                Err(error) => match waits.next() {
+                    Some(wait) if is_lost(&error) => pause(*wait).await,
+                    _ => return Err(unopened(&self.address, error)),
+                },
+            }
+        }
+    }
+}
+
+/// The one session while somebody works on it.
+struct Session<'v>(MutexGuard<'v, Option<PgConnection>>);
+
+impl Session<'_> {
+    fn connection(&mut self) -> Result<&mut PgConnection, Broken> {
+        // `PostgresVault::lock` has just seen to it; nobody else holds the guard.
+        self.0.as_mut().ok_or_else(|| Broken::Engine(sqlx::Error::WorkerCrashed))
+    }
+
+    /// Lets go of a session whose connection is lost.
+    fn forget(&mut self) {
+        *self.0 = None;
+    }
+
+    /// Ends a transaction that did not come to its end, or the session, if that fails too.
+    async fn roll_back(&mut self, broken: &Broken) {
+        let lost = matches!(broken, Broken::Engine(error) if is_lost(error));
+        let ended = match self.connection() {
+            Ok(connection) if !lost => sqlx::raw_sql("ROLLBACK").execute(connection).await.is_ok(),
+            _ => false,
+        };
+        if !ended {
+            self.forget();
+        }
+    }
+}
+
+async fn pause(wait_ms: u64) {
+    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+}
+
+async fn connected(url: &str) -> Result<(Address, PgConnection), VaultError> {
+    // What cannot be read as an address is not repeated: it may hold a password.
+    let address = Address::parse(url).map_err(|error| VaultError::Open {
+        url: "postgres:".to_owned(),
+        source: Box::new(error),
+    })?;
+    let session = address.connect().await.map_err(|error| unopened(&address, error))?;
+    Ok((address, session))
+}
+
+fn unopened(address: &Address, error: sqlx::Error) -> VaultError {
+    VaultError::Open { url: address.shown().to_owned(), source: safe(error) }
+}
+
+fn unmigrated(error: sqlx::migrate::MigrateError) -> VaultError {
+    let source: Box<dyn std::error::Error + Send + Sync> = match error {
+        sqlx::migrate::MigrateError::Execute(error)
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => safe(error),
+        other => Box::new(other),
+    };
+    VaultError::Engine { doing: "making its tables", source }
+}
+
+async fn format_of(connection: &mut PgConnection, address: &Address) -> Result<u32, VaultError> {
+    let found: Result<i64, sqlx::Error> =
+        sqlx::query_scalar("SELECT format FROM sealift.vault").fetch_one(connection).await;
+    match found {
+        Ok(format) => Ok(u32::try_from(format).unwrap_or(u32::MAX)),
+        // 42P01: there is no such table. No row: `create` was cut short.
+        Err(error)
+            if state(&error) == Some("42P01") || matches!(error, sqlx::Error::RowNotFound) =>
+        {
+            Err(VaultError::NoVault { url: address.shown().to_owned() })
+        }
+        Err(error) => Err(vault_error(error, "reading its format")),
+    }
+}
+
+/// Writes the rows that make a schema a vault, both or none.
+async fn begin(connection: &mut PgConnection, header: &VaultHeader) -> Result<(), sqlx::Error> {
+    use sqlx::Connection as _;
+    let mut transaction = connection.begin().await?;
+    sqlx::query("INSERT INTO sealift.ledger_head VALUES (1, $1)")
+        .bind(Head::new().encode())
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query("INSERT INTO sealift.vault VALUES (1, $1, $2, $3, $4, $5, $6)")
+        .bind(header.vault.0.to_vec())
+        .bind(i64::from(header.format))
+        .bind(&header.created_at)
+        .bind(&header.key_check)
+        .bind(&header.origin)
+        .bind(&header.verifier_key)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await
+}
+
+/// Held while a process works on runs of a vault; the server lets go of it when the process ends.
+///
+/// Where its connection is lost the lock is lost too: what fences a second worker off is the epoch
+/// in the source's cursor, and this only keeps two from starting.
+pub struct PostgresRunLock(#[expect(dead_code, reason = "held, not read")] PgConnection);
+
+impl PostgresRunLock {
+    /// Takes the lock of the vault in this database; `None` where another process has it.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`] where the server does not let us in.
+    pub async fn take(url: &str) -> Result<Option<Self>, VaultError> {
+        let (_, mut session) = connected(url).await?;
+        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            .bind(RUN_LOCK)
+            .fetch_one(&mut session)
+            .await
+            .map_err(|error| vault_error(error, "taking the lock of its runs"))?;
+        Ok(taken.then_some(Self(session)))
+    }
+}
+
+/// Reads; where the connection is lost, reads again over a new one.
+macro_rules! reading {
+    ($self:ident, $doing:literal, |$connection:ident| $work:expr) => {{
+        let mut waits = WAITS_MS.iter();
+        loop {
+            let mut session = $self.lock().await?;
+            let outcome: Result<_, Broken> = async {
+                let $connection = session.connection()?;
+                Ok($work)
+            }
+            .await;
+            match outcome {
+                Ok(value) => break Ok(value),
+                Err(broken) => {
+                    session.roll_back(&broken).await;
+                    drop(session);
+                    match waits.next() {
+                        Some(wait) if broken.is_worth_another_try() => pause(*wait).await,
+                        _ => break Err(broken.told($doing)),
+                    }
+                }
+            }
+        }
+    }};
+}
+
+/// Runs `work` in a transaction: all of it is committed or nothing. What passes, and a connection
+/// that is lost before the COMMIT was sent, is tried again.
+macro_rules! in_transaction {
+    ($self:ident, $doing:literal, |$connection:ident| $work:expr) => {{
+        let mut waits = WAITS_MS.iter();
+        loop {
+            let mut session = $self.lock().await?;
+            let outcome: Result<_, Broken> = async {
+                let $connection = session.connection()?;
+                sqlx::raw_sql("BEGIN").execute(&mut *$connection).await?;
+                Ok($work)
+            }
+            .await;
+            let broken = match outcome {
+                Ok(value) => {
+                    let committed = async {
+                        let connection = session.connection()?;
+                        sqlx::raw_sql("COMMIT").execute(connection).await?;
+                        Ok(())
+                    }
+                    .await;
+                    match committed {
+                        Ok(()) => break Ok(value),
+                        // The outcome is known to be none: it may be tried again.
+                        Err(Broken::Engine(error)) if is_passing(&error) => Broken::Engine(error),
+                        Err(broken) => {
+                            session.roll_back(&broken).await;
+                            break Err(broken.told("committing; what came of it is not known"));
+                        }
+                    }
+                }
+                Err(broken) => broken,
+            };
+            session.roll_back(&broken).await;
+            drop(session);
+            match waits.next() {
+                Some(wait) if broken.is_worth_another_try() => pause(*wait).await,
+                _ => break Err(broken.told($doing)),
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl Vault for PostgresVault {
+    async fn header(&self) -> Result<VaultHeader, VaultError> {
+        reading!(self, "reading its header", |connection| read::header(connection).await?)
+    }
+
+    async fn commit(&self, changes: Vec<Change>, drafts: Vec<Draft>) -> Result<Head, VaultError> {
+        in_transaction!(self, "recording a change", |connection| {
+            for change in &changes {
+                commit::apply(connection, change).await?;
+            }
+            // ORDER: the head is locked last, so that a long change does not hold it.
+            ledger::append(connection, drafts.clone()).await?
+        })
+    }
+
+    async fn slots(&self) -> Result<Vec<SlotRow>, VaultError> {
+        reading!(self, "reading its slots", |connection| read::slots(connection).await?)
+    }
+
+    async fn keys(&self) -> Result<Vec<KeyRow>, VaultError> {
+        reading!(self, "reading its keys", |connection| read::keys(connection).await?)
+    }
+
+    async fn domains(&self) -> Result<Vec<DomainRow>, VaultError> {
+        reading!(self, "reading its domains", |connection| read::domains(connection).await?)
+    }
+
+    async fn callers(&self) -> Result<Vec<CallerRow>, VaultError> {
+        reading!(self, "reading its callers", |connection| read::callers(connection).await?)
+    }
+
+    async fn purposes(&self) -> Result<Vec<PurposeRow>, VaultError> {
+        reading!(self, "reading its purposes", |connection| read::purposes(connection).await?)
+    }
+
+    async fn runs(&self) -> Result<Vec<RunRow>, VaultError> {
+        let rows = reading!(self, "reading its runs", |c| read::runs(c).await?);
+        rows?.into_iter().collect()
+    }
+
+    async fn approvals(&self, run: RunId) -> Result<Vec<ApprovalRow>, VaultError> {
+        reading!(self, "reading signatures", |connection| read::approvals(connection, run).await?)
+    }
+
+    async fn ranges(&self, run: RunId) -> Result<Vec<RangeRow>, VaultError> {
+        let rows = reading!(self, "reading ranges", |c| read::ranges(c, run).await?);
+        rows?.into_iter().collect()
+    }
+
+    async fn files(&self, run: RunId) -> Result<Vec<FileRow>, VaultError> {
+        let rows = reading!(self, "reading the list of files", |c| read::files(c, run).await?);
+        rows?.into_iter().collect()
+    }
+
+    async fn quarantine(&self, run: RunId) -> Result<Vec<QuarantineRow>, VaultError> {
+        let rows = reading!(self, "reading the quarantine", |c| read::quarantine(c, run).await?);
+        rows?.into_iter().collect()
+    }
+
+    async fn checks(&self, run: RunId) -> Result<Vec<CheckRow>, VaultError> {
+        reading!(self, "reading the answers of checks", |c| read::checks(c, run).await?)
+    }
+
+    async fn record_seal(
+        &self,
+        run: RunId,
+        files: Vec<FileRow>,
+        blind: Vec<BlindRow>,
+    ) -> Result<(), VaultError> {
+        in_transaction!(self, "recording sealed files", |connection| {
+            if !entries::insert_blind(connection, &blind).await? {
+                return_vault(VaultError::BlindTaken)?;
+            }
+            for file in &files {
+                commit::apply(connection, &Change::PutFile(run, file.clone())).await?;
+            }
+        })
+    }
+
+    async fn settle(&self) -> Result<(), VaultError> {
+        // The keys are few: their table is written anew, so that a destroyed one is not in it any
+        // more. Where somebody reads them just now, the next command does it.
+        let mut session = self.lock().await?;
+        if let Ok(connection) = session.connection() {
+            let done = sqlx::raw_sql("VACUUM FULL sealift.key").execute(connection).await;
+            if done.is_err_and(|error| is_lost(&error)) {
+                session.forget();
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_cursor(&self, run: RunId) -> Result<LoadCursor, VaultError> {
+        in_transaction!(self, "beginning a load", |connection| {
+            entries::load_cursor(connection, run).await?
+        })
+    }
+
+    async fn load(
+        &self,
+        run: RunId,
+        entries: &[EntryRow],
+        next: &LoadCursor,
+    ) -> Result<Vec<EntryRow>, VaultError> {
+        let added = in_transaction!(self, "loading sealed values", |connection| {
+            // Nothing of a batch with a token that exists stays: the caller opens and compares,
+            // and sends the batch again without it.
+            if entries::add(connection, entries).await? < entries.len() {
+                return_vault(VaultError::EntriesTaken)?;
+            }
+            entries::move_load_cursor(connection, run, next).await?;
+        });
+        match added {
+            Ok(()) => Ok(Vec::new()),
+            Err(VaultError::EntriesTaken) => {
+                reading!(self, "looking tokens up", |connection| {
+                    entries::existing(connection, entries).await?
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn insert(
+        &self,
+        run: Option<RunId>,
+        rows: &[EntryRow],
+        blind: &[BlindRow],
+        file: Option<FileRow>,
+    ) -> Result<Vec<EntryRow>, VaultError> {
+        in_transaction!(self, "adding sealed values", |connection| {
+            entries::take_turns(connection).await?;
+            if let Some((run, file)) = run.zip(file.clone()) {
+                commit::apply(connection, &Change::PutFile(run, file)).await?;
+            }
+            if !entries::insert_blind(connection, blind).await? {
+                return_vault(VaultError::BlindTaken)?;
+            }
+            let taken = entries::existing(connection, rows).await?;
+            let there: HashSet<(DomainId, &TokenBody)> =
+                taken.iter().map(|entry| (entry.domain, &entry.token)).collect();
+            let fresh: Vec<EntryRow> =
+                rows.iter().filter(|r| !there.contains(&(r.domain, &r.token))).cloned().collect();
+            let fresh = entries::into_open_segment(connection, run, fresh).await?;
+            // A load may have added one meanwhile: then nothing of this stays, and it is retried.
+            if entries::add(connection, &fresh).await? < fresh.len() {
+                return_vault(VaultError::EntriesTaken)?;
+            }
+            taken
+        })
+    }
+
+    async fn entries(
+        &self,
+        domain: DomainId,
+        tokens: &[TokenBody],
+    ) -> Result<Vec<Option<EntryRow>>, VaultError> {
+        reading!(self, "looking tokens up", |connection| {
+            entries::find(connection, domain, tokens).await?
+        })
+    }
+
+    async fn blind(
+        &self,
+        domain: DomainId,
+        digests: &[[u8; 16]],
+    ) -> Result<Vec<Option<TokenBody>>, VaultError> {
+        reading!(self, "looking values up", |connection| {
+            entries::find_blind(connection, domain, digests).await?
+        })
+    }
+
+    async fn scan(
+        &self,
+        after: Option<(DomainId, TokenBody)>,
+        limit: usize,
+    ) -> Result<Vec<EntryRow>, VaultError> {
+        reading!(self, "reading entries", |connection| {
+            entries::scan(connection, after.clone(), limit).await?
+        })
+    }
+
+    async fn segments(&self) -> Result<Vec<SegmentRow>, VaultError> {
+        reading!(self, "reading its segments", |connection| read::segments(connection).await?)
+    }
+
+    async fn intake(&self, row: IntakeRow) -> Result<(), VaultError> {
+        in_transaction!(self, "recording a request", |connection| {
+            ledger::intake(connection, &row).await?;
+        })
+    }
+
+    async fn intake_rows(&self) -> Result<Vec<IntakeRow>, VaultError> {
+        reading!(self, "reading recorded requests", |c| ledger::intake_rows(c).await?)
+    }
+
+    async fn intake_next(&self, writer: &str) -> Result<u64, VaultError> {
+        reading!(self, "numbering a request", |c| ledger::intake_next(c, writer).await?)
+    }
+
+    async fn head(&self) -> Result<Head, VaultError> {
+        reading!(self, "reading the head of its ledger", |c| ledger::head(c).await?)
+    }
+
+    async fn ledger(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, VaultError> {
+        reading!(self, "reading its ledger", |c| ledger::bodies(c, from, limit).await?)
+    }
+
+    async fn ledger_of(&self, run: RunId) -> Result<Vec<Entry>, VaultError> {
+        reading!(self, "reading its ledger", |c| ledger::of_run(c, run).await?)
+    }
+
+    async fn ledger_of_callers(&self) -> Result<Vec<Entry>, VaultError> {
+        reading!(self, "reading its ledger", |c| ledger::of_callers(c).await?)
+    }
+
+    async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {
+        reading!(self, "reading its checkpoints", |c| ledger::checkpoints(c).await?)
+    }
+}
+
+/// Ends a transaction with a word of the vault's own.
+fn return_vault(error: VaultError) -> Result<(), Broken> {
+    Err(Broken::Vault(error))
+}

@@ -1,0 +1,266 @@
+//! What is touched: scope, what is out of it, blast radius, copies, risks, findings.
+
+use super::super::figures::{Fill, Part, bar};
+use super::super::markup::{Cell, Markup, Tone};
+use super::map;
+use crate::plan::{Finding, TouchedKind, UnitMode, Verdict};
+use crate::report::plan_document::{PlanDocument, ScopeColumn};
+
+/// Out-of-scope tables beyond these are folded together.
+const TABLES_OPEN: usize = 12;
+
+pub(super) fn scope(markup: &mut Markup, document: &PlanDocument) {
+    markup.raw("<div class=\"fig-rows\">\n");
+    for table in &document.scope {
+        let columns = table.columns.len() as u64;
+        markup.raw("<p class=\"fig-row\"><span class=\"fig-name\">").code(&table.table);
+        markup.raw("</span>");
+        let parts = [Part { name: "columns in scope", amount: columns, fill: Fill::Token }];
+        bar(markup, &table.table, table.columns_in_all, &parts);
+        markup
+            .raw("<span class=\"fig-number\">")
+            .number(columns)
+            .raw(" of ")
+            .number(table.columns_in_all)
+            .raw(" columns</span></p>\n");
+    }
+    markup.raw("</div>\n");
+    for table in &document.scope {
+        markup.raw("<h3>").code(&table.table).raw("</h3>\n<p class=\"note\">");
+        markup.number(table.rows).raw(" rows; ").raw(match table.mode {
+            Some(UnitMode::Ranges) => "rewritten in ranges, beside other users",
+            Some(UnitMode::Window) => "rewritten in one transaction under the write lock",
+            None => "no way to rewrite it was found",
+        });
+        markup.raw("</p>\n");
+        let rows: Vec<Vec<Cell>> = table.columns.iter().map(column).collect();
+        let heads = [
+            "column",
+            "class",
+            "domain",
+            "token",
+            "looks like",
+            "cells",
+            "NULL",
+            "empty",
+            "distinct",
+            "shows",
+            "accepted",
+        ];
+        markup.table("Columns in scope", &heads, &rows);
+    }
+    if !document.missing.is_empty() {
+        markup.paragraph("The policy names columns that the source does not have:");
+        markup.list(document.missing.iter().map(String::as_str));
+    }
+}
+
+fn column(column: &ScopeColumn) -> Vec<Cell> {
+    let about = if column.distinct_exact { "" } else { "about " };
+    let distinct = format!("{about}{}", super::super::grouped(column.distinct));
+    let shows = if column.equal_values_show {
+        let (whole, tenth) = (column.top_permille_max / 10, column.top_permille_max % 10);
+        format!("which values are equal; the most frequent has up to {whole}.{tenth} %")
+    } else {
+        "nothing of the value".to_owned()
+    };
+    let mut domain = format!("`{}`", column.domain);
+    if !column.shares_with.is_empty() {
+        let others: Vec<String> =
+            column.shares_with.iter().map(|other| format!("`{other}`")).collect();
+        domain = format!("{domain}, with {}", others.join(", "));
+    }
+    let mut shape = format!("`{}`", column.shape);
+    for said in &column.treatment {
+        shape = format!("{shape}; {said}");
+    }
+    if !column.recognisable {
+        shape.push_str("; cannot be told from an original");
+    }
+    vec![
+        Cell::Code(column.column.clone()),
+        Cell::Text(column.class.clone()),
+        Cell::Text(domain),
+        Cell::Badge(Tone::Quiet, column.token.name().to_owned()),
+        Cell::Text(shape),
+        Cell::Number(column.cells),
+        Cell::Number(column.nulls),
+        Cell::Number(column.empties),
+        Cell::Text(distinct),
+        Cell::Text(shows),
+        if column.accepted.is_empty() {
+            Cell::Empty
+        } else {
+            Cell::Text(column.accepted.join("; "))
+        },
+    ]
+}
+
+pub(super) fn out_of_scope(markup: &mut Markup, document: &PlanDocument) {
+    let part = &document.out_of_scope;
+    markup
+        .raw("<p><strong>")
+        .number(part.columns)
+        .raw("</strong> columns stay as they are, among them those of <strong>")
+        .number(part.tables)
+        .raw("</strong> tables without any column in scope.</p>\n");
+    let (touched, others): (Vec<_>, Vec<_>) = part.list.iter().partition(|table| table.is_touched);
+    let rows = |tables: &[&crate::report::plan_document::OutTable]| -> Vec<Vec<Cell>> {
+        tables
+            .iter()
+            .flat_map(|table| table.groups.iter().map(move |group| (table, group)))
+            .map(|(table, group)| {
+                let names: Vec<String> =
+                    group.columns.iter().map(|column| format!("`{column}`")).collect();
+                vec![
+                    Cell::Code(table.table.clone()),
+                    Cell::Number(group.columns.len() as u64),
+                    Cell::Text(names.join(", ")),
+                    Cell::Text(group.reason.clone()),
+                ]
+            })
+            .collect()
+    };
+    let heads = ["table", "columns", "which", "why"];
+    let mut fold = |title: &'static str, tables: &[&crate::report::plan_document::OutTable]| {
+        if tables.is_empty() {
+            return;
+        }
+        let open = tables.len() <= TABLES_OPEN;
+        markup.raw(if open { "<details open><summary>" } else { "<details><summary>" });
+        markup.raw(title).raw(" (").number(tables.len() as u64).raw(" tables)</summary>\n");
+        markup.table(title, &heads, &rows(tables));
+        markup.raw("</details>\n");
+    };
+    fold("Other columns of the tables that are touched", &touched);
+    fold("Tables that are not touched", &others);
+}
+
+pub(super) fn blast_radius(markup: &mut Markup, document: &PlanDocument) {
+    if document.blast_radius.is_empty() {
+        markup.paragraph("No view, trigger, foreign key, index or constraint is touched.");
+        return;
+    }
+    map::write(markup, document);
+    for kind in TouchedKind::ALL {
+        let rows: Vec<Vec<Cell>> = document
+            .blast_radius
+            .iter()
+            .filter(|touched| touched.kind == kind)
+            .map(|touched| {
+                let columns: Vec<String> =
+                    touched.columns.iter().map(|column| format!("`{column}`")).collect();
+                vec![
+                    Cell::Code(touched.name.clone()),
+                    Cell::Code(touched.table.to_string()),
+                    touched.verdict.map_or(Cell::Empty, verdict),
+                    if columns.is_empty() { Cell::Empty } else { Cell::Text(columns.join(", ")) },
+                    Cell::Text(touched.effect.clone()),
+                    Cell::Text(touched.handling.clone()),
+                ]
+            })
+            .collect();
+        if !rows.is_empty() {
+            let heads = ["name", "table", "verdict", "columns", "what happens", "dealt with"];
+            markup.table(caption(kind), &heads, &rows);
+        }
+    }
+}
+
+fn caption(kind: TouchedKind) -> &'static str {
+    match kind {
+        TouchedKind::View => "Views",
+        TouchedKind::Trigger => "Triggers",
+        TouchedKind::ForeignKey => "Foreign keys",
+        TouchedKind::Index => "Indexes",
+        TouchedKind::FullText => "Full-text indexes",
+        TouchedKind::GeneratedColumn => "Generated columns",
+        TouchedKind::Check => "CHECK constraints",
+        TouchedKind::Statistics => "Statistics",
+    }
+}
+
+fn verdict(verdict: Verdict) -> Cell {
+    let tone = match verdict {
+        Verdict::Blocks => Tone::Bad,
+        Verdict::Warns => Tone::Warn,
+        Verdict::Handled => Tone::Quiet,
+    };
+    Cell::Badge(tone, verdict.name().to_owned())
+}
+
+pub(super) fn breaks(markup: &mut Markup, document: &PlanDocument) {
+    if document.breaks.is_empty() {
+        markup.paragraph(
+            "In the texts of views, triggers and indexes no query was found that will not work as \
+             before. Queries of applications are not in the database; who owns one should look for \
+             LIKE, ranges, ORDER BY and functions over the columns in scope.",
+        );
+        return;
+    }
+    finding_table(markup, "Queries that will not work as before", &document.breaks);
+}
+
+pub(super) fn copies(markup: &mut Markup, document: &PlanDocument) {
+    if document.copies.is_empty() {
+        markup.paragraph(
+            "No copy of the values was reported in other columns. The purge searches the files \
+             again, and reports what it meets.",
+        );
+        return;
+    }
+    finding_table(markup, "Copies of the values in other columns", &document.copies);
+}
+
+pub(super) fn accepted(markup: &mut Markup, document: &PlanDocument) {
+    if document.accepted.is_empty() {
+        markup.paragraph("Nothing beyond the change itself.");
+        return;
+    }
+    let rows: Vec<Vec<Cell>> = document
+        .accepted
+        .iter()
+        .map(|line| {
+            vec![
+                Cell::Code(line.about.clone()),
+                Cell::Text(line.statement.clone()),
+                Cell::Text(line.chosen_by.clone()),
+            ]
+        })
+        .collect();
+    markup.table("Risks that a signature accepts", &["about", "what", "chosen by"], &rows);
+}
+
+pub(super) fn findings(markup: &mut Markup, document: &PlanDocument) {
+    if document.findings.is_empty() {
+        markup.paragraph("The plan found nothing to say.");
+        return;
+    }
+    for (wanted, title) in [
+        (Verdict::Blocks, "In the way of a run"),
+        (Verdict::Warns, "To be weighed"),
+        (Verdict::Handled, "Dealt with by Sealift"),
+    ] {
+        let found: Vec<Finding> =
+            document.findings.iter().filter(|found| found.verdict == wanted).cloned().collect();
+        if !found.is_empty() {
+            finding_table(markup, title, &found);
+        }
+    }
+}
+
+fn finding_table(markup: &mut Markup, caption: &'static str, findings: &[Finding]) {
+    let rows: Vec<Vec<Cell>> = findings
+        .iter()
+        .map(|finding| {
+            vec![
+                Cell::Code(finding.object.clone()),
+                verdict(finding.verdict),
+                Cell::Text(finding.fact.clone()),
+                Cell::Text(finding.remedy.clone()),
+                Cell::Code(finding.pitfall.clone()),
+            ]
+        })
+        .collect();
+    markup.table(caption, &["object", "verdict", "fact", "remedy", "pitfall"], &rows);
+}

@@ -1,0 +1,300 @@
+//! How it is done, what it costs, and how to come back.
+
+use serde::{Deserialize, Serialize};
+
+use super::{PlanFacts, counted};
+use crate::plan::{Unit, UnitMode, Walk, readable_bytes, readable_ms};
+
+/// One piece of the work: tables that are rewritten together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitLine {
+    /// Its place in the order of the work, from 1.
+    pub order: u64,
+    /// Its tables, parents of foreign keys first.
+    pub tables: Vec<String>,
+    /// Their rows.
+    pub rows: u64,
+    /// How it is rewritten.
+    pub mode: UnitMode,
+    /// How rows are found and how much is written at once.
+    pub how: String,
+    /// What other users of the database notice.
+    pub noticed: String,
+}
+
+/// What it costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EstimatePart {
+    /// Each pass, in order.
+    pub passes: Vec<PassLine>,
+    /// Each place on disk.
+    pub disk: Vec<DiskLine>,
+    /// Free space that is needed in all, in bytes; the places are not full at the same time.
+    pub disk_needed_bytes: u64,
+    /// Free space that there is beside the source, where known.
+    pub disk_free_bytes: Option<u64>,
+    /// What is locked, and for how long.
+    pub locks: Vec<LockLine>,
+    /// What the figures rest on.
+    pub assumptions: Vec<String>,
+}
+
+/// One pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassLine {
+    /// Its name.
+    pub pass: String,
+    /// What it does.
+    pub does: String,
+    /// How long it takes, in milliseconds.
+    pub ms: u64,
+}
+
+/// One place on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskLine {
+    /// Where.
+    pub place: String,
+    /// How much, in bytes.
+    pub bytes: u64,
+    /// Until when.
+    pub until: String,
+}
+
+/// One lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockLine {
+    /// When it is held.
+    pub when: String,
+    /// Who waits.
+    pub waits: String,
+    /// How long at a stretch, in milliseconds.
+    pub ms: u64,
+}
+
+/// One step of the way back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayBackStep {
+    /// Until when it holds.
+    pub stage: String,
+    /// What brings everything back; empty where nothing has to be brought back, or can be.
+    pub command: String,
+    /// What it does, what it costs, what is lost.
+    pub what: String,
+    /// Whether the originals can be put back by it.
+    pub is_open: bool,
+}
+
+pub(super) fn units(facts: &PlanFacts<'_>) -> Vec<UnitLine> {
+    facts.plan.units.iter().zip(1..).map(|(unit, order)| unit_line(unit, order)).collect()
+}
+
+fn unit_line(unit: &Unit, order: u64) -> UnitLine {
+    let (how, noticed) = match unit.mode {
+        UnitMode::Ranges => (
+            format!(
+                "in ranges of {}, in batches of 2,000 rows at first and more while nobody else \
+                 writes, each in a short transaction",
+                unit.tables.iter().map(|table| walk(&table.walk)).collect::<Vec<_>>().join(", ")
+            ),
+            "readers go on; a writer waits for one batch at the most; a row that changes meanwhile \
+             is read again, never overwritten"
+                .to_owned(),
+        ),
+        UnitMode::Window => (
+            format!(
+                "in one transaction under the write lock, by {}",
+                unit.tables.iter().map(|table| walk(&table.walk)).collect::<Vec<_>>().join(", ")
+            ),
+            "writers wait until it is done; readers see it all at once".to_owned(),
+        ),
+    };
+    UnitLine {
+        order,
+        tables: unit.tables.iter().map(|table| table.table.to_string()).collect(),
+        rows: unit.tables.iter().map(|table| table.rows).sum(),
+        mode: unit.mode,
+        how,
+        noticed,
+    }
+}
+
+fn walk(walk: &Walk) -> String {
+    match walk {
+        Walk::Key(columns) => {
+            columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(" and ")
+        }
+        Walk::RowId => "the bare row number".to_owned(),
+        Walk::ScopedKey(_) => "its key, which is itself in scope".to_owned(),
+    }
+}
+
+impl EstimatePart {
+    pub(super) fn of(facts: &PlanFacts<'_>) -> Self {
+        let estimate = &facts.plan.estimate;
+        Self {
+            passes: passes(facts),
+            disk: disk(facts),
+            disk_needed_bytes: estimate.disk_needed_bytes,
+            disk_free_bytes: facts.facts.disk_free_bytes,
+            locks: locks(facts),
+            assumptions: estimate.assumptions.clone(),
+        }
+    }
+}
+
+fn passes(facts: &PlanFacts<'_>) -> Vec<PassLine> {
+    let times = facts.plan.estimate.passes;
+    let pass = |pass: &str, does: &str, ms: u64| PassLine {
+        pass: pass.to_owned(),
+        does: does.to_owned(),
+        ms,
+    };
+    vec![
+        pass(
+            "backup",
+            "originals into encrypted files; the scan that has to find them before they go",
+            times.backup_ms,
+        ),
+        pass("seal", "from those files into the vault; the source is not touched", times.seal_ms),
+        pass("rewrite", "tokens into the source", times.rewrite_ms),
+        pass("verify", "every cell's token opened and compared with the backup", times.verify_ms),
+        pass(
+            "purge",
+            "later, with an approval of its own: verified once more under the lock, files \
+             rewritten and searched",
+            times.purge_ms,
+        ),
+    ]
+}
+
+fn disk(facts: &PlanFacts<'_>) -> Vec<DiskLine> {
+    let estimate = &facts.plan.estimate;
+    let place = |place: &str, bytes: u64, until: &str| DiskLine {
+        place: place.to_owned(),
+        bytes,
+        until: until.to_owned(),
+    };
+    let days = facts.policy.backup.retention_days;
+    let backup_until = if days == 0 {
+        "until the purge, which destroys it".to_owned()
+    } else {
+        format!("until {} after the purge", counted(u64::from(days), "day"))
+    };
+    vec![
+        place("vault", estimate.vault_bytes, "for good"),
+        place("backup files", estimate.backup_bytes, &backup_until),
+        place("token files", estimate.token_file_bytes, &backup_until),
+        place("stage files", estimate.stage_bytes, "while the vault is filled"),
+        place("verification buckets", estimate.bucket_bytes, "while it verifies"),
+        place(
+            "journal of the source",
+            estimate.journal_bytes,
+            "while it is rewritten, at the most",
+        ),
+        place("second copy of the source", estimate.purge_bytes, "while it is purged, at the most"),
+    ]
+}
+
+fn locks(facts: &PlanFacts<'_>) -> Vec<LockLine> {
+    let estimate = &facts.plan.estimate;
+    let has = |mode: UnitMode| facts.plan.units.iter().any(|unit| unit.mode == mode);
+    let lock = |when: &str, waits: &str, ms: u64| LockLine {
+        when: when.to_owned(),
+        waits: waits.to_owned(),
+        ms,
+    };
+    let mut locks = Vec::new();
+    if has(UnitMode::Window) {
+        locks.push(lock(
+            "rewrite, the largest piece in one transaction",
+            "writers",
+            estimate.lock_ms,
+        ));
+    } else if has(UnitMode::Ranges) {
+        locks.push(lock("rewrite, the longest batch", "writers", estimate.lock_ms));
+    }
+    locks.push(lock(
+        "purge, from its verification on",
+        "readers and writers",
+        estimate.passes.purge_ms,
+    ));
+    locks
+}
+
+/// What brings everything back, stage by stage.
+pub(super) fn way_back(facts: &PlanFacts<'_>) -> Vec<WayBackStep> {
+    let run = facts.recorded.map_or_else(|| "RUN".to_owned(), |recorded| recorded.run.to_string());
+    let rollback = format!("sealift rollback {run}");
+    let times = facts.plan.estimate.passes;
+    let back_ms = times.rewrite_ms + times.verify_ms;
+    let step = |stage: &str, command: &str, what: String, is_open: bool| WayBackStep {
+        stage: stage.to_owned(),
+        command: command.to_owned(),
+        what,
+        is_open,
+    };
+    vec![
+        step(
+            "until the rewrite begins",
+            &rollback,
+            "the source has not been written to; the run's files are removed, and what the vault \
+             holds stays there"
+                .to_owned(),
+            true,
+        ),
+        step(
+            "from the rewrite to the purge",
+            &rollback,
+            format!(
+                "every cell that this run changed gets its original from the backup, beside other \
+                 users as on the way in, and is verified; about {}. Rows that others changed \
+                 meanwhile keep what is newer. Tokens that left the database stay openable",
+                readable_ms(back_ms)
+            ),
+            true,
+        ),
+        step("the purge itself", "", purge(facts), false),
+        step(
+            "after the purge",
+            "sealift detokenize --purpose PURPOSE --reason REASON TOKEN …",
+            "the backup is destroyed, so the values are read from the vault, under a purpose and \
+             one request at a time; this version has no command that puts a whole table back"
+                .to_owned(),
+            false,
+        ),
+    ]
+}
+
+/// What the purge will do, and what stands before it.
+fn purge(facts: &PlanFacts<'_>) -> String {
+    let (policy, estimate) = (facts.policy, &facts.plan.estimate);
+    let mut said = vec![format!(
+        "it locks the database against readers and writers for about {}, opens every token once \
+         more, writes the whole file a second time ({} beside it), empties the journal, searches \
+         the bytes for the originals, and {}",
+        readable_ms(estimate.passes.purge_ms),
+        readable_bytes(estimate.purge_bytes),
+        match policy.backup.retention_days {
+            0 => "then destroys the backup and the key that opens it".to_owned(),
+            days => format!("leaves the backup for {}", counted(u64::from(days), "day")),
+        }
+    )];
+    said.push(match policy.approval.purge {
+        0 => "the policy asks for no approval of it".to_owned(),
+        needed => format!("it needs {} of its own", counted(u64::from(needed), "signature")),
+    });
+    if policy.approval.purge_wait_s > 0 {
+        said.push(format!(
+            "it waits {} after that",
+            readable_ms(policy.approval.purge_wait_s.saturating_mul(1_000))
+        ));
+    }
+    if policy.approval.legal_hold {
+        said.push("the policy has a legal hold: it is refused while that is set".to_owned());
+    }
+    said.push(
+        "it needs a second way to unlock the vault that was tried since this plan".to_owned(),
+    );
+    said.join("; ")
+}

@@ -1,0 +1,110 @@
+//! Drafts a policy from a scan, and tries its plan until nothing stands in its way.
+
+use crate::catalog::Catalog;
+use crate::plan::{Strategy, Verdict, assess};
+use crate::policy::{Candidate, Draft, Policy, because};
+use crate::ports::{Source, SourceError};
+use crate::run::scan::{ScannedColumn, ScannedTable};
+
+/// Above this a draft is not tried: trying reads its columns as often as something has to be mended.
+const TRIED_BYTES_MAX: u64 = 2 << 30;
+
+/// How often a draft is tried; each time at least one column is treated differently.
+const TRIALS_MAX: usize = 40;
+
+/// Two columns of one kind that share so much of their values are one domain.
+const SHARED_MIN: f64 = 0.2;
+
+/// Drafts a policy. `source_name` is what the policy calls the source, `head` its first remark.
+///
+/// # Errors
+///
+/// [`SourceError`] where the columns cannot be read.
+pub async fn draft(
+    source: &dyn Source,
+    catalog: &Catalog,
+    tables: &[ScannedTable],
+    source_name: &str,
+    head: &str,
+) -> Result<Draft, SourceError> {
+    let columns: Vec<&ScannedColumn> = tables
+        .iter()
+        .flat_map(|table| &table.columns)
+        .filter(|column| !column.findings.is_empty())
+        .collect();
+    let candidates = columns.iter().filter_map(|column| candidate(column)).collect();
+    let mut draft = Draft::new(source_name, catalog, candidates, &alike(&columns));
+    draft.remark(head);
+    if catalog.bytes > TRIED_BYTES_MAX {
+        draft.remark(format!(
+            "Not tried yet, because the database has {} GiB: `sealift plan --dry-run` says what \
+             stands in its way.",
+            catalog.bytes >> 30
+        ));
+        return Ok(draft);
+    }
+    for _ in 0..TRIALS_MAX {
+        // A policy without a column is none, so there is nothing to try.
+        let Ok(policy) = Policy::parse(&draft.text(), "draft") else { break };
+        let facts = source.facts(catalog, &policy).await?;
+        let plan = assess(catalog, &policy, &facts, Strategy::InPlace);
+        if !plan.is_blocked() {
+            return Ok(draft);
+        }
+        if !draft.mend(catalog, &plan) {
+            for finding in plan.findings.iter().filter(|one| one.verdict == Verdict::Blocks) {
+                draft.remark(format!("Still in its way: {}: {}.", finding.object, finding.fact));
+            }
+            return Ok(draft);
+        }
+    }
+    Ok(draft)
+}
+
+/// What a column would have in a policy: by its surest finding, the others named beside it.
+fn candidate(column: &ScannedColumn) -> Option<Candidate> {
+    // What a whole cell is goes before what a document holds at some place.
+    let rank = |finding: &&crate::classify::Finding| (finding.path.is_none(), finding.confidence);
+    let best = column.findings.iter().max_by(|one, two| {
+        let (one, two) = (rank(one), rank(two));
+        one.0.cmp(&two.0).then(one.1.total_cmp(&two.1))
+    })?;
+    let why: Vec<String> = std::iter::once(best)
+        .chain(column.findings.iter().filter(|finding| *finding != best).take(4))
+        .map(|finding| {
+            format!("{} ({:.2}): {}", finding.kind.title(), finding.confidence, because(finding))
+        })
+        .collect();
+    let kind = if best.path.is_some() {
+        // The whole document is sealed, whatever it holds.
+        crate::classify::Kind::FreeText
+    } else {
+        best.kind.clone()
+    };
+    Some(Candidate {
+        name: column.name.clone(),
+        kind,
+        class: best.class.clone(),
+        confidence: best.confidence,
+        why: why.join("; "),
+    })
+}
+
+/// Pairs of columns that hold the same values: by the values seen, or by kind and name.
+fn alike(columns: &[&ScannedColumn]) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    for (one, first) in columns.iter().enumerate() {
+        for (two, second) in columns.iter().enumerate().skip(one + 1) {
+            let kind = |column: &ScannedColumn| {
+                column.findings.first().map(|finding| finding.kind.clone())
+            };
+            let is_called_alike = first.name.column.eq_ignore_ascii_case(&second.name.column);
+            if kind(first) == kind(second)
+                && (is_called_alike || first.sketch.shared_with(&second.sketch) >= SHARED_MIN)
+            {
+                pairs.push((one, two));
+            }
+        }
+    }
+    pairs
+}
