@@ -145,6 +145,17 @@ pub enum Verb {
     Ledger(Ledger),
     /// A guided tour on an invented database
     Demo(Demo),
+    /// What a shell needs to complete commands, on standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The manual: one page on standard output, or a page for each verb in a folder
+    Man {
+        /// The folder
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// `init`

@@ -15,7 +15,7 @@ use crate::access::Verb;
 use crate::access::grants::Grant;
 use crate::catalog::Catalog;
 use crate::lifecycle::{Phase, RunId};
-use crate::plan::{Assessment, Facts, Finding, QueryText, Strategy, Verdict, assess};
+use crate::plan::{Assessment, Facts, Finding, QueryText, Strategy, Verdict, assess, shell_word};
 use crate::policy::{ColumnRule, OnFailure, Policy};
 use crate::ports::{Change, RunRow, SampleSize, Silent, Source, Vault};
 use crate::report::{
@@ -35,7 +35,9 @@ pub(super) async fn plan(
     }
     // ORDER: before anything is read, so that a name without a form costs nobody a minute.
     output.map(plan_document::form_of).transpose()?;
-    let file = typed.policy.ok_or_else(|| Failure::failed("no policy is named"))?;
+    let file = typed
+        .policy
+        .ok_or_else(|| Failure::failed("no policy is named").hint("name it: `--policy FILE`"))?;
     let policy = policy::read(&file)?;
     let queries = queries::read(&typed.queries)?;
     if typed.dry_run {
@@ -43,7 +45,10 @@ pub(super) async fn plan(
         let seen = Seen::look(settings, source.as_ref(), &policy, &queries).await?;
         let document = seen.document(&policy, &now(), None, true);
         tell(out, &seen, &document, output)?;
-        return Ok(outcome(&seen.plan));
+        unblocked(&seen.plan)?;
+        let file = shell_word(&file.display().to_string());
+        out.next("a steward", &format!("sealift plan --policy {file}"));
+        return Ok(Outcome::Done);
     }
     let desk = Desk::open(settings, Verb::Plan).await?;
     let source = settings.open_source().await?;
@@ -54,7 +59,7 @@ pub(super) async fn plan(
     if seen.plan.is_blocked() {
         let document = seen.document(&policy, &now(), None, false);
         tell(out, &seen, &document, output)?;
-        return Ok(Outcome::Refused);
+        unblocked(&seen.plan)?;
     }
     let (run, document) = record(&desk, &policy, &seen).await?;
     tell(out, &seen, &document, output).map_err(|failure| {
@@ -64,7 +69,8 @@ pub(super) async fn plan(
     if policy.approval.plan == 0 {
         out.next(&desk.caller.name, &format!("sealift run {run}"));
     } else {
-        let document = output.map(|file| format!(" --document {}", file.display()));
+        let document =
+            output.map(|file| format!(" --document {}", shell_word(&file.display().to_string())));
         out.next("an approver", &format!("sealift approve {run}{}", document.unwrap_or_default()));
     }
     Ok(Outcome::Done)
@@ -255,8 +261,18 @@ fn shares_column(old: &RunRow, policy: &Policy) -> bool {
     })
 }
 
-fn outcome(plan: &Assessment) -> Outcome {
-    if plan.is_blocked() { Outcome::Refused } else { Outcome::Done }
+/// A blocked plan is a refusal, and says so beside what it found.
+fn unblocked(plan: &Assessment) -> Result<(), Failure> {
+    match plan.findings.iter().filter(|finding| finding.verdict == Verdict::Blocks).count() {
+        0 => Ok(()),
+        1 => Err(blocked("the plan is blocked by 1 finding")),
+        many => Err(blocked(&format!("the plan is blocked by {many} findings"))),
+    }
+}
+
+fn blocked(what: &str) -> Failure {
+    Failure::refused(what.to_owned())
+        .hint("each finding marked `blocks` says what to do about it; then plan again")
 }
 
 /// Writes the document where it was asked for, and tells the plan.

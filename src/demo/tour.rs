@@ -249,7 +249,7 @@ impl<'t> Tour<'t> {
         );
         self.end(begun, "purge", said);
         let run = RunId::parse(&run).map_err(Failure::failed)?;
-        Ok(Worked { run, columns, cells, estimate_seconds, hits_before: before, hits_after: after })
+        Ok(Worked { run, columns, cells, estimate, hits_before: before, hits_after: after })
     }
 
     /// The row that is shown, before and after.
