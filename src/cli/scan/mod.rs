@@ -19,7 +19,6 @@ use super::policy;
 use super::settings::Settings;
 use crate::catalog::{Catalog, Table, TableKind};
 use crate::classify::{Detectors, Pattern};
-use crate::engine::postgres::{Address, is_postgres};
 use crate::plan::CopyFacts;
 use crate::policy::{ColumnName, ColumnRule, Draft, Policy, TableName, TokenKind};
 use crate::ports::{SampleSize, Source};
@@ -84,11 +83,12 @@ pub(super) async fn scan(
     }
     let policy = typed.policy.as_deref().map(policy::read).transpose()?;
     let detectors = detectors(policy.as_ref())?;
-    let shown = shown(settings.source_url()?);
-    let url = shown.as_str();
     let source = settings.open_source_to_read().await?;
+    // What is shown, and written into a draft, has no password in it.
+    let url = &settings.source_shown()?;
     let begun = Instant::now();
     let catalog = source.catalog().await?;
+    let policy = policy.map(|policy| policy::named_as_in(&catalog, policy));
     if let Some(policy) = &policy {
         same_database(out, &catalog, policy, url)?;
     }
@@ -289,14 +289,6 @@ fn next(out: &Output, found: &Found<'_>, typed: &Scan, url: &str, written: bool)
             &format!("sealift scan --source {source} --write-policy policy.toml"),
         );
     }
-}
-
-/// The source's URL without a password.
-fn shown(url: &str) -> String {
-    if !is_postgres(url) {
-        return url.to_owned();
-    }
-    Address::parse(url).map_or_else(|_| "postgres:".to_owned(), |address| address.shown().to_owned())
 }
 
 /// A word as a shell takes it.
