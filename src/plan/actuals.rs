@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::model::Estimate;
 
 /// An estimate beside what was measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EstimateCheck {
     /// Of what: `rewrite`, `vault`.
     pub what: String,
@@ -21,7 +21,7 @@ pub struct EstimateCheck {
 }
 
 /// The unit of an [`EstimateCheck`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EstimateUnit {
     /// Milliseconds.

@@ -114,7 +114,9 @@ fn a_draft_of_nothing_is_not_written() {
          INSERT INTO stock VALUES (1, 2, 3.5), (2, 3, 4.5);",
     );
 
-    desk.run(&["scan", "--write-policy", "drafted.toml"]).done().mentions(&["no policy was written"]);
+    desk.run(&["scan", "--write-policy", "drafted.toml"])
+        .done()
+        .mentions(&["no policy was written"]);
 
     assert!(!desk.path("drafted.toml").exists());
 }

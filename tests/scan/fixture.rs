@@ -134,10 +134,7 @@ pub(super) fn kinds(answer: &Answer) -> Vec<(String, String)> {
         .objects()
         .iter()
         .map(|object| {
-            (
-                format!("{}.{}", text(object, "table"), text(object, "column")),
-                text(object, "kind"),
-            )
+            (format!("{}.{}", text(object, "table"), text(object, "column")), text(object, "kind"))
         })
         .collect()
 }

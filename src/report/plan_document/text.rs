@@ -10,7 +10,8 @@ use super::head::PlanVerdict;
 use super::work::UnitLine;
 use super::{PlanDocument, counted};
 use crate::plan::{Finding, TouchedKind, UnitMode, Verdict, readable_bytes, readable_ms};
-use crate::report::html::{grouped, is_invisible, readable};
+use crate::report::html::{is_invisible, readable};
+use crate::report::words::grouped;
 
 /// The widest line.
 const COLUMNS: usize = 80;

@@ -1,10 +1,11 @@
 //! What is touched: scope, what is out of it, blast radius, copies, risks, findings.
 
-use super::super::figures::{Fill, Part, bar};
-use super::super::markup::{Cell, Markup, Tone, grouped};
-use super::map;
+use super::super::markup::{Cell, Markup};
+use super::{bar, map};
 use crate::plan::{Finding, TouchedKind, UnitMode, Verdict};
+use crate::report::Tone;
 use crate::report::plan_document::{PlanDocument, ScopeColumn};
+use crate::report::words::grouped;
 
 /// Out-of-scope tables beyond these are folded together.
 const TABLES_OPEN: usize = 12;
@@ -15,8 +16,9 @@ pub(super) fn scope(markup: &mut Markup, document: &PlanDocument) {
         let columns = table.columns.len() as u64;
         markup.raw("<p class=\"fig-row\"><span class=\"fig-name\">").code(&table.table);
         markup.raw("</span>");
-        let parts = [Part { name: "columns in scope", amount: columns, fill: Fill::Token }];
-        bar(markup, &table.table, table.columns_in_all, &parts);
+        let words =
+            format!("{} columns in scope of {}", grouped(columns), grouped(table.columns_in_all));
+        bar(markup, &table.table, &words, (columns, table.columns_in_all));
         markup
             .raw("<span class=\"fig-number\">")
             .number(columns)
