@@ -83,10 +83,10 @@ pub struct Report {
     pub plan: PlanPart,
     /// What equal tokens show, column by column.
     pub leakage: Vec<Leakage>,
-    /// What was estimated, beside what was measured.
-    pub estimates: Vec<EstimateCheck>,
     /// How much of each table is treated, and what became of its cells.
     pub coverage: Vec<TableCoverage>,
+    /// What was estimated, beside what was measured.
+    pub estimates: Vec<EstimateCheck>,
     /// Whether the cells add up.
     pub counts: Reconciliation,
     /// What the verification did.

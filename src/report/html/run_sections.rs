@@ -308,6 +308,8 @@ fn verified_as(count: &str) -> &'static str {
         "waived" => "cells of rows whose quarantine was waived",
         "without_backup" => "tokens written after the backup",
         "entries" => "vault entries opened",
+        "took_ms" => "how long it took, in milliseconds",
+        "bucket_bytes" => "what it sorted on disk, in bytes",
         "mismatches" => "cells that did not open to their original",
         _ => "",
     }
