@@ -9,6 +9,7 @@
 mod access;
 mod architecture;
 mod cli;
+mod conformance;
 mod crypto;
 mod demo;
 mod docs;
@@ -16,6 +17,7 @@ mod ledger;
 mod lifecycle;
 mod plan;
 mod policy;
+mod postgres;
 mod protocol;
 mod report;
 mod residue;

@@ -123,8 +123,8 @@ pub(super) async fn job(
         actor: desk.caller.name.clone(),
         progress: Arc::from(out.progress()),
         stop: stop_on_interrupt(),
-        began: Began::now(),
         lock_meter: Arc::default(),
+        began: Began::now(),
     })
 }
 
@@ -145,8 +145,8 @@ pub(super) async fn fresh(desk: &Desk, settings: &Settings, job: &Job) -> Result
         progress: Arc::clone(&job.progress),
         stop: job.stop.clone(),
         rows_per_s_max: job.rows_per_s_max,
-        began: Began::now(),
         lock_meter: Arc::clone(&job.lock_meter),
+        began: Began::now(),
     })
 }
 

@@ -13,7 +13,8 @@ use super::settings::Settings;
 use super::{plan_document, policy};
 use crate::access::Verb;
 use crate::access::grants::Grant;
-use crate::catalog::Catalog;
+use crate::catalog::postgres::DEFAULT_SCHEMA;
+use crate::catalog::{Catalog, EngineKind};
 use crate::lifecycle::{Phase, RunId};
 use crate::plan::{Assessment, Facts, Finding, Strategy, Verdict, assess};
 use crate::policy::{ColumnRule, OnFailure, Policy};
@@ -39,7 +40,7 @@ pub(super) async fn plan(
     let policy = policy::read(&file)?;
     if typed.dry_run {
         let source = settings.open_source().await?;
-        let seen = Seen::look(settings, source.as_ref(), &policy).await?;
+        let (policy, seen) = Seen::look(settings, source.as_ref(), policy).await?;
         let document = seen.document(&policy, &now(), None, true);
         tell(out, &seen, &document, output)?;
         return Ok(outcome(&seen.plan));
@@ -47,7 +48,7 @@ pub(super) async fn plan(
     let desk = Desk::open(settings, Verb::Plan).await?;
     let source = settings.open_source().await?;
     same_source(&desk, source.as_ref()).await?;
-    let mut seen = Seen::look(settings, source.as_ref(), &policy).await?;
+    let (policy, mut seen) = Seen::look(settings, source.as_ref(), policy).await?;
     seen.plan.findings.extend(of_vault(desk.vault.as_ref(), &policy, &seen.plan).await?);
     seen.plan.findings.sort_by_key(|finding| finding.verdict);
     if seen.plan.is_blocked() {
@@ -79,19 +80,25 @@ struct Seen {
 }
 
 impl Seen {
+    /// Reads the source and judges it. The policy comes back with its tables named as the catalog
+    /// names them.
     async fn look(
         settings: &Settings,
         source: &dyn Source,
-        policy: &Policy,
-    ) -> Result<Self, Failure> {
+        policy: Policy,
+    ) -> Result<(Policy, Self), Failure> {
         let catalog = source.catalog().await?;
-        let mut facts = source.facts(&catalog, policy).await?;
+        let policy = match catalog.engine {
+            EngineKind::Sqlite => policy,
+            EngineKind::Postgres => policy.with_default_schema(DEFAULT_SCHEMA),
+        };
+        let mut facts = source.facts(&catalog, &policy).await?;
         let size = SampleSize::Blocks { rows: COPY_ROWS_MAX };
-        facts.copies = copies(source, &catalog, policy, size, &Silent).await?;
-        let plan = assess(&catalog, policy, &facts, Strategy::InPlace);
+        facts.copies = copies(source, &catalog, &policy, size, &Silent).await?;
+        let plan = assess(&catalog, &policy, &facts, Strategy::InPlace);
         let identity = source.identity().await?.map(|identity| identity.id);
         let place = plan_document::place_of(settings.source_url()?);
-        Ok(Self { place, identity, catalog, facts, plan })
+        Ok((policy, Self { place, identity, catalog, facts, plan }))
     }
 
     fn document(

@@ -47,6 +47,17 @@ impl Policy {
     pub fn domain_of(&self, rule: &ColumnRule) -> String {
         rule.domain.clone().unwrap_or_else(|| format!("{}.{}", self.source, rule.name))
     }
+
+    /// The same policy with one name for each table: without the schema that an unqualified name
+    /// means, so that `public.t.c` and `t.c` are one column.
+    #[must_use]
+    pub fn with_default_schema(mut self, schema: &str) -> Self {
+        let columns = self.columns.iter_mut().map(|rule| &mut rule.name.table);
+        for table in columns.chain(self.tables.iter_mut().map(|rule| &mut rule.name)) {
+            table.schema.take_if(|named| named == schema);
+        }
+        self
+    }
 }
 
 /// `[change]`: what an approver wants to know before anything else. Words, and nothing follows from

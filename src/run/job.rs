@@ -33,24 +33,6 @@ impl Stop {
     }
 }
 
-/// When the work at hand began: a run's phases end on the ledger, and reports say how long they took.
-#[derive(Debug)]
-pub struct Began(Mutex<jiff::Timestamp>);
-
-impl Began {
-    /// Begins now.
-    #[must_use]
-    pub fn now() -> Self {
-        Self(Mutex::new(jiff::Timestamp::now()))
-    }
-
-    /// Tells when the work began that ends now, and begins the next.
-    pub(crate) fn lap(&self) -> String {
-        let mut began = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *began, jiff::Timestamp::now()).to_string()
-    }
-}
-
 /// The longest stretch for which a run has held the source's write lock, in this process.
 #[derive(Debug, Default)]
 pub struct LockMeter(AtomicU64);
@@ -71,6 +53,24 @@ impl LockMeter {
 /// A duration as the ledger counts it; what took no time took one millisecond.
 pub(crate) fn ms(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// When the work at hand began: a run's phases end on the ledger, and reports say how long they took.
+#[derive(Debug)]
+pub struct Began(Mutex<jiff::Timestamp>);
+
+impl Began {
+    /// Begins now.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(Mutex::new(jiff::Timestamp::now()))
+    }
+
+    /// Tells when the work began that ends now, and begins the next.
+    pub(crate) fn lap(&self) -> String {
+        let mut began = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *began, jiff::Timestamp::now()).to_string()
+    }
 }
 
 /// One run at work.
@@ -99,10 +99,10 @@ pub struct Job {
     pub stop: Stop,
     /// Rows a second at the most.
     pub rows_per_s_max: Option<u64>,
-    /// When the work at hand began.
-    pub began: Began,
     /// How long others had to wait.
     pub lock_meter: Arc<LockMeter>,
+    /// When the work at hand began.
+    pub began: Began,
 }
 
 impl Job {

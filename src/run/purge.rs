@@ -90,7 +90,7 @@ fn facts_in(entry: &crate::ledger::Entry) -> Option<PurgeFacts> {
 
 async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
     let begun = Instant::now();
-    job.source.seize().await?;
+    job.source.seize(&tables(job)).await?;
     let rewritten = rewrite_seized(job, digest, scratch).await;
     // The lock ends whatever happened; an error of the work is the one to report.
     let released = job.source.release().await;
@@ -144,14 +144,13 @@ async fn rewrite_files(job: &Job, proof: RoundTripProof) -> Result<Vec<ScrubStep
         let run = proof.run();
         return Err(RunError::Inconsistent(format!("the proof is of run {run}, not {}", job.run)));
     }
-    let tables: Vec<TableName> = job
-        .plan
-        .units
-        .iter()
-        .flat_map(|unit| &unit.tables)
-        .map(|table| table.table.clone())
-        .collect();
-    Ok(job.source.scrub(&tables).await?)
+    Ok(job.source.scrub(&tables(job)).await?)
+}
+
+/// The tables of a run.
+fn tables(job: &Job) -> Vec<TableName> {
+    let units = job.plan.units.iter();
+    units.flat_map(|unit| &unit.tables).map(|table| table.table.clone()).collect()
 }
 
 /// The scan afterwards, beside the scan before.

@@ -579,9 +579,9 @@ impl<'p> Pass<'p> {
             let set = Change::SetVerified { run: job.run, digest: Some(proof.digest.clone()) };
             job.advance(phase, Event::Verified, vec![set], |draft| {
                 draft.counts.clone_from(&counts);
-                draft.details.insert("columns".into(), opened);
                 draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
                 draft.counts.insert("bucket_bytes".into(), bucket_bytes);
+                draft.details.insert("columns".into(), opened);
                 draft.details.insert("digest".into(), proof.digest.clone().into());
             })
             .await?;

@@ -5,7 +5,6 @@
 use super::Report;
 
 mod evidence_sections;
-mod figures;
 mod markup;
 mod pictures;
 mod plan_page;
@@ -15,7 +14,6 @@ mod svg;
 
 use markup::Markup;
 
-pub(super) use super::words::grouped;
 pub(super) use markup::{is_invisible, readable};
 pub(super) use plan_page::page as plan_page;
 

@@ -169,6 +169,7 @@ impl PlanHead {
 fn engine(kind: EngineKind, version: &str) -> String {
     let name = match kind {
         EngineKind::Sqlite => "SQLite",
+        EngineKind::Postgres => "PostgreSQL",
     };
     format!("{name} {version}").trim_end().to_owned()
 }

@@ -283,6 +283,8 @@ fn reason(
     match &table.kind {
         TableKind::Virtual(_) => return "of a virtual table: it holds what other tables put there",
         TableKind::Shadow => return "of a shadow table: a virtual table keeps its content there",
+        TableKind::Partitioned => return "of a partitioned table: its partitions hold the rows",
+        TableKind::Foreign => return "of a table of another server",
         TableKind::Ordinary => {}
     }
     if column.generated.is_some() {

@@ -7,7 +7,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::head::PlanVerdict;
 use super::{PlanDocument, counted};
 use crate::plan::{Finding, TouchedKind, Verdict, readable_bytes, readable_ms};
-use crate::report::html::{grouped, is_invisible, readable};
+use crate::report::html::{is_invisible, readable};
+use crate::report::words::grouped;
 
 /// The widest line.
 const COLUMNS: usize = 80;

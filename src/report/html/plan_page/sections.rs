@@ -1,10 +1,11 @@
 //! What is touched: scope, what is out of it, blast radius, copies, risks, findings.
 
-use super::super::figures::{Fill, Part, bar};
-use super::super::markup::{Cell, Markup, Tone};
-use super::map;
+use super::super::markup::{Cell, Markup};
+use super::{bar, map};
 use crate::plan::{Finding, TouchedKind, UnitMode, Verdict};
+use crate::report::Tone;
 use crate::report::plan_document::{PlanDocument, ScopeColumn};
+use crate::report::words::grouped;
 
 /// Out-of-scope tables beyond these are folded together.
 const TABLES_OPEN: usize = 12;
@@ -15,8 +16,9 @@ pub(super) fn scope(markup: &mut Markup, document: &PlanDocument) {
         let columns = table.columns.len() as u64;
         markup.raw("<p class=\"fig-row\"><span class=\"fig-name\">").code(&table.table);
         markup.raw("</span>");
-        let parts = [Part { name: "columns in scope", amount: columns, fill: Fill::Token }];
-        bar(markup, &table.table, table.columns_in_all, &parts);
+        let words =
+            format!("{} columns in scope of {}", grouped(columns), grouped(table.columns_in_all));
+        bar(markup, &table.table, &words, (columns, table.columns_in_all));
         markup
             .raw("<span class=\"fig-number\">")
             .number(columns)
@@ -57,7 +59,7 @@ pub(super) fn scope(markup: &mut Markup, document: &PlanDocument) {
 
 fn column(column: &ScopeColumn) -> Vec<Cell> {
     let about = if column.distinct_exact { "" } else { "about " };
-    let distinct = format!("{about}{}", super::super::grouped(column.distinct));
+    let distinct = format!("{about}{}", grouped(column.distinct));
     let shows = if column.equal_values_show {
         let (whole, tenth) = (column.top_permille_max / 10, column.top_permille_max % 10);
         format!("which values are equal; the most frequent has up to {whole}.{tenth} %")
