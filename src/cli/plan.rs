@@ -13,8 +13,7 @@ use super::settings::Settings;
 use super::{plan_document, policy};
 use crate::access::Verb;
 use crate::access::grants::Grant;
-use crate::catalog::postgres::DEFAULT_SCHEMA;
-use crate::catalog::{Catalog, EngineKind};
+use crate::catalog::Catalog;
 use crate::lifecycle::{Phase, RunId};
 use crate::plan::{Assessment, Facts, Finding, Strategy, Verdict, assess};
 use crate::policy::{ColumnRule, OnFailure, Policy};
@@ -88,10 +87,7 @@ impl Seen {
         policy: Policy,
     ) -> Result<(Policy, Self), Failure> {
         let catalog = source.catalog().await?;
-        let policy = match catalog.engine {
-            EngineKind::Sqlite => policy,
-            EngineKind::Postgres => policy.with_default_schema(DEFAULT_SCHEMA),
-        };
+        let policy = policy::named_as_in(&catalog, policy);
         let mut facts = source.facts(&catalog, &policy).await?;
         let size = SampleSize::Blocks { rows: COPY_ROWS_MAX };
         facts.copies = copies(source, &catalog, &policy, size, &Silent).await?;
@@ -302,17 +298,14 @@ fn tell(
 }
 
 fn in_words(out: &Output, document: &PlanDocument, output: Option<&Path>, hash: &str) {
-    match output {
-        Some(file) => {
-            plan_document::print(out, &document.to_brief());
-            out.line("");
-            out.line(format!("The plan is in {}.", file.display()));
-            out.line(format!("  sha256 {hash}"));
-        }
-        None => {
-            plan_document::print(out, &document.to_lines());
-            out.line(format!("document {hash}  (the page: --output plan.html)"));
-        }
+    if let Some(file) = output {
+        plan_document::print(out, &document.to_brief());
+        out.line("");
+        out.line(format!("The plan is in {}.", file.display()));
+        out.line(format!("  sha256 {hash}"));
+    } else {
+        plan_document::print(out, &document.to_lines());
+        out.line(format!("document {hash}  (the page: --output plan.html)"));
     }
     match &document.head.run {
         Some(run) => out.line(format!("Run {run} is planned.")),

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::args::Args;
 use super::exit::Failure;
-use crate::engine::postgres::is_postgres;
+use crate::engine::postgres::{Address, is_postgres};
 use crate::engine::postgres::source::PostgresSource;
 use crate::engine::postgres::vault::PostgresVault;
 use crate::engine::sqlite::source::SqliteSource;
@@ -141,6 +141,20 @@ impl Settings {
             return Ok(Arc::new(PostgresSource::open(url).await?));
         }
         Ok(Arc::new(SqliteSource::open_to_read(url).await?))
+    }
+
+    /// The source's URL as messages and files may show it: without a password.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where none is named.
+    pub fn source_shown(&self) -> Result<String, Failure> {
+        let url = self.source_url()?;
+        if !is_postgres(url) {
+            return Ok(url.to_owned());
+        }
+        Ok(Address::parse(url)
+            .map_or_else(|_| "postgres:".to_owned(), |address| address.shown().to_owned()))
     }
 
     /// The source's URL.

@@ -67,7 +67,8 @@ impl Batch {
             .iter()
             .map(|row| RowWrite { key: row.key.clone(), cells: vec![Some(token(&row.key))] })
             .collect();
-        let write = self.source.write(&table(), &self.step, read, &writes, 0);
+        let table = table();
+        let write = self.source.write(&table, &self.step, read, &writes, 0);
         self.runtime.block_on(write).unwrap()
     }
 
@@ -96,12 +97,13 @@ fn a_walk_reads_numbers_as_numbers_and_each_row_once() {
     let limit = Limit { rows: 7, bytes: 1 << 20 };
     let after = Some(&batch.read[8].key);
     let walk = WalkFilter::All;
-    let some = batch.source.walk(&table(), after, None, limit, &walk);
+    let table = table();
+    let some = batch.source.walk(&table, after, None, limit, &walk);
     let some = batch.runtime.block_on(some).unwrap();
     assert_eq!(some.first().map(|row| row.key.to_string()), Some("\"10\"".to_owned()));
     assert_eq!(some.len(), 7);
     let few = Limit { rows: 100, bytes: 50 };
-    let few = batch.source.walk(&table(), None, None, few, &walk);
+    let few = batch.source.walk(&table, None, None, few, &walk);
     let few = batch.runtime.block_on(few).unwrap();
     assert_eq!(few.len(), 3, "19 bytes each: the third reaches the limit");
 }
@@ -264,7 +266,8 @@ fn a_column_that_was_retyped_during_the_run_stops_it() {
     db.exec("ALTER TABLE people ALTER email TYPE varchar(200)");
     let writes =
         [RowWrite { key: batch.read[0].key.clone(), cells: vec![Some(token(&batch.read[0].key))] }];
-    let write = batch.source.write(&table(), &batch.step, &batch.read[..1], &writes, 0);
+    let table = table();
+    let write = batch.source.write(&table, &batch.step, &batch.read[..1], &writes, 0);
     assert!(batch.runtime.block_on(write).is_err());
     assert_eq!(tokens(&mut db), 0);
 }

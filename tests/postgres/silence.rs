@@ -66,7 +66,23 @@ fn a_row_that_a_late_constraint_refuses_waits_in_quarantine_without_its_values()
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_password_is_in_no_message() {
-    let db = Postgres::with("");
+    let db = Postgres::with("CREATE TABLE people (id integer PRIMARY KEY, email text);");
+    let desk = Desk::over(&db.url());
+    desk.write("shop.toml", POLICY);
+    desk.run(&["scan"]).mentions(&["people"]);
+    desk.run(&["scan", "--write-policy", "draft.toml"]);
+    desk.run(&["scan", "--policy", "shop.toml"]);
+    desk.run(&["plan", "--policy", "shop.toml", "--output", "plan.html"]).done();
+    for answer in desk.said() {
+        let all = format!("{answer}");
+        assert!(!all.contains(db.password()), "the password is shown: {all}");
+    }
+    for entry in std::fs::read_dir(desk.folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let is_there = bytes.windows(db.password().len()).any(|w| w == db.password().as_bytes());
+        assert!(!is_there, "the password is in {}", path.display());
+    }
     let wrong = db.url().replace(db.password(), "another-invented-password");
     let desk = Desk::over(&wrong);
     desk.write("shop.toml", POLICY);
