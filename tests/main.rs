@@ -8,6 +8,7 @@
 
 mod access;
 mod architecture;
+mod classify;
 mod cli;
 mod conformance;
 mod crypto;

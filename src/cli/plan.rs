@@ -298,17 +298,14 @@ fn tell(
 }
 
 fn in_words(out: &Output, document: &PlanDocument, output: Option<&Path>, hash: &str) {
-    match output {
-        Some(file) => {
-            plan_document::print(out, &document.to_brief());
-            out.line("");
-            out.line(format!("The plan is in {}.", file.display()));
-            out.line(format!("  sha256 {hash}"));
-        }
-        None => {
-            plan_document::print(out, &document.to_lines());
-            out.line(format!("document {hash}  (the page: --output plan.html)"));
-        }
+    if let Some(file) = output {
+        plan_document::print(out, &document.to_brief());
+        out.line("");
+        out.line(format!("The plan is in {}.", file.display()));
+        out.line(format!("  sha256 {hash}"));
+    } else {
+        plan_document::print(out, &document.to_lines());
+        out.line(format!("document {hash}  (the page: --output plan.html)"));
     }
     match &document.head.run {
         Some(run) => out.line(format!("Run {run} is planned.")),

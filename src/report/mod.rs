@@ -18,6 +18,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::ledger::Entry;
+use crate::plan::{Estimate, EstimateCheck, compare_estimates};
+
 mod access;
 mod certificate;
 mod counts;
@@ -82,6 +85,8 @@ pub struct Report {
     pub leakage: Vec<Leakage>,
     /// How much of each table is treated, and what became of its cells.
     pub coverage: Vec<TableCoverage>,
+    /// What was estimated, beside what was measured.
+    pub estimates: Vec<EstimateCheck>,
     /// Whether the cells add up.
     pub counts: Reconciliation,
     /// What the verification did.
@@ -104,6 +109,15 @@ pub struct Report {
     pub how_to_verify: Vec<Command>,
 }
 
+/// Puts beside the estimates of a plan what the entries of its run have measured.
+#[must_use]
+pub fn estimate_checks(estimate: &Estimate, entries: &[Entry]) -> Vec<EstimateCheck> {
+    compare_estimates(estimate, |action, name| {
+        let entry = entries.iter().rfind(|entry| entry.action == action)?;
+        entry.counts.get(name).copied()
+    })
+}
+
 impl Report {
     /// Puts the evidence in order and draws the conclusions.
     #[must_use]
@@ -119,6 +133,7 @@ impl Report {
             scope: ScopePart::of(evidence),
             plan: PlanPart::of(evidence),
             leakage: scope::leakage(evidence),
+            estimates: estimate_checks(&evidence.plan.estimate, &evidence.entries),
             risks: risks::list(evidence, &approvals, &counts, &certificate),
             coverage: coverage::lines(evidence),
             counts,

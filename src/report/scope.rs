@@ -69,8 +69,10 @@ pub struct ColumnLine {
 /// What the plan found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlanPart {
-    /// What its approvers signed.
+    /// The fingerprint of catalog and policy.
     pub fingerprint: String,
+    /// SHA-256 of the document that its approvers signed; `None` where there was none.
+    pub document: Option<String>,
     /// Findings that stood in the way.
     pub blocks: u64,
     /// Findings that an approver should have read.
@@ -144,12 +146,19 @@ impl PlanPart {
         };
         Self {
             fingerprint: plan.fingerprint.clone(),
+            document: document(evidence),
             blocks: count(Verdict::Blocks),
             warns: count(Verdict::Warns),
             handled: count(Verdict::Handled),
             findings: plan.findings.clone(),
         }
     }
+}
+
+/// The newest entry about the plan has the hash of its document.
+fn document(evidence: &Evidence) -> Option<String> {
+    let planned = evidence.entries.iter().rfind(|entry| entry.action == "planned")?;
+    planned.details.get("document")?.as_str().map(str::to_owned)
 }
 
 impl Gate {

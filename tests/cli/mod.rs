@@ -5,6 +5,7 @@ mod bad_input;
 mod files;
 mod help;
 mod ledger;
+mod plan_document;
 mod quarantine;
 mod secrets;
 mod tampered;

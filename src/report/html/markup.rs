@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::Tone;
+pub(super) use crate::report::Tone;
 use crate::report::words::grouped;
 
 /// A page, or a piece of one.

@@ -24,7 +24,7 @@ const STYLE: &str = include_str!("style.css");
 type Section = (&'static str, &'static str, fn(&mut Markup, &Report));
 
 /// The contents page.
-const SECTIONS: [Section; 15] = [
+const SECTIONS: [Section; 16] = [
     ("scope", "Columns and treatment", run_sections::scope),
     ("coverage", "Coverage by table", run_sections::coverage),
     ("counts", "Counts that reconcile", run_sections::counts),
@@ -33,6 +33,7 @@ const SECTIONS: [Section; 15] = [
     ("certificate", "Purge certificate", evidence_sections::certificate),
     ("approvals", "Approvals", evidence_sections::approvals),
     ("time", "Work and waiting", evidence_sections::stages),
+    ("estimates", "Estimated and measured", run_sections::estimates),
     ("leakage", "What equal tokens show", run_sections::leakage),
     ("plan", "What the plan found", run_sections::plan),
     ("keys", "Keys", evidence_sections::keys),

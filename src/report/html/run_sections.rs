@@ -111,6 +111,9 @@ pub(super) fn plan(markup: &mut Markup, report: &Report) {
         .raw("</strong> warn, <strong>")
         .number(plan.handled)
         .raw("</strong> are dealt with by Sealift.</p>\n");
+    if let Some(document) = &plan.document {
+        markup.raw("<p>The document that was signed, SHA-256: ").code(document).raw("</p>\n");
+    }
     if plan.findings.is_empty() {
         return;
     }
@@ -165,6 +168,26 @@ pub(super) fn leakage(markup: &mut Markup, report: &Report) {
     let heads =
         ["column", "equal values show", "rows", "distinct", "counted how", "top value", "gate"];
     markup.table("Leakage figures", &heads, &rows);
+}
+
+pub(super) fn estimates(markup: &mut Markup, report: &Report) {
+    if report.estimates.is_empty() {
+        markup.paragraph("Nothing was measured yet.");
+        return;
+    }
+    let rows: Vec<Vec<Cell>> = report
+        .estimates
+        .iter()
+        .map(|check| {
+            vec![
+                Cell::Text(check.what.clone()),
+                Cell::Text(check.unit.readable(check.estimated)),
+                Cell::Text(check.unit.readable(check.actual)),
+            ]
+        })
+        .collect();
+    let heads = ["of what", "the plan estimated", "measured"];
+    markup.table("What the run took", &heads, &rows);
 }
 
 fn gate_tone(gate: Gate) -> Tone {
@@ -285,6 +308,8 @@ fn verified_as(count: &str) -> &'static str {
         "waived" => "cells of rows whose quarantine was waived",
         "without_backup" => "tokens written after the backup",
         "entries" => "vault entries opened",
+        "took_ms" => "how long it took, in milliseconds",
+        "bucket_bytes" => "what it sorted on disk, in bytes",
         "mismatches" => "cells that did not open to their original",
         _ => "",
     }

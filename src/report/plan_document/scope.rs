@@ -277,7 +277,7 @@ fn reason(
     if facts.policy.columns.iter().any(|rule| rule.name == *name) {
         return "named by the policy, but it cannot hold tokens: see the findings";
     }
-    if found(super::COPIES).is_some() {
+    if facts.facts.copies.iter().any(|copy| copy.at == *name) {
         return "not named by the policy, and it holds copies of values in scope";
     }
     match &table.kind {

@@ -126,7 +126,7 @@ fn outcome(markup: &mut Markup, document: &PlanDocument) {
         PlanVerdict::Warned => ("<div class=\"outcome warn\">", Tone::Warn),
         PlanVerdict::Clear => ("<div class=\"outcome good\">", Tone::Good),
     };
-    markup.raw(open).raw("<p class=\"word\">").raw(summary.verdict.word()).raw("</p>\n<p>");
+    markup.raw(open).raw("<p class=\"word\">").text(&summary.word()).raw("</p>\n<p>");
     markup.text(&capital(&summary.verdict_sentence())).raw(".</p>\n<ul class=\"claims\">\n");
     let counts = [
         ("blocking", summary.blocks, Tone::Bad),

@@ -31,7 +31,7 @@ pub(super) fn work(markup: &mut Markup, document: &PlanDocument) {
             ]
         })
         .collect();
-    let heads = ["order", "tables", "rows", "mode", "how", "what others notice"];
+    let heads = ["place", "tables", "rows", "mode", "how", "what others notice"];
     markup.table("Pieces of the work, in order", &heads, &rows);
 }
 
