@@ -11,7 +11,7 @@ mod exclusion;
 mod foreign_key_action;
 mod index_over_column;
 mod inheritance;
-mod keyless;
+mod unkeyed;
 mod partitioned;
 mod privileges;
 mod publication;
@@ -31,7 +31,7 @@ pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
     partitioned::find,
     inheritance::find,
     type_fit::find,
-    keyless::find,
+    unkeyed::find,
     row_security::find,
     rule::find,
     trigger_function::find,
