@@ -30,7 +30,7 @@ Documentation: README.md, docs/";
 #[derive(Debug, Parser)]
 #[command(name = "sealift", version, before_help = EXAMPLES, after_help = CODES, max_term_width = 100)]
 pub struct Args {
-    /// The vault: sqlite:PATH or postgres://USER@HOST/DATABASE
+    /// The vault: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
     #[arg(long, global = true, env = "SEALIFT_VAULT", value_name = "URL", hide_env_values = true)]
     pub vault: Option<String>,
 

@@ -1,6 +1,7 @@
 //! The stage: people, their orders, their notes, in SQLite or in PostgreSQL.
 
 use crate::support::{Db, Desk, Postgres};
+use std::fmt::Write as _;
 
 /// People on the stage.
 pub(super) const PEOPLE: u32 = 60;
@@ -159,22 +160,22 @@ fn rows() -> String {
             _ => format!("Invented Person {id}"),
         };
         let id_with_holes = i64::from(id) * i64::from(id) * 1_000_003;
-        sql += &format!(
-            "INSERT INTO people VALUES ({id_with_holes}, '{name}', 'person{id}@example.com', {phone}, 'X');\n"
-        );
+        writeln!(
+            sql,
+            "INSERT INTO people VALUES ({id_with_holes}, '{name}', 'person{id}@example.com', {phone}, 'X');"
+        )
+        .unwrap();
         let shelf = ["a", "B", "ä", "aa", "Z z"][id as usize % 5];
         let payer =
             if id % 7 == 0 { "NULL".to_owned() } else { format!("'person{id}@example.com'") };
-        sql += &format!("INSERT INTO orders VALUES ('{shelf}', {id}, {payer}, {id});\n");
+        writeln!(sql, "INSERT INTO orders VALUES ('{shelf}', {id}, {payer}, {id});").unwrap();
         let body = match id % 6 {
             0 => "NULL".to_owned(),
             1 => "''".to_owned(),
             _ => format!("'A note that nobody else has, number {id} 🦉'"),
         };
-        sql += &format!(
-            "INSERT INTO notes VALUES ('{}{id}', {body});\n",
-            ["n", "N", "é", "_", "-"][id as usize % 5]
-        );
+        let sign = ["n", "N", "é", "_", "-"][id as usize % 5];
+        writeln!(sql, "INSERT INTO notes VALUES ('{sign}{id}', {body});").unwrap();
     }
     sql
 }

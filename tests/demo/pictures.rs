@@ -38,7 +38,7 @@ fn every_picture_that_a_page_shows_is_there() {
         let base = root.join(page).parent().unwrap().to_owned();
         for piece in text.split("](").skip(1).chain(text.split("src=\"").skip(1)) {
             let name = piece.split([')', '"']).next().unwrap_or_default();
-            if name.ends_with(".png") {
+            if name.rsplit_once('.').is_some_and(|(_, end)| end == "png") {
                 assert!(base.join(name).exists(), "{page}: {name}");
                 shown += 1;
             }

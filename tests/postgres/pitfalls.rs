@@ -27,9 +27,9 @@ fn findings(sql: &str, policy: &str) -> Vec<(String, String, String)> {
 fn named(desk: &Desk) -> Vec<(String, String, String)> {
     let answer = desk.json(&["plan", "--policy", "shop.toml", "--dry-run"]);
     let last = answer.last();
-    let list = last["findings"].as_array().unwrap_or_else(|| panic!("no findings: {answer}"));
+    let findings = last["findings"].as_array().unwrap_or_else(|| panic!("no findings: {answer}"));
     let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
-    list.iter().map(|f| (text(f, "pitfall"), text(f, "verdict"), text(f, "object"))).collect()
+    findings.iter().map(|f| (text(f, "pitfall"), text(f, "verdict"), text(f, "object"))).collect()
 }
 
 #[track_caller]
@@ -188,7 +188,6 @@ fn a_role_without_rights_is_told_before_the_first_write() {
     let desk = Desk::over(&format!("postgres://{role}:invented@{rest}"));
     desk.write("shop.toml", &format!("{BEGIN}{}", column("t.email", "")));
     let answer = desk.run(&["plan", "--policy", "shop.toml", "--dry-run"]).ends(3);
-    let found = named(&desk);
     db.exec(format!("DROP OWNED BY {role}; DROP ROLE {role}"));
     answer.mentions(&[
         "may not make the schema",
