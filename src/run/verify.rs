@@ -116,9 +116,11 @@ impl Tally {
         let mut opened = serde_json::Map::new();
         for unit in &job.plan.units {
             for (table, at) in unit.tables.iter().zip(0_u16..) {
-                for place in 0..table.columns.len() {
+                for (place, column) in table.columns.iter().enumerate() {
+                    let (table, column) = (table.table.clone(), column.column.clone());
+                    let name = crate::policy::ColumnName { table, column }.to_string();
                     let cells = self.opened_of.get(&(unit.id, at, place)).copied();
-                    opened.insert(column_name(table, place), cells.unwrap_or_default().into());
+                    opened.insert(name, cells.unwrap_or_default().into());
                 }
             }
         }
