@@ -332,6 +332,8 @@ async fn lines_of_a_terminal_have_80_columns() {
 #[tokio::test]
 async fn a_page_needs_no_network_and_no_script() {
     let html = crm().await.document().to_html();
+    // A drawing refers to its own patterns: `url(#…)` leads nowhere else.
+    let html = html.replace("url(#", "");
     for word in ["<script", "http:", "https:", "src=", "url(", "@import", "<link"] {
         assert!(!html.contains(word), "`{word}` is on the page");
     }
