@@ -145,6 +145,17 @@ pub enum Verb {
     Ledger(Ledger),
     /// A guided tour on an invented database
     Demo(Demo),
+    /// What a shell needs to complete commands, on standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The manual: one page on standard output, or a page for each verb in a folder
+    Man {
+        /// The folder
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// `init`
@@ -280,6 +291,9 @@ pub struct Plan {
     /// The policy
     #[arg(long, value_name = "FILE", required_unless_present = "reissue")]
     pub policy: Option<PathBuf>,
+    /// Queries of the application, in SQL: which of them will break? May be repeated
+    #[arg(long, value_name = "FILE")]
+    pub queries: Vec<PathBuf>,
     /// Look only: needs no vault and records nothing
     #[arg(long)]
     pub dry_run: bool,

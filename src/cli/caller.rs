@@ -90,6 +90,7 @@ async fn add(
         &json!({"caller": name, "role": role, "credential_file": file.display().to_string()}),
     );
     out.line(format!("caller `{name}` is `{role}`; the credential is in {}", file.display()));
+    out.next(&desk.caller.name, "sealift scan --write-policy policy.toml");
     Ok(Outcome::Done)
 }
 
@@ -109,6 +110,7 @@ async fn list(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
         }));
         out.line(format!("{:<20} {:<12} {:<10} {state}", row.name, row.role, row.credential));
     }
+    out.next(&desk.caller.name, "sealift status");
     Ok(Outcome::Done)
 }
 
@@ -128,5 +130,6 @@ async fn revoke(settings: &Settings, out: &Output, name: &str) -> Result<Outcome
     desk.commit(vec![Change::PutCaller(row)], draft).await?;
     out.object(&json!({"caller": name, "state": "revoked"}));
     out.line(format!("the credential of `{name}` is void"));
+    out.next(&desk.caller.name, "sealift caller list");
     Ok(Outcome::Done)
 }

@@ -202,5 +202,8 @@ fn tell(out: &Output, typed: &Init, vault: VaultId, fingerprint: &str, code: &Re
         out.line("               shown this once: write it down and keep it apart");
     }
     out.object(&object);
-    out.next(&typed.caller, "sealift caller add NAME --role approver --credential-file FILE");
+    out.next(
+        &typed.caller,
+        "sealift caller add approver --role approver --credential-file approver.key",
+    );
 }

@@ -73,6 +73,7 @@ async fn list(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
             header.changed_at
         ));
     }
+    out.next(&desk.caller.name, "sealift status");
     for row in desk.vault.slots().await? {
         let slot = parse_slot(&row)?;
         out.object(&json!({
@@ -125,6 +126,7 @@ async fn rotate(settings: &Settings, out: &Output, domain: &str) -> Result<Outco
         "new values of `{domain}` are sealed with key {} (version {})",
         fresh.id.0, fresh.version
     ));
+    out.next(&desk.caller.name, "sealift keys list");
     Ok(Outcome::Done)
 }
 
@@ -170,7 +172,7 @@ async fn rewrap(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
     if !lost.is_empty() {
         out.line(format!("slots {lost:?} opened the old one and are removed"));
     }
-    out.next("steward", "sealift keys slot add --recovery-file FILE");
+    out.next(&desk.caller.name, "sealift keys slot add --recovery-file recovery-2.txt");
     Ok(Outcome::Done)
 }
 
@@ -254,6 +256,7 @@ async fn add_slot(settings: &Settings, out: &Output, new: &New<'_>) -> Result<Ou
     desk.commit(vec![Change::PutSlot(row)], draft).await?;
     out.object(&json!({"slot": id, "kind": slot.kind.name()}));
     out.line(format!("slot {id} ({}) opens the vault", slot.kind.name()));
+    out.next(&desk.caller.name, "sealift keys list");
     Ok(Outcome::Done)
 }
 
@@ -278,6 +281,7 @@ async fn check_slot(
         desk.commit(vec![Change::SlotOpened { slot: row.slot, at: at.clone() }], draft).await?;
         out.object(&json!({"slot": row.slot, "kind": slot.kind.name(), "opened_at": at}));
         out.line(format!("slot {} ({}) opens the vault", row.slot, slot.kind.name()));
+        out.next(&desk.caller.name, "sealift status");
         return Ok(Outcome::Done);
     }
     Err(Failure::failed(format!("this {} opens no slot of the vault", secret.kind().name()))
@@ -300,5 +304,6 @@ async fn remove_slot(settings: &Settings, out: &Output, slot: u32) -> Result<Out
     desk.commit(vec![Change::RemoveSlot(slot)], draft).await?;
     out.object(&json!({"slot": slot, "removed": true}));
     out.line(format!("slot {slot} ({}) is removed", kind.name()));
+    out.next(&desk.caller.name, "sealift keys list");
     Ok(Outcome::Done)
 }

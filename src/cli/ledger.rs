@@ -124,5 +124,6 @@ async fn sign(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
     let note = checkpoint(desk.vault.as_ref(), &desk.keys).await?;
     out.object(&json!({"checkpoint": note}));
     out.line(note.trim_end());
+    out.next("an auditor", "sealift ledger export --output ledger/");
     Ok(Outcome::Done)
 }

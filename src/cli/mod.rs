@@ -16,6 +16,8 @@ mod init;
 mod job;
 mod keys;
 mod ledger;
+mod manual;
+mod next;
 mod output;
 mod pause;
 mod plan;
@@ -23,6 +25,7 @@ mod plan_document;
 mod policy;
 mod purge;
 mod quarantine;
+mod queries;
 mod report;
 mod rollback;
 mod run;
@@ -45,7 +48,7 @@ pub use settings::Settings;
 ///
 /// [`Failure`] says how the process ends, what happened and what to do about it.
 pub async fn run(args: Args) -> Result<Outcome, Failure> {
-    let out = Output::new(args.format, args.color);
+    let out = Output::new(args.format, args.color).given(next::Given::of(&args));
     answer(args, &out).await
 }
 
@@ -88,5 +91,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Report(typed) => report::report(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
         Verb::Demo(typed) => demo::demo(out, typed).await,
+        Verb::Completions { shell } => manual::completions(shell),
+        Verb::Man { output } => manual::man(out, output.as_deref()),
     }
 }

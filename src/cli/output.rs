@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::args::{Color, Format};
+use super::next::Given;
 use crate::ports::Progress;
 
 /// Where results go, and in which form.
@@ -18,6 +19,7 @@ pub struct Output {
     format: Format,
     colored: bool,
     capture: Option<Arc<Capture>>,
+    given: Given,
 }
 
 impl Output {
@@ -31,14 +33,21 @@ impl Output {
                 std::env::var_os("NO_COLOR").is_none() && std::io::stdout().is_terminal()
             }
         };
-        Self { format, colored, capture: None }
+        Self { format, colored, capture: None, given: Given::default() }
     }
 
     /// Prints nothing: what would be printed, for people and for programs, is kept for whoever
     /// called the verb.
     #[must_use]
     pub fn captured(format: Format, capture: Arc<Capture>) -> Self {
-        Self { format, colored: false, capture: Some(capture) }
+        Self { format, colored: false, capture: Some(capture), given: Given::default() }
+    }
+
+    /// Remembers what was typed, for commands that come next.
+    #[must_use]
+    pub(super) fn given(mut self, given: Given) -> Self {
+        self.given = given;
+        self
     }
 
     /// Whether programs read it.
@@ -106,7 +115,7 @@ impl Output {
     /// Who does what next, as a command to paste.
     pub fn next(&self, who: &str, command: &str) {
         let arrow = self.styled("next:", Style::new().fg_color(Some(AnsiColor::Cyan.into())));
-        self.line(format!("{arrow} {who}: {command}"));
+        self.line(format!("{arrow} {who}: {}", self.given.complete(command)));
     }
 
     /// A word in the colour of its meaning.

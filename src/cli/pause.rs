@@ -40,7 +40,8 @@ async fn set(
     let desk = Desk::open(settings, verb).await?;
     let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), Phase::is_open).await?;
     if !row.phase.is_open() {
-        return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase)));
+        return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase))
+            .hint("`sealift status --all` says where each run stands"));
     }
     let reason = reason.to_owned();
     let change = Change::SetCondition { run: row.run, condition, reason };

@@ -10,12 +10,12 @@ use super::exit::{Failure, Outcome};
 use super::job::{run_grant, same_source};
 use super::output::Output;
 use super::settings::Settings;
-use super::{plan_document, policy};
+use super::{plan_document, policy, queries};
 use crate::access::Verb;
 use crate::access::grants::Grant;
 use crate::catalog::Catalog;
 use crate::lifecycle::{Phase, RunId};
-use crate::plan::{Assessment, Facts, Finding, Strategy, Verdict, assess};
+use crate::plan::{Assessment, Facts, Finding, QueryText, Strategy, Verdict, assess, shell_word};
 use crate::policy::{ColumnRule, OnFailure, Policy};
 use crate::ports::{Change, RunRow, SampleSize, Silent, Source, Vault};
 use crate::report::{
@@ -35,25 +35,31 @@ pub(super) async fn plan(
     }
     // ORDER: before anything is read, so that a name without a form costs nobody a minute.
     output.map(plan_document::form_of).transpose()?;
-    let file = typed.policy.ok_or_else(|| Failure::failed("no policy is named"))?;
+    let file = typed
+        .policy
+        .ok_or_else(|| Failure::failed("no policy is named").hint("name it: `--policy FILE`"))?;
     let policy = policy::read(&file)?;
+    let queries = queries::read(&typed.queries)?;
     if typed.dry_run {
         let source = settings.open_source().await?;
-        let (policy, seen) = Seen::look(settings, source.as_ref(), policy).await?;
+        let (policy, seen) = Seen::look(settings, source.as_ref(), policy, &queries).await?;
         let document = seen.document(&policy, &now(), None, true);
         tell(out, &seen, &document, output)?;
-        return Ok(outcome(&seen.plan));
+        unblocked(&seen.plan)?;
+        let file = shell_word(&file.display().to_string());
+        out.next("a steward", &format!("sealift plan --policy {file}"));
+        return Ok(Outcome::Done);
     }
     let desk = Desk::open(settings, Verb::Plan).await?;
     let source = settings.open_source().await?;
     same_source(&desk, source.as_ref()).await?;
-    let (policy, mut seen) = Seen::look(settings, source.as_ref(), policy).await?;
+    let (policy, mut seen) = Seen::look(settings, source.as_ref(), policy, &queries).await?;
     seen.plan.findings.extend(of_vault(desk.vault.as_ref(), &policy, &seen.plan).await?);
     seen.plan.findings.sort_by_key(|finding| finding.verdict);
     if seen.plan.is_blocked() {
         let document = seen.document(&policy, &now(), None, false);
         tell(out, &seen, &document, output)?;
-        return Ok(Outcome::Refused);
+        unblocked(&seen.plan)?;
     }
     let (run, document) = record(&desk, &policy, &seen).await?;
     tell(out, &seen, &document, output).map_err(|failure| {
@@ -63,7 +69,8 @@ pub(super) async fn plan(
     if policy.approval.plan == 0 {
         out.next(&desk.caller.name, &format!("sealift run {run}"));
     } else {
-        let document = output.map(|file| format!(" --document {}", file.display()));
+        let document =
+            output.map(|file| format!(" --document {}", shell_word(&file.display().to_string())));
         out.next("an approver", &format!("sealift approve {run}{}", document.unwrap_or_default()));
     }
     Ok(Outcome::Done)
@@ -85,10 +92,12 @@ impl Seen {
         settings: &Settings,
         source: &dyn Source,
         policy: Policy,
+        queries: &[QueryText],
     ) -> Result<(Policy, Self), Failure> {
         let catalog = source.catalog().await?;
         let policy = policy::named_as_in(&catalog, policy);
         let mut facts = source.facts(&catalog, &policy).await?;
+        facts.queries.extend_from_slice(queries);
         let size = SampleSize::Blocks { rows: COPY_ROWS_MAX };
         facts.copies = copies(source, &catalog, &policy, size, &Silent).await?;
         let plan = assess(&catalog, &policy, &facts, Strategy::InPlace);
@@ -255,8 +264,18 @@ fn shares_column(old: &RunRow, policy: &Policy) -> bool {
     })
 }
 
-fn outcome(plan: &Assessment) -> Outcome {
-    if plan.is_blocked() { Outcome::Refused } else { Outcome::Done }
+/// A blocked plan is a refusal, and says so beside what it found.
+fn unblocked(plan: &Assessment) -> Result<(), Failure> {
+    match plan.findings.iter().filter(|finding| finding.verdict == Verdict::Blocks).count() {
+        0 => Ok(()),
+        1 => Err(blocked("the plan is blocked by 1 finding")),
+        many => Err(blocked(&format!("the plan is blocked by {many} findings"))),
+    }
+}
+
+fn blocked(what: &str) -> Failure {
+    Failure::refused(what.to_owned())
+        .hint("each finding marked `blocks` says what to do about it; then plan again")
 }
 
 /// Writes the document where it was asked for, and tells the plan.
@@ -293,6 +312,7 @@ fn tell(
     }));
     if !out.is_json() {
         in_words(out, document, output, &kept.sha256(form));
+        queries::tell(out, plan, &seen.facts.queries);
     }
     Ok(())
 }

@@ -34,6 +34,8 @@ pub(super) async fn purge(
     if matches!(row.phase, Phase::Purged | Phase::Closed) {
         out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name()}));
         out.line(format!("run {} is `{}` already", row.run, row.phase));
+        let (who, command) = super::next::of_run(&row);
+        out.next(&who, &command);
         return Ok(Outcome::Done);
     }
     confirmed(&row, typed.confirm.as_deref())?;

@@ -61,6 +61,12 @@ async fn list(settings: &Settings, out: &Output, run: Option<&str>) -> Result<Ou
         out.line("nothing is in quarantine");
     }
     let waits = rows.iter().any(|row| row.state == QuarantineState::Waiting);
+    let (who, command) = if waits {
+        (row.planned_by.clone(), format!("sealift quarantine replay {}", row.run))
+    } else {
+        super::next::of_run(&row)
+    };
+    out.next(&who, &command);
     Ok(if waits { Outcome::Finding } else { Outcome::Done })
 }
 

@@ -24,6 +24,8 @@ pub(super) async fn rollback(
     if row.phase == Phase::RolledBack {
         out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name()}));
         out.line(format!("run {} is `{}` already", row.run, row.phase));
+        let (who, command) = super::next::of_run(&row);
+        out.next(&who, &command);
         return Ok(Outcome::Done);
     }
     if row.phase != Phase::RollingBack && row.phase.after(Event::RollbackStarted).is_err() {
@@ -55,6 +57,6 @@ pub(super) async fn rollback(
     out.object(&json!({"run": row.run.to_string(), "phase": phase.name()}));
     out.line(format!("run {} is rolled back; the source is as it was", row.run));
     out.line(format!("  its backup stays in {} until you remove it", row.backup_dir));
-    out.next(&row.planned_by, "sealift plan --policy FILE");
+    out.next(&row.planned_by, "sealift scan --write-policy policy.toml");
     Ok(Outcome::Done)
 }

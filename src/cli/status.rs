@@ -7,6 +7,7 @@ use serde_json::json;
 use super::args::Status;
 use super::estimates;
 use super::exit::{Failure, Outcome};
+use super::next;
 use super::output::Output;
 use super::settings::Settings;
 use crate::lifecycle::Phase;
@@ -36,7 +37,7 @@ pub(super) async fn status(
         }
         if shown.is_empty() {
             out.line("no run is open");
-            out.next("steward", "sealift plan --policy FILE");
+            out.next("a steward", "sealift scan --write-policy policy.toml");
         }
         for row in shown {
             tell(vault.as_ref(), out, row).await?;
@@ -68,6 +69,7 @@ async fn tell(vault: &dyn Vault, out: &Output, row: &RunRow) -> Result<(), Failu
         "counts": counts, "estimates": checks,
     }));
     out.heading(&format!("run {} on `{}`: {}", row.run, row.source, row.phase));
+    out.line(format!("  {}", picture(row.phase)));
     if let Some(condition) = row.condition {
         out.line(format!("  {}: {}", condition.name(), row.condition_reason));
     }
@@ -78,27 +80,48 @@ async fn tell(vault: &dyn Vault, out: &Output, row: &RunRow) -> Result<(), Failu
     if waiting > 0 {
         out.line(format!("  {waiting} rows wait in quarantine"));
     }
-    let (who, command) = next(row);
+    let (who, command) = next::of_run(row);
     out.next(&who, &command);
     Ok(())
 }
 
-/// Who does what next.
-fn next(row: &RunRow) -> (String, String) {
-    let run = row.run;
-    let steward = row.planned_by.clone();
-    if row.condition == Some(Condition::Paused) {
-        return (steward, format!("sealift resume {run}"));
+/// The life of a run as a line: what is behind it, where it stands, what is ahead.
+fn picture(phase: Phase) -> String {
+    let life = [
+        Phase::Planned,
+        Phase::Approved,
+        Phase::BackedUp,
+        Phase::Sealed,
+        Phase::Rewritten,
+        Phase::Verified,
+        Phase::PurgeApproved,
+        Phase::Purged,
+        Phase::Closed,
+    ];
+    if matches!(phase, Phase::RollingBack | Phase::RolledBack) {
+        let end = if phase == Phase::RolledBack { '●' } else { '○' };
+        return format!("● rolling_back ─ {end} rolled_back");
     }
-    match row.phase {
-        Phase::Planned => ("an approver".to_owned(), format!("sealift approve {run}")),
-        Phase::Approved | Phase::BackedUp | Phase::Sealed | Phase::Rewritten => {
-            (steward, format!("sealift run {run}"))
-        }
-        Phase::Verified => ("an approver".to_owned(), format!("sealift approve {run} --purge")),
-        Phase::PurgeApproved => (steward, format!("sealift purge {run} --confirm {run}")),
-        Phase::Purged => (steward, format!("sealift report {run} --close")),
-        Phase::RollingBack => (steward, format!("sealift rollback {run}")),
-        Phase::Closed | Phase::RolledBack => (steward, "sealift plan --policy FILE".to_owned()),
+    let here = life.iter().position(|known| *known == phase).unwrap_or_default();
+    let steps = life
+        .iter()
+        .enumerate()
+        .map(|(at, known)| format!("{} {}", if at <= here { '●' } else { '○' }, known.name()));
+    steps.collect::<Vec<_>>().join(" ─ ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_shows_what_is_behind_and_what_is_ahead() {
+        assert_eq!(
+            picture(Phase::Sealed),
+            "● planned ─ ● approved ─ ● backed_up ─ ● sealed ─ ○ rewritten ─ ○ verified ─ \
+             ○ purge_approved ─ ○ purged ─ ○ closed"
+        );
+        assert!(!picture(Phase::Closed).contains('○'));
+        assert_eq!(picture(Phase::RollingBack), "● rolling_back ─ ○ rolled_back");
     }
 }

@@ -44,7 +44,8 @@ pub(super) async fn verify(
         }
     }
     let verified = named(verified)?;
-    let phase = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?.phase;
+    let now = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
+    let (next, phase) = (super::next::of_run(&now), now.phase);
     out.object(&json!({
         "run": row.run.to_string(), "phase": phase.name(), "counts": verified.counts,
         "digest": verified.proof.digest(),
@@ -57,9 +58,7 @@ pub(super) async fn verify(
     for (name, count) in &verified.counts {
         out.line(format!("  {name:<16} {count}"));
     }
-    if phase == Phase::Verified {
-        out.next("an approver", &format!("sealift approve {} --purge", row.run));
-    }
+    out.next(&next.0, &next.1);
     Ok(Outcome::Done)
 }
 

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::model::TypeCounts;
+use super::query_text::QueryText;
 use crate::policy::{ColumnName, TableName};
 
 /// All figures of one source.
@@ -14,6 +15,9 @@ pub struct Facts {
     pub tables: Vec<TableFacts>,
     /// What became of trying tokens against `CHECK` constraints.
     pub check_trials: Vec<CheckTrial>,
+    /// Queries of applications: what a developer handed in, what a server counted.
+    #[serde(default)]
+    pub queries: Vec<QueryText>,
     /// In-scope values in columns that the policy leaves out.
     #[serde(default)]
     pub copies: Vec<CopyFacts>,

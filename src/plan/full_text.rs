@@ -35,6 +35,17 @@ pub(super) fn is_index(case: &Case<'_>, name: &str) -> bool {
         .any(|table| is_full_text(table) && table.name.name.eq_ignore_ascii_case(name))
 }
 
+/// The table or view whose text a full-text table indexes without keeping it.
+pub(super) fn content_of(table: &Table) -> Option<String> {
+    if !is_full_text(table) {
+        return None;
+    }
+    match read(&table.sql).1 {
+        Content::Of(source) => Some(source),
+        Content::Own | Content::None => None,
+    }
+}
+
 fn is_full_text(table: &Table) -> bool {
     match &table.kind {
         TableKind::Virtual(module) => matches!(module.as_str(), "fts3" | "fts4" | "fts5"),

@@ -18,6 +18,9 @@ mod estimates;
 mod facts;
 mod groups;
 mod model;
+mod query_text;
+mod shell;
+mod sql;
 mod units;
 mod walks;
 
@@ -43,6 +46,7 @@ mod no_key;
 mod not_a_table;
 mod null_key;
 mod number_equality;
+mod queries;
 mod recognisable;
 mod row_id;
 mod statistics;
@@ -80,6 +84,8 @@ pub use model::{
     Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit,
     UnitColumn, UnitMode, UnitTable, Verdict, Walk,
 };
+pub use query_text::QueryText;
+pub use shell::shell_word;
 pub use walks::row_id_name;
 
 use case::{Case, InScope};
@@ -88,7 +94,7 @@ use case::{Case, InScope};
 type Pitfall = fn(&Case<'_>) -> Vec<Finding>;
 
 /// Every pitfall of SQLite but the one that needs the estimate, in the order of the findings.
-const SQLITE: [Pitfall; 37] = [
+const SQLITE: [Pitfall; 38] = [
     strategy::find,
     text_encoding::find,
     missing_table::find,
@@ -111,6 +117,7 @@ const SQLITE: [Pitfall; 37] = [
     trigger_fires::find,
     full_text::find,
     view::find,
+    queries::find,
     copies::find,
     key_in_scope::find,
     no_key::find,
@@ -167,6 +174,7 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
     };
     let mut findings: Vec<Finding> = pitfalls.iter().flat_map(|find| find(&case)).collect();
     findings.extend(disk_space::find(&case, &estimate));
+    queries::fold(&mut findings);
     // The sort is stable: within a verdict the order of the pitfalls stays.
     findings.sort_by_key(|finding| finding.verdict);
     Assessment {

@@ -6,6 +6,7 @@ mod files;
 mod help;
 mod ledger;
 mod plan_document;
+mod next;
 mod quarantine;
 mod secrets;
 mod tampered;

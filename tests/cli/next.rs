@@ -1,0 +1,122 @@
+//! What a verb says at its end: a command that runs as it is shown.
+
+use crate::support::{Desk, Journal, shop, to_phase};
+
+/// What stands after `next: SOMEBODY: `.
+fn next(said: &str) -> Option<Vec<String>> {
+    let line = said.lines().find(|line| line.starts_with("next: "))?;
+    let (_, command) = line.split_once(": sealift ")?;
+    Some(command.split(' ').map(str::to_owned).collect())
+}
+
+#[test]
+fn every_verb_that_is_no_list_of_values_says_what_is_next() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 3);
+    let run = to_phase(&desk, "verified");
+    for typed in [
+        &["status"][..],
+        &["status", "--all"],
+        &["run", &run],
+        &["verify", &run],
+        &["pause", &run],
+        &["resume", &run],
+        &["caller", "list"],
+        &["caller", "add", "erin", "--role", "auditor", "--credential-file", "erin.key"],
+        &["caller", "revoke", "erin"],
+        &["keys", "list"],
+        &["keys", "slot", "check", "--recovery-file", "recovery.txt"],
+        &["keys", "slot", "add", "--key-file", "second.key"],
+        &["policy", "check", "shop.toml"],
+        &["quarantine", "list", &run],
+        &["ledger", "checkpoint"],
+        &["ledger", "export", "--output", "ledger"],
+        &["report", &run, "--output", "report.html"],
+        &["rollback", &run],
+    ] {
+        let answer = desk.run(typed).done();
+        let command = next(&answer.stdout).unwrap_or_else(|| panic!("no next step: {answer}"));
+        // The program itself says whether it would understand the command.
+        let mut asked: Vec<&str> = command.iter().map(String::as_str).collect();
+        asked.push("--help");
+        desk.run(&asked).done();
+    }
+}
+
+#[test]
+fn the_next_steps_alone_lead_from_a_plan_to_the_purge() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 3);
+    let mut typed: Vec<String> =
+        ["policy", "check", "shop.toml"].iter().map(|&word| word.to_owned()).collect();
+    let mut seen = Vec::new();
+    for _ in 0..9 {
+        let words: Vec<&str> = typed.iter().map(String::as_str).collect();
+        let caller = if words[0] == "approve" { "bob" } else { "alice" };
+        if words[0] == "purge" {
+            desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+        }
+        let answer = desk.run_as(caller, &words).done();
+        seen.push(words[0].to_owned());
+        if words[0] == "ledger" {
+            break;
+        }
+        typed = next(&answer.stdout).unwrap_or_else(|| panic!("no next step: {answer}"));
+    }
+    let life = ["policy", "plan", "approve", "run", "approve", "purge", "report"];
+    assert_eq!(seen[..life.len()], life);
+    desk.run(&["status", "--all"]).done().mentions(&["purged"]);
+}
+
+#[test]
+fn a_blocked_plan_says_so_and_what_to_do() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 3);
+    let policy = std::fs::read_to_string(desk.path("shop.toml")).unwrap();
+    desk.write(
+        "off.toml",
+        &format!("{policy}\n[[column]]\nname = \"nowhere.email\"\nclass = \"contact\"\n"),
+    );
+    for typed in
+        [&["plan", "--policy", "off.toml"][..], &["plan", "--policy", "off.toml", "--dry-run"]]
+    {
+        desk.run(typed).fails(3, &["the plan is blocked by"]);
+    }
+}
+
+#[test]
+fn queries_of_the_application_are_read_from_files() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 3);
+    desk.write(
+        "q.sql",
+        "SELECT 1;\nSELECT id FROM customers WHERE email LIKE '%secret@example.com'\n ORDER BY email;",
+    );
+    let plan =
+        desk.run(&["plan", "--policy", "shop.toml", "--dry-run", "--queries", "q.sql"]).done();
+    let plan =
+        plan.mentions(&["What breaks", "q.sql:2", "1 of 2 queries that were handed in break"]);
+    assert!(!plan.stdout.contains("secret@"), "{plan}");
+
+    desk.write("empty.sql", "-- nothing\n");
+    for (file, words) in [("none.sql", "cannot be read"), ("empty.sql", "holds no statement")] {
+        desk.run(&["plan", "--policy", "shop.toml", "--dry-run", "--queries", file])
+            .fails(2, &[words]);
+    }
+}
+
+#[test]
+fn shells_and_readers_get_every_verb() {
+    let desk = Desk::bare();
+    let verbs = ["init", "scan", "plan", "approve", "purge", "detokenize", "ledger", "completions"];
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        desk.run(&["completions", shell]).done().mentions(&verbs);
+    }
+    desk.run(&["man"]).done().mentions(&[".TH", "sealift"]);
+    desk.run(&["man", "--output", "man"]).done().mentions(&["manual pages are in man"]);
+    for verb in verbs {
+        let page = std::fs::read_to_string(desk.path(&format!("man/sealift-{verb}.1"))).unwrap();
+        assert!(page.contains(verb), "{page}");
+    }
+    assert!(desk.path("man/sealift-keys-slot-add.1").exists());
+}
