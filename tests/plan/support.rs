@@ -48,7 +48,6 @@ pub(super) fn policy(columns: Vec<ColumnRule>) -> Policy {
     Policy {
         source: "crm".into(),
         change: ChangeRule::default(),
-        patterns: Vec::new(),
         columns,
         tables: Vec::new(),
         purposes: Vec::new(),
