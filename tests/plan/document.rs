@@ -146,10 +146,17 @@ fn compare(golden: &str, written: &str) {
     assert!(expected == written, "{golden} differs; SEALIFT_BLESS=1 writes it anew");
 }
 
+/// What the page says: how it looks is the report's style, which has a golden of its own.
+fn without_style(page: &str) -> String {
+    let (head, rest) = page.split_once("<style>").unwrap();
+    let (_, body) = rest.split_once("</style>").unwrap();
+    format!("{head}<style></style>{body}")
+}
+
 #[tokio::test]
 async fn a_document_reads_like_this() {
     let document = crm().await.document();
-    compare("plan.html", &document.to_html());
+    compare("plan.html", &without_style(&document.to_html()));
     compare("plan.json", &document.to_json());
     compare("plan.txt", &document.to_text());
 }
