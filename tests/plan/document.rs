@@ -146,10 +146,17 @@ fn compare(golden: &str, written: &str) {
     assert!(expected == written, "{golden} differs; SEALIFT_BLESS=1 writes it anew");
 }
 
+/// What the page says: how it looks is the report's style, which has a golden of its own.
+fn without_style(page: &str) -> String {
+    let (head, rest) = page.split_once("<style>").unwrap();
+    let (_, body) = rest.split_once("</style>").unwrap();
+    format!("{head}<style></style>{body}")
+}
+
 #[tokio::test]
 async fn a_document_reads_like_this() {
     let document = crm().await.document();
-    compare("plan.html", &document.to_html());
+    compare("plan.html", &without_style(&document.to_html()));
     compare("plan.json", &document.to_json());
     compare("plan.txt", &document.to_text());
 }
@@ -332,6 +339,8 @@ async fn lines_of_a_terminal_have_80_columns() {
 #[tokio::test]
 async fn a_page_needs_no_network_and_no_script() {
     let html = crm().await.document().to_html();
+    // A drawing refers to its own patterns: `url(#…)` leads nowhere else.
+    let html = html.replace("url(#", "");
     for word in ["<script", "http:", "https:", "src=", "url(", "@import", "<link"] {
         assert!(!html.contains(word), "`{word}` is on the page");
     }
