@@ -8,7 +8,9 @@
 
 mod access;
 mod architecture;
+mod classify;
 mod cli;
+mod conformance;
 mod crypto;
 mod demo;
 mod docs;
@@ -16,6 +18,7 @@ mod ledger;
 mod lifecycle;
 mod plan;
 mod policy;
+mod postgres;
 mod protocol;
 mod report;
 mod residue;

@@ -180,6 +180,8 @@ class Maker:
         self.fake.seed_instance(seed)
         self.western = Faker("en_US")
         self.western.seed_instance(seed)
+        self.british = Faker("en_GB")
+        self.british.seed_instance(seed)
         self.next_person()
 
     def next_person(self):
@@ -217,7 +219,10 @@ class Maker:
     def birth_date(self): return self.fake.date_of_birth(minimum_age=17, maximum_age=88).isoformat()
     def birth_place(self): return self.fake.city()
     def national_id(self): return self.either("ssn")
-    def iban(self): return self.fake.iban()
+    def iban(self):
+        number = self.fake.iban()
+        # Where a locale has no banks, Faker makes British numbers that are a digit short.
+        return number if not number.startswith("GB") or len(number) == 22 else self.british.iban()
     def card(self): return self.fake.credit_card_number()
     def card_expiry(self): return self.fake.credit_card_expire()
     def passport(self): return self.random.choice("CEKPX") + self.random.choice("ABCDEFGH") + self.digits(7)

@@ -20,7 +20,7 @@ PAGE = """<!doctype html>
   header {{ padding: 12px 18px; border-bottom: 1px solid #222a3a; color: #7d879c;
             font: 14px/1.2 ui-monospace, "DejaVu Sans Mono", monospace; }}
   header i {{ color: #7fd88f; font-style: normal; }}
-  pre {{ margin: 0; padding: 14px 22px 10px; color: #d5dbe8;
+  pre {{ margin: 0; padding: 14px 40px 10px 22px; color: #d5dbe8;
          font: 17px/1.42 "DejaVu Sans Mono", ui-monospace, "Noto Sans Mono CJK JP", monospace; }}
   .bold {{ font-weight: 700; color: #fff; }}
   .dim {{ color: #7d879c; }}
@@ -31,7 +31,7 @@ PAGE = """<!doctype html>
   @media (max-width: 600px) {{
     main {{ margin: 0; border: 0; border-radius: 0; width: 100%; }}
     header {{ padding: 12px 14px; }}
-    pre {{ padding: 10px 8px; font-size: 13.2px; white-space: pre-wrap; overflow-wrap: anywhere; }}
+    pre {{ padding: 10px 8px 10px 6px; font-size: 13.2px; white-space: pre-wrap; overflow-wrap: anywhere; }}
   }}
 </style>
 <main><header><i>$</i> sealift demo</header><pre>{body}</pre></main>

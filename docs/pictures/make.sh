@@ -54,18 +54,18 @@ for columns in 80 44; do
         exit 2
     fi
     trap 'rm -rf -- "$scratch" "$folder"' EXIT
-    COLUMNS=$columns sealift --color always demo --customers "${CUSTOMERS:-100000}" \
+    env -u NO_COLOR COLUMNS="$columns" sealift --color always demo --customers "${CUSTOMERS:-100000}" \
         --keep "$folder" >"$scratch/demo-$columns.txt"
-    # The screen begins at the rule; what stands before it is one line a step.
-    python3 "$here/ansi.py" <"$scratch/demo-$columns.txt" >"$scratch/pages/demo-$columns.html"
+    # The last screen begins behind the rule; what stands before it is one line a step.
+    sed '1,/──/d' "$scratch/demo-$columns.txt" |
+        python3 "$here/ansi.py" >"$scratch/pages/demo-$columns.html"
     cp "$folder/report.html" "$folder/plan.html" "$scratch/pages/"
     rm -rf -- "$folder"
 done
 
 node "$here/shoot.mjs" "$scratch/pages" "$scratch"
 for picture in "$scratch"/*.png; do
-    pngquant --quality 70-95 --speed 1 --strip --force --output "$picture" -- "$picture" ||
-        echo "make.sh: $(basename "$picture") stays as it is" >&2
+    pngquant 64 --speed 1 --strip --force --output "$picture" -- "$picture"
     cp "$picture" "$here/"
 done
 ls -l "$here"/*.png

@@ -14,7 +14,7 @@ const SHOTS = [
   { name: "demo", page: (width) => `demo-${width > 600 ? 80 : 44}.html`, whole: true },
   { name: "report", page: () => "report.html", heights: { 1280: 1600, 390: 1700 } },
   { name: "report-whole", page: () => "report.html", whole: true },
-  { name: "plan", page: () => "plan.html", whole: true },
+  { name: "plan", page: () => "plan.html", heights: { 1280: 1600, 390: 1700 } },
 ];
 const WIDTHS = [1280, 390];
 // A page of many screens would make a picture that nobody opens.

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** the [`Catalog::fingerprint`] does not change by our own work.
 
+pub mod postgres;
 pub mod sqlite_ddl;
 pub mod sqlite_text;
 pub mod sqlite_trigger;
@@ -20,6 +21,8 @@ use crate::policy::TableName;
 pub enum EngineKind {
     /// SQLite 3.
     Sqlite,
+    /// PostgreSQL, 13 and later.
+    Postgres,
 }
 
 /// A whole catalog, in the engine's order.
@@ -41,6 +44,9 @@ pub struct Catalog {
     pub triggers: Vec<Trigger>,
     /// Facts about the engine as a whole, for the plan (`journal_mode` → `wal`).
     pub settings: Vec<(String, String)>,
+    /// What only PostgreSQL has; `None` for other engines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<postgres::PostgresCatalog>,
 }
 
 /// One table.
@@ -76,6 +82,10 @@ pub enum TableKind {
     Virtual(String),
     /// A table that a virtual table keeps its content in.
     Shadow,
+    /// A partitioned table: its rows lie in its partitions.
+    Partitioned,
+    /// A table of another server.
+    Foreign,
 }
 
 /// One column.

@@ -37,6 +37,12 @@ pub(super) struct Counts {
     pub(super) holding_clear: u64,
     pub(super) schemes: Vec<SchemeTally>,
     pub(super) days: Days,
+    /// Digits alone, as mobile numbers are stored.
+    pub(super) bare_phones: u64,
+    /// Words before a house number.
+    pub(super) numbered: u64,
+    /// One word that is a given or a family name.
+    pub(super) single_names: u64,
     pub(super) distinct: Distinct,
 }
 
@@ -63,6 +69,9 @@ impl Counts {
             holding_clear: 0,
             schemes: vec![SchemeTally::default(); SCHEMES.len()],
             days: Days::default(),
+            bare_phones: 0,
+            numbered: 0,
+            single_names: 0,
             distinct: Distinct::default(),
         }
     }
@@ -79,6 +88,10 @@ impl Counts {
             self.schemes[place].checked += u64::from(seen.schemes & (1 << place) != 0);
             bits &= bits - 1;
         }
+        self.bare_phones += u64::from(seen.is_bare_phone);
+        self.numbered += u64::from(seen.is_numbered);
+        let single = seen.matched.has(Place::FirstName) || seen.matched.has(Place::LastName);
+        self.single_names += u64::from(single);
         if let Some(day) = seen.day {
             self.days.take(day);
         }

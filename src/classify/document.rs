@@ -71,8 +71,10 @@ impl<'d> Document<'d> {
                 for (key, member) in members.iter().take(MEMBERS_MAX) {
                     if is_map || !is_plain(key) {
                         let starred = spot.below(&format!("{}.*", spot.path), spot.key);
+                        // A key is no column: only what is certain by itself counts.
+                        let keys = spot.below("", "key");
                         if let Some(profile) =
-                            self.place(&format!("{}.{{key}}", spot.path), &starred, &[])
+                            self.place(&format!("{}.{{key}}", spot.path), &keys, &[])
                         {
                             profile.add_inner(key);
                         }

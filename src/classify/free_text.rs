@@ -4,7 +4,9 @@
 //! says *whether* a text holds a kind, not where or how often.
 
 use super::kind::Place;
-use super::values::{Look, Places, Sighting, email_within, iban, pair_of_names, recognise};
+use super::values::{
+    Look, Places, Sighting, email_within, pair_of_names, recognise, registered_iban,
+};
 
 /// So much of one text is read.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
@@ -144,7 +146,7 @@ fn is_iban_at(text: &str, start: usize) -> bool {
     let run = rest.find(|c| !is_part(c)).map_or(rest, |end| &rest[..end]);
     let mut end = run.len();
     while end >= 15 {
-        if iban(&run[..end]) {
+        if registered_iban(&run[..end]) {
             return true;
         }
         end = run[..end].rfind(' ').unwrap_or(0);
@@ -157,7 +159,9 @@ pub(super) fn is_text(look: &Look<'_>, seen: &Sighting) -> bool {
     let is_something = seen.matched.has(Place::Email)
         || seen.matched.has(Place::Iban)
         || seen.matched.has(Place::Secret);
-    !is_something && (look.spaces >= 3 || look.has_at || look.text.len() > 60)
+    // Digits in groups have spaces too.
+    let has_words = look.letters + look.wide >= 6;
+    !is_something && has_words && (look.spaces >= 2 || look.has_at || look.text.len() > 60)
 }
 
 #[cfg(test)]

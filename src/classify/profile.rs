@@ -237,9 +237,7 @@ impl Sighting {
     /// The kinds that a text is searched for, where a whole value is one of them.
     fn searched(&self) -> Places {
         let mut places = Places::default();
-        for place in
-            [Place::Email, Place::Phone, Place::Card, Place::Iban, Place::Ip, Place::PersonName]
-        {
+        for place in [Place::Email, Place::Phone, Place::Card, Place::Iban, Place::Ip] {
             if self.matched.has(place) {
                 places.add(place);
             }

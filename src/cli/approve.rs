@@ -126,7 +126,10 @@ fn document(row: &RunRow, file: Option<&Path>) -> Result<Option<Signed>, Failure
     let sha256 = kept.sha256(DocumentForm::Html);
     let Some(file) = file else { return Ok(Some(Signed { sha256, read: None })) };
     let bytes = std::fs::read(file).map_err(|error| {
-        Failure::failed(format!("`{}` cannot be read: {error}", file.display()))
+        Failure::failed(format!("`{}` cannot be read: {error}", file.display())).hint(format!(
+            "nothing was signed; the document on record: `sealift plan --reissue {} --output F`",
+            row.run
+        ))
     })?;
     match kept.recognise(&bytes) {
         Some(form) => Ok(Some(Signed { sha256, read: Some(form) })),

@@ -425,12 +425,15 @@ pub struct Tokenize {
 pub struct Report {
     /// The run; may be left out where only one is open
     pub run: Option<String>,
-    /// Where it is written; without it, to standard output
+    /// Where it is written; .html, .json, .csv and .txt say in which form
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Close the run: the report's hash goes on the ledger
     #[arg(long)]
     pub close: bool,
+    /// Print the JSON Schema of reports instead; needs no vault
+    #[arg(long, conflicts_with_all = ["run", "close"])]
+    pub schema: bool,
 }
 
 /// `ledger`

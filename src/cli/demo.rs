@@ -7,5 +7,6 @@ use crate::demo::Options;
 
 pub(super) async fn demo(out: &Output, typed: Demo) -> Result<Outcome, Failure> {
     let Demo { keep, customers, seed, verbose } = typed;
-    crate::demo::tour(out, Options { keep, customers, seed, verbose }).await
+    crate::demo::tour(out, Options { keep, customers, seed, verbose, columns: Output::columns() })
+        .await
 }

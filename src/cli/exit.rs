@@ -91,6 +91,10 @@ impl From<SourceError> for Failure {
 
 fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     let hint = match error {
+        SourceError::Open { url, .. } if url.starts_with("postgres") => {
+            "check `--source`: it is `postgres://USER@HOST:PORT/DATABASE`, the password in PGPASSWORD, \
+             ~/.pgpass or the URL; TLS by `?sslmode=verify-full`; a pooler has to pool sessions"
+        }
         SourceError::Open { .. } => "check `--source`: it is `sqlite:` and the path of a file",
         SourceError::NotADatabase { .. } => {
             "the file is no SQLite database, or it is encrypted; check `--source`"

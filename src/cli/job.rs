@@ -18,7 +18,7 @@ use crate::lifecycle::{Event, Phase};
 use crate::plan::{Assessment, fingerprint};
 use crate::policy::{ColumnRule, Policy, TokenKind};
 use crate::ports::{Change, Condition, DomainRow, RunRow, Vault};
-use crate::run::{Job, Stop};
+use crate::run::{Began, Job, Stop};
 use crate::token::DomainId;
 
 /// Held while a process works on runs of a vault; it dies with the process.
@@ -124,6 +124,7 @@ pub(super) async fn job(
         progress: Arc::from(out.progress()),
         stop: stop_on_interrupt(),
         lock_meter: Arc::default(),
+        began: Began::now(),
     })
 }
 
@@ -145,6 +146,7 @@ pub(super) async fn fresh(desk: &Desk, settings: &Settings, job: &Job) -> Result
         stop: job.stop.clone(),
         rows_per_s_max: job.rows_per_s_max,
         lock_meter: Arc::clone(&job.lock_meter),
+        began: Began::now(),
     })
 }
 

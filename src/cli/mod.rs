@@ -10,6 +10,7 @@ mod caller;
 mod demo;
 mod desk;
 mod detokenize;
+mod estimates;
 mod exit;
 mod init;
 mod job;

@@ -56,6 +56,19 @@ impl Output {
         self.capture.is_some() || self.format == Format::Json
     }
 
+    /// How wide the terminal is: what `COLUMNS` says, what the terminal says, or the usual.
+    #[must_use]
+    pub fn columns() -> usize {
+        const USUAL: usize = 80;
+        let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+        said.or_else(|| {
+            let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+            Some(usize::from(size.ws_col))
+        })
+        .filter(|columns| *columns > 0)
+        .unwrap_or(USUAL)
+    }
+
     /// Whether it may be coloured.
     #[must_use]
     pub fn is_colored(&self) -> bool {
@@ -180,7 +193,8 @@ impl fmt::Debug for Capture {
 
 /// A closed pipe is no reason to panic: whoever read it has enough.
 fn print(line: &str) {
-    let _ = writeln!(anstream::stdout(), "{line}");
+    // What is coloured was decided once; a stream that decides again would take `always` back.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// A note on standard error.

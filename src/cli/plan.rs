@@ -42,7 +42,11 @@ pub(super) async fn plan(
     let queries = queries::read(&typed.queries)?;
     if typed.dry_run {
         let source = settings.open_source().await?;
+<<<<<<< HEAD
         let seen = Seen::look(settings, source.as_ref(), &policy, &queries).await?;
+=======
+        let (policy, seen) = Seen::look(settings, source.as_ref(), policy).await?;
+>>>>>>> main
         let document = seen.document(&policy, &now(), None, true);
         tell(out, &seen, &document, output)?;
         unblocked(&seen.plan)?;
@@ -53,7 +57,11 @@ pub(super) async fn plan(
     let desk = Desk::open(settings, Verb::Plan).await?;
     let source = settings.open_source().await?;
     same_source(&desk, source.as_ref()).await?;
+<<<<<<< HEAD
     let mut seen = Seen::look(settings, source.as_ref(), &policy, &queries).await?;
+=======
+    let (policy, mut seen) = Seen::look(settings, source.as_ref(), policy).await?;
+>>>>>>> main
     seen.plan.findings.extend(of_vault(desk.vault.as_ref(), &policy, &seen.plan).await?);
     seen.plan.findings.sort_by_key(|finding| finding.verdict);
     if seen.plan.is_blocked() {
@@ -86,21 +94,31 @@ struct Seen {
 }
 
 impl Seen {
+    /// Reads the source and judges it. The policy comes back with its tables named as the catalog
+    /// names them.
     async fn look(
         settings: &Settings,
         source: &dyn Source,
+<<<<<<< HEAD
         policy: &Policy,
         queries: &[QueryText],
     ) -> Result<Self, Failure> {
         let catalog = source.catalog().await?;
         let mut facts = source.facts(&catalog, policy).await?;
         facts.queries.extend_from_slice(queries);
+=======
+        policy: Policy,
+    ) -> Result<(Policy, Self), Failure> {
+        let catalog = source.catalog().await?;
+        let policy = policy::named_as_in(&catalog, policy);
+        let mut facts = source.facts(&catalog, &policy).await?;
+>>>>>>> main
         let size = SampleSize::Blocks { rows: COPY_ROWS_MAX };
-        facts.copies = copies(source, &catalog, policy, size, &Silent).await?;
-        let plan = assess(&catalog, policy, &facts, Strategy::InPlace);
+        facts.copies = copies(source, &catalog, &policy, size, &Silent).await?;
+        let plan = assess(&catalog, &policy, &facts, Strategy::InPlace);
         let identity = source.identity().await?.map(|identity| identity.id);
         let place = plan_document::place_of(settings.source_url()?);
-        Ok(Self { place, identity, catalog, facts, plan })
+        Ok((policy, Self { place, identity, catalog, facts, plan }))
     }
 
     fn document(
@@ -315,17 +333,14 @@ fn tell(
 }
 
 fn in_words(out: &Output, document: &PlanDocument, output: Option<&Path>, hash: &str) {
-    match output {
-        Some(file) => {
-            plan_document::print(out, &document.to_brief());
-            out.line("");
-            out.line(format!("The plan is in {}.", file.display()));
-            out.line(format!("  sha256 {hash}"));
-        }
-        None => {
-            plan_document::print(out, &document.to_lines());
-            out.line(format!("document {hash}  (the page: --output plan.html)"));
-        }
+    if let Some(file) = output {
+        plan_document::print(out, &document.to_brief());
+        out.line("");
+        out.line(format!("The plan is in {}.", file.display()));
+        out.line(format!("  sha256 {hash}"));
+    } else {
+        plan_document::print(out, &document.to_lines());
+        out.line(format!("document {hash}  (the page: --output plan.html)"));
     }
     match &document.head.run {
         Some(run) => out.line(format!("Run {run} is planned.")),

@@ -5,7 +5,17 @@ use serde_json::json;
 use super::args::Policy as Typed;
 use super::exit::{Failure, Outcome};
 use super::output::Output;
+use crate::catalog::postgres::DEFAULT_SCHEMA;
+use crate::catalog::{Catalog, EngineKind};
 use crate::policy::Policy;
+
+/// The policy with its tables named as the catalog of the source names them.
+pub(super) fn named_as_in(catalog: &Catalog, policy: Policy) -> Policy {
+    match catalog.engine {
+        EngineKind::Sqlite => policy,
+        EngineKind::Postgres => policy.with_default_schema(DEFAULT_SCHEMA),
+    }
+}
 
 pub(super) fn policy(out: &Output, typed: &Typed) -> Result<Outcome, Failure> {
     let Typed::Check { file } = typed;

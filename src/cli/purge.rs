@@ -181,11 +181,18 @@ fn tell(out: &Output, row: &RunRow, facts: &PurgeFacts) {
             AnsiColor::Yellow
         }
     };
-    out.line(format!(
-        "originals found in the files: {} before, {after} after: {}",
-        before.map_or_else(|| "not searched".to_owned(), |hits| hits.to_string()),
-        out.verdict(verdict_word(&facts.verdict), color)
-    ));
+    if facts.after.files.is_empty() {
+        out.line(format!(
+            "the files of the server were not read: gone for SQL, and nothing is claimed beyond: {}",
+            out.verdict(verdict_word(&facts.verdict), color)
+        ));
+    } else {
+        out.line(format!(
+            "originals found in the files: {} before, {after} after: {}",
+            before.map_or_else(|| "not searched".to_owned(), |hits| hits.to_string()),
+            out.verdict(verdict_word(&facts.verdict), color)
+        ));
+    }
     copies(out, &facts.uncovered);
     out.next(
         &row.planned_by,

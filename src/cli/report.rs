@@ -1,5 +1,9 @@
 //! `sealift report`: what happened to a run. Needs no passphrase, except to close it.
 
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -11,20 +15,24 @@ use super::output::Output;
 use super::settings::Settings;
 use crate::access::Verb;
 use crate::crypto::{KeyPurpose, KeyState};
-use crate::ledger;
+use crate::ledger::{self, Entry};
 use crate::lifecycle::{Event, Phase};
 use crate::ports::{Change, QuarantineState as Waits, RunRow, Vault};
 use crate::report::{
-    ApprovalFact, BackupFate, CheckFact, Evidence, KeyFact, PurgeFacts, PurgeStep, QuarantineCause,
-    QuarantineFact, QuarantineState, Report, RowDigest, SegmentFact, StructureFacts, UncoveredCopy,
+    ApprovalFact, BackupFate, CheckFact, Condition, Evidence, KeyFact, PurgeFacts, PurgeStep,
+    QuarantineCause, QuarantineFact, QuarantineState, Report, RowDigest, SegmentFact,
+    StructureFacts, UncoveredCopy, UnitFact,
 };
-use crate::run::facts_of;
+use crate::run::{facts_of, residue_of};
 
 pub(super) async fn report(
     settings: &Settings,
     out: &Output,
     typed: Typed,
 ) -> Result<Outcome, Failure> {
+    if typed.schema {
+        return schema(typed.output.as_deref());
+    }
     let vault = settings.open_vault().await?;
     let row = match &typed.run {
         Some(run) => find_run(vault.as_ref(), Some(run), |_| true).await?,
@@ -38,27 +46,70 @@ pub(super) async fn report(
     let text = match out.format() {
         Format::Html => report.to_html(),
         Format::Csv => report.to_csv(),
-        Format::Text if typed.output.as_ref().is_some_and(|file| is_page(file)) => report.to_html(),
-        Format::Text | Format::Json => report.to_json(),
+        Format::Json => report.to_json(),
+        Format::Text => match typed.output.as_deref().map(ending) {
+            None => {
+                print_text(out, &row, &report);
+                return Ok(Outcome::Done);
+            }
+            Some(end) if end == "html" || end == "htm" => report.to_html(),
+            Some(end) if end == "csv" => report.to_csv(),
+            Some(end) if end == "txt" => report.to_text(),
+            Some(_) => report.to_json(),
+        },
     };
     if let Some(file) = &typed.output {
-        std::fs::write(file, text)?;
+        written(file, &text)?;
         out.object(&json!({"run": row.run.to_string(), "output": file.display().to_string()}));
         out.line(format!("the report of run {} is in {}", row.run, file.display()));
-        if row.phase == Phase::Purged {
-            out.next(&row.planned_by, &format!("sealift report {} --close", row.run));
-        } else {
-            out.next("an auditor", "sealift ledger export --output ledger/");
+        if !report.summary.is_finished {
+            out.line(format!("the run is not finished: {}", report.summary.verdict));
         }
+        next(out, &row, &report);
     } else {
-        use std::io::Write;
         std::io::stdout().write_all(text.as_bytes())?;
     }
     Ok(Outcome::Done)
 }
 
-fn is_page(file: &std::path::Path) -> bool {
-    file.extension().is_some_and(|end| end.eq_ignore_ascii_case("html"))
+/// The shape of a report in JSON.
+fn schema(output: Option<&Path>) -> Result<Outcome, Failure> {
+    let text = Report::json_schema();
+    match output {
+        Some(file) => written(file, &text)?,
+        None => std::io::stdout().write_all(text.as_bytes())?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// Prints the first screen of a report.
+fn print_text(out: &Output, row: &RunRow, report: &Report) {
+    for line in report.to_text().lines() {
+        out.line(line);
+    }
+    out.line("");
+    out.line(format!("the whole of it: sealift report {} --output report.html", row.run));
+    next(out, row, report);
+}
+
+fn next(out: &Output, row: &RunRow, report: &Report) {
+    match &report.summary.next {
+        Some(command) if command.starts_with("sealift approve") => out.next("an approver", command),
+        Some(command) => out.next(&row.planned_by, command),
+        None => out.next("an auditor", "sealift ledger export --output ledger/"),
+    }
+}
+
+/// What a file's name ends with: it says which form is meant where nothing else does.
+fn ending(file: &Path) -> String {
+    file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
+}
+
+fn written(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text).map_err(|error| {
+        Failure::failed(format!("the report cannot be written to {}: {error}", file.display()))
+            .hint("name a file in a folder that exists and may be written to")
+    })
 }
 
 /// Without a name the run that was planned last is meant.
@@ -104,6 +155,7 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
         .rfind(|entry| entry.action == "residue_control")
         .and_then(|entry| serde_json::from_value(entry.details.get("report")?.clone()).ok());
     let facts = facts_of(&entries);
+    let stopped = residue_of(&entries);
     let purged = matches!(row.phase, Phase::Purged | Phase::Closed);
     let kept = entries
         .iter()
@@ -118,8 +170,10 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
         run: row.run,
         source: row.source.clone(),
         phase: row.phase,
-        extent: None,
+        condition: row.condition.map(condition),
         counts: counts_of(&["rewritten"]),
+        units: units(&entries),
+        opened: opened(&entries),
         verification: counts_of(&["verified", "mismatch"]),
         checks: policy
             .checks
@@ -133,7 +187,8 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
             })
             .collect(),
         residue_before: control,
-        residue_after: facts.as_ref().map(|facts| facts.after.clone()),
+        residue_after: facts.as_ref().or(stopped.as_ref()).map(|facts| facts.after.clone()),
+        residue_left: stopped.as_ref().map_or(0, residue_left),
         purge: facts.filter(|_| purged).map(|facts| purge_facts(facts, kept)),
         checkpoint: vault.checkpoints().await?.pop().map(|(_, note)| note),
         approvals: vault
@@ -157,6 +212,49 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
     })
 }
 
+fn condition(condition: crate::ports::Condition) -> Condition {
+    match condition {
+        crate::ports::Condition::Paused => Condition::Paused,
+        crate::ports::Condition::Failed => Condition::Failed,
+    }
+}
+
+/// What the rewrite counted in each unit of the plan.
+fn units(entries: &[Entry]) -> Vec<UnitFact> {
+    let units = entries
+        .iter()
+        .rfind(|entry| entry.action == Event::Rewritten.name())
+        .and_then(|entry| entry.details.get("units")?.as_object());
+    let mut units: Vec<UnitFact> = units
+        .into_iter()
+        .flatten()
+        .filter_map(|(unit, counts)| {
+            let counts = serde_json::from_value(counts.clone()).ok()?;
+            Some(UnitFact { unit: unit.parse().ok()?, counts })
+        })
+        .collect();
+    units.sort_by_key(|fact| fact.unit);
+    units
+}
+
+/// What the last verification opened, by column.
+fn opened(entries: &[Entry]) -> BTreeMap<String, u64> {
+    let is_last = |entry: &&Entry| {
+        [Event::Verified.name(), Event::Mismatch.name()].contains(&entry.action.as_str())
+    };
+    entries
+        .iter()
+        .rfind(is_last)
+        .and_then(|entry| serde_json::from_value(entry.details.get("columns")?.clone()).ok())
+        .unwrap_or_default()
+}
+
+/// The hits for which a purge stopped.
+fn residue_left(facts: &crate::run::PurgeFacts) -> u64 {
+    let hits: u64 = facts.after.files.iter().map(|file| file.hits.residue()).sum();
+    hits + facts.late_hits
+}
+
 fn purge_facts(facts: crate::run::PurgeFacts, kept: Option<String>) -> PurgeFacts {
     PurgeFacts {
         steps: facts
@@ -168,7 +266,7 @@ fn purge_facts(facts: crate::run::PurgeFacts, kept: Option<String>) -> PurgeFact
                 finished_at: step.finished_at,
             })
             .collect(),
-        statements: std::collections::BTreeMap::new(),
+        statements: BTreeMap::new(),
         uncovered_copies: facts
             .uncovered
             .into_iter()
@@ -177,13 +275,27 @@ fn purge_facts(facts: crate::run::PurgeFacts, kept: Option<String>) -> PurgeFact
                 Some(UncoveredCopy { column, cells })
             })
             .collect(),
-        not_covered: Vec::new(),
+        not_covered: unread(&facts.after),
         structure: facts.structure.map(|structure| StructureFacts {
             pages: structure.pages,
             pages_with_remains: structure.pages_with_remains,
         }),
         backup: kept.map_or(BackupFate::Destroyed, BackupFate::KeptUntil),
     }
+}
+
+/// What no scan looked at: everything, where the files belong to a server.
+fn unread(after: &crate::residue::ScanReport) -> Vec<String> {
+    if !after.files.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        "the files of the server were not read: tables, indexes, free space, temporary files"
+            .to_owned(),
+        "the server's write-ahead log, its archive, replicas, replication slots and backups hold \
+         what was written before the run until they are retired"
+            .to_owned(),
+    ]
 }
 
 async fn keys(

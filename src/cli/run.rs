@@ -8,7 +8,7 @@ use super::exit::{Failure, Outcome};
 use super::job::{RunLock, fresh, genuine, job, note_failure, parsed, scratch, unchanged_catalog};
 use super::output::Output;
 use super::settings::Settings;
-use super::{approve, verify};
+use super::{approve, estimates, verify};
 use crate::access::Verb;
 use crate::ledger::ApprovalKind;
 use crate::lifecycle::Phase;
@@ -190,12 +190,42 @@ async fn told(out: &Output, desk: &Desk, row: &RunRow) -> Result<Outcome, Failur
         .rfind(|entry| entry.phase_after == Some(row.phase) && entry.action == row.phase.name())
         .map(|entry| entry.counts.clone())
         .unwrap_or_default();
-    out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name(), "counts": counts}));
+    let checks = estimates::checks(row, &entries)?;
+    out.object(&json!({
+        "run": row.run.to_string(), "phase": row.phase.name(), "counts": counts,
+        "estimates": checks,
+    }));
     out.line(format!("run {} is `{}`", row.run, row.phase));
-    for (name, count) in &counts {
+    for (name, count) in counts.iter().filter(|(name, _)| !estimates::is_measure(name)) {
         out.line(format!("  {name:<16} {count}"));
     }
+<<<<<<< HEAD
     let (who, command) = super::next::of_run(row);
     out.next(&who, &command);
+=======
+    estimates::tell(out, &checks);
+    match row.phase {
+        Phase::Verified => {
+            out.next("an approver", &format!("sealift approve {} --purge", row.run));
+        }
+        Phase::PurgeApproved => {
+            out.next(&row.planned_by, &format!("sealift purge {0} --confirm {0}", row.run));
+        }
+        Phase::Purged => {
+            out.next(
+                &row.planned_by,
+                &format!("sealift report {} --format html --output report.html", row.run),
+            );
+        }
+        Phase::Approved
+        | Phase::BackedUp
+        | Phase::Sealed
+        | Phase::Rewritten
+        | Phase::Planned
+        | Phase::Closed
+        | Phase::RollingBack
+        | Phase::RolledBack => out.next(&row.planned_by, &format!("sealift run {}", row.run)),
+    }
+>>>>>>> main
     Ok(Outcome::Done)
 }

@@ -7,7 +7,8 @@ use secrecy::SecretString;
 
 use super::args::Args;
 use super::exit::Failure;
-use crate::engine::postgres::is_postgres;
+use crate::engine::postgres::{Address, is_postgres};
+use crate::engine::postgres::source::PostgresSource;
 use crate::engine::postgres::vault::PostgresVault;
 use crate::engine::sqlite::source::SqliteSource;
 use crate::engine::sqlite::vault::SqliteVault;
@@ -122,7 +123,11 @@ impl Settings {
     ///
     /// [`Failure`] where none is named or it cannot be opened.
     pub async fn open_source(&self) -> Result<Arc<dyn Source>, Failure> {
-        Ok(Arc::new(SqliteSource::open(self.source_url()?).await?))
+        let url = self.source_url()?;
+        if is_postgres(url) {
+            return Ok(Arc::new(PostgresSource::open(url).await?));
+        }
+        Ok(Arc::new(SqliteSource::open(url).await?))
     }
 
     /// Opens the source for looking only; it may be read-only.
@@ -131,7 +136,25 @@ impl Settings {
     ///
     /// [`Failure`] where none is named or it cannot be opened.
     pub async fn open_source_to_read(&self) -> Result<Arc<dyn Source>, Failure> {
-        Ok(Arc::new(SqliteSource::open_to_read(self.source_url()?).await?))
+        let url = self.source_url()?;
+        if is_postgres(url) {
+            return Ok(Arc::new(PostgresSource::open(url).await?));
+        }
+        Ok(Arc::new(SqliteSource::open_to_read(url).await?))
+    }
+
+    /// The source's URL as messages and files may show it: without a password.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where none is named.
+    pub fn source_shown(&self) -> Result<String, Failure> {
+        let url = self.source_url()?;
+        if !is_postgres(url) {
+            return Ok(url.to_owned());
+        }
+        Ok(Address::parse(url)
+            .map_or_else(|_| "postgres:".to_owned(), |address| address.shown().to_owned()))
     }
 
     /// The source's URL.
@@ -142,7 +165,8 @@ impl Settings {
     pub fn source_url(&self) -> Result<&str, Failure> {
         self.source.as_deref().ok_or_else(|| {
             Failure::failed("no source is named")
-                .hint("name it: `--source sqlite:PATH`, or set SEALIFT_SOURCE")
+                .hint("name it: `--source sqlite:PATH` or `--source postgres://USER@HOST/DATABASE`, or set \
+                       SEALIFT_SOURCE")
         })
     }
 }

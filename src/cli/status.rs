@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::args::Status;
+use super::estimates;
 use super::exit::{Failure, Outcome};
 use super::next;
 use super::output::Output;
@@ -60,20 +61,22 @@ async fn tell(vault: &dyn Vault, out: &Output, row: &RunRow) -> Result<(), Failu
         .unwrap_or_default();
     let quarantine = vault.quarantine(row.run).await?;
     let waiting = quarantine.iter().filter(|row| row.state == QuarantineState::Waiting).count();
+    let checks = estimates::checks(row, &entries)?;
     out.object(&json!({
         "run": row.run.to_string(), "source": row.source, "phase": row.phase.name(),
         "condition": row.condition.map(Condition::name), "reason": row.condition_reason,
         "planned_by": row.planned_by, "planned_at": row.planned_at, "quarantined": waiting,
-        "counts": counts,
+        "counts": counts, "estimates": checks,
     }));
     out.heading(&format!("run {} on `{}`: {}", row.run, row.source, row.phase));
     out.line(format!("  {}", picture(row.phase)));
     if let Some(condition) = row.condition {
         out.line(format!("  {}: {}", condition.name(), row.condition_reason));
     }
-    for (name, count) in &counts {
+    for (name, count) in counts.iter().filter(|(name, _)| !estimates::is_measure(name)) {
         out.line(format!("  {name:<16} {count}"));
     }
+    estimates::tell(out, &checks);
     if waiting > 0 {
         out.line(format!("  {waiting} rows wait in quarantine"));
     }

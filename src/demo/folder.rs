@@ -37,8 +37,12 @@ impl Folder {
     /// look into it.
     pub(super) fn make(named: Option<PathBuf>) -> Result<Self, Failure> {
         if let Some(path) = named {
+            let unusable = |error: std::io::Error| {
+                Failure::failed(format!("`{}` cannot be made: {error}", path.display()))
+                    .hint("name another folder with --keep")
+            };
             if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent)?;
+                fs::create_dir_all(parent).map_err(unusable)?;
             }
             return match build(&path) {
                 Ok(()) => Ok(Self { path: std::path::absolute(path)?, is_named: true }),
@@ -46,10 +50,7 @@ impl Folder {
                     Err(Failure::failed(format!("`{}` is there already", path.display()))
                         .hint("name a folder that is not there yet with --keep"))
                 }
-                Err(error) => {
-                    Err(Failure::failed(format!("`{}` cannot be made: {error}", path.display()))
-                        .hint("name another folder with --keep"))
-                }
+                Err(error) => Err(unusable(error)),
             };
         }
         let parent = std::path::absolute(std::env::temp_dir())?;

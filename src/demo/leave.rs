@@ -39,11 +39,11 @@ pub(super) fn notes(folder: &Folder) -> Result<(), Failure> {
 /// What is worth looking at.
 pub(super) fn files() -> Vec<Kept> {
     vec![
-        Kept { name: REPORT, what: "what happened; open it in a browser" },
-        Kept { name: PLAN, what: "what was signed before anything was written" },
-        Kept { name: EXPORT, what: "for an auditor: entries, checkpoint, verify.py" },
-        Kept { name: SOURCE, what: "the database; beside it policy, vault and keys" },
-        Kept { name: README, what: "what is what, and how to go on" },
+        Kept { name: REPORT, what: "what happened, on one page" },
+        Kept { name: PLAN, what: "what was signed at first" },
+        Kept { name: EXPORT, what: "what an auditor checks" },
+        Kept { name: SOURCE, what: "the shop as it is now" },
+        Kept { name: README, what: "what else is here" },
     ]
 }
 
@@ -58,7 +58,7 @@ pub(super) fn next(folder: &Folder, row: &[Field]) -> Vec<Next> {
     vec![
         Next {
             who: "Data steward",
-            why: "what is sensitive in a database? Then in yours.",
+            why: "what is sensitive in a database?",
             words: words(&["scan", "--source", &source]),
         },
         Next {

@@ -34,6 +34,8 @@ pub struct Options {
     pub seed: u64,
     /// Whether to show what every verb prints.
     pub verbose: bool,
+    /// How wide the terminal is.
+    pub columns: usize,
 }
 
 /// Goes through the whole life of a run, and ends with a screen that says what was measured.
@@ -59,20 +61,8 @@ pub async fn tour(out: &Output, options: Options) -> Result<Outcome, Failure> {
         }
     };
     out.object(&serde_json::to_value(&measured).map_err(Failure::failed)?);
-    for line in screen(&measured, columns(), out.is_colored()) {
+    for line in screen(&measured, options.columns, out.is_colored()) {
         out.line(line);
     }
     Ok(Outcome::Done)
-}
-
-/// How wide the terminal is: what `COLUMNS` says, what the terminal says, or the usual.
-fn columns() -> usize {
-    const USUAL: usize = 80;
-    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    said.or_else(|| {
-        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-        Some(usize::from(size.ws_col))
-    })
-    .filter(|columns| *columns > 0)
-    .unwrap_or(USUAL)
 }

@@ -8,7 +8,7 @@
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::measured::{Measured, Next, Pass, View};
+use super::measured::{Measured, Next, Pass, Step, View};
 
 /// Wider than this a line is hard to read.
 const WIDTH_MAX: usize = 80;
@@ -34,6 +34,26 @@ pub fn screen(measured: &Measured, columns: usize, colored: bool) -> Vec<String>
     places(&mut page, measured);
     next(&mut page, measured);
     page.lines
+}
+
+/// A step that is done: what came of it, and how long it took behind it.
+pub(super) fn step_lines(step: &Step, columns: usize) -> Vec<String> {
+    const TIME: usize = 9;
+    let width = columns.clamp(WIDTH_MIN, WIDTH_MAX);
+    let label = LABEL + 2;
+    let room = width.saturating_sub(MARGIN.width() + label + TIME);
+    let mut lines: Vec<String> = wrapped(&step.said, room)
+        .iter()
+        .enumerate()
+        .map(|(at, said)| {
+            let name = if at == 0 { step.name } else { "" };
+            format!("{MARGIN}{}{said}", padded(name, label))
+        })
+        .collect();
+    if let Some(line) = lines.last_mut() {
+        *line = format!("{}{:>TIME$}", padded(line, width - TIME), seconds(step.seconds));
+    }
+    lines
 }
 
 struct Page {
@@ -91,9 +111,9 @@ fn title(page: &mut Page, measured: &Measured) {
     page.line("");
     page.line(rule);
     let text = format!(
-        "{} invented customers went through Sealift in {}: {} cells became tokens, and each \
-         token was opened and compared before its original was purged.",
-        grouped(measured.customers),
+        "{} went through Sealift in {}: {} cells became tokens, and each token was opened and \
+         compared before its original was purged.",
+        people(measured.customers),
         seconds(measured.seconds),
         grouped(measured.cells),
     );
@@ -193,13 +213,14 @@ fn is_refused(view: &View) -> bool {
 
 fn originals(page: &mut Page, measured: &Measured) {
     let found = &measured.originals;
-    page.heading("Originals found in the files of the database", "");
+    page.heading("Originals found in the database files", "");
     let before = format!("at least {}", grouped(found.before_at_least));
     let after = grouped(found.after);
     let room = before.width().max(after.width());
+    let verdict_style = if found.word == "CLEAN" { GOOD } else { PLAIN };
     for (label, figure, what, style) in [
         ("before", before, "found first, or a zero would prove nothing", PLAIN),
-        ("after", after, "the same search, to the end of every file", GOOD),
+        ("after", after, "the same search, to the end of every file", verdict_style),
     ] {
         let shift = " ".repeat(room - figure.width());
         let figure = page.paint(&figure, style);
@@ -219,8 +240,7 @@ fn originals(page: &mut Page, measured: &Measured) {
         found.statement,
         grouped(found.values_searched)
     );
-    let style = if found.word == "CLEAN" { GOOD } else { PLAIN };
-    page.prose("    ", &verdict, style);
+    page.prose("    ", &verdict, verdict_style);
 }
 
 fn took(page: &mut Page, measured: &Measured) {
@@ -253,7 +273,8 @@ fn took_side_by_side(page: &mut Page, measured: &Measured) {
     const EACH: usize = 10;
     const FIRST: usize = 14;
     let cells = |what: &dyn Fn(&Pass) -> String| -> String {
-        measured.passes.iter().map(|pass| format!("{:>EACH$}", what(pass))).collect()
+        let cells = measured.passes.iter().map(|pass| format!("{:>EACH$}", what(pass)));
+        cells.collect::<Vec<_>>().concat()
     };
     let names = page.paint(&cells(&|pass| pass.name.to_owned()), LABELS);
     page.line(format!("    {}{names}", " ".repeat(FIRST)));
@@ -297,20 +318,38 @@ fn next(page: &mut Page, measured: &Measured) {
 fn folded(next: &Next, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for word in &next.words {
+    for unit in units(&next.words) {
         // Two for the sign that the line goes on.
-        if !line.is_empty() && line.width() + 1 + word.width() + 2 > room {
+        if !line.is_empty() && line.width() + 1 + unit.width() + 2 > room {
             lines.push(format!("{line} \\"));
-            line = format!("  {word}");
+            line = format!("  {unit}");
         } else if line.is_empty() {
-            line.clone_from(word);
+            line = unit;
         } else {
             line.push(' ');
-            line.push_str(word);
+            line.push_str(&unit);
         }
     }
     lines.push(line);
     lines
+}
+
+/// The words of a command, each option with what it is given.
+fn units(words: &[String]) -> Vec<String> {
+    let mut units: Vec<String> = Vec::new();
+    let mut takes_value = false;
+    for word in words {
+        let is_option = word.starts_with("--");
+        match units.last_mut() {
+            Some(unit) if takes_value && !is_option => {
+                unit.push(' ');
+                unit.push_str(word);
+            }
+            _ => units.push(word.clone()),
+        }
+        takes_value = is_option;
+    }
+    units
 }
 
 /// A word as a shell has to be given it.
@@ -336,6 +375,14 @@ pub(super) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// How many invented customers.
+pub(super) fn people(customers: u64) -> String {
+    match customers {
+        1 => "1 invented customer".to_owned(),
+        more => format!("{} invented customers", grouped(more)),
+    }
 }
 
 /// A time, as people say it.
@@ -402,7 +449,7 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(seconds(3.14), "3.1 s");
+        assert_eq!(seconds(3.12), "3.1 s");
         assert_eq!(bytes(500), "1 KiB");
         assert_eq!(bytes(79_304 << 10), "77 MiB");
     }

@@ -17,7 +17,7 @@ use super::folder::{
 };
 use super::leave;
 use super::measured::{Field, Ledger, Measured, Originals, Pass, Scanned, Step, View};
-use super::screen::{bytes, grouped, quoted, seconds};
+use super::screen::{bytes, grouped, people, quoted, step_lines};
 use super::shop::{
     CALLERS, FIELDS, PASSPHRASE, POLICY, Picked, REASON, REQUESTS, STEWARD, cells, columns, pick,
 };
@@ -80,8 +80,8 @@ impl<'t> Tour<'t> {
     }
 
     async fn through(&mut self) -> Result<Measured, Failure> {
-        let customers = grouped(u64::from(self.options.customers));
-        self.out.heading(&format!("Sealift, a guided tour: {customers} invented customers"));
+        let customers = people(u64::from(self.options.customers));
+        self.out.heading(&format!("Sealift, a guided tour: {customers}"));
         let counts = self.make().await?;
         let database_bytes = std::fs::metadata(self.folder.file(SOURCE))?.len();
         let source = self.folder.file(SOURCE);
@@ -151,8 +151,7 @@ impl<'t> Tour<'t> {
         let sensitive: BTreeSet<String> = found.objects.iter().map(place).collect();
         let columns = columns(&self.folder.file(SOURCE)).await?;
         let sensitive = sensitive.len() as u64;
-        let said =
-            format!("{sensitive} of {columns} columns are sensitive, says a scan without policy");
+        let said = format!("without a policy: {sensitive} of {columns} columns look sensitive");
         self.end(begun, "scan", said);
         Ok(Scanned { sensitive, columns })
     }
@@ -364,8 +363,11 @@ impl<'t> Tour<'t> {
     fn end(&mut self, begun: Instant, name: &'static str, said: String) {
         self.watch.close();
         let took = begun.elapsed().as_secs_f64();
-        self.out.line(format!("  {name:<11} {said:<54} {:>8}", seconds(took)));
-        self.steps.push(Step { name, said, seconds: took });
+        let step = Step { name, said, seconds: took };
+        for line in step_lines(&step, self.options.columns) {
+            self.out.line(line);
+        }
+        self.steps.push(step);
     }
 
     /// Does what somebody would have typed, and wants it done.

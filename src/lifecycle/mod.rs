@@ -26,7 +26,7 @@ mod run_id;
 pub use run_id::{RunId, RunIdError};
 
 /// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The catalog is read, the blast radius known, token fit and leakage checked. By `plan`.

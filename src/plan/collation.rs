@@ -39,7 +39,7 @@ fn of_column(case: &Case<'_>, column: &InScope<'_>) -> Option<Finding> {
 pub(super) fn is_settled(column: &InScope<'_>, collation: &str) -> bool {
     match collation {
         "BINARY" => true,
-        "NOCASE" => column.rule.normalise == Normalise::Casefold,
+        "NOCASE" | "citext" => column.rule.normalise == Normalise::Casefold,
         "RTRIM" => column.rule.normalise == Normalise::Trim,
         // What an application's own collation does is not known.
         _ => false,
@@ -49,12 +49,12 @@ pub(super) fn is_settled(column: &InScope<'_>, collation: &str) -> bool {
 /// What to do about a collation.
 pub(super) fn remedy(collation: &str) -> &'static str {
     match collation {
-        "NOCASE" => {
+        "NOCASE" | "citext" => {
             "set `normalise = \"casefold\"` (with `lossy_ok = true`) on the columns of the domain"
         }
         "RTRIM" => {
             "set `normalise = \"trim\"` (with `lossy_ok = true`) on the columns of the domain"
         }
-        _ => "give the column the collation BINARY, or leave it out of the policy",
+        _ => "give the column a collation that compares by bytes, or leave it out of the policy",
     }
 }

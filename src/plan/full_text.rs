@@ -49,7 +49,9 @@ pub(super) fn content_of(table: &Table) -> Option<String> {
 fn is_full_text(table: &Table) -> bool {
     match &table.kind {
         TableKind::Virtual(module) => matches!(module.as_str(), "fts3" | "fts4" | "fts5"),
-        TableKind::Ordinary | TableKind::Shadow => false,
+        TableKind::Ordinary | TableKind::Shadow | TableKind::Partitioned | TableKind::Foreign => {
+            false
+        }
     }
 }
 

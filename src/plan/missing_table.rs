@@ -2,6 +2,7 @@
 
 use super::case::{Case, blocks, nearest};
 use super::model::Finding;
+use crate::catalog::EngineKind;
 use crate::policy::TableName;
 
 const PITFALL: &str = "missing_table";
@@ -21,7 +22,7 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn missing(case: &Case<'_>, name: &TableName) -> Finding {
-    if name.schema.is_some() {
+    if case.catalog.engine == EngineKind::Sqlite && name.schema.is_some() {
         return blocks(
             PITFALL,
             name.to_string(),
@@ -30,10 +31,14 @@ fn missing(case: &Case<'_>, name: &TableName) -> Finding {
         );
     }
     let near = nearest(&name.name, case.catalog.tables.iter().map(|t| t.name.name.as_str()));
+    let schema = match (case.catalog.engine, &name.schema) {
+        (EngineKind::Postgres, None) => " in schema `public`",
+        (EngineKind::Sqlite | EngineKind::Postgres, _) => "",
+    };
     blocks(
         PITFALL,
         name.to_string(),
-        format!("there is no table `{name}`"),
+        format!("there is no table `{name}`{schema}"),
         format!("write the name letter for letter as the catalog has it{near}"),
     )
 }

@@ -7,7 +7,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, EngineKind};
 use crate::policy::Policy;
 
 mod actuals;
@@ -65,6 +65,9 @@ mod value_size;
 mod view;
 mod width;
 
+// What only PostgreSQL has, one pitfall a file.
+mod postgres;
+
 #[cfg(test)]
 mod fixture;
 
@@ -78,8 +81,8 @@ pub use copies::{copied_line, copied_remedy};
 pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
 pub use model::{
-    Assessment, ColumnPlan, Estimate, Finding, PassTimes, Strategy, TypeCounts, Unit, UnitColumn,
-    UnitMode, UnitTable, Verdict, Walk,
+    Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit,
+    UnitColumn, UnitMode, UnitTable, Verdict, Walk,
 };
 pub use query_text::QueryText;
 pub use shell::shell_word;
@@ -90,8 +93,13 @@ use case::{Case, InScope};
 /// Looks for one pitfall.
 type Pitfall = fn(&Case<'_>) -> Vec<Finding>;
 
+<<<<<<< HEAD
 /// Every pitfall but the one that needs the estimate, in the order of the findings.
 const PITFALLS: [Pitfall; 38] = [
+=======
+/// Every pitfall of SQLite but the one that needs the estimate, in the order of the findings.
+const SQLITE: [Pitfall; 37] = [
+>>>>>>> main
     strategy::find,
     text_encoding::find,
     missing_table::find,
@@ -132,6 +140,31 @@ const PITFALLS: [Pitfall; 38] = [
     journal::find,
 ];
 
+/// The pitfalls that every engine has, in the order of the findings. Those that only PostgreSQL has
+/// come after them.
+const EVERYWHERE: [Pitfall; 20] = [
+    strategy::find,
+    missing_table::find,
+    missing_column::find,
+    not_a_table::find,
+    unknown_trigger::find,
+    check_constraint::find,
+    foreign_key::find,
+    domain::find,
+    unique::find,
+    collation::find,
+    generated_column::find,
+    copies::find,
+    key_in_scope::find,
+    recognisable::find,
+    format_fit::find,
+    value_size::find,
+    text_bytes::find,
+    low_entropy::find,
+    token_shaped::find,
+    empty_text::find,
+];
+
 /// Judges a source: what stands in the way of a run, what the run would do, what it would need.
 ///
 /// The same catalog, policy and figures always give the same answer.
@@ -140,7 +173,11 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
     let case = Case::new(catalog, policy, facts, strategy);
     let units = units::cut(&case);
     let estimate = estimates::reckon(&case, &units);
-    let mut findings: Vec<Finding> = PITFALLS.iter().flat_map(|find| find(&case)).collect();
+    let pitfalls: Vec<Pitfall> = match catalog.engine {
+        EngineKind::Sqlite => SQLITE.to_vec(),
+        EngineKind::Postgres => EVERYWHERE.into_iter().chain(postgres::PITFALLS).collect(),
+    };
+    let mut findings: Vec<Finding> = pitfalls.iter().flat_map(|find| find(&case)).collect();
     findings.extend(disk_space::find(&case, &estimate));
     queries::fold(&mut findings);
     // The sort is stable: within a verdict the order of the pitfalls stays.
@@ -151,6 +188,24 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
         columns: case.columns.iter().map(column_plan).collect(),
         estimate,
         fingerprint: fingerprint(catalog, policy),
+        extent: Some(extent(catalog, policy)),
+    }
+}
+
+fn extent(catalog: &Catalog, policy: &Policy) -> Extent {
+    let in_scope = |table: &&crate::catalog::Table| {
+        policy.columns.iter().any(|rule| rule.name.table == table.name)
+    };
+    let columns = |table: &crate::catalog::Table| table.columns.len() as u64;
+    Extent {
+        tables: catalog.tables.len() as u64,
+        columns: catalog.tables.iter().map(columns).sum(),
+        columns_of: catalog
+            .tables
+            .iter()
+            .filter(in_scope)
+            .map(|table| (table.name.to_string(), columns(table)))
+            .collect(),
     }
 }
 

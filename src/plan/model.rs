@@ -3,6 +3,8 @@
 //! These types are stored with a run, printed as JSON and drawn into the report. They hold figures
 //! and names; an original never gets here.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{ColumnName, FormatShape, TableName, TokenKind, Waiver};
@@ -34,6 +36,20 @@ pub struct Assessment {
     pub estimate: Estimate,
     /// What approvers sign: [`super::fingerprint`] of catalog and policy.
     pub fingerprint: String,
+    /// How much of the source the columns in scope are; `None` in plans that nobody counted for.
+    #[serde(default)]
+    pub extent: Option<Extent>,
+}
+
+/// How large a source is, in names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Extent {
+    /// Its tables.
+    pub tables: u64,
+    /// Their columns.
+    pub columns: u64,
+    /// The columns of each table that has one in scope.
+    pub columns_of: BTreeMap<String, u64>,
 }
 
 impl Assessment {
@@ -45,7 +61,7 @@ impl Assessment {
 }
 
 /// One pitfall at one object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
     /// Which pitfall; stable, and the name of the file in `plan/` that looks for it.
     pub pitfall: String,
@@ -60,7 +76,19 @@ pub struct Finding {
 }
 
 /// What follows from a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// No run starts until somebody has dealt with it.
@@ -95,7 +123,7 @@ pub struct Unit {
 }
 
 /// How a unit is rewritten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnitMode {
     /// In ranges of a key, each batch in a short transaction of its own.

@@ -13,8 +13,10 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
         let what = match case.catalog.table(name).map(|table| &table.kind) {
             Some(TableKind::Virtual(module)) => format!("a virtual table of module `{module}`"),
             Some(TableKind::Shadow) => "where a virtual table keeps its content".to_owned(),
+            Some(TableKind::Foreign) => "a table of another server".to_owned(),
             None if case.catalog.views.iter().any(|view| &view.name == name) => "a view".to_owned(),
-            Some(TableKind::Ordinary) | None => continue,
+            // What is partitioned has a finding of its own.
+            Some(TableKind::Ordinary | TableKind::Partitioned) | None => continue,
         };
         findings.push(blocks(
             PITFALL,

@@ -47,6 +47,17 @@ impl Policy {
     pub fn domain_of(&self, rule: &ColumnRule) -> String {
         rule.domain.clone().unwrap_or_else(|| format!("{}.{}", self.source, rule.name))
     }
+
+    /// The same policy with one name for each table: without the schema that an unqualified name
+    /// means, so that `public.t.c` and `t.c` are one column.
+    #[must_use]
+    pub fn with_default_schema(mut self, schema: &str) -> Self {
+        let columns = self.columns.iter_mut().map(|rule| &mut rule.name.table);
+        for table in columns.chain(self.tables.iter_mut().map(|rule| &mut rule.name)) {
+            table.schema.take_if(|named| named == schema);
+        }
+        self
+    }
 }
 
 /// `[change]`: what an approver wants to know before anything else. Words, and nothing follows from
@@ -91,7 +102,19 @@ pub struct ColumnRule {
 }
 
 /// Which kind of token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenKind {
     /// HMAC of the value: equal values, equal tokens.
@@ -118,7 +141,19 @@ impl TokenKind {
 }
 
 /// The shape that `format` tokens keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FormatShape {
     /// A payment card number: Luhn-valid digits in, Luhn-invalid digits of the same length out.
@@ -152,7 +187,19 @@ pub enum Fit {
 }
 
 /// A finding that a steward accepts for a column; it is signed with the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Waiver {
     /// Few distinct values: tokens show which rows share one.
@@ -240,7 +287,19 @@ pub struct Purpose {
 }
 
 /// What a purpose may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
     /// Token → value.
@@ -252,7 +311,19 @@ pub enum Permission {
 }
 
 /// How a purpose sees a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
     /// The value itself.

@@ -20,6 +20,17 @@ pub struct Row {
     pub key: RowKey,
     /// The in-scope cells in the order of the unit's columns; `None` is NULL.
     pub cells: Vec<Option<Original>>,
+    /// Which version of the row this is, where the engine can tell.
+    pub version: Option<RowVersion>,
+}
+
+/// Names one version of a row, in the engine's own words (PostgreSQL: `ctid` and `xmin`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowVersion {
+    /// Where it lies.
+    pub place: String,
+    /// Which transaction wrote it.
+    pub writer: String,
 }
 
 impl Row {
@@ -341,7 +352,8 @@ pub trait Source: Send + Sync {
         filter: &WalkFilter,
     ) -> Result<Vec<Row>, SourceError>;
 
-    /// A number that changes when somebody else commits to the source.
+    /// A number that changes when somebody else commits to the source, and may change at our own
+    /// commits too.
     async fn version(&self) -> Result<i64, SourceError>;
 
     /// Makes our cursor tables where they are missing, and binds the source to the vault.
@@ -373,18 +385,21 @@ pub trait Source: Send + Sync {
         version: i64,
     ) -> Result<WriteOutcome, SourceError>;
 
-    /// Takes the write lock for a window, if nobody has written since `version`; without one, takes
-    /// it whoever has written what.
+    /// Takes the write lock over some tables for a window, if nobody has written since `version`;
+    /// without one, takes it whoever has written what. An engine that cannot tell whether somebody
+    /// has written says that somebody did.
     async fn window(
         &self,
+        tables: &[UnitTable],
         version: Option<i64>,
     ) -> Result<(WindowOutcome, Option<Box<dyn SourceWindow>>), SourceError>;
 
     /// Removes every object of ours.
     async fn remove_traces(&self) -> Result<(), SourceError>;
 
-    /// Takes the source for a purge: nobody else reads or writes it until [`Source::release`].
-    async fn seize(&self) -> Result<(), SourceError>;
+    /// Takes the source for a purge of these tables: nobody else writes them until
+    /// [`Source::release`].
+    async fn seize(&self, tables: &[TableName]) -> Result<(), SourceError>;
 
     /// Rewrites the files so that they hold nothing but what SQL sees: full-text indexes over these
     /// tables, statistics, free pages, logs and journals. Returns what was done, in order.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::evidence::Evidence;
@@ -9,7 +10,7 @@ use crate::crypto::{KeyPurpose, KeyState};
 use crate::policy::{Form, Permission};
 
 /// Who agreed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ApprovalPart {
     /// Distinct signatures that the policy asks for under a plan.
     pub plan_required: u32,
@@ -24,7 +25,7 @@ pub struct ApprovalPart {
 }
 
 /// One signature.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ApprovalRow {
     /// What was signed: `plan` or `purge`.
     pub kind: &'static str,
@@ -37,7 +38,7 @@ pub struct ApprovalRow {
 }
 
 /// One key, without the key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct KeyLine {
     /// Its number.
     pub id: u32,
@@ -56,7 +57,7 @@ pub struct KeyLine {
 }
 
 /// One purpose, as declared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PurposeLine {
     /// Its name.
     pub name: String,

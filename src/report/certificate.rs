@@ -4,15 +4,21 @@
 //! on the ledger, the scan's verdict beside its control, cells that add up, a verification without
 //! a mismatch, and nothing uncovered. [`status`] is the only place that decides it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::counts::{Reconciliation, VerificationPart};
-use super::evidence::{BackupFate, ClaimLevel, Evidence, PurgeFacts, PurgeStep, QuarantineState};
+use super::evidence::{
+    BackupFate, ClaimLevel, Evidence, PurgeFacts, PurgeStep, QuarantineFact, QuarantineState,
+};
+use super::places::{self, PlaceLine};
+use super::summary::Tone;
+use super::words::counted;
 use crate::lifecycle::Phase;
 use crate::residue::{self, Doubt, FileClass, ScanReport, Verdict};
 
 /// What a purge proves, and what not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Certificate {
     /// The outcome.
     pub status: CertificateStatus,
@@ -28,6 +34,8 @@ pub struct Certificate {
     pub scan_before: Option<ScanFigures>,
     /// The scan after it.
     pub scan_after: Option<ScanFigures>,
+    /// Originals found by both, by the kind of place they lay in.
+    pub places: Vec<PlaceLine>,
     /// Why a zero would not be evidence.
     pub doubts: Vec<String>,
     /// In-scope values in columns outside the policy.
@@ -37,7 +45,7 @@ pub struct Certificate {
 }
 
 /// The outcome of a purge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CertificateStatus {
     /// There was none.
@@ -55,7 +63,7 @@ pub enum CertificateStatus {
 }
 
 /// One claim level.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Claim {
     /// The level.
     pub level: ClaimLevel,
@@ -66,7 +74,7 @@ pub struct Claim {
 }
 
 /// Whether a claim is proven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimState {
     /// It is.
@@ -77,10 +85,12 @@ pub enum ClaimState {
     NotProven,
     /// It cannot be yet.
     Pending,
+    /// It never is: nobody could prove it from here.
+    NotClaimed,
 }
 
 /// The figures of one residue scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ScanFigures {
     /// Values that were searched for.
     pub values_searched: u64,
@@ -95,7 +105,7 @@ pub struct ScanFigures {
 }
 
 /// One file of a scan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ScannedFile {
     /// Its name, without folders.
     pub name: String,
@@ -112,7 +122,7 @@ pub struct ScannedFile {
 }
 
 /// In-scope values in a column outside the policy.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CopyLine {
     /// The column.
     pub column: String,
@@ -134,17 +144,23 @@ impl Certificate {
         let not_covered = purge
             .map(|purge| not_covered(evidence, purge, counts, verification))
             .unwrap_or_default();
-        let status = status(purge, verdict.as_ref(), &not_covered);
+        // A purge that found residue has not moved the run along.
+        let residue_left = if purge.is_none() { evidence.residue_left } else { 0 };
+        let status = status(purge, residue_left, verdict.as_ref(), &not_covered);
         Self {
             status,
             word: status.word(),
-            statement: status.statement().to_owned(),
+            statement: status.statement(evidence),
             claims: ClaimLevel::ALL
-                .map(|level| claim(level, status, purge, counts, verification))
+                .map(|level| claim(evidence, level, status, counts, verification))
                 .to_vec(),
             steps: purge.map(|purge| purge.steps.clone()).unwrap_or_default(),
             scan_before: evidence.residue_before.as_ref().map(ScanFigures::of),
             scan_after: evidence.residue_after.as_ref().map(ScanFigures::of),
+            places: places::lines(
+                evidence.residue_before.as_ref(),
+                evidence.residue_after.as_ref(),
+            ),
             doubts: doubts(verdict.as_ref()),
             uncovered_copies: purge.map(copies).unwrap_or_default(),
             not_covered,
@@ -160,10 +176,14 @@ fn purged(evidence: &Evidence) -> Option<&PurgeFacts> {
 
 fn status(
     purge: Option<&PurgeFacts>,
+    residue_left: u64,
     verdict: Option<&Verdict>,
     not_covered: &[String],
 ) -> CertificateStatus {
     use CertificateStatus as Status;
+    if residue_left > 0 {
+        return Status::Residue;
+    }
     let Some(purge) = purge else { return Status::NotPurged };
     match verdict {
         Some(Verdict::Residue { .. }) => Status::Residue,
@@ -191,7 +211,12 @@ fn not_covered(
         .collect();
     if !left.is_empty() {
         let cells: u64 = left.iter().map(|row| row.cells).sum();
-        list.push(format!("rows in quarantine: {}, with {cells} originals in them", left.len()));
+        list.push(format!(
+            "{} left in quarantine, with {} in {}",
+            counted(left.len() as u64, "row", "rows"),
+            counted(cells, "original", "originals"),
+            if left.len() == 1 { "it" } else { "them" }
+        ));
     }
     if let BackupFate::KeptUntil(until) = &purge.backup {
         list.push(format!("the encrypted backup of the originals, kept until {until}"));
@@ -218,25 +243,26 @@ fn not_covered(
 }
 
 fn claim(
+    evidence: &Evidence,
     level: ClaimLevel,
     status: CertificateStatus,
-    purge: Option<&PurgeFacts>,
     counts: &Reconciliation,
     verification: &VerificationPart,
 ) -> Claim {
     let (state, conclusion) = match level {
         ClaimLevel::Logical => logical(status, counts, verification),
-        ClaimLevel::DatabaseFiles => database_files(status),
+        ClaimLevel::DatabaseFiles => database_files(evidence, status),
         ClaimLevel::Media => (
-            ClaimState::NotProven,
+            ClaimState::NotClaimed,
             "never claimed: file systems, solid-state disks and snapshots keep blocks that no \
-             database can reach; encrypt or sanitise the medium",
+             database can reach; encrypt or sanitise the medium"
+                .to_owned(),
         ),
     };
-    let added = purge.and_then(|purge| purge.statements.get(&level));
+    let added = purged(evidence).and_then(|purge| purge.statements.get(&level));
     let statement = match added {
         Some(added) => format!("{conclusion}. {added}"),
-        None => conclusion.to_owned(),
+        None => conclusion,
     };
     Claim { level, state, statement }
 }
@@ -245,25 +271,25 @@ fn logical(
     status: CertificateStatus,
     counts: &Reconciliation,
     verification: &VerificationPart,
-) -> (ClaimState, &'static str) {
-    if status == CertificateStatus::NotPurged {
-        return (ClaimState::Pending, "nothing is claimed before the purge");
-    }
-    if counts.reconciles != Some(true) || verification.passed != Some(true) {
-        return (ClaimState::NotProven, "the counts or the verification are not in order");
-    }
-    if counts.quarantine.iter().any(|row| row.state != "replayed") {
-        return (
+) -> (ClaimState, String) {
+    let (state, conclusion) = if status == CertificateStatus::NotPurged {
+        (ClaimState::Pending, "nothing is claimed before the purge")
+    } else if counts.reconciles != Some(true) || verification.passed != Some(true) {
+        (ClaimState::NotProven, "the counts or the verification are not in order")
+    } else if counts.quarantine.iter().any(|row| row.state != "replayed") {
+        (
             ClaimState::Limited,
             "every cell in scope is NULL, empty by policy or a token, but for rows in quarantine",
-        );
-    }
-    (ClaimState::Proven, "every cell in scope is NULL, empty by policy or a token that opens")
+        )
+    } else {
+        (ClaimState::Proven, "every cell in scope is NULL, empty by policy or a token that opens")
+    };
+    (state, conclusion.to_owned())
 }
 
-fn database_files(status: CertificateStatus) -> (ClaimState, &'static str) {
+fn database_files(evidence: &Evidence, status: CertificateStatus) -> (ClaimState, String) {
     use CertificateStatus as Status;
-    match status {
+    let (state, conclusion) = match status {
         Status::NotPurged => (ClaimState::Pending, "nothing is claimed before the purge"),
         Status::Residue => (ClaimState::NotProven, "originals survive in the files scanned"),
         Status::NotEvidence => (
@@ -271,7 +297,8 @@ fn database_files(status: CertificateStatus) -> (ClaimState, &'static str) {
             "there are not two scans that prove anything together: see the doubts",
         ),
         Status::UncoveredCopies => {
-            (ClaimState::Limited, "no residue, but originals live on in columns outside the policy")
+            let lives = format!("no residue, but originals live on {}", live_places(evidence));
+            return (ClaimState::Limited, lives);
         }
         Status::Limited => {
             (ClaimState::Limited, "no residue in the files scanned, but for what was not covered")
@@ -280,6 +307,19 @@ fn database_files(status: CertificateStatus) -> (ClaimState, &'static str) {
             ClaimState::Proven,
             "the same scan found originals before and finds none now, in any file of the database",
         ),
+    };
+    (state, conclusion.to_owned())
+}
+
+/// Where originals that SQL still sees can be: what is known of them, and no more.
+pub(super) fn live_places(evidence: &Evidence) -> &'static str {
+    let has_copies = purged(evidence).is_some_and(|purge| !purge.uncovered_copies.is_empty());
+    let is_left = |row: &QuarantineFact| !matches!(row.state, QuarantineState::Replayed);
+    match (has_copies, evidence.quarantine.iter().any(is_left)) {
+        (true, false) => "in columns outside the policy",
+        (true, true) => "in columns outside the policy and in rows left in quarantine",
+        (false, true) => "in rows left in quarantine, or inside longer values of other columns",
+        (false, false) => "inside longer values of columns outside the policy",
     }
 }
 
@@ -369,20 +409,33 @@ impl CertificateStatus {
         }
     }
 
-    fn statement(self) -> &'static str {
+    /// How the outcome is to be taken.
+    #[must_use]
+    pub fn tone(self) -> Tone {
         match self {
+            Self::NotPurged => Tone::Quiet,
+            Self::Residue => Tone::Bad,
+            Self::NotEvidence | Self::UncoveredCopies | Self::Limited => Tone::Warn,
+            Self::Clean => Tone::Good,
+        }
+    }
+
+    fn statement(self, evidence: &Evidence) -> String {
+        let statement = match self {
             Self::NotPurged => "originals have not been purged; nothing is claimed about them",
             Self::Residue => "originals survive in the files of the database",
             Self::NotEvidence => "the purge ran, and no scan proves that the originals are gone",
             Self::UncoveredCopies => {
-                "no residue was found, but originals live on in columns outside the policy"
+                let places = live_places(evidence);
+                return format!("no residue was found, but originals live on {places}");
             }
             Self::Limited => "no residue was found, but not everything was covered",
             Self::Clean => {
                 "no original in scope is left in the files of the database; the medium below them \
                  is not covered by any claim"
             }
-        }
+        };
+        statement.to_owned()
     }
 }
 
@@ -395,6 +448,7 @@ impl ClaimState {
             Self::Limited => "proven, with limits",
             Self::NotProven => "not proven",
             Self::Pending => "pending",
+            Self::NotClaimed => "not claimed",
         }
     }
 }

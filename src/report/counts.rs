@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::evidence::{CheckFact, Evidence, QuarantineCause, RowDigest, SegmentFact};
@@ -18,7 +19,7 @@ const PARTS: [(&str, &str); 6] = [
 ];
 
 /// Whether the cells add up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reconciliation {
     /// `None` before anything was counted.
     pub reconciles: Option<bool>,
@@ -35,7 +36,7 @@ pub struct Reconciliation {
 }
 
 /// One part of the cells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CountPart {
     /// Its name on the ledger.
     pub name: &'static str,
@@ -46,7 +47,7 @@ pub struct CountPart {
 }
 
 /// A row that could not be tokenised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct QuarantineLine {
     /// Names the row.
     pub row: RowDigest,
@@ -61,7 +62,7 @@ pub struct QuarantineLine {
 }
 
 /// What the verification did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct VerificationPart {
     /// `None` before the first verification.
     pub passed: Option<bool>,
@@ -82,10 +83,7 @@ pub struct VerificationPart {
 impl Reconciliation {
     pub(super) fn of(evidence: &Evidence) -> Self {
         let count = |name: &str| evidence.counts.get(name).copied().unwrap_or_default();
-        let parts: Vec<CountPart> = PARTS
-            .into_iter()
-            .map(|(name, meaning)| CountPart { name, meaning, cells: count(name) })
-            .collect();
+        let parts = parts_of(count);
         // Wide enough that a sum of counts cannot wrap around and seem to fit.
         let sum: u128 = parts.iter().map(|part| u128::from(part.cells)).sum();
         let cells = count("cells");
@@ -126,6 +124,14 @@ impl VerificationPart {
             segments: evidence.segments.clone(),
         }
     }
+}
+
+/// The parts of the equation, each as `count` has it.
+pub(super) fn parts_of(count: impl Fn(&str) -> u64) -> Vec<CountPart> {
+    PARTS
+        .into_iter()
+        .map(|(name, meaning)| CountPart { name, meaning, cells: count(name) })
+        .collect()
 }
 
 fn quarantine(evidence: &Evidence) -> Vec<QuarantineLine> {

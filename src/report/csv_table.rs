@@ -1,8 +1,9 @@
 //! The columns of a report as CSV: one row a column, for who counts in a spreadsheet.
 
 use super::Report;
+use crate::policy::Waiver;
 
-const HEADINGS: [&str; 18] = [
+const HEADINGS: [&str; 20] = [
     "run",
     "source",
     "phase",
@@ -21,6 +22,8 @@ const HEADINGS: [&str; 18] = [
     "distinct_exact",
     "top_share",
     "leakage_gate",
+    "waived",
+    "verified",
 ];
 
 pub(super) fn write(report: &Report) -> String {
@@ -46,6 +49,8 @@ pub(super) fn write(report: &Report) -> String {
             leakage.distinct_exact.to_string(),
             format!("{:.6}", leakage.top_share),
             leakage.gate.title().to_owned(),
+            leakage.waived.iter().map(|waiver| waiver_name(*waiver)).collect::<Vec<_>>().join(" "),
+            column.verified.map_or_else(String::new, |cells| cells.to_string()),
         ]
     });
     let headings = HEADINGS.map(str::to_owned);
@@ -57,6 +62,12 @@ pub(super) fn write(report: &Report) -> String {
     let text = String::from_utf8(writer.into_inner().expect("memory takes every row"))
         .expect("rows of text are text");
     text
+}
+
+fn waiver_name(waiver: Waiver) -> &'static str {
+    match waiver {
+        Waiver::LowEntropy => "low_entropy",
+    }
 }
 
 /// Keeps a spreadsheet from taking a name for a formula: an apostrophe in front makes it text.

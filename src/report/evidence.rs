@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::catalog::Catalog;
 use crate::crypto::{KeyPurpose, KeyState};
 use crate::ledger::{ApprovalKind, Digest, Entry};
 use crate::lifecycle::{Phase, RunId};
@@ -34,12 +34,12 @@ pub struct Evidence {
     pub source: String,
     /// Where the run stands.
     pub phase: Phase,
+    /// What holds it there, where something does.
+    pub condition: Option<Condition>,
     /// The policy that it works by.
     pub policy: Policy,
     /// The plan that was made of it.
     pub plan: Assessment,
-    /// How large the source is; `None` where nobody counted.
-    pub extent: Option<SourceExtent>,
     /// The run's entries on the ledger, in order.
     pub entries: Vec<Entry>,
     /// The latest checkpoint, as the signed note.
@@ -53,14 +53,20 @@ pub struct Evidence {
     /// The rewrite's counts by name: `rows`, `cells`, `tokenized`, `null`, `empty`,
     /// `already_token`, `quarantined`, `vanished`. Empty before the rewrite.
     pub counts: BTreeMap<String, u64>,
+    /// The same counts for each unit of the plan. Empty before the rewrite.
+    pub units: Vec<UnitFact>,
     /// The last verification's counts by name, among them `opened` and `mismatches`. Empty before.
     pub verification: BTreeMap<String, u64>,
+    /// Cells that the last verification opened, by column. Empty before.
+    pub opened: BTreeMap<String, u64>,
     /// The steward's own checks.
     pub checks: Vec<CheckFact>,
     /// The residue scan before the purge: the positive control.
     pub residue_before: Option<ScanReport>,
     /// The same scan after it.
     pub residue_after: Option<ScanReport>,
+    /// Hits of a purge that found residue and stopped; 0 where none did.
+    pub residue_left: u64,
     /// What the purge did; `None` before.
     pub purge: Option<PurgeFacts>,
     /// The rows that could not be tokenised.
@@ -69,13 +75,23 @@ pub struct Evidence {
     pub purposes: Vec<Purpose>,
 }
 
-/// How large a source is, in names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct SourceExtent {
-    /// Its tables.
-    pub tables: u64,
-    /// Their columns.
-    pub columns: u64,
+/// What holds a run in its phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// Somebody paused it, or a catalog that changed did.
+    Paused,
+    /// It failed; it may be tried again.
+    Failed,
+}
+
+/// What the rewrite counted in one unit of the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitFact {
+    /// The unit's number.
+    pub unit: u16,
+    /// Its counts by name.
+    pub counts: BTreeMap<String, u64>,
 }
 
 /// A signature.
@@ -111,18 +127,19 @@ pub struct KeyFact {
 }
 
 /// Vault entries that came together, and the root over them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SegmentFact {
     /// Its number.
     pub number: u32,
     /// How many entries it has.
     pub entries: u64,
     /// The root over them in token order; `None` while it is open.
+    #[schemars(with = "Option<String>")]
     pub root: Option<Digest>,
 }
 
 /// What became of one of the steward's checks. Its query and its answer stay in the vault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CheckFact {
     /// What it checks, in the steward's words.
     pub name: String,
@@ -148,7 +165,7 @@ pub struct PurgeFacts {
 }
 
 /// One step of a purge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PurgeStep {
     /// What was done: `vacuum`, `truncate the write-ahead log`.
     pub name: String,
@@ -159,7 +176,7 @@ pub struct PurgeStep {
 }
 
 /// How far a claim about vanished originals reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimLevel {
     /// What a query can see.
@@ -180,7 +197,7 @@ pub struct UncoveredCopy {
 }
 
 /// The proof by structure, for values too short to be searched for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StructureFacts {
     /// Pages that were taken apart.
     pub pages: u64,
@@ -225,7 +242,7 @@ pub enum QuarantineState {
 }
 
 /// The keyed digest that names a row: 8 to 64 lowercase hex digits, and so never its key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct RowDigest(String);
 
@@ -236,7 +253,7 @@ pub struct RowDigestError;
 
 /// Why a row could not be tokenised. The database's own words stay in the vault: a trigger may put
 /// a value into its message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QuarantineCause {
     /// A CHECK refuses the token.
@@ -251,12 +268,14 @@ pub enum QuarantineCause {
     Other,
 }
 
-impl SourceExtent {
-    /// Counts the tables of a catalog and their columns.
+impl Condition {
+    /// The word of the vault.
     #[must_use]
-    pub fn of(catalog: &Catalog) -> Self {
-        let columns = catalog.tables.iter().map(|table| table.columns.len() as u64).sum();
-        Self { tables: catalog.tables.len() as u64, columns }
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::Failed => "failed",
+        }
     }
 }
 

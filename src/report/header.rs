@@ -1,19 +1,24 @@
 //! The head of a report: which run, where it stands, whose ledger.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::evidence::Evidence;
+use super::evidence::{Condition, Evidence};
+use crate::ledger::Entry;
 use crate::lifecycle::{Phase, RunId};
 
 /// Which run, where it stands, whose ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Header {
     /// The run.
+    #[schemars(with = "String")]
     pub run: RunId,
     /// The source, as the policy calls it.
     pub source: String,
     /// Where the run stands.
     pub phase: Phase,
+    /// What holds it there, where something does.
+    pub condition: Option<Condition>,
     /// The time of the run's last entry: a report has no clock of its own.
     pub as_of: Option<String>,
     /// Name and version of the program.
@@ -35,7 +40,7 @@ pub struct Header {
 }
 
 /// A checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CheckpointPart {
     /// How many entries it covers.
     pub size: Option<u64>,
@@ -44,7 +49,7 @@ pub struct CheckpointPart {
 }
 
 /// One phase of a run's life.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Step {
     /// The phase.
     pub phase: Phase,
@@ -52,10 +57,12 @@ pub struct Step {
     pub state: StepState,
     /// When it came there last.
     pub at: Option<String>,
+    /// Who brought it there.
+    pub by: Option<String>,
 }
 
 /// Whether a run was in a phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
     /// It was.
@@ -74,6 +81,7 @@ impl Header {
             run: evidence.run,
             source: evidence.source.clone(),
             phase: evidence.phase,
+            condition: evidence.condition,
             as_of: evidence.entries.last().map(|entry| entry.at.clone()),
             tool: evidence.tool.clone(),
             vault: evidence.vault.clone(),
@@ -113,7 +121,8 @@ fn steps(evidence: &Evidence) -> Vec<Step> {
         .into_iter()
         .filter(|phase| turned_back || !is_rollback(*phase))
         .map(|phase| {
-            let at = entered_at(evidence, phase);
+            let entry = entered(evidence, phase);
+            let at = entry.map(|entry| entry.at.clone());
             let state = if phase == evidence.phase {
                 StepState::Current
             } else if turned_back && !is_rollback(phase) {
@@ -124,18 +133,18 @@ fn steps(evidence: &Evidence) -> Vec<Step> {
                 StepState::Ahead
             };
             // A phase that was lost again (a voided approval, a mismatch) shows no time.
-            let at = if state == StepState::Ahead { None } else { at };
-            Step { phase, state, at }
+            let entry = entry.filter(|_| state != StepState::Ahead);
+            let (at, by) = entry.map(|entry| (entry.at.clone(), entry.actor.clone())).unzip();
+            Step { phase, state, at, by }
         })
         .collect()
 }
 
 /// When the run came into a phase last. A phase that was repeated keeps the time it came there.
-fn entered_at(evidence: &Evidence, phase: Phase) -> Option<String> {
+fn entered(evidence: &Evidence, phase: Phase) -> Option<&Entry> {
     evidence
         .entries
         .iter()
         .rev()
         .find(|entry| entry.phase_after == Some(phase) && entry.phase_before != Some(phase))
-        .map(|entry| entry.at.clone())
 }

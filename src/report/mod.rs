@@ -15,31 +15,44 @@
 //!
 //! A report supports an assessment. It never certifies that a rule or a law is kept.
 
+use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::ledger::Entry;
+use crate::plan::{Estimate, EstimateCheck, compare_estimates};
 
 mod access;
 mod certificate;
 mod counts;
+mod coverage;
 mod csv_table;
 mod evidence;
 mod header;
 mod html;
+mod places;
 mod plan_document;
 mod risks;
+mod schema;
 mod scope;
+mod stages;
+mod summary;
+mod text;
 mod timeline;
+mod words;
 
 pub use access::{ApprovalPart, ApprovalRow, KeyLine, PurposeLine};
 pub use certificate::{
     Certificate, CertificateStatus, Claim, ClaimState, CopyLine, ScanFigures, ScannedFile,
 };
 pub use counts::{CountPart, QuarantineLine, Reconciliation, VerificationPart};
+pub use coverage::TableCoverage;
 pub use evidence::{
-    ApprovalFact, BackupFate, CheckFact, ClaimLevel, Evidence, KeyFact, PurgeFacts, PurgeStep,
-    QuarantineCause, QuarantineFact, QuarantineState, RowDigest, RowDigestError, SegmentFact,
-    SourceExtent, StructureFacts, UncoveredCopy,
+    ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, Evidence, KeyFact, PurgeFacts,
+    PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest, RowDigestError,
+    SegmentFact, StructureFacts, UncoveredCopy, UnitFact,
 };
 pub use header::{CheckpointPart, Header, Step, StepState};
+pub use places::{PlaceKind, PlaceLine};
 pub use plan_document::{
     Acceptance, DiskLine, DocumentForm, DocumentState, EstimatePart, LimitLine, LineTone, LockLine,
     OutColumns, OutOfScopePart, OutTable, PLAN_SCHEMA, PassLine, PlanDocument, PlanFacts, PlanHead,
@@ -48,24 +61,32 @@ pub use plan_document::{
 };
 pub use risks::{Risk, RiskKind};
 pub use scope::{ColumnLine, Gate, Leakage, OutOfScope, PlanPart, ScopePart};
+pub use stages::{Stage, StageKind};
+pub use summary::{Figure, Summary, Tone};
 pub use timeline::{Command, TimelineEntry};
 
 /// Names the shape of a report in JSON.
 pub const SCHEMA: &str = "sealift/report/1";
 
 /// The report of a run. The order of its fields is the order in which it is written.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// Names the shape of this document: `sealift/report/1`.
     pub schema: &'static str,
     /// Which run, where it stands, whose ledger.
     pub header: Header,
+    /// The report in five seconds.
+    pub summary: Summary,
     /// The columns of the run, and what is not among them.
     pub scope: ScopePart,
     /// What the plan found.
     pub plan: PlanPart,
     /// What equal tokens show, column by column.
     pub leakage: Vec<Leakage>,
+    /// How much of each table is treated, and what became of its cells.
+    pub coverage: Vec<TableCoverage>,
+    /// What was estimated, beside what was measured.
+    pub estimates: Vec<EstimateCheck>,
     /// Whether the cells add up.
     pub counts: Reconciliation,
     /// What the verification did.
@@ -80,10 +101,21 @@ pub struct Report {
     pub access: Vec<PurposeLine>,
     /// What was accepted, and what remains.
     pub risks: Vec<Risk>,
+    /// How long the work took, and how long the run waited.
+    pub stages: Vec<Stage>,
     /// The run's entries on the ledger.
     pub timeline: Vec<TimelineEntry>,
     /// How to check all this.
     pub how_to_verify: Vec<Command>,
+}
+
+/// Puts beside the estimates of a plan what the entries of its run have measured.
+#[must_use]
+pub fn estimate_checks(estimate: &Estimate, entries: &[Entry]) -> Vec<EstimateCheck> {
+    compare_estimates(estimate, |action, name| {
+        let entry = entries.iter().rfind(|entry| entry.action == action)?;
+        entry.counts.get(name).copied()
+    })
 }
 
 impl Report {
@@ -97,19 +129,29 @@ impl Report {
         Self {
             schema: SCHEMA,
             header: Header::of(evidence),
+            summary: Summary::of(evidence, &counts, &verification, &certificate),
             scope: ScopePart::of(evidence),
             plan: PlanPart::of(evidence),
             leakage: scope::leakage(evidence),
+            estimates: estimate_checks(&evidence.plan.estimate, &evidence.entries),
             risks: risks::list(evidence, &approvals, &counts, &certificate),
+            coverage: coverage::lines(evidence),
             counts,
             verification,
             approvals,
             certificate,
             keys: access::keys(evidence),
             access: access::purposes(evidence),
+            stages: stages::list(evidence),
             timeline: timeline::entries(evidence),
             how_to_verify: timeline::how_to_verify(evidence),
         }
+    }
+
+    /// Writes the JSON Schema (draft 2020-12) that every report in JSON fits, indented.
+    #[must_use]
+    pub fn json_schema() -> String {
+        schema::write()
     }
 
     /// Writes the report as JSON, indented, with a newline at its end.
@@ -125,6 +167,12 @@ impl Report {
     #[must_use]
     pub fn to_html(&self) -> String {
         html::page(self)
+    }
+
+    /// Writes what the page begins with, for a terminal.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        text::write(self)
     }
 
     /// Writes one row of CSV for each column in scope, with its figures.

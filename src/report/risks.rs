@@ -1,5 +1,6 @@
 //! Exceptions that somebody made, and risks that remain whatever anybody does.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::access::ApprovalPart;
@@ -11,7 +12,7 @@ use crate::plan::{UnitMode, Walk};
 use crate::policy::TokenKind;
 
 /// One exception or residual risk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Risk {
     /// Which of the two.
     pub kind: RiskKind,
@@ -22,7 +23,7 @@ pub struct Risk {
 }
 
 /// Whether somebody chose it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RiskKind {
     /// Somebody chose it, in the policy or by name.

@@ -1,5 +1,6 @@
 //! The columns of a run, what the plan found about them, and what equal tokens show.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::evidence::Evidence;
@@ -10,7 +11,7 @@ use crate::policy::{ColumnRule, EmptyRule, Fit, FormatShape, Normalise, TokenKin
 const GATE: &str = "low_entropy";
 
 /// The columns of a run, and what is not among them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ScopePart {
     /// The columns in scope, in the order of the policy.
     pub columns: Vec<ColumnLine>,
@@ -21,7 +22,7 @@ pub struct ScopePart {
 }
 
 /// What the policy does not name, as counts. Sealift did not read these columns for this run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OutOfScope {
     /// Tables without a column in scope.
     pub tables: u64,
@@ -30,7 +31,7 @@ pub struct OutOfScope {
 }
 
 /// One column in scope.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ColumnLine {
     /// Its name.
     pub column: String,
@@ -60,13 +61,18 @@ pub struct ColumnLine {
     pub empties: u64,
     /// Cells that looked like a token already.
     pub token_shaped: u64,
+    /// Cells whose token the last verification opened and compared; `None` before, and where it
+    /// was not counted by column.
+    pub verified: Option<u64>,
 }
 
 /// What the plan found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlanPart {
-    /// What its approvers signed.
+    /// The fingerprint of catalog and policy.
     pub fingerprint: String,
+    /// SHA-256 of the document that its approvers signed; `None` where there was none.
+    pub document: Option<String>,
     /// Findings that stood in the way.
     pub blocks: u64,
     /// Findings that an approver should have read.
@@ -78,7 +84,7 @@ pub struct PlanPart {
 }
 
 /// What the tokens of a column show to who sees only them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Leakage {
     /// The column.
     pub column: String,
@@ -99,7 +105,7 @@ pub struct Leakage {
 }
 
 /// What the leakage gate said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
     /// Equal values have different tokens: there is nothing to count.
@@ -120,7 +126,7 @@ impl ScopePart {
         let columns = plan
             .columns
             .iter()
-            .map(|column| column_line(column, policy.columns.get(column.rule)))
+            .map(|column| column_line(evidence, column, policy.columns.get(column.rule)))
             .collect();
         let missing = policy
             .columns
@@ -140,12 +146,19 @@ impl PlanPart {
         };
         Self {
             fingerprint: plan.fingerprint.clone(),
+            document: document(evidence),
             blocks: count(Verdict::Blocks),
             warns: count(Verdict::Warns),
             handled: count(Verdict::Handled),
             findings: plan.findings.clone(),
         }
     }
+}
+
+/// The newest entry about the plan has the hash of its document.
+fn document(evidence: &Evidence) -> Option<String> {
+    let planned = evidence.entries.iter().rfind(|entry| entry.action == "planned")?;
+    planned.details.get("document")?.as_str().map(str::to_owned)
 }
 
 impl Gate {
@@ -205,7 +218,7 @@ fn gate(column: &ColumnPlan, findings: &[Finding]) -> Gate {
 }
 
 fn out_of_scope(evidence: &Evidence) -> Option<OutOfScope> {
-    let extent = evidence.extent?;
+    let extent = evidence.plan.extent.as_ref()?;
     let columns = &evidence.plan.columns;
     let mut tables: Vec<_> = columns.iter().map(|column| &column.name.table).collect();
     tables.sort();
@@ -216,7 +229,7 @@ fn out_of_scope(evidence: &Evidence) -> Option<OutOfScope> {
     })
 }
 
-fn column_line(column: &ColumnPlan, rule: Option<&ColumnRule>) -> ColumnLine {
+fn column_line(evidence: &Evidence, column: &ColumnPlan, rule: Option<&ColumnRule>) -> ColumnLine {
     ColumnLine {
         column: column.name.to_string(),
         class: column.class.clone(),
@@ -232,6 +245,7 @@ fn column_line(column: &ColumnPlan, rule: Option<&ColumnRule>) -> ColumnLine {
         nulls: column.nulls,
         empties: column.empties,
         token_shaped: column.token_shaped,
+        verified: evidence.opened.get(&column.name.to_string()).copied(),
     }
 }
 

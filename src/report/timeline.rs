@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::evidence::Evidence;
 use crate::lifecycle::Phase;
 
 /// One entry of the ledger, as far as a report shows it. Its details stay in the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TimelineEntry {
     /// Its place in the ledger.
     pub seq: u64,
@@ -29,7 +30,7 @@ pub struct TimelineEntry {
 }
 
 /// One way to check the report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Command {
     /// What it shows.
     pub shows: &'static str,

@@ -38,7 +38,7 @@ pub use confirm::{Confirm, Extent, Hit, HitDigest, ReadAt};
 pub use encoding::Encoding;
 pub use filter::{Filter, FilterBuilder, STEM_BYTES_MAX, Unsearchable, WINDOW_BYTES};
 pub use report::{
-    Doubt, Evidence, FileClass, FileReport, HitCounts, LocatedHit, Place, ScanReport, Tally,
-    Verdict,
+    Doubt, Evidence, FileClass, FileReport, HitCounts, LocatedHit, Place, PlaceCounts, ScanReport,
+    Tally, Verdict,
 };
 pub use scan::{Candidate, Scanner};

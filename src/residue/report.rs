@@ -15,7 +15,19 @@ use super::filter::{Filter, Unsearchable};
 const LISTED_MAX: usize = 100;
 
 /// What kind of file was scanned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FileClass {
     /// The database itself.
@@ -96,6 +108,28 @@ impl HitCounts {
     }
 }
 
+/// How many hits, by where in the database's own structure they lie.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PlaceCounts {
+    /// In rows and index entries that SQL still sees.
+    pub live: u64,
+    /// In the unused part of pages that are in use.
+    pub unused: u64,
+    /// On pages that nothing uses.
+    pub free: u64,
+    /// In files whose structure is not read: logs, journals, dumps.
+    pub unknown: u64,
+}
+
+impl PlaceCounts {
+    /// Everything that was found.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.live + self.unused + self.free + self.unknown
+    }
+}
+
 /// One hit in a report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocatedHit {
@@ -109,6 +143,7 @@ pub struct LocatedHit {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     hits: HitCounts,
+    places: PlaceCounts,
     by_encoding: BTreeMap<Encoding, u64>,
     listed: Vec<LocatedHit>,
 }
@@ -120,6 +155,12 @@ impl Tally {
             (Place::Live { .. }, _) => self.hits.live += 1,
             (_, Extent::Whole) => self.hits.whole += 1,
             (_, Extent::Part) => self.hits.part += 1,
+        }
+        match &place {
+            Place::Live { .. } => self.places.live += 1,
+            Place::Unused { .. } => self.places.unused += 1,
+            Place::Free { .. } => self.places.free += 1,
+            Place::Unknown => self.places.unknown += 1,
         }
         *self.by_encoding.entry(hit.encoding).or_default() += 1;
         if self.listed.len() < LISTED_MAX {
@@ -141,6 +182,9 @@ pub struct FileReport {
     pub sha256: String,
     /// How many hits.
     pub hits: HitCounts,
+    /// The same hits by place; all zero in reports from before places were counted.
+    #[serde(default)]
+    pub places: PlaceCounts,
     /// How many hits in each form.
     pub by_encoding: BTreeMap<Encoding, u64>,
     /// The first hits.
@@ -151,8 +195,8 @@ impl FileReport {
     /// Puts a file's facts together.
     #[must_use]
     pub fn new(name: String, class: FileClass, bytes: u64, sha256: String, tally: Tally) -> Self {
-        let Tally { hits, by_encoding, listed } = tally;
-        Self { name, class, bytes, sha256, hits, by_encoding, listed }
+        let Tally { hits, places, by_encoding, listed } = tally;
+        Self { name, class, bytes, sha256, hits, places, by_encoding, listed }
     }
 }
 

@@ -1,6 +1,10 @@
 //! Drafts a policy from a scan, and tries its plan until nothing stands in its way.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::catalog::Catalog;
+use crate::classify::{Finding, Kind};
 use crate::plan::{Strategy, Verdict, assess};
 use crate::policy::{Candidate, Draft, Policy, because};
 use crate::ports::{Source, SourceError};
@@ -64,7 +68,7 @@ pub async fn draft(
 /// What a column would have in a policy: by its surest finding, the others named beside it.
 fn candidate(column: &ScannedColumn) -> Option<Candidate> {
     // What a whole cell is goes before what a document holds at some place.
-    let rank = |finding: &&crate::classify::Finding| (finding.path.is_none(), finding.confidence);
+    let rank = |finding: &&Finding| (finding.path.is_none(), finding.confidence);
     let best = column.findings.iter().max_by(|one, two| {
         let (one, two) = (rank(one), rank(two));
         one.0.cmp(&two.0).then(one.1.total_cmp(&two.1))
@@ -77,7 +81,7 @@ fn candidate(column: &ScannedColumn) -> Option<Candidate> {
         .collect();
     let kind = if best.path.is_some() {
         // The whole document is sealed, whatever it holds.
-        crate::classify::Kind::FreeText
+        Kind::FreeText
     } else {
         best.kind.clone()
     };
@@ -90,19 +94,30 @@ fn candidate(column: &ScannedColumn) -> Option<Candidate> {
     })
 }
 
-/// Pairs of columns that hold the same values: by the values seen, or by kind and name.
+/// Pairs of columns that hold the same values: by kind and name, or by the values seen. Each column
+/// is paired with the first of its like, which is enough to bring all of them together.
 fn alike(columns: &[&ScannedColumn]) -> Vec<(usize, usize)> {
     let mut pairs = Vec::new();
-    for (one, first) in columns.iter().enumerate() {
-        for (two, second) in columns.iter().enumerate().skip(one + 1) {
-            let kind = |column: &ScannedColumn| {
-                column.findings.first().map(|finding| finding.kind.clone())
-            };
-            let is_called_alike = first.name.column.eq_ignore_ascii_case(&second.name.column);
-            if kind(first) == kind(second)
-                && (is_called_alike || first.sketch.shared_with(&second.sketch) >= SHARED_MIN)
-            {
-                pairs.push((one, two));
+    let mut called: HashMap<(&Kind, String), usize> = HashMap::new();
+    // The first column of each kind and name stands for the others.
+    let mut first: Vec<usize> = Vec::new();
+    for (at, column) in columns.iter().enumerate() {
+        let Some(finding) = column.findings.first() else { continue };
+        match called.entry((&finding.kind, column.name.column.to_lowercase())) {
+            Entry::Occupied(like) => pairs.push((*like.get(), at)),
+            Entry::Vacant(free) => {
+                free.insert(at);
+                first.push(at);
+            }
+        }
+    }
+    for (place, one) in first.iter().enumerate() {
+        for two in &first[place + 1..] {
+            let (first, second) = (columns[*one], columns[*two]);
+            let is_one_kind = first.findings.first().map(|finding| &finding.kind)
+                == second.findings.first().map(|finding| &finding.kind);
+            if is_one_kind && first.sketch.shared_with(&second.sketch) >= SHARED_MIN {
+                pairs.push((*one, *two));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Everything that the passes of one run share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -55,6 +55,24 @@ pub(crate) fn ms(took: Duration) -> u64 {
     u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
+/// When the work at hand began: a run's phases end on the ledger, and reports say how long they took.
+#[derive(Debug)]
+pub struct Began(Mutex<jiff::Timestamp>);
+
+impl Began {
+    /// Begins now.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(Mutex::new(jiff::Timestamp::now()))
+    }
+
+    /// Tells when the work began that ends now, and begins the next.
+    pub(crate) fn lap(&self) -> String {
+        let mut began = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *began, jiff::Timestamp::now()).to_string()
+    }
+}
+
 /// One run at work.
 pub struct Job {
     /// Its id.
@@ -83,6 +101,8 @@ pub struct Job {
     pub rows_per_s_max: Option<u64>,
     /// How long others had to wait.
     pub lock_meter: Arc<LockMeter>,
+    /// When the work at hand began.
+    pub began: Began,
 }
 
 impl Job {
@@ -174,6 +194,7 @@ impl Job {
         fill: impl FnOnce(&mut Draft),
     ) -> Result<(), RunError> {
         let mut draft = self.draft(event.name());
+        draft.details.insert("began_at".into(), self.began.lap().into());
         fill(&mut draft);
         changes.push(Change::Advance { run: self.run, from, event });
         self.vault.commit(changes, vec![draft]).await?;

@@ -25,6 +25,10 @@ use crate::run::verify::{Drive, RoundTripProof, verify};
 /// The action of the entry after which there is no way back.
 pub(crate) const SCRUBBED: &str = "purge_scrubbed";
 
+/// The action of the entry of a purge that found originals after it had rewritten the files. Nothing
+/// is destroyed then: the purge may be tried again, and the run may still be rolled back.
+pub(crate) const RESIDUE_FOUND: &str = "residue_found";
+
 /// What a purge found out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PurgeFacts {
@@ -69,13 +73,24 @@ async fn scrubbed(job: &Job) -> Result<Option<PurgeFacts>, RunError> {
 /// The facts of a run's purge, as its ledger entries have them.
 #[must_use]
 pub fn facts_of(entries: &[crate::ledger::Entry]) -> Option<PurgeFacts> {
-    let entry = entries.iter().rfind(|entry| entry.action == SCRUBBED)?;
+    facts_in(entries.iter().rfind(|entry| entry.action == SCRUBBED)?)
+}
+
+/// The facts of the last purge that found residue, unless one that found none came after it.
+#[must_use]
+pub fn residue_of(entries: &[crate::ledger::Entry]) -> Option<PurgeFacts> {
+    let is_end = |action: &str| action == SCRUBBED || action == RESIDUE_FOUND;
+    let last = entries.iter().rfind(|entry| is_end(&entry.action))?;
+    if last.action == RESIDUE_FOUND { facts_in(last) } else { None }
+}
+
+fn facts_in(entry: &crate::ledger::Entry) -> Option<PurgeFacts> {
     serde_json::from_value(entry.details.get("facts")?.clone()).ok()
 }
 
 async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
     let begun = Instant::now();
-    job.source.seize().await?;
+    job.source.seize(&tables(job)).await?;
     let rewritten = rewrite_seized(job, digest, scratch).await;
     // The lock ends whatever happened; an error of the work is the one to report.
     let released = job.source.release().await;
@@ -83,10 +98,9 @@ async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, 
     released?;
     // ORDER: after the lock, because its journal goes with it.
     let facts = weigh(job, steps, cells).await?;
-    if matches!(facts.verdict, Verdict::Residue { .. }) || facts.late_hits > 0 {
-        return Err(residue_found(&facts));
-    }
-    let mut draft = job.draft(SCRUBBED);
+    let is_left = matches!(facts.verdict, Verdict::Residue { .. }) || facts.late_hits > 0;
+    let mut draft = job.draft(if is_left { RESIDUE_FOUND } else { SCRUBBED });
+    draft.details.insert("began_at".into(), job.began.lap().into());
     count(&mut draft, &facts.after);
     draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
     draft.counts.insert("cells".into(), facts.cells);
@@ -94,7 +108,7 @@ async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, 
     draft.details.insert("digest".into(), digest.into());
     draft.details.insert("facts".into(), facts_json(&facts)?);
     job.vault.commit(Vec::new(), vec![draft]).await?;
-    Ok(facts)
+    if is_left { Err(residue_found(&facts)) } else { Ok(facts) }
 }
 
 fn facts_json(facts: &PurgeFacts) -> Result<serde_json::Value, RunError> {
@@ -130,14 +144,13 @@ async fn rewrite_files(job: &Job, proof: RoundTripProof) -> Result<Vec<ScrubStep
         let run = proof.run();
         return Err(RunError::Inconsistent(format!("the proof is of run {run}, not {}", job.run)));
     }
-    let tables: Vec<TableName> = job
-        .plan
-        .units
-        .iter()
-        .flat_map(|unit| &unit.tables)
-        .map(|table| table.table.clone())
-        .collect();
-    Ok(job.source.scrub(&tables).await?)
+    Ok(job.source.scrub(&tables(job)).await?)
+}
+
+/// The tables of a run.
+fn tables(job: &Job) -> Vec<TableName> {
+    let units = job.plan.units.iter();
+    units.flat_map(|unit| &unit.tables).map(|table| table.table.clone()).collect()
 }
 
 /// The scan afterwards, beside the scan before.

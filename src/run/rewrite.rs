@@ -3,7 +3,10 @@
 //! A batch is read without a lock and prepared; whatever in it the backup does not know yet goes
 //! into an increment and into the vault; only then is the source written, under its guard.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
+
+use serde_json::json;
 
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable};
@@ -693,6 +696,7 @@ impl Worker<'_> {
 async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
     let cursors = job.source.cursors(job.run, Pass::Rewrite).await?;
     let mut counts = Counts::default();
+    let mut of_units: BTreeMap<String, Counts> = BTreeMap::new();
     for (unit, range, state) in &cursors {
         if !state.done {
             return Err(RunError::Counts {
@@ -701,6 +705,7 @@ async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError
             });
         }
         counts.add(&state.counts);
+        of_units.entry(unit.to_string()).or_default().add(&state.counts);
     }
     let mut changes = Vec::new();
     for segment in late_segments(job).await? {
@@ -716,6 +721,9 @@ async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError
         draft.counts.extend(resumed.then(|| ("resumed".into(), 1)));
         draft.counts.insert("lock_ms_max".into(), job.lock_meter.longest_ms());
         draft.details.insert("increments".into(), increments.into());
+        let of_units =
+            of_units.iter().map(|(unit, counts)| (unit.clone(), json!(counts.by_name())));
+        draft.details.insert("units".into(), of_units.collect());
     })
     .await
 }

@@ -9,7 +9,7 @@ use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable, Walk};
 use crate::ports::{
     Counts, CursorId, FileKind, FileRow, Interval, Limit, Pass, RangeRow, Row, RowWrite,
-    SourceWindow, Step, WalkFilter, WindowOutcome, WriteOutcome,
+    SourceWindow, Step, WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::Column;
@@ -23,9 +23,6 @@ use crate::run::verify::entries_of;
 use crate::run::window::Image;
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
-
-/// How often a window is tried again because somebody wrote meanwhile.
-const ATTEMPTS_MAX: u32 = 20;
 
 /// How often a batch that somebody changed is read again.
 const MISSES_MAX: u32 = 50;
@@ -299,15 +296,14 @@ async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
     if state.done || !was_rewritten {
         return Ok(());
     }
-    for _ in 0..ATTEMPTS_MAX {
-        job.may_go_on()?;
-        let version = job.source.version().await?;
-        let (outcome, window) = job.source.window(Some(version)).await?;
-        let (WindowOutcome::Held, Some(window)) = (outcome, window) else { continue };
-        return roll_back_held(job, unit, cursor, state.epoch, window).await;
-    }
-    let table = unit.tables.first().map(|table| table.table.to_string()).unwrap_or_default();
-    Err(RunError::Busy { table, attempts: ATTEMPTS_MAX })
+    job.may_go_on()?;
+    // Nothing was read before the lock, so it does not matter who has written what.
+    let (_, window) = job.source.window(&unit.tables, None).await?;
+    let Some(window) = window else {
+        let table = unit.tables.first().map(|table| table.table.to_string()).unwrap_or_default();
+        return Err(RunError::Busy { table, attempts: 1 });
+    };
+    roll_back_held(job, unit, cursor, state.epoch, window).await
 }
 
 /// Whether every unit was done once. A purge that was cut off has dropped the cursors that say so;

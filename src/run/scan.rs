@@ -1,13 +1,16 @@
 //! Scan: the rows of a sample go through the detectors, column by column.
 //!
-//! One task reads, block after block; the columns of a block are judged on all cores meanwhile. It
-//! knows no policy beyond its patterns: what a finding means for whom, `cli` says.
+//! A few tables at a time: of each one task reads, block after block, while the columns of the block
+//! before are judged on all cores. It knows no policy beyond its patterns: what a finding means for
+//! whom, `cli` says.
 //!
 //! **Invariant:** no value is kept: of each column counts and keyed hashes leave this room.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
 
@@ -21,6 +24,9 @@ use crate::value::{Original, ValueType};
 
 /// Blocks that wait to be judged.
 const BLOCKS_WAITING: usize = 4;
+
+/// Tables that are read at the same time, at most: each takes a connection and its blocks.
+const WORKERS_MAX: usize = 4;
 
 /// Hashes that a sketch keeps.
 const SKETCH_MAX: usize = 1_024;
@@ -75,6 +81,9 @@ impl Sketch {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share of a thousand")]
     pub fn shared_with(&self, other: &Self) -> f64 {
+        if self.hashes.is_empty() || other.hashes.is_empty() {
+            return 0.0;
+        }
         let level = self.level.max(other.level);
         let kept = |sketch: &Self| -> HashSet<u64> {
             sketch.hashes.iter().copied().filter(|hash| hash.trailing_zeros() >= level).collect()
@@ -85,14 +94,17 @@ impl Sketch {
     }
 }
 
-/// What the reading task says.
-enum Message {
-    Begun(usize),
-    Rows(Vec<SampleRow>),
-    Done(SampleExtent),
+/// The tables to be read, and which comes next.
+struct Queue {
+    tables: Vec<(Table, Vec<String>)>,
+    next: AtomicUsize,
+    size: SampleSize,
+    detectors: Detectors,
+    hasher: RandomState,
 }
 
-/// Reads samples of these tables and judges their columns.
+/// Reads samples of these tables and judges their columns; as many tables at a time as there are
+/// cores, up to [`WORKERS_MAX`].
 ///
 /// # Errors
 ///
@@ -101,42 +113,67 @@ pub async fn scan(
     source: &dyn Source,
     tables: &[&Table],
     size: SampleSize,
-    detectors: &Detectors,
+    detectors: Detectors,
     progress: &dyn Progress,
 ) -> Result<Vec<ScannedTable>, SourceError> {
     progress.begin("scan", "tables", tables.len() as u64);
-    let sampler = source.sampler().await?;
-    let wanted: Arc<Vec<(Table, Vec<String>)>> =
-        Arc::new(tables.iter().map(|table| ((*table).clone(), columns(table))).collect());
+    let queue = Arc::new(Queue {
+        tables: tables.iter().map(|table| ((*table).clone(), columns(table))).collect(),
+        next: AtomicUsize::new(0),
+        size,
+        detectors,
+        hasher: RandomState::new(),
+    });
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let (sender, mut receiver) = mpsc::channel(BLOCKS_WAITING);
-    let reader = tokio::spawn(read(sampler, Arc::clone(&wanted), size, sender));
-    let hasher = RandomState::new();
+    let mut workers = Vec::new();
+    for _ in 0..cores.min(WORKERS_MAX).min(tables.len()) {
+        let sampler = source.sampler().await?;
+        workers.push(tokio::spawn(work(sampler, Arc::clone(&queue), sender.clone())));
+    }
+    drop(sender);
     let mut scanned = Vec::with_capacity(tables.len());
-    let mut judged: Vec<Judged<'_>> = Vec::new();
-    let mut at = 0;
-    while let Some(message) = receiver.recv().await {
-        match message {
-            Message::Begun(table) => {
-                at = table;
-                let (table, columns) = &wanted[at];
-                judged = Judged::columns(table, columns, detectors);
-            }
-            Message::Rows(rows) => {
-                compute_each(&mut judged, |column| column.look(&rows, &hasher));
-            }
-            Message::Done(extent) => {
-                let table = wanted[at].0.name.clone();
-                let columns = judged.drain(..).map(|column| column.finish(&table)).collect();
-                scanned.push(ScannedTable { table, extent, columns });
-                progress.advance(1);
-            }
-        }
+    while let Some(table) = receiver.recv().await {
+        scanned.push(table);
+        progress.advance(1);
     }
     progress.end();
-    match reader.await {
-        Ok(read) => read.map(|()| scanned),
-        Err(error) => {
-            Err(SourceError::Engine { doing: "reading a sample", source: Box::new(error) })
+    for worker in workers {
+        worker.await.map_err(stopped)??;
+    }
+    scanned.sort_by_key(|(at, _): &(usize, ScannedTable)| *at);
+    Ok(scanned.into_iter().map(|(_, table)| table).collect())
+}
+
+/// INVARIANT: what a task that panicked has to say may quote a value, so it goes no further.
+fn stopped(_: tokio::task::JoinError) -> SourceError {
+    SourceError::Inconsistent("a table could not be read to its end".to_owned())
+}
+
+/// Takes table after table until there is none.
+async fn work(
+    mut sampler: Box<dyn Sampler>,
+    queue: Arc<Queue>,
+    sender: mpsc::Sender<(usize, ScannedTable)>,
+) -> Result<(), SourceError> {
+    loop {
+        let at = queue.next.fetch_add(1, Ordering::Relaxed);
+        let Some((table, columns)) = queue.tables.get(at) else { return Ok(()) };
+        let (blocks, mut waiting) = mpsc::channel(BLOCKS_WAITING);
+        let reader = tokio::spawn(read(sampler, Arc::clone(&queue), at, blocks));
+        let mut judged = Judged::columns(table, columns, &queue.detectors);
+        while let Some(rows) = waiting.recv().await {
+            compute_each(&mut judged, |column| column.look(&rows, &queue.hasher));
+        }
+        let (back, read) = reader.await.map_err(stopped)?;
+        read?;
+        let extent = back.extent();
+        sampler = back;
+        let columns = judged.into_iter().map(|column| column.finish(&table.name)).collect();
+        let scanned = ScannedTable { table: table.name.clone(), extent, columns };
+        // A receiver that is gone has failed, and says so itself.
+        if sender.send((at, scanned)).await.is_err() {
+            return Ok(());
         }
     }
 }
@@ -147,28 +184,28 @@ fn columns(table: &Table) -> Vec<String> {
     shown.map(|column| column.name.clone()).collect()
 }
 
+/// Reads one table, block after block, and gives the sampler back.
 async fn read(
     mut sampler: Box<dyn Sampler>,
-    wanted: Arc<Vec<(Table, Vec<String>)>>,
-    size: SampleSize,
-    sender: mpsc::Sender<Message>,
-) -> Result<(), SourceError> {
-    // A receiver that is gone has failed, and says so itself.
-    for (at, (table, columns)) in wanted.iter().enumerate() {
-        if sender.send(Message::Begun(at)).await.is_err() {
-            return Ok(());
-        }
-        sampler.begin(table, columns, size).await?;
-        while let Some(rows) = sampler.next().await? {
-            if sender.send(Message::Rows(rows)).await.is_err() {
-                return Ok(());
+    queue: Arc<Queue>,
+    at: usize,
+    blocks: mpsc::Sender<Vec<SampleRow>>,
+) -> (Box<dyn Sampler>, Result<(), SourceError>) {
+    let (table, columns) = &queue.tables[at];
+    if let Err(error) = sampler.begin(table, columns, queue.size).await {
+        return (sampler, Err(error));
+    }
+    loop {
+        match sampler.next().await {
+            Ok(Some(rows)) => {
+                if blocks.send(rows).await.is_err() {
+                    return (sampler, Ok(()));
+                }
             }
-        }
-        if sender.send(Message::Done(sampler.extent())).await.is_err() {
-            return Ok(());
+            Ok(None) => return (sampler, Ok(())),
+            Err(error) => return (sampler, Err(error)),
         }
     }
-    Ok(())
 }
 
 /// One column while it is judged.

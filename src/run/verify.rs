@@ -101,6 +101,29 @@ struct Tally {
     waived: u64,
     unbacked: u64,
     entries: u64,
+    /// Cells opened, by unit, table of it and column of it.
+    opened_of: std::collections::BTreeMap<(u16, u16, usize), u64>,
+}
+
+impl Tally {
+    fn open(&mut self, column: (u16, u16, usize)) {
+        self.opened += 1;
+        *self.opened_of.entry(column).or_default() += 1;
+    }
+
+    /// Cells opened, by the name of their column, for the ledger.
+    fn by_column(&self, job: &Job) -> serde_json::Value {
+        let mut opened = serde_json::Map::new();
+        for unit in &job.plan.units {
+            for (table, at) in unit.tables.iter().zip(0_u16..) {
+                for place in 0..table.columns.len() {
+                    let cells = self.opened_of.get(&(unit.id, at, place)).copied();
+                    opened.insert(column_name(table, place), cells.unwrap_or_default().into());
+                }
+            }
+        }
+        opened.into()
+    }
 }
 
 /// Verifies a run. `scratch` is a folder for buckets; it is removed again.
@@ -395,7 +418,7 @@ impl<'p> Pass<'p> {
                     Says::HoldsAny
                 }
             };
-            self.tally.opened += 1;
+            self.tally.open((unit, at, place));
             let name = cell_name(table, place, &row.key);
             self.buckets
                 .add(column.domain_id(), &token, says, name.as_bytes())
@@ -467,7 +490,7 @@ impl<'p> Pass<'p> {
                             self.found.push(Mismatch { kind: MismatchKind::Original, place });
                         }
                         Shape::Token(token) => {
-                            self.tally.opened += 1;
+                            self.tally.open((unit.id, at, place));
                             self.buckets
                                 .add(column.domain_id(), &token, Says::Counted, name.as_bytes())
                                 .map_err(bucket_error)?;
@@ -541,6 +564,7 @@ impl<'p> Pass<'p> {
         .into_iter()
         .map(|(name, count)| (name.to_owned(), count))
         .collect();
+        let opened = self.tally.by_column(job);
         if !found.is_empty() {
             if drive == Drive::Record {
                 record_mismatch(job, phase, &found, &counts).await?;
@@ -555,6 +579,7 @@ impl<'p> Pass<'p> {
                 draft.counts.clone_from(&counts);
                 draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
                 draft.counts.insert("bucket_bytes".into(), bucket_bytes);
+                draft.details.insert("columns".into(), opened);
                 draft.details.insert("digest".into(), proof.digest.clone().into());
             })
             .await?;

@@ -286,11 +286,11 @@ impl Increments<'_> {
     /// changed, the unit is compared once more under the lock: a busy application elsewhere in the
     /// file cannot keep a window from opening.
     async fn hold(&self, version: i64) -> Result<Option<Box<dyn SourceWindow>>, RunError> {
-        let (outcome, window) = self.job.source.window(Some(version)).await?;
+        let (outcome, window) = self.job.source.window(&self.unit.tables, Some(version)).await?;
         if let (WindowOutcome::Held, Some(window)) = (outcome, window) {
             return Ok(Some(window));
         }
-        let (_, window) = self.job.source.window(None).await?;
+        let (_, window) = self.job.source.window(&self.unit.tables, None).await?;
         let Some(mut window) = window else { return Ok(None) };
         let current = self.is_unit_current(window.as_mut()).await;
         if matches!(current, Ok(true)) {

@@ -6,6 +6,7 @@ mod files;
 mod help;
 mod ledger;
 mod next;
+mod plan_document;
 mod quarantine;
 mod secrets;
 mod tampered;

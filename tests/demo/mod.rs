@@ -188,6 +188,7 @@ fn a_folder_that_is_there_is_refused_and_left_alone() {
         assert_eq!(said.code, 2, "{}", said.stderr);
         said.mentions(&["is there already", "hint:"]);
     }
+    tour(&desk, "80", &["demo", "--keep", "mine/below"]).fails(2, &["cannot be made"]);
     assert_eq!(std::fs::read_to_string(desk.path("mine")).unwrap(), "not yours");
     assert_eq!(std::fs::read_dir(desk.path("there")).unwrap().count(), 0);
 }

@@ -24,7 +24,7 @@ fn each_picture_is_as_wide_as_its_name_says_and_small() {
             assert_eq!(wide, width, "{name}");
             assert!(high > 300, "{name}");
             let bytes = std::fs::metadata(folder().join(&name)).unwrap().len();
-            assert!(bytes < 800_000, "{name} has {bytes} bytes");
+            assert!(bytes < 600_000, "{name} has {bytes} bytes");
         }
     }
 }

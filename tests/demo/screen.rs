@@ -83,8 +83,8 @@ fn measured() -> Measured {
         folder: "/tmp/sealift-demo-3ae756".into(),
         folder_bytes: 150 << 20,
         files: vec![
-            Kept { name: "report.html", what: "what happened; open it in a browser" },
-            Kept { name: "README.txt", what: "what is what, and how to go on" },
+            Kept { name: "report.html", what: "what happened, on one page" },
+            Kept { name: "README.txt", what: "what else is here" },
         ],
         next: vec![Next {
             who: "Auditor",

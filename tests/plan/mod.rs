@@ -1,5 +1,6 @@
 //! What a plan finds, on real databases: one fixture per pitfall, and a zoo of odd names.
 
+mod document;
 mod keys;
 mod objects;
 mod queries;
@@ -11,6 +12,7 @@ mod zoo;
 #[test]
 fn every_pitfall_is_named_as_its_file_and_has_a_test() {
     let tests = [
+        include_str!("document.rs"),
         include_str!("keys.rs"),
         include_str!("objects.rs"),
         include_str!("queries.rs"),

@@ -48,12 +48,10 @@ pub(super) fn policy(columns: Vec<ColumnRule>) -> Policy {
     Policy {
         source: "crm".into(),
         change: ChangeRule::default(),
-        patterns: Vec::new(),
         columns,
         tables: Vec::new(),
         purposes: Vec::new(),
         checks: Vec::new(),
-        patterns: Vec::new(),
         approval: Approval { plan: 1, purge: 1, purge_wait_s: 0, legal_hold: false },
         backup: BackupRule {
             dir: "sealift-backup".into(),

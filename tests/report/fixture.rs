@@ -6,15 +6,16 @@ use sealift::crypto::{KeyPurpose, KeyState};
 use sealift::ledger::{ApprovalKind, Digest, Entry};
 use sealift::lifecycle::{Event, Phase, RunId};
 use sealift::plan::{
-    Assessment, ColumnPlan, Estimate, Finding, TypeCounts, Unit, UnitColumn, UnitMode, UnitTable,
-    Verdict, Walk,
+    Assessment, ColumnPlan, Estimate, Extent, Finding, TypeCounts, Unit, UnitColumn, UnitMode,
+    UnitTable, Verdict, Walk,
 };
 use sealift::policy::{ColumnName, Policy};
 use sealift::report::{
-    ApprovalFact, BackupFate, CheckFact, ClaimLevel, Evidence, KeyFact, PurgeFacts, PurgeStep,
-    SegmentFact, SourceExtent, StructureFacts,
+    ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, Evidence, KeyFact, PurgeFacts,
+    PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest, SegmentFact,
+    StructureFacts, UnitFact,
 };
-use sealift::residue::{FileClass, FileReport, HitCounts, ScanReport, Unsearchable};
+use sealift::residue::{FileClass, FileReport, HitCounts, PlaceCounts, ScanReport, Unsearchable};
 
 const POLICY: &str = r#"
 [source]
@@ -62,8 +63,8 @@ pub(super) fn closed() -> Evidence {
         run: RunId(0x7f3a_0c11),
         source: "crm".into(),
         phase: Phase::Closed,
+        condition: None,
         plan: plan(),
-        extent: Some(SourceExtent { tables: 9, columns: 61 }),
         entries: life(),
         checkpoint: Some("sealift/5f0d1c2b\n41\nRvZ4N0=\n\n— sealift/5f0d1c2b c2lnbmVk\n".into()),
         approvals: vec![
@@ -81,6 +82,16 @@ pub(super) fn closed() -> Evidence {
             ("already_token", 78),
             ("quarantined", 0),
         ]),
+        units: vec![
+            unit(0, &[("tokenized", 7_774), ("already_token", 26), ("null", 200)]),
+            unit(1, &[("tokenized", 7_774), ("already_token", 26), ("null", 200)]),
+            unit(2, &[("tokenized", 7_862), ("already_token", 26), ("null", 112)]),
+        ],
+        opened: counts(&[
+            ("cards.pan", 7_800),
+            ("customers.email", 7_800),
+            ("patients.sex", 7_888),
+        ]),
         verification: counts(&[
             ("rows", 24_000),
             ("opened", 23_488),
@@ -91,7 +102,8 @@ pub(super) fn closed() -> Evidence {
             ("mismatches", 0),
         ]),
         checks: vec![CheckFact { name: "orders still join".into(), holds: Some(true) }],
-        residue_before: Some(scan(31_877, 0)),
+        residue_left: 0,
+        residue_before: Some(scan(1_877, 30_000)),
         residue_after: Some(scan(0, 0)),
         purge: Some(PurgeFacts {
             steps: vec![
@@ -123,6 +135,8 @@ pub(super) fn planned() -> Evidence {
     evidence.approvals.clear();
     evidence.segments.clear();
     evidence.counts.clear();
+    evidence.units.clear();
+    evidence.opened.clear();
     evidence.verification.clear();
     evidence.checks.clear();
     evidence.residue_before = None;
@@ -131,8 +145,75 @@ pub(super) fn planned() -> Evidence {
     evidence
 }
 
+/// The same run, rolled back after its rewrite.
+pub(super) fn rolled_back() -> Evidence {
+    let mut evidence = closed();
+    evidence.phase = Phase::RolledBack;
+    evidence.entries.truncate(5);
+    let back = [
+        (Event::RollbackStarted, Phase::Rewritten, Phase::RollingBack, "2026-03-01T10:00:00Z"),
+        (Event::RolledBack, Phase::RollingBack, Phase::RolledBack, "2026-03-01T10:01:30Z"),
+    ];
+    for (event, before, after, at) in back {
+        let mut entry = evidence.entries[0].clone();
+        entry.action = event.name().into();
+        entry.at = at.into();
+        (entry.phase_before, entry.phase_after) = (Some(before), Some(after));
+        entry.seq = 12 + evidence.entries.len() as u64;
+        entry.counts = counts(&[("restored", 23_410)]);
+        evidence.entries.push(entry);
+    }
+    evidence.approvals.truncate(1);
+    evidence.verification.clear();
+    evidence.opened.clear();
+    evidence.checks.clear();
+    evidence.residue_after = None;
+    evidence.purge = None;
+    evidence
+}
+
+/// The same run with rows that nobody could tokenise: one was replayed, one waived.
+pub(super) fn with_quarantine() -> Evidence {
+    let row = |digest: &str, cause, cells, state| QuarantineFact {
+        row: RowDigest::parse(digest).expect("hex digits"),
+        cause,
+        cells,
+        state,
+    };
+    let waived = QuarantineState::Waived { by: "carol".into() };
+    let mut evidence = closed();
+    evidence.quarantine = vec![
+        row("0badcafe", QuarantineCause::Check, 2, waived),
+        row("0badf00d", QuarantineCause::Unique, 1, QuarantineState::Replayed),
+    ];
+    evidence.counts.insert("tokenized".into(), 23_408);
+    evidence.counts.insert("quarantined".into(), 2);
+    evidence.units[0].counts.insert("tokenized".into(), 7_772);
+    evidence.units[0].counts.insert("quarantined".into(), 2);
+    evidence
+}
+
+/// The same run, whose purge found originals after it had rewritten the files.
+pub(super) fn with_residue() -> Evidence {
+    let mut evidence = closed();
+    evidence.phase = Phase::PurgeApproved;
+    evidence.condition = Some(Condition::Failed);
+    evidence.entries.truncate(8);
+    evidence.residue_after = Some(scan(12, 0));
+    evidence.residue_left = 12;
+    evidence.purge = None;
+    evidence
+}
+
 pub(super) fn counts(list: &[(&str, u64)]) -> BTreeMap<String, u64> {
     list.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+}
+
+/// What the rewrite counted in one table of 8,000 rows.
+fn unit(unit: u16, list: &[(&str, u64)]) -> UnitFact {
+    let mut counts = counts(&[("rows", 8_000), ("cells", 8_000)]);
+    counts.extend(list.iter().map(|(name, count)| ((*name).to_owned(), *count)));
+    UnitFact { unit, counts }
 }
 
 pub(super) fn scan(residue: u64, live: u64) -> ScanReport {
@@ -146,6 +227,7 @@ pub(super) fn scan(residue: u64, live: u64) -> ScanReport {
             bytes: 4_931_584,
             sha256: Digest::of(&residue.to_be_bytes()).to_string(),
             hits: HitCounts { whole: residue, part: 0, live },
+            places: PlaceCounts { live, unused: residue, free: 0, unknown: 0 },
             by_encoding: BTreeMap::new(),
             listed: Vec::new(),
         }],
@@ -231,6 +313,11 @@ fn plan() -> Assessment {
         columns,
         estimate: Estimate::default(),
         fingerprint: Digest::of(b"plan").to_string(),
+        extent: Some(Extent {
+            tables: 9,
+            columns: 61,
+            columns_of: counts(&[("cards", 5), ("customers", 11), ("patients", 8)]),
+        }),
     }
 }
 

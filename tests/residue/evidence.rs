@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use sealift::residue::{
-    Doubt, Evidence, FileClass, FileReport, Filter, HitCounts, ScanReport, Unsearchable, Verdict,
+    Doubt, Evidence, FileClass, FileReport, Filter, HitCounts, PlaceCounts, ScanReport,
+    Unsearchable, Verdict,
 };
 
 fn file(class: FileClass, bytes: u64, whole: u64, live: u64) -> FileReport {
@@ -13,6 +14,7 @@ fn file(class: FileClass, bytes: u64, whole: u64, live: u64) -> FileReport {
         bytes,
         sha256: String::new(),
         hits: HitCounts { whole, part: 0, live },
+        places: PlaceCounts { live, unknown: whole, ..PlaceCounts::default() },
         by_encoding: BTreeMap::new(),
         listed: Vec::new(),
     }

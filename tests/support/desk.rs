@@ -24,6 +24,7 @@ static BEGINNING: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
 pub(crate) struct Desk {
     folder: TempDir,
     vault: &'static str,
+    source: String,
     said: Mutex<Vec<Answer>>,
 }
 
@@ -42,6 +43,11 @@ impl Desk {
         desk
     }
 
+    /// A desk with a vault, whose source is elsewhere.
+    pub(crate) fn over(source: &str) -> Self {
+        Self { source: source.to_owned(), ..Self::new() }
+    }
+
     /// An empty desk.
     pub(crate) fn bare() -> Self {
         Self::with_vault("sqlite:vault.db")
@@ -53,7 +59,8 @@ impl Desk {
     }
 
     fn with_vault(vault: &'static str) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), vault, said: Mutex::default() }
+        let source = "sqlite:shop.db".to_owned();
+        Self { folder: tempfile::tempdir().unwrap(), vault, source, said: Mutex::default() }
     }
 
     /// The vault's file.
@@ -128,7 +135,7 @@ impl Desk {
             .current_dir(self.folder())
             .env_remove("NO_COLOR")
             .env("SEALIFT_VAULT", self.vault)
-            .env("SEALIFT_SOURCE", "sqlite:shop.db")
+            .env("SEALIFT_SOURCE", &self.source)
             .env("SEALIFT_PASSPHRASE", PASSPHRASE)
             .env("SEALIFT_CREDENTIAL_FILE", "alice.key")
             .stdin(Stdio::null())

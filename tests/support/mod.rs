@@ -9,6 +9,7 @@ mod desk;
 mod dump;
 mod ledger;
 mod life;
+mod postgres;
 mod seed;
 mod shop;
 
@@ -19,5 +20,6 @@ pub(crate) use desk::{Desk, PASSPHRASE};
 pub(crate) use dump::{assert_same, dump, dump_beside_vault};
 pub(crate) use ledger::{actions, exported};
 pub(crate) use life::{PASSES, plan_and_approve, to_phase, tokens_open_to, verified};
+pub(crate) use postgres::Postgres;
 pub(crate) use seed::Seed;
 pub(crate) use shop::{Journal, POLICY, originals, shop};

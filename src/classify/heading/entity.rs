@@ -66,7 +66,7 @@ const PERSONS: &str = "customer, cust, client, clnt, user, usr, employee, emp, e
     guardian, father, mother, husband, wife, kin, sibling, manager, supervisor, boss, consultant, \
     attendee, participant, visitor, caller, signatory, signer, witness, defendant, plaintiff, \
     judge, lawyer, attorney, crew, worker, freelancer, contractor, respondent, follower, friend, \
-    admin, administrator, operator, coach, trainer, pilot, singer, director, winner, consumer, \
+    admin, administrator, operator, coach, trainer, pilot, singer, director, consumer, \
     individual, victim, suspect, inmate, employee record, hr, payroll, crm, addressee, consignee, \
     reviewer, assignee, reporter, requester, approver, nominee, referrer, insuree, subject person, \
     colleague, intern, trainee, dependent, household, voters, \
@@ -96,7 +96,7 @@ const ORGANISATIONS: &str = "company, supplier, vendor, manufacturer, organisati
 
 const THINGS: &str = "product, item, article, film, movie, track, album, genre, playlist, category, \
     cat, country, region, state, province, county, district, city, town, language, lang, \
-    department, dept, division, project, event, course, lesson, role, permission, artist, band, \
+    department, dept, division, project, course, lesson, role, permission, artist, band, \
     song, game, book, tag, part, component, model, brand, menu, dish, ingredient, recipe, device, \
     file, folder, document, doc, report, template, task, job, position, plan, package, service, \
     feature, setting, config, table, column, field, schema, database, currency, unit, color, \
@@ -107,11 +107,11 @@ const THINGS: &str = "product, item, article, film, movie, track, album, genre, 
     host, server, domain, app, application, campaign, group, list, segment, type, kind, status, \
     level, priority, lookup, enum, reason, stage, phase, process, workflow, step, rule, policy, \
     option, attribute, property, parameter, key, metric, indicator, sensor, machine, asset, \
-    inventory, stock, batch, lot, order, invoice, shipment, payment, transaction, promotion, \
+    inventory, stock, promotion, \
     discount, coupon, offer, deal, catalog, collection, series, episode, show, program, \
     programme, publisher, label, studio, bookstore, library, school, university, college, faculty, \
     hospital, clinic, bank, branch, office, building, floor, zone, area, territory, continent, \
-    street, road, route, stop, line, trip, flight, port, material, supply, equipment, tool, \
+    street, road, route, stop, line, port, material, supply, equipment, tool, \
     vehicle type, skill, certificate, degree, major, subject, occupation, profession, industry, \
     sector, theme, style, size, shape, material type, format, version, release, module, \
     function, view, index, trigger, action, activity, hobby, sport, food, drink, wine, beer, \

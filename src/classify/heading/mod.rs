@@ -22,6 +22,7 @@ use super::kind::Kind;
 
 /// What the names of a column and its table say.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent claims, each read by its name")]
 pub(super) struct Heading {
     /// The kind, how clearly, and the rule's own words for it.
     pub(super) hint: Option<Hint>,
@@ -54,8 +55,11 @@ static PHRASES: LazyLock<FastMap<String, usize>> = LazyLock::new(|| {
     let mut phrases = FastMap::default();
     for (place, rule) in RULES.iter().enumerate() {
         for phrase in rule.phrases.split(',') {
-            let folded = split::fold(phrase.trim()).replace(' ', "");
-            phrases.entry(folded).or_insert(place);
+            let folded = split::fold(phrase.trim());
+            // Both as it is written and in the words that names are brought to.
+            let brought: String = folded.split(' ').map(split::canonical).collect();
+            phrases.entry(folded.replace(' ', "")).or_insert(place);
+            phrases.entry(brought).or_insert(place);
         }
     }
     phrases
@@ -73,6 +77,23 @@ static VOCABULARY: LazyLock<FastSet<String>> = LazyLock::new(|| {
     words
 });
 
+/// Words without their vowels, where only one word is left so: `brth`, `pstl`, `gndr`.
+static SKELETONS: LazyLock<FastMap<String, Option<String>>> = LazyLock::new(|| {
+    let mut skeletons: FastMap<String, Option<String>> = FastMap::default();
+    let phrases = RULES.iter().map(|rule| rule.phrases).chain(entity::LISTS);
+    for word in phrases.flat_map(|text| text.split([',', ' '])).filter(|word| word.len() >= 4) {
+        let skeleton = split::skeleton(word);
+        if word.is_ascii() && skeleton.len() >= 3 && skeleton.len() < word.len() {
+            let known = skeletons.entry(skeleton).or_insert_with(|| Some(word.to_owned()));
+            // `postal` and `postale` are one word here.
+            if known.as_deref().is_some_and(|other| !word.starts_with(other)) {
+                *known = None;
+            }
+        }
+    }
+    skeletons
+});
+
 static BLOCKING: LazyLock<FastSet<String>> = LazyLock::new(|| set_of(BLOCKERS));
 static SILENT: LazyLock<FastSet<String>> = LazyLock::new(|| set_of(NEUTRAL));
 static NUMBERS: LazyLock<FastSet<String>> = LazyLock::new(|| set_of(rules::KEYS));
@@ -85,13 +106,13 @@ fn set_of(list: &str) -> FastSet<String> {
 impl Heading {
     /// Reads the names of a column, its table and its siblings.
     pub(super) fn of(subject: &Subject<'_>) -> Self {
-        let table = entity::of_table(&split::words(subject.table, &VOCABULARY));
+        let table = entity::of_table(&words_of(subject.table));
         let siblings: Vec<Option<Hint>> = subject
             .siblings
             .iter()
             .take(SIBLINGS_MAX)
             .filter(|sibling| **sibling != subject.column)
-            .map(|sibling| find(&split::words(sibling, &VOCABULARY)).0)
+            .map(|sibling| find(&words_of(sibling)).0)
             .collect();
         let has = |kind: Kind| {
             siblings.iter().flatten().any(|hint| hint.kind == kind && hint.strength.is_clear())
@@ -101,8 +122,11 @@ impl Heading {
             || has(Kind::PersonName)
             || has(Kind::DateOfBirth)
             || (has(Kind::Email) && has(Kind::Phone));
-        let words = split::words(subject.column, &VOCABULARY);
-        let (mut hint, blocked) = find(&words);
+        let words = words_of(subject.column);
+        let (mut hint, mut blocked) = find(&words);
+        if is_switch(subject.declared) {
+            (hint, blocked) = (None, true);
+        }
         if hint.is_none() && !blocked {
             hint = plain_name(&words, table, has(Kind::FirstName), has(Kind::LastName));
         }
@@ -114,8 +138,17 @@ impl Heading {
             && !is_other
             && words.iter().all(|word| word.chars().count() <= 2 || SILENT.contains(word));
         let beside_an_address = has(Kind::PostalAddress);
+        if let Some(hint) = &mut hint {
+            hint.strengthen(table == Entity::Person || beside_a_person || beside_an_address);
+        }
         Self { hint, table, is_other, is_opaque, is_key, beside_a_person, beside_an_address }
     }
+}
+
+/// Whether a declared type holds yes and no, whatever the column is called.
+fn is_switch(declared: &str) -> bool {
+    let declared = declared.to_lowercase();
+    declared.starts_with("bool") || matches!(declared.as_str(), "bit" | "bit(1)" | "tinyint(1)")
 }
 
 /// Whether some of the words in a row are one of the phrases.
@@ -127,6 +160,13 @@ fn is_among(words: &Words, phrases: &FastSet<String>) -> bool {
             phrases.contains(&glued)
         })
     })
+}
+
+impl Heading {
+    /// Whether rows of the table belong to persons, as far as names say.
+    pub(super) fn is_about_a_person(&self) -> bool {
+        self.table == Entity::Person || self.beside_a_person || self.beside_an_address
+    }
 }
 
 /// More siblings than this say nothing new.
@@ -154,6 +194,10 @@ fn find(words: &Words) -> (Option<Hint>, bool) {
         }
     }
     if let Some((start, end, rule)) = best {
+        // `candidate` alone is somebody; `candidate_state` is not.
+        if rule.is_somebody() && end + 1 < words.len() {
+            return (None, false);
+        }
         let blocked = words
             .iter()
             .enumerate()
@@ -201,21 +245,44 @@ fn plain_name(words: &Words, table: Entity, has_first: bool, has_last: bool) -> 
         Entity::Organisation => {
             Some(Hint::of(Kind::Company, Strength::Strong, "name of a company"))
         }
+        Entity::Unknown if is_plain => Some(Hint::of(Kind::PersonName, Strength::Weak, "name")),
         Entity::Thing | Entity::Unknown => None,
     }
 }
 
 /// Whether a name says that it is a thing's: `product_name`, or `title` and `name` of products.
 fn names_a_thing(words: &Words, table: Entity) -> bool {
-    let mut beside = words.iter().filter(|word| !entity::NAME_WORDS.contains(word)).peekable();
+    let is_beside = |word: &&str| !entity::NAME_WORDS.contains(word) && !SILENT.contains(*word);
+    let mut beside = words.iter().filter(is_beside).peekable();
     if beside.peek().is_none() {
-        return table == Entity::Thing;
+        return table == Entity::Thing
+            && words.iter().any(|word| entity::NAME_WORDS.contains(&word));
     }
     entity::of_words(beside) == Entity::Thing
         || words.iter().any(|word| entity::TITLE_WORDS.contains(&word))
 }
 
+/// The words of a name, those without vowels read as the words they stand for.
+fn words_of(name: &str) -> Words {
+    let words = split::words(name, &VOCABULARY);
+    words.map(|word| {
+        if VOCABULARY.contains(word) || !split::is_skeleton(word) {
+            return None;
+        }
+        SKELETONS.get(word).cloned().flatten()
+    })
+}
+
 impl Hint {
+    /// What a short word means is clearer beside a person's or an address's columns.
+    fn strengthen(&mut self, is_personal: bool) {
+        let gains =
+            [Kind::Postcode, Kind::PostalAddress, Kind::Belief, Kind::Income, Kind::BankAccount];
+        if is_personal && self.strength == Strength::Weak && gains.contains(&self.kind) {
+            self.strength = Strength::Medium;
+        }
+    }
+
     fn of(kind: Kind, strength: Strength, rule: &'static str) -> Self {
         Self { kind, strength, rule, scheme: None }
     }
@@ -223,6 +290,6 @@ impl Hint {
 
 /// A name as a document's key has it, for places in JSON: whether it reads as a name at all.
 pub(super) fn reads_as_a_name(key: &str) -> bool {
-    let words = split::words(key, &VOCABULARY);
+    let words = words_of(key);
     words.iter().any(|word| VOCABULARY.contains(word))
 }

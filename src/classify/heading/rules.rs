@@ -34,6 +34,11 @@ pub(super) struct Rule {
 }
 
 impl Rule {
+    /// Whether the words mean a person, and a name only where nothing follows.
+    pub(super) fn is_somebody(&self) -> bool {
+        self.kind == Kind::PersonName && self.strength < Strength::Strong
+    }
+
     pub(super) fn hint(&self) -> Hint {
         Hint {
             kind: self.kind.clone(),
@@ -61,7 +66,7 @@ pub(super) const BLOCKERS: &str = "id, ids, uuid, guid, type, types, kind, count
     schema, table, file, extension, ext, unsubscribed, primary, deliverable, hashed by, changed by, \
     class, role, state of, use, used, uses, show, hide, checked, check, required, available, \
     permission, permissions, regex, pattern, mask, seq, sequence, last seen, rating, ratings, reviews, \
-    title, titel, unit, units, timezone, tz, locale, abbr, abbreviation";
+    state, country, province, county, continent, nation, land, pais, pays, title, titel, unit, units, timezone, tz, locale, abbr, abbreviation";
 
 /// Words that say nothing of their own.
 pub(super) const NEUTRAL: &str = "c, col, column, field, fld, f, attr, attribute, value, val, v, \
@@ -115,7 +120,7 @@ pub(super) const RULES: &[Rule] = &[
         Email,
         Strong,
         "email",
-        "email, e mail, email address, mail address, emailaddr, email addr, eml, \
+        "email, e mail, youxiang, dianzi youjian, elektronnaya pochta, pochta, imeyl, eml addr, emal, email address, mail address, emailaddr, email addr, eml, \
         email adresse, mailadresse, emailadres, courriel, adresse email, adresse mail, adresse courriel, \
         correo, correo electronico, direccion de correo, e postadress, epost, e post, sahkoposti, eposta, \
         e posta, e pasts, elpastas, posta elettronica, indirizzo email, endereco de email, email id, \
@@ -129,14 +134,14 @@ pub(super) const RULES: &[Rule] = &[
         Phone,
         Strong,
         "phone",
-        "phone, telephone, tel, phone number, phone no, phone nr, phone num, \
+        "phone, phne, dianhua, shouji, shoujihao, lianxi dianhua, denwa, denwa bango, jeonhwa, hatif, jawwal, nomer telefona, telephone, tel, tlf, tlph, phone nbr, phone number, phone no, phone nr, phone num, \
         tel no, tel nr, telno, telnr, mobile, mobile phone, mobile number, mobile no, mobilenumber, \
         cell phone, cellphone, cell number, home phone, work phone, business phone, office phone, \
         day phone, evening phone, daytime phone, phone home, phone work, phone mobile, phone main, \
         msisdn, fax, fax number, fax no, telefax, contact number, contact no, contact phone, \
         whatsapp, whatsapp number, sms number, landline, phn, ph no, phno, ph num, telephone number, \
         telefon, telefonnummer, telefonnr, telnummer, rufnummer, handy, handynummer, mobil, mobilnummer, \
-        mobiltelefon, festnetz, faxnummer, telephone fixe, telephone portable, telephone mobile, \
+        mobiltelefon, festnetz, faxnummer, portable, tel portable, tel fixe, telephone fixe, telephone portable, telephone mobile, \
         numero de telephone, num tel, numtel, no tel, notel, telefono, telefono movil, telefono fijo, \
         celular, numero de telefono, movil, cellulare, numero di telefono, recapito telefonico, \
         telefone, telemovel, numero de telefone, telefoon, telefoonnummer, mobiel, mobiele nummer, gsm, \
@@ -159,7 +164,7 @@ pub(super) const RULES: &[Rule] = &[
         FirstName,
         Strong,
         "first name",
-        "first name, firstname, fname, f name, first nm, name first, given name, \
+        "first name, firstname, nome battesimo, nome di battesimo, imya, imja, ism, adi, vorn, prenom usuel, nombre propio, fname, f name, first nm, name first, given name, \
         givenname, forename, fore name, christian name, first, middle name, middlename, mname, \
         middle nm, name middle, nickname given, preferred first name, preferred name, maiden first name, \
         vorname, vornamen, rufname, prenom, prenoms, primer nombre, segundo nombre, nombre de pila, \
@@ -173,7 +178,7 @@ pub(super) const RULES: &[Rule] = &[
         LastName,
         Strong,
         "last name",
-        "last name, lastname, lname, l name, last nm, name last, surname, sur name, \
+        "last name, lastname, nom naissance, nachn, familiya, familija, familia, lname, l name, last nm, name last, surname, sur name, \
         sname, family name, familyname, maiden name, maidenname, birth name, second name, \
         nachname, zuname, familienname, geburtsname, nom de famille, nom famille, nom de naissance, \
         nom usage, patronyme, apellido, apellidos, primer apellido, segundo apellido, apellido paterno, \
@@ -183,11 +188,14 @@ pub(super) const RULES: &[Rule] = &[
         mothers maiden name, mother maiden name, фамилия, επωνυμο, επιθετο, اسم العائلة, الاسم الأخير, \
         اللقب, उपनाम, कुलनाम, अंतिम नाम, 姓, 姓氏, 名字姓, 성씨, last"
     ),
+    rule!(FirstName, Weak, "given name", "ad, mei, ming, 名"),
+    rule!(LastName, Weak, "family name", "sei, ho, xing"),
+    rule!(Gender, Weak, "gender", "pol"),
     rule!(
         PersonName,
         Strong,
         "person name",
-        "full name, fullname, full nm, fullnm, person name, \
+        "full name, fullname, xingming, shimei, namae, ireum, seongmyeong, fio, polnoe imya, yetkili kisi, yetkili, kontaktperson, contactname, lianxiren, shoujianren, full nm, fullnm, person name, \
         customer name, cust nm, cust name, emp nm, client nm, patient nm, emp name, contact person, \
         contact name, cardholder, card holder, name on card, nameoncard, card name, account holder, \
         account name holder, holder name, account owner, registered owner, real name, complete name, \
@@ -201,14 +209,14 @@ pub(super) const RULES: &[Rule] = &[
         fullt navn, koko nimi, teljes nev, cele jmeno, ad soyad, adi soyadi, adsoyad, nama lengkap, \
         ho ten, ho va ten, hoten, nume complet, фио, полное имя, имя фамилия, ф и о, ονοματεπωνυμο, \
         πληρες ονομα, الاسم الكامل, الاسم كامل, पूरा नाम, व्यक्ति का नाम, \
-        姓名, 真实姓名, 氏名, お名前, 名前, 联系人, 聯絡人, 收货人, 收件人, 持卡人, 担当者, 担当者名, \
+        姓名, 真实姓名, 氏名, お名前, 名前, 联系人, 聯絡人, 收货人, 收件人, 持卡人, 担当者, 担当者名, контактное лицо, \
         성명, 이름, 고객명, 직원명, 성함"
     ),
     rule!(
         PersonName,
         Medium,
         "person name",
-        "display name, displayname, contact, legal name, \
+        "display name, displayname, contact, contacto, contatto, kontakt, kontaktni osoba, контакт, контактное лицо, контактна особа, persona de contacto, personne de contact, legal name, \
         beneficiary, recipient, addressee, \
         consignee, signed by, signatory, author name, authors, beneficiary name, \
         customer, employee, patient, passenger, guest, doctor, physician, borrower, \
@@ -221,14 +229,14 @@ pub(super) const RULES: &[Rule] = &[
         "author, owner, manager, agent, user, created by, updated by, \
         assigned to, assignee, driver, teacher, instructor, student, client, reviewer, sales rep, \
         salesperson, reported by, approved by, requested by, sender, receiver, buyer, seller, \
-        member, person, name, names, nombre, nom, nome, naam, namn, navn, bearbeiter, kunde, \
+        member, person, bearbeiter, kunde, \
         mitarbeiter, 作者, 用户, user display"
     ),
     rule!(
         Company,
         Strong,
         "company",
-        "company, company name, companyname, comp name, organisation, organization, \
+        "company, company name, organizatsiya, kompaniya, gongsi, gongsi mingcheng, kaisha, kaishamei, hoesa, employeur nom, companyname, comp name, co nm, co name, comp nm, cmp nm, cmpny, cmpny nm, org nm, orgname, organisation, organization, \
         organisation name, organization name, org name, business name, legal entity, trading name, \
         trade name, employer, employer name, supplier name, vendor name, merchant name, corporate name, \
         corporation, account company, firm name, firma, firmenname, unternehmen, unternehmensname, arbeitgeber, \
@@ -244,7 +252,7 @@ pub(super) const RULES: &[Rule] = &[
         Company,
         Medium,
         "company",
-        "customer company, billing company, shipping company, client company, \
+        "merchant, mrch, mrcht, merch, supp nm, vend nm, customer company, billing company, shipping company, client company, \
         vendor, supplier, ship name, shipname, manufacturer name, account name, bank name, \
         insurance company, insurer, agency name, lieferant, fournisseur, proveedor"
     ),
@@ -253,7 +261,7 @@ pub(super) const RULES: &[Rule] = &[
         PostalAddress,
         Strong,
         "address",
-        "address, addresses, street address, postal address, home address, \
+        "address, addresses, dizhi, zhuzhi, jusho, juso, unwan, ulitsa, street address, postal address, home address, \
         mailing address, billing address, shipping address, delivery address, residential address, \
         residence address, work address, physical address, permanent address, current address, \
         address line, addressline, addr line, addr, addrs, adr, street, street name, streetname, street line, \
@@ -282,7 +290,7 @@ pub(super) const RULES: &[Rule] = &[
         City,
         Strong,
         "city",
-        "city, city name, cityname, town, town city, city town, municipality, home city, home town, \
+        "city, cty, gorod, chengshi, localita, shiqu, toshi, dosi, ciudad residencia, city nm, cty nm, twn, city name, cityname, town, town city, city town, municipality, home city, home town, \
         hometown, billing city, shipping city, ship city, birth city, city of birth, place of birth, \
         birth place, birthplace, mail city, locality, suburb city, \
         ort, wohnort, stadt, ortschaft, geburtsort, gemeinde, ortsname, ville, commune, localite, \
@@ -298,7 +306,7 @@ pub(super) const RULES: &[Rule] = &[
         Postcode,
         Strong,
         "postcode",
-        "postcode, post code, postal code, postalcode, postal cd, postalcd, zip, zipcode, \
+        "postcode, post code, indeks, pochtovyi indeks, youbian, yb, yubin bango, upyeonbeonho, codice avviamento, codice avviamento postale, pc code, postal code, postalcode, postal cd, postalcd, zip, zipcode, \
         zip code, zip cd, zipcd, zip four, zip plus, pincode, pin code, postal, billing zip, shipping zip, \
         plz, postleitzahl, code postal, codepostal, cp postal, codigo postal, cod postal, codpostal, \
         cap postale, codice postale, cep, codigo de enderecamento postal, postnummer, postnr, postinumero, \
@@ -321,7 +329,7 @@ pub(super) const RULES: &[Rule] = &[
         DateOfBirth,
         Strong,
         "date of birth",
-        "date of birth, dateofbirth, dob, birth date, birthdate, birthday, \
+        "date of birth, dateofbirth, dob, doby, data rozhdeniya, den rozhdeniya, data rozhdenija, shengri, chusheng riqi, csrq, tanjobi, seinengappi, saengnyeon, date naiss, dt naiss, dt nasc, data nasc, nasc, geb, fec nacim, fch nac, birth date, birthdate, birthday, \
         birth day, bday, b day, birth dt, birthdt, born, born on, born at, date birth, dt birth, birth, \
         d o b, dateborn, date born, birth year, year of birth, yob, birthyear, birth month, \
         geburtsdatum, geb datum, gebdatum, geburtstag, gebdat, geboren, geburtsjahr, date de naissance, \
@@ -338,14 +346,14 @@ pub(super) const RULES: &[Rule] = &[
         Gender,
         Strong,
         "gender",
-        "gender, sex, gender identity, geschlecht, sexe, genre personne, sexo, genero, sesso, \
+        "gender, sex, xingbie, seibetsu, seongbyeol, civilite, geschl, anrede, genero persona, gender identity, geschlecht, sexe, genre personne, sexo, genero, sesso, \
         geslacht, plec, kon, kjonn, sukupuoli, cinsiyet, jenis kelamin, gioi tinh, пол, φυλο, الجنس, लिंग, 性别, 性別, 성별"
     ),
     rule!(
         Passport,
         Strong,
         "passport",
-        "passport, passport number, passport no, passport num, passport nr, passportno, \
+        "passport, pp no, huzhao, pasport, ppno, pport, ppt no, pass no, psprt, passport nbr, passport number, passport no, passport num, passport nr, passportno, \
         passeport, numero de passeport, pasaporte, numero de pasaporte, passaporto, numero passaporto, \
         passaporte, reisepass, reisepassnummer, passnummer, pass nr, paspoort, paspoortnummer, paszport, \
         nr paszportu, numer paszportu, pas numarasi, pasaport, pasaport no, no paspor, ho chieu, паспорт, \
@@ -373,7 +381,7 @@ pub(super) const RULES: &[Rule] = &[
         Vehicle,
         Strong,
         "vehicle",
-        "license plate, licence plate, number plate, numberplate, plate number, plate no, \
+        "license plate, licence plate, plt, plate, lic plate, lic plt, car plate, reg plate, rego, number plate, numberplate, plate number, plate no, \
         plateno, vehicle registration, registration plate, vehicle reg, vin, vin number, chassis number, \
         chassis no, kennzeichen, kfz kennzeichen, nummernschild, fahrgestellnummer, immatriculation, plaque, \
         matricula vehiculo, placa, targa, numero di targa, kenteken, rejestracja, numer rejestracyjny, \
@@ -447,7 +455,7 @@ pub(super) const RULES: &[Rule] = &[
     rule!(
         "cn_resident_id",
         "身份证",
-        "身份证, 身份证号, 身份证号码, 身份證, 身份證字號, id card cn, sfz, sfzh, idcard cn"
+        "身份证, shenfenzheng, shenfenzhenghao, 身份证号, 身份证号码, 身份證, 身份證字號, id card cn, sfz, sfzh, idcard cn"
     ),
     rule!("jp_my_number", "マイナンバー", "マイナンバー, 個人番号, my number, mynumber"),
     rule!(
@@ -484,7 +492,7 @@ pub(super) const RULES: &[Rule] = &[
         NationalId,
         Strong,
         "national id",
-        "national id, nationalid, national id number, national identification number, \
+        "national id, nationalid, nat id, natid, natl id, nid no, govt id no, nat no, national id number, national identification number, \
         national number, national identity number, identity number, identity card number, id card, \
         id card number, idcard, identity card, identity card no, personal id, personal identification number, \
         personal number, personal no, person id number, citizen id, citizen number, civil id, \
@@ -529,7 +537,7 @@ pub(super) const RULES: &[Rule] = &[
         "cvv, cvc, cvv code, cvc code, cvv two, card cvv, card verification, security code, card code, \
         card security code, cc cvv, cid code, card expiry, card expiration, cc expiry, card exp, cc exp, expiry card, \
         card expiry date, card expiration date, exp month, exp year, card exp month, card exp year, credit card expiry, \
-        card pin, prufziffer karte, kartenprufnummer, cardexpiry, credit card expire, credit card exp"
+        card pin, card expires, cc expires, kaart vervalt, valid thru, valid through, card valid, gultig bis karte, expiry mm yy, prufziffer karte, kartenprufnummer, cardexpiry, credit card expire, credit card exp"
     ),
     rule!(
         Iban,
@@ -580,7 +588,7 @@ pub(super) const RULES: &[Rule] = &[
         Username,
         Strong,
         "user name",
-        "username, user name, userid name, login, login name, loginname, logon, logon name, user login, \
+        "username, usr, uname, usrname, usr nm, user nm, login id, loginid, user name, userid name, login, login name, loginname, logon, logon name, user login, \
         userlogin, nickname, nick, nick name, screen name, screenname, account login, samaccountname, upn, user principal name, \
         twitter, twitter handle, github username, github login, instagram, skype, skype id, telegram, linkedin, linkedin url, facebook, \
         facebook url, facebook id, wechat, wechat id, line id, discord, social handle, \

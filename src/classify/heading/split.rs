@@ -18,6 +18,11 @@ impl Words {
         self.0.len()
     }
 
+    /// Puts another word where there is one for it.
+    pub(super) fn map(self, replace: impl Fn(&str) -> Option<String>) -> Self {
+        Self(self.0.into_iter().map(|word| replace(&word).unwrap_or(word)).collect())
+    }
+
     /// One after the other.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> + Clone {
         Iter(self.0.iter())
@@ -74,7 +79,49 @@ pub(super) fn words(name: &str, vocabulary: &FastSet<String>) -> Words {
             words.push(folded);
         }
     }
-    Words(words)
+    Words(words.into_iter().map(|word| canonical(&word).to_owned()).collect())
+}
+
+/// Abbreviations that names of columns are made with, and the words they stand for.
+const SHORTENED: [(&str, &str); 17] = [
+    ("nm", "name"),
+    ("dt", "date"),
+    ("cd", "code"),
+    ("nbr", "number"),
+    ("num", "number"),
+    ("nr", "no"),
+    ("cust", "customer"),
+    ("cstmr", "customer"),
+    ("empl", "employee"),
+    ("emplr", "employer"),
+    ("addrs", "address"),
+    ("cntct", "contact"),
+    ("frst", "first"),
+    ("lst", "last"),
+    ("mdl", "middle"),
+    ("supp", "supplier"),
+    ("vndr", "vendor"),
+];
+
+/// A word in the form in which rules are kept.
+pub(super) fn canonical(word: &str) -> &str {
+    SHORTENED.iter().find(|(short, _)| *short == word).map_or(word, |(_, long)| long)
+}
+
+/// What is left of a word when its vowels are dropped, its first letter kept: `brth`, `pstl`.
+pub(super) fn skeleton(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().into_iter();
+    first.chain(letters.filter(|letter| !is_vowel(*letter))).collect()
+}
+
+/// Whether a word is written without vowels.
+pub(super) fn is_skeleton(word: &str) -> bool {
+    word.len() >= 3 && word.is_ascii() && !word.chars().skip(1).any(is_vowel)
+}
+
+fn is_vowel(letter: char) -> bool {
+    matches!(letter, 'a' | 'e' | 'i' | 'o' | 'u')
 }
 
 /// Splits where the name's own writing does: at signs, at digits, and where case changes.

@@ -38,7 +38,7 @@ const STREET_ENDS: [&str; 30] = [
 /// Words that end the name of a company.
 const COMPANY_ENDS: &str = "inc incorporated llc llp lp ltd limited corp corporation co company plc gmbh mbh ag kg kgaa ohg \
     ug gbr se sa sas sarl sasu eurl scop snc srl srls spa sapa scarl sl slu sll scoop bv nv vof ab oy oyj asa as aps \
-    amba ks is lda ltda eireli sgps cv sab pty kft zrt bt nyrt sro doo dd ad eood ood sia uab ou pvt pte bhd sdn pt tbk cia \
+    amba ks is lda ltda eireli sgps cv sab spj spk spzoo hb kb pty kft zrt bt nyrt sro doo dd ad eood ood sia uab ou pvt pte bhd sdn pt tbk cia \
     group holding holdings partners associates sons brothers bros industries enterprises solutions technologies \
     consulting gruppe konzern cie fils freres hijos hermanos figli fratelli zn zonen soner \
     ооо оао зао ао пао ип нпо тов αε επε οε";
@@ -62,9 +62,9 @@ const COMPANY_MARKS: [&str; 14] = [
 ];
 
 /// Dense scripts: marks of an address, of which two, or one with a digit, must occur.
-const DENSE_MARKS: [&str; 21] = [
-    "路", "街", "号", "弄", "区", "县", "市", "省", "镇", "村", "丁目", "番地", "都", "府", "県",
-    "町", "로 ", "길 ", "동 ", "구 ", "시 ",
+const DENSE_MARKS: [&str; 29] = [
+    "路", "街", "号", "弄", "区", "县", "市", "省", "镇", "村", "座", "室", "楼", "栋", "巷",
+    "大道", "丁目", "番地", "都", "府", "県", "町", "郡", "로 ", "길 ", "동 ", "구 ", "시 ", "도 ",
 ];
 
 static STREET_WORDS: LazyLock<FastSet<&'static str>> =
@@ -77,7 +77,9 @@ pub(super) fn recognise(look: &Look<'_>, seen: &mut Sighting) {
     let chars = look.chars();
     if (3..=300).contains(&chars) && !look.has_at {
         seen.may_be(Place::PostalAddress);
-        if look.digits > 0 && look.colons == 0 && is_address(look) {
+        seen.is_numbered = is_numbered(look);
+        let could_be = look.colons == 0 && (look.digits > 0 || look.wide > look.letters);
+        if could_be && is_address(look) {
             seen.is(Place::PostalAddress);
         }
     }
@@ -89,9 +91,20 @@ pub(super) fn recognise(look: &Look<'_>, seen: &mut Sighting) {
     }
 }
 
+/// Words, then one number of up to four digits: `Na Bouralce 686`.
+fn is_numbered(look: &Look<'_>) -> bool {
+    let Some((words, number)) = look.text.rsplit_once(' ') else { return false };
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    digits == look.digits
+        && (1..=4).contains(&digits)
+        && is_house_number(number)
+        && words.starts_with(char::is_uppercase)
+        && look.letters + look.wide >= 4
+}
+
 /// A number, and a word that names a street.
 fn is_address(look: &Look<'_>) -> bool {
-    if look.wide > look.letters {
+    if look.wide > look.letters && has_dense_script(look.text) {
         let marks = DENSE_MARKS.iter().filter(|mark| look.text.contains(**mark)).count();
         if marks >= 2 {
             return true;
@@ -123,6 +136,11 @@ fn is_address(look: &Look<'_>) -> bool {
         }
     }
     has_number && has_street
+}
+
+/// Whether there are characters of Han, kana or Hangul, by the first byte of their encoding.
+fn has_dense_script(text: &str) -> bool {
+    text.bytes().any(|byte| (0xe3..=0xed).contains(&byte))
 }
 
 /// `12`, `12a`, `12-14`, `12/3`; not a year with a unit, not `3.5`.

@@ -55,11 +55,11 @@ pub(super) fn recognise_phone(look: &Look<'_>, seen: &mut Sighting) {
     }
     let text = without_extension(look.text);
     let bytes = text.as_bytes();
-    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let digits = bytes.iter().copied().filter(u8::is_ascii_digit).count();
     let allowed = |byte: &u8| byte.is_ascii_digit() || b"+-.()/ \t".contains(byte);
     if !(5..=15).contains(&digits)
         || !bytes.iter().all(allowed)
-        || seen.day.is_some_and(|day| day.is_written())
+        || seen.day.is_some_and(super::Day::is_written)
     {
         return;
     }
@@ -73,17 +73,33 @@ pub(super) fn recognise_phone(look: &Look<'_>, seen: &mut Sighting) {
         return;
     }
     seen.may_be(Place::Phone);
+    seen.is_bare_phone = is_bare(bytes);
     let is_international = bytes[0] == b'+' && (7..=15).contains(&digits);
     if is_international || is_grouped(text, digits) || text.starts_with("tel:") {
         seen.is(Place::Phone);
     }
 }
 
+/// Digits alone with a trunk prefix, or a Chinese mobile number.
+fn is_bare(bytes: &[u8]) -> bool {
+    let is_number = bytes.iter().all(u8::is_ascii_digit);
+    is_number
+        && match bytes.len() {
+            10 => bytes[0] == b'0' && bytes[1] != b'0',
+            11 => {
+                bytes[0] == b'0' && bytes[1] != b'0'
+                    || bytes[0] == b'1' && (b'3'..=b'9').contains(&bytes[1])
+            }
+            _ => false,
+        }
+}
+
 /// Cuts off `x123`, `ext. 123`.
 fn without_extension(text: &str) -> &str {
-    let cut = text.find(['x', 'X', '#']).or_else(|| text.find("ext"));
+    let cut = text.find(['x', '#']).or_else(|| text.find("ext"));
+    let cut = cut.filter(|at| text[at + 1..].bytes().any(|byte| byte.is_ascii_digit()));
     let text = cut.map_or(text, |at| &text[..at]);
-    text.trim_end_matches(|c: char| c == ' ' || c == ',' || c == 'e' || c == '.')
+    text.trim_end_matches([' ', ',', 'e', '.'])
 }
 
 /// Whether digits stand in groups as people write telephone numbers.
@@ -104,19 +120,18 @@ fn is_grouped(text: &str, digits: usize) -> bool {
     let has_parentheses = text.contains('(') && text.contains(')');
     let zero_first = text.starts_with('0') || text.starts_with("(0");
     match lengths {
-        // (555) 010-4567, 555-010-4567, 555.010.4567, and with 1 or 001 before it
-        [3, 3, 4] | [1..=3, 3, 3, 4] => true,
-        [3, 3] => has_parentheses,
-        [3, 4] => has_parentheses || digits == 7 && text.contains('-'),
+        // (555) 010-4567, 555-010-4567, 555.010.4567, with 1 or 001 before it; 35 21 74 03;
+        // 090-1234-5678; 8 800 555 35 35
+        [3, 3, 4] | [1..=3, 3, 3, 4] | [2, 2, 2, 2] | [2 | 3, 4, 4] | [1, 3, 3, 2, 2] => true,
+        [3, 3 | 4] => has_parentheses,
         // 06 12 34 56 78
         [2, 2, 2, 2, 2] => zero_first,
         // 030 1234567, 0171-1234567, (0221) 998877, 020 7946 0018, 0471 12 34 56
         [2..=5, rest @ ..] if zero_first || has_parentheses => {
-            rest.iter().all(|length| (2..=8).contains(length)) && groups <= 6 && digits >= 8
+            rest.iter().all(|length| (2..=8).contains(length)) && groups <= 6 && digits >= 9
         }
-        // 600 123 456, 8 800 555 35 35, 90-1234-5678
+        // 600 123 456
         [3, 3, 3] => text.starts_with(['5', '6', '7', '8', '9']),
-        [2, 4, 4] | [3, 4, 4] | [1, 3, 3, 2, 2] => true,
         _ => false,
     }
 }

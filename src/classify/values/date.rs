@@ -122,7 +122,7 @@ fn with_month_name(date: &str) -> Option<u16> {
                 4 if year.is_none() => year = Some(number),
                 1 | 2 if !has_day && (1..=31).contains(&number) => has_day = true,
                 2 if year.is_none() => {
-                    year = Some(if number > 30 { 1900 + number } else { 2000 + number })
+                    year = Some(if number > 30 { 1900 + number } else { 2000 + number });
                 }
                 _ => return None,
             }

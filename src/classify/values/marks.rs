@@ -21,7 +21,9 @@ pub(super) fn recognise(look: &Look<'_>, seen: &mut Sighting) {
         if chars <= 20 && is_gender(text) {
             seen.is(Place::Gender);
         }
-        seen.may_be(Place::Belief);
+        if look.digits == 0 {
+            seen.may_be(Place::Belief);
+        }
     }
     if chars <= 20 && look.marks <= 1 {
         seen.may_be(Place::Gender);
@@ -35,7 +37,7 @@ pub(super) fn recognise(look: &Look<'_>, seen: &mut Sighting) {
     if (2..=64).contains(&chars) && look.spaces <= 1 {
         seen.may_be(Place::Username);
     }
-    if look.digits >= 1 && look.wide <= 4 && (4..=17).contains(&text.len()) && look.spaces <= 3 {
+    if look.digits >= 1 && look.wide <= 8 && (4..=30).contains(&text.len()) && look.spaces <= 3 {
         seen.may_be(Place::Vehicle);
         if text.len() == 17 && look.letters + look.digits == 17 && is_vin(text) {
             seen.is_surely(Place::Vehicle);
@@ -101,9 +103,13 @@ fn is_secret(text: &str) -> bool {
 }
 
 fn is_gender(text: &str) -> bool {
-    const WORDS: [&str; 34] = [
+    const WORDS: [&str; 38] = [
         "male",
         "female",
+        "genderfluid",
+        "genderqueer",
+        "agender",
+        "bigender",
         "non-binary",
         "nonbinary",
         "man",
@@ -137,13 +143,10 @@ fn is_gender(text: &str) -> bool {
         "ذكر",
         "أنثى",
     ];
-    let is = |word: &&str| text.eq_ignore_ascii_case(word) || text == *word;
-    WORDS.iter().any(|word| is(&word))
-        || text.eq_ignore_ascii_case("genderfluid")
-        || text.eq_ignore_ascii_case("genderqueer")
-        || text.eq_ignore_ascii_case("agender")
-        || text.eq_ignore_ascii_case("bigender")
-        || text.eq_ignore_ascii_case("polygender")
+    if text.len() == 1 {
+        return matches!(text.as_bytes()[0], b'M' | b'F' | b'W' | b'm' | b'f' | b'w');
+    }
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn is_blood_group(text: &str) -> bool {

@@ -19,7 +19,7 @@ mod place;
 
 pub(super) use contact::email_within;
 pub(super) use date::Day;
-pub(super) use money::iban;
+pub(super) use money::registered_iban;
 pub(super) use person::pair_of_names;
 
 use super::kind::Place;
@@ -152,6 +152,10 @@ pub(super) struct Sighting {
     pub(super) shapes: u128,
     /// Of which of them the check digits hold too.
     pub(super) schemes: u128,
+    /// Digits alone, as mobile numbers are stored: weak, and counted apart.
+    pub(super) is_bare_phone: bool,
+    /// Words before a number, as streets stand before house numbers: weak, and counted apart.
+    pub(super) is_numbered: bool,
     /// The day it names, where it names one.
     pub(super) day: Option<Day>,
 }

@@ -18,9 +18,10 @@ pub(super) fn recognise(look: &Look<'_>, seen: &mut Sighting) {
                 seen.is(Place::Ip);
             }
         }
-    } else if look.colons == 5 && is_mac(text, b':') || look.dashes == 5 && is_mac(text, b'-') {
-        seen.is(Place::Mac);
-    } else if look.dots == 2 && text.len() == 14 && is_cisco_mac(text) {
+    } else if look.colons == 5 && is_mac(text, b':')
+        || look.dashes == 5 && is_mac(text, b'-')
+        || look.dots == 2 && text.len() == 14 && is_cisco_mac(text)
+    {
         seen.is(Place::Mac);
     } else if look.colons >= 2 && is_ip_6(text) {
         seen.is(Place::Ip);

@@ -73,6 +73,7 @@ const WORDS_MAX: usize = 6;
 
 /// What the words of a text are.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent claims, each read by its name")]
 struct Cues {
     /// Words that are names of neither kind.
     unknown: usize,
@@ -158,7 +159,7 @@ impl Cues {
                 cues.words += 1;
                 continue;
             };
-            if place == 0 && TITLES.contains(&word) {
+            if TITLES.contains(&word) && (place == 0 || piece.ends_with('.')) {
                 cues.has_title = true;
                 continue;
             }
@@ -332,6 +333,12 @@ pub(super) fn folded<'b>(word: &str, buffer: &'b mut [u8; 64]) -> Option<&'b str
         let place = buffer.get_mut(..word.len())?;
         place.copy_from_slice(word.as_bytes());
         place.make_ascii_lowercase();
+        return std::str::from_utf8(place).ok();
+    }
+    // Scripts from Han on have neither case nor marks.
+    if word.chars().all(|letter| letter >= '\u{2e80}') {
+        let place = buffer.get_mut(..word.len())?;
+        place.copy_from_slice(word.as_bytes());
         return std::str::from_utf8(place).ok();
     }
     let folded = zeroize::Zeroizing::new(fold(word));

@@ -32,7 +32,59 @@ pub(super) fn recognise(look: &Look<'_>, seen: &mut Sighting) {
 fn is_city(text: &str) -> bool {
     let head = text.split([',', '(']).next().unwrap_or(text).trim();
     let mut buffer = [0; 64];
-    folded(head, &mut buffer).is_some_and(words::is_city)
+    if has_city_mark(head) {
+        return true;
+    }
+    let Some(name) = folded(head, &mut buffer) else { return false };
+    words::is_city(name) || sounds_like_a_town(name)
+}
+
+/// Marks of a town: `沈阳市`, `г. Москва`, `수원시`.
+fn has_city_mark(text: &str) -> bool {
+    const ENDS: [&str; 9] = ["市", "县", "縣", "町", "村", "郡", "시", "군", "읍"];
+    const HEADS: [&str; 12] = [
+        "г. ",
+        "г ",
+        "с. ",
+        "п. ",
+        "д. ",
+        "ст. ",
+        "пос. ",
+        "м. ",
+        "город ",
+        "город. ",
+        "село ",
+        "місто ",
+    ];
+    if text.is_ascii() {
+        return false;
+    }
+    let chars = text.chars().count();
+    if matches!(text.as_bytes().first(), Some(0xd0 | 0xd1)) {
+        let lower = zeroize::Zeroizing::new(text.to_lowercase());
+        return chars <= 40 && HEADS.iter().any(|head| lower.starts_with(head));
+    }
+    (2..=7).contains(&chars) && ENDS.iter().any(|end| text.ends_with(end))
+}
+
+/// Endings and beginnings that towns of western languages have, and that are no family's name.
+fn sounds_like_a_town(name: &str) -> bool {
+    const ENDS: [&str; 34] = [
+        "ville", "burg", "burgh", "town", "ton", "ford", "borough", "mouth", "port", "field",
+        "stad", "furt", "fort", "chester", "haven", "land", "berg", "bury", "view", "shire",
+        "dorf", "heim", "hausen", "hofen", "ingen", "stadt", "bach", "brug", "dam", "dijk", "grad",
+        "gorod", "abad", "polis",
+    ];
+    const HEADS: [&str; 22] = [
+        "new ", "north ", "south ", "east ", "west ", "port ", "lake ", "san ", "santa ", "sant ",
+        "saint ", "saint-", "sainte-", "st. ", "bad ", "fort ", "mount ", "villa ", "puerto ",
+        "los ", "las ", "el ",
+    ];
+    let words = name.split(' ').count();
+    let ends = name.len() >= 7 && words == 1 && ENDS.iter().any(|end| name.ends_with(end));
+    let begins = (2..=3).contains(&words) && HEADS.iter().any(|head| name.starts_with(head));
+    let is_name = words::is_given(name) || words::is_family(name) || words::is_common(name);
+    (ends || begins) && !is_name
 }
 
 /// Countries whose postcodes mix letters and digits have a shape of their own; digits alone are
@@ -51,15 +103,15 @@ fn recognise_postcode(look: &Look<'_>, seen: &mut Sighting) {
     let shape = std::str::from_utf8(&shape[..bytes.len()]).unwrap_or_default();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| look.text.starts_with(prefix));
     match shape {
-        // United Kingdom, Canada, Netherlands, Ireland
+        // United Kingdom, Canada, Netherlands; Sweden and others, Poland, Brazil, the United States,
+        // Portugal
         "A9 9AA" | "A99 9AA" | "AA9 9AA" | "AA99 9AA" | "A9A 9AA" | "AA9A 9AA" | "A9A 9A9"
-        | "9999 AA" => {
+        | "9999 AA" | "999 99" | "99-999" | "99999-999" | "99999-9999" | "9999-999" => {
             seen.is(Place::Postcode);
         }
-        // Five digits and four, Brazil, Poland, Portugal, Japan: could be numbers of something else
-        "99999-9999" | "99999-999" | "99-999" | "9999-999" | "999-9999" | "999 99" | "A9A9A9"
-        | "9999AA" | "A99 A999" | "AA99AA" | "A99A999" | "AA999AA" | "AA99" | "AA9999"
-        | "AAA 9999" | "AA99 9A" => seen.may_be(Place::Postcode),
+        // Japan, Ireland and others: could be numbers of something else
+        "999-9999" | "A9A9A9" | "9999AA" | "A99 A999" | "AA99AA" | "A99A999" | "AA999AA"
+        | "AA99" | "AA9999" | "AAA 9999" | "AA99 9A" => seen.may_be(Place::Postcode),
         // D-12345, SE-123 45, LV-1010
         _ if starts(&[
             "D-", "CH-", "A-", "F-", "SE-", "LV-", "LT-", "AD", "MD-", "FI-", "DK-", "NO-", "L-",

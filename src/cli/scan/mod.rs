@@ -83,10 +83,12 @@ pub(super) async fn scan(
     }
     let policy = typed.policy.as_deref().map(policy::read).transpose()?;
     let detectors = detectors(policy.as_ref())?;
-    let url = settings.source_url()?;
     let source = settings.open_source_to_read().await?;
+    // What is shown, and written into a draft, has no password in it.
+    let url = &settings.source_shown()?;
     let begun = Instant::now();
     let catalog = source.catalog().await?;
+    let policy = policy.map(|policy| policy::named_as_in(&catalog, policy));
     if let Some(policy) = &policy {
         same_database(out, &catalog, policy, url)?;
     }
@@ -97,7 +99,7 @@ pub(super) async fn scan(
         SampleSize::Blocks { rows: typed.rows.unwrap_or(ROWS) }
     };
     let progress = out.progress();
-    let scanned = run::scan(source.as_ref(), &tables, size, &detectors, progress.as_ref()).await?;
+    let scanned = run::scan(source.as_ref(), &tables, size, detectors, progress.as_ref()).await?;
     let copies = match &policy {
         Some(policy) => {
             let size =
@@ -183,13 +185,13 @@ fn same_database(
 }
 
 /// The tables to be read: those that were named, or all that hold rows of their own.
-fn chosen<'c>(catalog: &'c Catalog, named: &[String]) -> Result<Vec<&'c Table>, Failure> {
+fn chosen<'c>(catalog: &'c Catalog, wanted: &[String]) -> Result<Vec<&'c Table>, Failure> {
     let ordinary = || catalog.tables.iter().filter(|table| table.kind == TableKind::Ordinary);
-    if named.is_empty() {
+    if wanted.is_empty() {
         return Ok(ordinary().collect());
     }
     let mut chosen = Vec::new();
-    for name in named {
+    for name in wanted {
         let is_named = |table: &&Table| {
             table.name.name == *name || TableName::parse(name).is_ok_and(|name| table.name == name)
         };

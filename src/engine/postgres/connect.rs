@@ -35,12 +35,13 @@ const PARAMETERS: [&str; 10] = [
 
 /// Settings that keep values out of the server's log. A role may set some of them only where the
 /// server's owner lets it; what could not be set is said in the plan.
-const QUIET: [(&str, &str); 5] = [
+const QUIET: [(&str, &str); 6] = [
     ("log_parameter_max_length_on_error", "0"),
     ("log_parameter_max_length", "0"),
     ("log_error_verbosity", "terse"),
     ("log_min_error_statement", "panic"),
     ("log_statement", "none"),
+    ("log_min_duration_statement", "-1"),
 ];
 
 /// Whether a URL names a PostgreSQL server.

@@ -5,8 +5,20 @@
 //! **Invariant:** names are quoted and schema-qualified, values are bound; the search path holds
 //! nothing but `pg_catalog`.
 
+pub mod catalog;
+mod check_trial;
 mod connect;
+mod cursor;
 mod error;
+mod facts;
+mod purge;
+mod sample;
+mod session;
+mod shape;
+pub mod source;
+mod statement;
 pub mod vault;
+mod window;
+mod write;
 
 pub use connect::{Address, AddressError, is_postgres};

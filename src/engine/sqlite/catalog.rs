@@ -92,6 +92,7 @@ pub async fn read(conn: &mut SqliteConnection) -> Result<Catalog, CatalogError> 
         views,
         triggers,
         settings,
+        postgres: None,
     })
 }
 

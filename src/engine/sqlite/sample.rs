@@ -56,7 +56,7 @@ struct Sample {
     /// Parts still to be read, the first last.
     parts: Vec<Part>,
     bytes: usize,
-    is_sample: bool,
+    is_partial: bool,
     extent: SampleExtent,
     /// Rows that the parts which were cut short hold beside those read, by the density of these.
     unread_about: Option<u64>,
@@ -128,7 +128,7 @@ impl SqliteSampler {
         let parts = self.halve(sample, &key, low, high).await?;
         let last = parts.len() - 1;
         let budget = rows.div_ceil(parts.len() as u64).max(1);
-        sample.is_sample = true;
+        sample.is_partial = true;
         let parts = parts.into_iter().enumerate().map(|(at, bounds)| Part {
             bounds: Some(bounds),
             is_tail: at == last && last > 0,
@@ -263,8 +263,8 @@ fn go_on(sample: &mut Sample, part: Part, read: u64, first: Vec<KeyPart>, last: 
             let (near, far) = if part.is_tail { (last, began) } else { (began, last) };
             let seen = width(sample.shared, near, far).max(1.0);
             let all = width(sample.shared, low, high);
-            // Where all rows read have one first key, it does not tell how many more there are.
-            (all > seen).then(|| rest(part.read, all / seen))
+            // Only numbers are spread evenly enough to tell, and not where all rows have one first key.
+            (began.kind == ValueType::Integer && all > seen).then(|| rest(part.read, all / seen))
         }
         _ => None,
     };
@@ -303,7 +303,7 @@ impl Sampler for SqliteSampler {
         let Some(mut sample) = self.now.take() else { return Ok(None) };
         let mut rows = Vec::new();
         while rows.is_empty() && !sample.parts.is_empty() {
-            if sample.is_sample && sample.bytes > SAMPLE_TOTAL_BYTES_MAX {
+            if sample.is_partial && sample.bytes > SAMPLE_TOTAL_BYTES_MAX {
                 sample.parts.clear();
                 sample.extent.is_whole = false;
                 break;
@@ -361,7 +361,7 @@ fn begin(table: &Table, columns: &[String]) -> Result<Sample, crate::engine::ide
         cells: columns.len(),
         keys: keys(table)?,
         parts: vec![Part::whole(u64::MAX)],
-        is_sample: false,
+        is_partial: false,
         bytes: 0,
         extent: SampleExtent { is_whole: true, ..SampleExtent::default() },
         unread_about: Some(0),

@@ -325,6 +325,7 @@ impl Source for SqliteSource {
 
     async fn window(
         &self,
+        _tables: &[UnitTable],
         version: Option<i64>,
     ) -> Result<(WindowOutcome, Option<Box<dyn SourceWindow>>), SourceError> {
         let mut guarded = self.lock().await?;
@@ -343,7 +344,7 @@ impl Source for SqliteSource {
         Ok((WindowOutcome::Held, Some(Box::new(window))))
     }
 
-    async fn seize(&self) -> Result<(), SourceError> {
+    async fn seize(&self, _tables: &[TableName]) -> Result<(), SourceError> {
         let mut guarded = self.lock().await?;
         purge::seize(&mut guarded.connection).await.map_err(self.failed("locking it for the purge"))
     }
@@ -683,7 +684,7 @@ fn read_row(row: &SqliteRow, table: &UnitTable, url: &str) -> Result<Row, Source
         .map(|at| value::original(row, at))
         .collect::<Result<_, _>>()
         .map_err(|error| source_error(error, url, "reading a row"))?;
-    Ok(Row { key: RowKey(key), cells })
+    Ok(Row { key: RowKey(key), cells, version: None })
 }
 
 /// The name by which the row id of a table is reached: a column may be called `rowid`.

@@ -2,7 +2,7 @@
 
 use crate::classify::{Evidence, Finding};
 
-/// Says why a column was found to hold something: `59 of 59 look like it, and the name says `email``.
+/// Says why a column was found to hold something, such as `59 of 59 look like it`.
 #[must_use]
 pub fn because(finding: &Finding) -> String {
     let evidence = &finding.evidence;

@@ -12,7 +12,7 @@ mod text;
 
 pub use because::{because, grouped};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{ColumnName, ColumnRule, EmptyRule, Fit, Normalise, TableName, TokenKind};
 use crate::catalog::{Catalog, Column};
@@ -190,11 +190,14 @@ impl Draft {
 
     /// Gives columns with the same values one domain, so that joins over them survive.
     fn share(&mut self, places: &[ColumnName], alike: &[(usize, usize)]) {
+        let drafted: HashMap<ColumnName, usize> = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(at, drafted)| (drafted.rule.name.clone(), at))
+            .collect();
         for (one, two) in alike {
-            let (Some(one), Some(two)) = (places.get(*one), places.get(*two)) else { continue };
-            let find = |name: &ColumnName| {
-                self.columns.iter().position(|drafted| drafted.rule.name == *name)
-            };
+            let find = |place: &usize| drafted.get(places.get(*place)?).copied();
             let (Some(one), Some(two)) = (find(one), find(two)) else { continue };
             let (first, second) = (&self.columns[one], &self.columns[two]);
             let is_fit = first.rule.class == second.rule.class

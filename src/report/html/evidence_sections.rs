@@ -1,13 +1,14 @@
 //! The sections about the evidence: approvals, certificate, keys, access, risks, timeline, checking.
 
-use super::markup::{Cell, Markup, Tone, grouped};
-use super::tone_of;
+use super::markup::{Cell, Markup};
+use super::pictures;
 use crate::crypto::KeyState;
 use crate::policy::{Form, Permission};
 use crate::report::certificate::class_title;
+use crate::report::words::{between, capital, duration, grouped};
 use crate::report::{
-    Certificate, CertificateStatus, Claim, ClaimLevel, ClaimState, PurposeLine, Report, RiskKind,
-    ScanFigures,
+    Certificate, CertificateStatus, Claim, ClaimState, PurposeLine, Report, RiskKind, ScanFigures,
+    Tone,
 };
 
 pub(super) fn approvals(markup: &mut Markup, report: &Report) {
@@ -46,8 +47,8 @@ pub(super) fn approvals(markup: &mut Markup, report: &Report) {
 
 pub(super) fn certificate(markup: &mut Markup, report: &Report) {
     let certificate = &report.certificate;
-    markup.raw("<p>").badge(tone_of(certificate.status), certificate.word).raw(" ");
-    markup.text(&certificate.statement).raw(".</p>\n");
+    markup.raw("<p>").badge(certificate.status.tone(), certificate.word).raw(" ");
+    markup.text(&capital(&certificate.statement)).raw(".</p>\n");
     let rows: Vec<Vec<Cell>> = certificate
         .claims
         .iter()
@@ -68,7 +69,6 @@ pub(super) fn certificate(markup: &mut Markup, report: &Report) {
     } else {
         markup.list(certificate.not_covered.iter().map(String::as_str));
     }
-    copies(markup, certificate);
     if !certificate.doubts.is_empty() {
         markup.raw("<h3>Why a zero is no evidence here</h3>\n");
         markup.list(certificate.doubts.iter().map(String::as_str));
@@ -82,12 +82,44 @@ pub(super) fn certificate(markup: &mut Markup, report: &Report) {
                 vec![
                     Cell::Text(step.name.clone()),
                     Cell::Time(step.started_at.clone()),
-                    Cell::Time(step.finished_at.clone()),
+                    between(&step.started_at, &step.finished_at)
+                        .map_or(Cell::Empty, |millis| Cell::Text(duration(millis))),
                 ]
             })
             .collect();
-        markup.table("Steps of the purge", &["step", "began", "done"], &rows);
+        markup.table("Steps of the purge", &["step", "began", "took"], &rows);
     }
+}
+
+pub(super) fn originals(markup: &mut Markup, report: &Report) {
+    let certificate = &report.certificate;
+    if certificate.scan_before.is_none() && certificate.scan_after.is_none() {
+        markup.paragraph(
+            "The files were not scanned yet. The first scan comes with the backup, while the \
+             originals are still there; the second follows the purge.",
+        );
+        return;
+    }
+    markup.paragraph(
+        "The same scan reads every byte of the files twice: while the originals are there, and \
+         after the purge. The first is the positive control: had it found nothing, a zero later \
+         would prove nothing. It finds an original as often as it lies there, in rows, indexes, \
+         unused space and logs.",
+    );
+    pictures::places(markup, report);
+    let rows: Vec<Vec<Cell>> = certificate
+        .places
+        .iter()
+        .map(|line| {
+            let number = |hits: Option<u64>| hits.map_or(Cell::Empty, Cell::Number);
+            vec![Cell::Text(line.place.title().to_owned()), number(line.before), number(line.after)]
+        })
+        .collect();
+    markup.table("Originals found, by kind of place", &["place", "before", "after"], &rows);
+    if certificate.scan_after.is_none() {
+        markup.paragraph("There was no scan after a purge yet.");
+    }
+    copies(markup, certificate);
     if let Some(scan) = &certificate.scan_before {
         markup.raw("<h3>Scan before the purge</h3>\n");
         files(markup, "Files scanned before the purge", scan);
@@ -138,11 +170,11 @@ fn files(markup: &mut Markup, caption: &'static str, scan: &ScanFigures) {
 
 /// A medium that is not claimed is no surprise; any other claim that fails is.
 pub(super) fn claim_tone(claim: &Claim) -> Tone {
-    match (claim.state, claim.level) {
-        (ClaimState::Proven, _) => Tone::Good,
-        (ClaimState::Limited, _) => Tone::Warn,
-        (ClaimState::Pending, _) | (ClaimState::NotProven, ClaimLevel::Media) => Tone::Quiet,
-        (ClaimState::NotProven, ClaimLevel::Logical | ClaimLevel::DatabaseFiles) => Tone::Bad,
+    match claim.state {
+        ClaimState::Proven => Tone::Good,
+        ClaimState::Limited => Tone::Warn,
+        ClaimState::Pending | ClaimState::NotClaimed => Tone::Quiet,
+        ClaimState::NotProven => Tone::Bad,
     }
 }
 
@@ -268,7 +300,34 @@ pub(super) fn risks(markup: &mut Markup, report: &Report) {
     markup.table("What was accepted, and what remains", &["about", "kind", "statement"], &rows);
 }
 
+pub(super) fn stages(markup: &mut Markup, report: &Report) {
+    if report.stages.is_empty() {
+        markup.paragraph("No work is on the ledger yet.");
+        return;
+    }
+    pictures::stages(markup, report);
+    let rows: Vec<Vec<Cell>> = report
+        .stages
+        .iter()
+        .map(|stage| {
+            vec![
+                Cell::Text(stage.name.to_owned()),
+                Cell::Badge(Tone::Quiet, stage.kind.title().to_owned()),
+                Cell::Text(stage.by.clone()),
+                Cell::Time(stage.from.clone()),
+                Cell::Text(duration(stage.millis)),
+            ]
+        })
+        .collect();
+    markup.table("Work and waiting", &["what", "kind", "by", "began", "took"], &rows);
+    markup.note(
+        "Work that was interrupted counts from when it was taken up last; what came before is \
+         waiting here.",
+    );
+}
+
 pub(super) fn timeline(markup: &mut Markup, report: &Report) {
+    markup.paragraph("Every entry of the run, as it is signed; the ledger has their details.");
     if report.timeline.is_empty() {
         markup.paragraph("The ledger has no entry of this run.");
         return;

@@ -5,6 +5,9 @@
 
 use std::fmt::Write as _;
 
+pub(super) use crate::report::Tone;
+use crate::report::words::grouped;
+
 /// A page, or a piece of one.
 #[derive(Default)]
 pub(super) struct Markup(String);
@@ -12,12 +15,19 @@ pub(super) struct Markup(String);
 /// A text in a table beyond this length wants a wide column.
 const LONG_BYTES: usize = 32;
 
+/// A table of so many columns of short texts need not be as wide as the page.
+const SMALL_MAX: usize = 3;
+
 /// What stands in a cell of a table.
 pub(super) enum Cell {
     /// Words.
     Text(String),
     /// A name.
     Code(String),
+    /// A name, and a remark beneath it.
+    Named(String, String),
+    /// A word in a frame, and a remark beneath it.
+    Badged(Tone, String, String),
     /// A hash: it may break anywhere, and wants room.
     Hash(String),
     /// A count.
@@ -30,27 +40,13 @@ pub(super) enum Cell {
     Empty,
 }
 
-/// How a thing stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
-    /// As it should be.
-    Good,
-    /// Worth reading.
-    Warn,
-    /// Not as it should be.
-    Bad,
-    /// Neither.
-    Quiet,
-}
-
-impl Tone {
-    fn open(self) -> &'static str {
-        match self {
-            Self::Good => "<span class=\"badge good\">",
-            Self::Warn => "<span class=\"badge warn\">",
-            Self::Bad => "<span class=\"badge bad\">",
-            Self::Quiet => "<span class=\"badge quiet\">",
-        }
+/// Opens a badge. The mark before the word says it without its colour.
+fn badge_open(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Good => "<span class=\"badge good\"><span aria-hidden=\"true\">✓</span> ",
+        Tone::Warn => "<span class=\"badge warn\"><span aria-hidden=\"true\">!</span> ",
+        Tone::Bad => "<span class=\"badge bad\"><span aria-hidden=\"true\">✕</span> ",
+        Tone::Quiet => "<span class=\"badge quiet\">",
     }
 }
 
@@ -66,7 +62,17 @@ impl Cell {
 
     /// Whether it is a sentence, which reads badly in a narrow column.
     fn is_long(&self) -> bool {
-        matches!(self, Self::Text(text) if text.len() > LONG_BYTES)
+        match self {
+            Self::Text(text) | Self::Named(_, text) | Self::Badged(_, _, text) => {
+                text.len() > LONG_BYTES
+            }
+            Self::Code(_)
+            | Self::Hash(_)
+            | Self::Number(_)
+            | Self::Time(_)
+            | Self::Badge(..)
+            | Self::Empty => false,
+        }
     }
 }
 
@@ -117,7 +123,7 @@ impl Markup {
 
     /// Writes a word in a frame.
     pub(super) fn badge(&mut self, tone: Tone, word: &str) -> &mut Self {
-        self.raw(tone.open()).text(word).raw("</span>")
+        self.raw(badge_open(tone)).text(word).raw("</span>")
     }
 
     /// Writes an RFC 3339 time in UTC so that people can read it.
@@ -141,9 +147,16 @@ impl Markup {
         self
     }
 
+    fn remark(&mut self, text: &str) -> &mut Self {
+        if text.is_empty() {
+            return self;
+        }
+        self.raw("<span class=\"sub\">").prose(text).raw("</span>")
+    }
+
     /// Writes a paragraph.
     pub(super) fn paragraph(&mut self, text: &str) -> &mut Self {
-        self.raw("<p>").text(text).raw("</p>\n")
+        self.raw("<p>").prose(text).raw("</p>\n")
     }
 
     /// Writes a remark in smaller letters.
@@ -168,7 +181,13 @@ impl Markup {
         heads: &[&'static str],
         rows: &[Vec<Cell>],
     ) -> &mut Self {
-        self.raw("<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"")
+        let is_small = heads.len() <= SMALL_MAX && !rows.iter().flatten().any(Cell::is_long);
+        self.raw(if is_small {
+            "<div class=\"scroll small\" role"
+        } else {
+            "<div class=\"scroll\" role"
+        });
+        self.raw("=\"region\" tabindex=\"0\" aria-label=\"")
             .text(caption)
             .raw("\"><table>\n<caption>")
             .text(caption)
@@ -212,6 +231,8 @@ impl Markup {
         match cell {
             Cell::Text(text) => self.prose(text),
             Cell::Code(text) | Cell::Hash(text) => self.code(text),
+            Cell::Named(name, remark) => self.code(name).remark(remark),
+            Cell::Badged(tone, word, remark) => self.badge(*tone, word).remark(remark),
             Cell::Number(number) => self.number(*number),
             Cell::Time(at) => self.time(at),
             Cell::Badge(tone, word) => self.badge(*tone, word),
@@ -223,19 +244,6 @@ impl Markup {
     pub(super) fn finish(self) -> String {
         self.0
     }
-}
-
-/// Writes a count with commas between the thousands.
-pub(in crate::report) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `2026-01-31T09:30:00.123Z` becomes `2026-01-31 09:30:00 UTC`; anything else stays as it is.
@@ -279,11 +287,6 @@ mod tests {
         let mut markup = Markup::default();
         markup.prose("by `<waive>`, ").prose("a`b");
         assert_eq!(markup.finish(), "by <code>&lt;waive&gt;</code>, a`b");
-    }
-
-    #[test]
-    fn thousands_are_parted() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

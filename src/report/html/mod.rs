@@ -2,18 +2,19 @@
 //!
 //! What a page says is a [`Report`]'s; this file only sets it.
 
-use super::{CertificateStatus, Report, StepState};
+use super::Report;
 
 mod evidence_sections;
-mod figures;
 mod markup;
+mod pictures;
 mod plan_page;
 mod run_sections;
 mod summary;
+mod svg;
 
-use markup::{Markup, Tone};
+use markup::Markup;
 
-pub(super) use markup::{grouped, is_invisible, readable};
+pub(super) use markup::{is_invisible, readable};
 pub(super) use plan_page::page as plan_page;
 
 /// How the page looks: light and dark, on a screen of 390 pixels and on paper.
@@ -23,18 +24,22 @@ const STYLE: &str = include_str!("style.css");
 type Section = (&'static str, &'static str, fn(&mut Markup, &Report));
 
 /// The contents page.
-const SECTIONS: [Section; 12] = [
-    ("scope", "Scope", run_sections::scope),
-    ("plan", "What the plan found", run_sections::plan),
-    ("leakage", "What equal tokens show", run_sections::leakage),
-    ("counts", "Counts", run_sections::counts),
+const SECTIONS: [Section; 16] = [
+    ("scope", "Columns and treatment", run_sections::scope),
+    ("coverage", "Coverage by table", run_sections::coverage),
+    ("counts", "Counts that reconcile", run_sections::counts),
     ("verification", "Verification", run_sections::verification),
-    ("approvals", "Approvals", evidence_sections::approvals),
+    ("originals", "Originals before and after", evidence_sections::originals),
     ("certificate", "Purge certificate", evidence_sections::certificate),
+    ("approvals", "Approvals", evidence_sections::approvals),
+    ("time", "Work and waiting", evidence_sections::stages),
+    ("estimates", "Estimated and measured", run_sections::estimates),
+    ("leakage", "What equal tokens show", run_sections::leakage),
+    ("plan", "What the plan found", run_sections::plan),
     ("keys", "Keys", evidence_sections::keys),
     ("access", "Access by purpose", evidence_sections::access),
     ("risks", "Exceptions and residual risks", evidence_sections::risks),
-    ("timeline", "Timeline", evidence_sections::timeline),
+    ("timeline", "The run on the ledger", evidence_sections::timeline),
     ("verify", "How to verify", evidence_sections::how_to_verify),
 ];
 
@@ -83,27 +88,6 @@ fn head(markup: &mut Markup, report: &Report) {
         .text(&report.header.source)
         .raw(" · Sealift report</title>\n<style>\n")
         .raw(STYLE)
-        .raw("</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the sections</a>\n");
-}
-
-/// How an outcome stands.
-fn tone_of(status: CertificateStatus) -> Tone {
-    match status {
-        CertificateStatus::NotPurged => Tone::Quiet,
-        CertificateStatus::Residue => Tone::Bad,
-        CertificateStatus::NotEvidence
-        | CertificateStatus::UncoveredCopies
-        | CertificateStatus::Limited => Tone::Warn,
-        CertificateStatus::Clean => Tone::Good,
-    }
-}
-
-/// The marks of the stepper.
-fn step_open(state: StepState) -> &'static str {
-    match state {
-        StepState::Done => "<li class=\"done\">",
-        StepState::Current => "<li class=\"current\" aria-current=\"step\">",
-        StepState::Ahead => "<li class=\"ahead\">",
-        StepState::LeftOut => "<li class=\"left-out\">",
-    }
+        .raw("</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip to the sections</a>\n")
+        .raw(svg::PATTERNS);
 }

@@ -1,34 +1,43 @@
 //! The sections about the run itself: scope, plan, leakage, counts, verification.
 
-use super::figures::{Fill, Part, bar};
-use super::markup::{Cell, Markup, Tone};
-use crate::plan::Verdict;
-use crate::report::{Gate, Report};
+use super::markup::{Cell, Markup};
+use super::pictures;
+use crate::plan::{UnitMode, Verdict};
+use crate::report::{Gate, Report, Tone};
 
 pub(super) fn scope(markup: &mut Markup, report: &Report) {
     let scope = &report.scope;
     let rows: Vec<Vec<Cell>> = scope
         .columns
         .iter()
-        .map(|column| {
+        .zip(&report.leakage)
+        .map(|(column, leakage)| {
             let mut treatment = vec![column.technique.to_owned()];
             treatment.extend(column.treatment.iter().cloned());
+            let waived = if leakage.waived.is_empty() { "" } else { "low entropy accepted" };
             vec![
-                Cell::Code(column.column.clone()),
+                Cell::Named(column.column.clone(), column.declared.clone()),
                 Cell::Text(column.class.clone()),
                 Cell::Code(column.domain.clone()),
-                Cell::Badge(Tone::Quiet, column.token.name().to_owned()),
-                Cell::Text(treatment.join("; ")),
-                Cell::Number(column.rows),
+                Cell::Badged(Tone::Quiet, column.token.name().to_owned(), treatment.join("; ")),
                 Cell::Number(column.cells),
-                Cell::Number(column.nulls),
-                Cell::Number(column.empties),
+                Cell::Number(leakage.distinct),
+                Cell::Badged(
+                    gate_tone(leakage.gate),
+                    leakage.gate.title().to_owned(),
+                    waived.to_owned(),
+                ),
+                column.verified.map_or(Cell::Empty, Cell::Number),
             ]
         })
         .collect();
     let heads =
-        ["column", "class", "domain", "token", "treatment", "rows", "to tokenise", "NULL", "empty"];
-    markup.table("Columns in scope, with the plan’s figures", &heads, &rows);
+        ["column", "class", "domain", "token", "cells", "distinct", "leakage gate", "verified"];
+    markup.table("Columns in scope and their treatment", &heads, &rows);
+    markup.note(
+        "Cells and distinct values are the plan’s figures; verified are the cells whose token the \
+         last verification opened and compared.",
+    );
     if !scope.missing.is_empty() {
         markup.paragraph("The policy names columns that the source does not have:");
         markup.list(scope.missing.iter().map(String::as_str));
@@ -48,6 +57,50 @@ pub(super) fn scope(markup: &mut Markup, report: &Report) {
     }
 }
 
+pub(super) fn coverage(markup: &mut Markup, report: &Report) {
+    if report.coverage.is_empty() {
+        markup.paragraph("The plan has no table that a run could work on.");
+        return;
+    }
+    if !report.coverage.iter().all(|line| line.is_counted) {
+        markup.paragraph("The rewrite has not counted yet: these are the plan’s figures.");
+    }
+    pictures::coverage(markup, report);
+    let rows: Vec<Vec<Cell>> = report
+        .coverage
+        .iter()
+        .map(|line| {
+            let remark = match line.mode {
+                UnitMode::Ranges => String::new(),
+                UnitMode::Window => "in one transaction, under the write lock".to_owned(),
+            };
+            let mut row = vec![
+                Cell::Named(line.tables.join(" + "), remark),
+                Cell::Number(line.columns_in_scope),
+                line.columns_all.map_or(Cell::Empty, Cell::Number),
+                Cell::Number(line.rows),
+                Cell::Number(line.cells),
+            ];
+            row.extend(line.parts.iter().map(|part| Cell::Number(part.cells)));
+            row
+        })
+        .collect();
+    let heads = [
+        "table",
+        "in scope",
+        "columns",
+        "rows",
+        "cells",
+        "tokenized",
+        "NULL",
+        "empty",
+        "already token",
+        "quarantined",
+        "vanished",
+    ];
+    markup.table("Cells in scope by table", &heads, &rows);
+}
+
 pub(super) fn plan(markup: &mut Markup, report: &Report) {
     let plan = &report.plan;
     markup
@@ -58,6 +111,9 @@ pub(super) fn plan(markup: &mut Markup, report: &Report) {
         .raw("</strong> warn, <strong>")
         .number(plan.handled)
         .raw("</strong> are dealt with by Sealift.</p>\n");
+    if let Some(document) = &plan.document {
+        markup.raw("<p>The document that was signed, SHA-256: ").code(document).raw("</p>\n");
+    }
     if plan.findings.is_empty() {
         return;
     }
@@ -114,6 +170,26 @@ pub(super) fn leakage(markup: &mut Markup, report: &Report) {
     markup.table("Leakage figures", &heads, &rows);
 }
 
+pub(super) fn estimates(markup: &mut Markup, report: &Report) {
+    if report.estimates.is_empty() {
+        markup.paragraph("Nothing was measured yet.");
+        return;
+    }
+    let rows: Vec<Vec<Cell>> = report
+        .estimates
+        .iter()
+        .map(|check| {
+            vec![
+                Cell::Text(check.what.clone()),
+                Cell::Text(check.unit.readable(check.estimated)),
+                Cell::Text(check.unit.readable(check.actual)),
+            ]
+        })
+        .collect();
+    let heads = ["of what", "the plan estimated", "measured"];
+    markup.table("What the run took", &heads, &rows);
+}
+
 fn gate_tone(gate: Gate) -> Tone {
     match gate {
         Gate::NotNeeded => Tone::Quiet,
@@ -134,14 +210,9 @@ pub(super) fn counts(markup: &mut Markup, report: &Report) {
     if counts.reconciles.is_none() {
         return;
     }
+    pictures::counts(markup, report);
     markup.raw("<p class=\"equation\">");
     markup.code(&counts.equation).raw("</p>\n");
-    let parts: Vec<Part<'_>> = counts
-        .parts
-        .iter()
-        .map(|part| Part { name: part.meaning, amount: part.cells, fill: fill_of(part.name) })
-        .collect();
-    bar(markup, "Cells by what became of them", counts.cells, &parts);
     let rows: Vec<Vec<Cell>> = counts
         .parts
         .iter()
@@ -175,14 +246,6 @@ pub(super) fn counts(markup: &mut Markup, report: &Report) {
     markup.table("Rows in quarantine", &heads, &rows);
 }
 
-fn fill_of(part: &str) -> Fill {
-    match part {
-        "tokenized" | "already_token" => Fill::Token,
-        "quarantined" => Fill::Warn,
-        _ => Fill::Quiet,
-    }
-}
-
 pub(super) fn verification(markup: &mut Markup, report: &Report) {
     let part = &report.verification;
     let (tone, word) = match part.passed {
@@ -196,7 +259,10 @@ pub(super) fn verification(markup: &mut Markup, report: &Report) {
         let rows: Vec<Vec<Cell>> = part
             .counts
             .iter()
-            .map(|(name, count)| vec![Cell::Code(name.clone()), Cell::Number(*count)])
+            .map(|(name, count)| {
+                let meaning = verified_as(name).to_owned();
+                vec![Cell::Named(name.clone(), meaning), Cell::Number(*count)]
+            })
             .collect();
         markup.table("Counts of the last verification", &["count", "number"], &rows);
     }
@@ -229,5 +295,22 @@ pub(super) fn verification(markup: &mut Markup, report: &Report) {
             })
             .collect();
         markup.table("Vault entries of the run", &["segment", "entries", "root"], &rows);
+    }
+}
+
+/// What the counts of a verification mean.
+fn verified_as(count: &str) -> &'static str {
+    match count {
+        "rows" => "rows read",
+        "opened" => "cells opened and compared",
+        "null" => "cells that are NULL",
+        "empty" => "cells empty by policy",
+        "waived" => "cells of rows whose quarantine was waived",
+        "without_backup" => "tokens written after the backup",
+        "entries" => "vault entries opened",
+        "took_ms" => "how long it took, in milliseconds",
+        "bucket_bytes" => "what it sorted on disk, in bytes",
+        "mismatches" => "cells that did not open to their original",
+        _ => "",
     }
 }

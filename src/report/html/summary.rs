@@ -1,9 +1,10 @@
-//! The head of the page: which run, how far it came, what came of it, in figures.
+//! The head of the page: what came of the run in a sentence, four figures, and what is not said.
 
-use super::figures::{Fill, Part, bar};
-use super::markup::{Markup, Tone};
-use super::{SECTIONS, step_open, tone_of};
-use crate::report::{CertificateStatus, Report};
+use super::evidence_sections::claim_tone;
+use super::markup::Markup;
+use super::{SECTIONS, pictures};
+use crate::lifecycle::Phase;
+use crate::report::{Figure, Report, Tone};
 
 pub(super) fn write(markup: &mut Markup, report: &Report) {
     let header = &report.header;
@@ -13,133 +14,92 @@ pub(super) fn write(markup: &mut Markup, report: &Report) {
         .text(&header.run.to_string())
         .raw("</span> of <span class=\"source\">")
         .text(&header.source)
-        .raw("</span></h1>\n");
+        .raw("</span>");
     if let Some(as_of) = &header.as_of {
-        markup
-            .raw("<p class=\"note\">As of ")
-            .time(as_of)
-            .raw(", the run’s last entry on the ledger.</p>\n");
+        markup.raw(" <span class=\"as-of\">as of ").time(as_of).raw("</span>");
     }
-    steps(markup, report);
+    markup.raw("</h1>\n");
     outcome(markup, report);
-    figures(markup, report);
+    figures(markup, &report.summary.figures);
+    markup.raw("<div class=\"two\">\n");
+    claims(markup, report);
+    limits(markup, report);
+    markup.raw("</div>\n");
+    pictures::life(markup, report);
     identity(markup, report);
     markup.raw("</header>\n");
     contents(markup);
 }
 
-fn steps(markup: &mut Markup, report: &Report) {
-    markup.raw("<ol class=\"steps\" aria-label=\"Phases of the run\">\n");
-    for step in &report.header.steps {
-        markup
-            .raw(step_open(step.state))
-            .raw("<span class=\"dot\" aria-hidden=\"true\"></span><span class=\"phase\">")
-            .text(&step.phase.name().replace('_', " "))
-            .raw("</span>");
-        match &step.at {
-            Some(at) => {
-                let day = at.get(..10).unwrap_or(at);
-                markup.raw("<time datetime=\"").text(at).raw("\">").text(day).raw("</time>");
-            }
-            None => {
-                markup.raw("<span class=\"when\">").text(step.state.title()).raw("</span>");
-            }
-        }
-        markup.raw("</li>\n");
-    }
-    markup.raw("</ol>\n");
-}
-
 fn outcome(markup: &mut Markup, report: &Report) {
-    let certificate = &report.certificate;
-    markup.raw(match tone_of(certificate.status) {
+    let summary = &report.summary;
+    markup.raw(match summary.tone {
         Tone::Good => "<div class=\"outcome good\">",
         Tone::Warn => "<div class=\"outcome warn\">",
         Tone::Bad => "<div class=\"outcome bad\">",
         Tone::Quiet => "<div class=\"outcome quiet\">",
     });
-    markup.raw("<p class=\"word\">").text(certificate.word).raw("</p>\n<p>");
-    markup.text(&capital(&certificate.statement)).raw(".</p>\n<ul class=\"claims\">\n");
-    for claim in &certificate.claims {
-        markup.raw("<li><span class=\"level\">").text(claim.level.title()).raw("</span> ");
-        markup.badge(super::evidence_sections::claim_tone(claim), claim.state.title());
-        markup.raw("</li>\n");
+    markup.raw("<p class=\"word\"><span aria-hidden=\"true\">").raw(match summary.tone {
+        Tone::Good => "✓",
+        Tone::Warn => "!",
+        Tone::Bad => "✕",
+        Tone::Quiet => "●",
+    });
+    markup.raw("</span> ").text(summary.verdict);
+    if let Some(condition) = report.header.condition {
+        markup.raw(" · ").text(&condition.name().to_uppercase());
     }
-    markup.raw("</ul></div>\n");
-}
-
-fn figures(markup: &mut Markup, report: &Report) {
-    let (counts, verification) = (&report.counts, &report.verification);
-    let planned: u64 = report.scope.columns.iter().map(|column| column.rows).sum();
-    let (cells, remark) = match counts.reconciles {
-        Some(true) => (counts.cells, "they add up"),
-        Some(false) => (counts.cells, "they do not add up"),
-        None => (planned, "by the plan; not counted yet"),
-    };
-    markup.raw("<div class=\"figures\">\n");
-    figure(markup, "cells in scope", cells, remark);
-    let opens = match verification.passed {
-        Some(true) => "each one opens in the vault",
-        Some(false) | None => "whether they open is not proven",
-    };
-    figure(markup, "tokens written", counts.part("tokenized"), opens);
-    figure(
-        markup,
-        "cells verified",
-        verification.opened,
-        match verification.passed {
-            Some(true) => "opened and compared, no mismatch",
-            Some(false) => "not in order",
-            None => "not verified yet",
-        },
-    );
-    hits(markup, report);
+    markup.raw("</p>\n");
+    for (statement, at) in summary.statements.iter().zip(0..) {
+        markup.raw(if at == 0 { "<p class=\"lead\">" } else { "<p class=\"then\">" });
+        markup.prose(statement).raw(".</p>\n");
+    }
+    if !summary.is_finished {
+        markup.raw("<p class=\"unfinished\"><strong>");
+        markup.raw(if report.header.phase == Phase::Purged {
+            "This run is not closed."
+        } else {
+            "This run is not finished."
+        });
+        markup.raw("</strong>");
+        if let Some(next) = &summary.next {
+            markup.raw(" Next: ").code(next);
+        }
+        markup.raw("</p>\n");
+    }
     markup.raw("</div>\n");
 }
 
-fn figure(markup: &mut Markup, name: &'static str, number: u64, remark: &'static str) {
-    markup
-        .raw("<div class=\"figure\"><p class=\"name\">")
-        .raw(name)
-        .raw("</p><p class=\"number\">")
-        .number(number)
-        .raw("</p><p class=\"remark\">")
-        .raw(remark)
-        .raw("</p></div>\n");
+fn figures(markup: &mut Markup, figures: &[Figure]) {
+    markup.raw("<div class=\"figures\">\n");
+    for figure in figures {
+        markup
+            .raw("<div class=\"figure\"><p class=\"name\">")
+            .raw(figure.name)
+            .raw("</p><p class=\"number\">");
+        match figure.number {
+            Some(number) => markup.number(number),
+            None => markup.raw("–"),
+        };
+        markup.raw("</p><p class=\"remark\">").text(&figure.remark).raw("</p></div>\n");
+    }
+    markup.raw("</div>\n");
 }
 
-/// Originals found in the files, before and after the purge.
-fn hits(markup: &mut Markup, report: &Report) {
-    let certificate = &report.certificate;
-    let (before, after) = (&certificate.scan_before, &certificate.scan_after);
-    let of = |scan: &Option<crate::report::ScanFigures>| {
-        scan.as_ref().map(|scan| (scan.residue, scan.live))
-    };
-    let whole = [of(before), of(after)].into_iter().flatten().map(|(residue, live)| residue + live);
-    let whole = whole.max().unwrap_or_default();
-    markup.raw("<div class=\"figure hits\"><p class=\"name\">originals found in files</p><div class=\"hit-rows\">");
-    for (title, scan) in [("before", of(before)), ("after", of(after))] {
-        markup.raw("<div class=\"hit-row\"><span class=\"hit-name\">").raw(title).raw("</span>");
-        let Some((residue, live)) = scan else {
-            markup.raw("<span class=\"remark not-scanned\">not scanned</span></div>");
-            continue;
-        };
-        let parts = [
-            Part { name: "outside live rows", amount: residue, fill: Fill::Residue },
-            Part { name: "in live rows", amount: live, fill: Fill::Warn },
-        ];
-        bar(markup, title, whole, &parts);
-        markup.raw("<span class=\"hit-number\">").number(residue + live).raw("</span></div>");
+/// The three claim levels, side by side with what is not said.
+fn claims(markup: &mut Markup, report: &Report) {
+    markup.raw("<div class=\"half\"><h2>What is claimed</h2>\n<dl class=\"claims\">\n");
+    for claim in &report.certificate.claims {
+        markup.raw("<div><dt>").text(claim.level.title()).raw(" ");
+        markup.badge(claim_tone(claim), claim.state.title()).raw("</dt><dd>");
+        markup.prose(&claim.statement).raw("</dd></div>\n");
     }
-    let remark = match certificate.status {
-        CertificateStatus::NotPurged => "a scan counts only beside one from before the purge",
-        CertificateStatus::Clean => "the same scan, before and after the purge",
-        CertificateStatus::Residue
-        | CertificateStatus::NotEvidence
-        | CertificateStatus::UncoveredCopies
-        | CertificateStatus::Limited => "see the purge certificate for what this means",
-    };
-    markup.raw("</div><p class=\"remark\">").raw(remark).raw("</p></div>\n");
+    markup.raw("</dl></div>\n");
+}
+
+fn limits(markup: &mut Markup, report: &Report) {
+    markup.raw("<div class=\"half\"><h2>What this does not say</h2>\n");
+    markup.list(report.summary.limits.iter().map(String::as_str)).raw("</div>\n");
 }
 
 fn identity(markup: &mut Markup, report: &Report) {
@@ -149,8 +109,8 @@ fn identity(markup: &mut Markup, report: &Report) {
         ("Vault", &header.vault),
         ("Ledger", &header.origin),
         ("Key fingerprint", &header.key_fingerprint),
-        ("Policy", &header.policy_hash),
-        ("Plan", &header.plan_fingerprint),
+        ("Policy, SHA-256", &header.policy_hash),
+        ("Plan as signed", &header.plan_fingerprint),
     ];
     for (name, value) in facts {
         markup.raw("<div><dt>").raw(name).raw("</dt><dd>").code(value).raw("</dd></div>\n");
@@ -164,12 +124,4 @@ fn contents(markup: &mut Markup) {
         markup.raw("<li><a href=\"#").raw(anchor).raw("\">").raw(title).raw("</a></li>\n");
     }
     markup.raw("</ol></nav>\n");
-}
-
-/// A sentence begins with a capital letter; the report's statements are parts of sentences.
-fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    characters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

@@ -117,18 +117,6 @@ pub enum PlanVerdict {
     Clear,
 }
 
-impl PlanVerdict {
-    /// The word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Blocked => "BLOCKED",
-            Self::Warned => "TO BE WEIGHED",
-            Self::Clear => "CLEAR",
-        }
-    }
-}
-
 impl PlanHead {
     pub(super) fn of(facts: &PlanFacts<'_>) -> Self {
         let change = &facts.policy.change;
@@ -169,6 +157,7 @@ impl PlanHead {
 fn engine(kind: EngineKind, version: &str) -> String {
     let name = match kind {
         EngineKind::Sqlite => "SQLite",
+        EngineKind::Postgres => "PostgreSQL",
     };
     format!("{name} {version}").trim_end().to_owned()
 }
@@ -206,6 +195,16 @@ impl PlanSummary {
         summary
     }
 
+    /// The verdict in a word or two.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self.verdict {
+            PlanVerdict::Blocked => "BLOCKED".to_owned(),
+            PlanVerdict::Warned => counted(self.warns, "warning").to_uppercase(),
+            PlanVerdict::Clear => "CLEAR".to_owned(),
+        }
+    }
+
     /// What stands in the way, or what there is to weigh.
     #[must_use]
     pub fn verdict_sentence(&self) -> String {
@@ -214,7 +213,7 @@ impl PlanSummary {
                 format!("{} in the way: no run starts", stand(self.blocks))
             }
             PlanVerdict::Warned => {
-                format!("nothing is in the way; {} to weigh", counted(self.warns, "warning"))
+                "nothing is in the way; the warnings are to be weighed before signing".to_owned()
             }
             PlanVerdict::Clear => {
                 "nothing is in the way, and nothing was found to weigh".to_owned()

@@ -277,12 +277,14 @@ fn reason(
     if facts.policy.columns.iter().any(|rule| rule.name == *name) {
         return "named by the policy, but it cannot hold tokens: see the findings";
     }
-    if found(super::COPIES).is_some() {
+    if facts.facts.copies.iter().any(|copy| copy.at == *name) {
         return "not named by the policy, and it holds copies of values in scope";
     }
     match &table.kind {
         TableKind::Virtual(_) => return "of a virtual table: it holds what other tables put there",
         TableKind::Shadow => return "of a shadow table: a virtual table keeps its content there",
+        TableKind::Partitioned => return "of a partitioned table: its partitions hold the rows",
+        TableKind::Foreign => return "of a table of another server",
         TableKind::Ordinary => {}
     }
     if column.generated.is_some() {

@@ -2,12 +2,16 @@
 //!
 //! It knows no colours: whoever prints the lines has them.
 
+use std::fmt::Write as _;
+
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::head::PlanVerdict;
+use super::work::UnitLine;
 use super::{PlanDocument, counted};
-use crate::plan::{Finding, TouchedKind, Verdict, readable_bytes, readable_ms};
-use crate::report::html::{grouped, is_invisible, readable};
+use crate::plan::{Finding, TouchedKind, UnitMode, Verdict, readable_bytes, readable_ms};
+use crate::report::html::{is_invisible, readable};
+use crate::report::words::grouped;
 
 /// The widest line.
 const COLUMNS: usize = 80;
@@ -156,7 +160,8 @@ fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         if is_invisible(character) {
-            shown.push_str(&format!("\\u{{{:x}}}", u32::from(character)));
+            // Writing into a String cannot fail.
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
         } else {
             shown.push(character);
         }
@@ -185,12 +190,7 @@ fn head(out: &mut Writer, document: &PlanDocument) {
         PlanVerdict::Warned => LineTone::Warn,
         PlanVerdict::Clear => LineTone::Good,
     };
-    out.wrapped(
-        tone,
-        "",
-        "  ",
-        &format!("{}: {}", summary.verdict.word(), summary.verdict_sentence()),
-    );
+    out.wrapped(tone, "", "  ", &format!("{}: {}", summary.word(), summary.verdict_sentence()));
     for sentence in &summary.sentences {
         out.item(LineTone::Plain, sentence);
     }
@@ -226,7 +226,7 @@ fn scope(out: &mut Writer, document: &PlanDocument) {
             );
             if column.equal_values_show {
                 let (whole, tenth) = (column.top_permille_max / 10, column.top_permille_max % 10);
-                said.push_str(&format!(", the top one up to {whole}.{tenth} %"));
+                let _ = write!(said, ", the top one up to {whole}.{tenth} %");
             }
             out.wrapped(LineTone::Plain, "    ", "      ", &said);
             for accepted in &column.accepted {
@@ -292,8 +292,23 @@ fn findings(out: &mut Writer, findings: &[Finding], none: &str) {
     if findings.is_empty() {
         out.item(LineTone::Plain, none);
     }
+    // What is dealt with alike is told once; what blocks or warns is told each.
+    let mut told: Vec<(&Finding, Vec<&str>)> = Vec::new();
     for finding in findings {
-        let said = format!("{} {}: {}", finding.verdict.name(), finding.object, finding.fact);
+        let alike = |known: &Finding| {
+            finding.verdict == Verdict::Handled
+                && known.verdict == Verdict::Handled
+                && known.pitfall == finding.pitfall
+                && known.remedy == finding.remedy
+        };
+        match told.iter_mut().find(|(known, _)| alike(known)) {
+            Some((_, objects)) => objects.push(&finding.object),
+            None => told.push((finding, vec![&finding.object])),
+        }
+    }
+    for (finding, objects) in told {
+        let (verdict, objects) = (finding.verdict.name(), objects.join(", "));
+        let said = format!("{verdict} {objects}: {}", finding.fact);
         out.item(tone_of(Some(finding.verdict)), &said);
         out.wrapped(LineTone::Plain, "    ", "    ", &finding.remedy);
     }
@@ -301,12 +316,16 @@ fn findings(out: &mut Writer, findings: &[Finding], none: &str) {
 
 fn work(out: &mut Writer, document: &PlanDocument) {
     out.section("How it is done");
-    for unit in &document.work {
-        let tables = unit.tables.join(", ");
-        out.item(
-            LineTone::Plain,
-            &format!("{}. {tables}: {}; {}", unit.order, unit.how, unit.noticed),
-        );
+    for mode in [UnitMode::Ranges, UnitMode::Window] {
+        let units: Vec<&UnitLine> = document.work.iter().filter(|unit| unit.mode == mode).collect();
+        let Some(first) = units.first() else { continue };
+        let named = |unit: &&UnitLine| format!("{}. {}", unit.order, unit.tables.join(" with "));
+        let tables: Vec<String> = units.iter().map(named).collect();
+        let how = match mode {
+            UnitMode::Ranges => "in ranges of their keys, each batch in a short transaction",
+            UnitMode::Window => "each in one transaction under the write lock",
+        };
+        out.item(LineTone::Plain, &format!("{}: {how}; {}", tables.join(", "), first.noticed));
     }
     let estimates = &document.estimates;
     out.section("Estimates");

@@ -258,9 +258,17 @@ pub(super) fn way_back(facts: &PlanFacts<'_>) -> Vec<WayBackStep> {
         step(
             "after the purge",
             "sealift detokenize --purpose PURPOSE --reason REASON TOKEN …",
-            "the backup is destroyed, so the values are read from the vault, under a purpose and \
-             one request at a time; this version has no command that puts a whole table back"
-                .to_owned(),
+            format!(
+                "{}the values are read from the vault, under a purpose and one request at a time; \
+                 this version has no command that puts a whole table back",
+                match facts.policy.backup.retention_days {
+                    0 => "the backup is destroyed: ".to_owned(),
+                    days => format!(
+                        "the backup can still be opened for {}; apart from it ",
+                        counted(u64::from(days), "day")
+                    ),
+                }
+            ),
             false,
         ),
     ]

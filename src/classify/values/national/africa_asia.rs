@@ -1,7 +1,7 @@
 //! Asia, Africa, Australia.
 
 use super::super::check_digit::{luhn, mod_11_2, verhoeff, weighted};
-use super::{Form, Letters, Scheme, Verdict};
+use super::{Form, Letters, Scheme, Verdict, is_day};
 
 pub(super) const SCHEMES: &[Scheme] = &[
     Scheme {
@@ -131,9 +131,7 @@ pub(super) const SCHEMES: &[Scheme] = &[
 /// Place, birth, serial, and a check that may be `X` for ten.
 fn cn_resident_id(form: &Form<'_>) -> Verdict {
     let (check, number) = (form.numbers[17], &form.numbers[..17]);
-    if number.iter().any(|digit| *digit > 9)
-        || !form.has_day(form.number(12, 14), form.number(10, 12))
-    {
+    if number.iter().any(|digit| *digit > 9) || !is_day(form.number(12, 14), form.number(10, 12)) {
         return Verdict::No;
     }
     let is_year = matches!(form.number(6, 10), 1880..=2100);
@@ -180,7 +178,7 @@ fn jp_my_number(form: &Form<'_>) -> Verdict {
 
 /// Birth, sex and century, place, check; since 2020 without a check digit.
 fn kr_rrn(form: &Form<'_>) -> Verdict {
-    if !form.has_day(form.number(4, 6), form.number(2, 4)) || !(1..=8).contains(&form.numbers[6]) {
+    if !is_day(form.number(4, 6), form.number(2, 4)) || !(1..=8).contains(&form.numbers[6]) {
         return Verdict::No;
     }
     let sum = weighted(form.numbers, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]);
@@ -231,8 +229,8 @@ fn th_id(form: &Form<'_>) -> Verdict {
 }
 
 fn my_mykad(form: &Form<'_>) -> Verdict {
-    let is_day = form.has_day(form.number(4, 6), form.number(2, 4));
-    Verdict::shaped(form.is_written("999999-99-9999") && is_day)
+    let has_day = is_day(form.number(4, 6), form.number(2, 4));
+    Verdict::shaped(form.is_written("999999-99-9999") && has_day)
 }
 
 fn pk_cnic(form: &Form<'_>) -> Verdict {
@@ -270,7 +268,7 @@ fn tr_tckn(form: &Form<'_>) -> Verdict {
 }
 
 fn kz_iin(form: &Form<'_>) -> Verdict {
-    if !form.has_day(form.number(4, 6), form.number(2, 4)) || form.numbers[6] > 6 {
+    if !is_day(form.number(4, 6), form.number(2, 4)) || form.numbers[6] > 6 {
         return Verdict::No;
     }
     let first = weighted(form.numbers, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]) % 11;
@@ -280,14 +278,14 @@ fn kz_iin(form: &Form<'_>) -> Verdict {
 }
 
 fn za_id(form: &Form<'_>) -> Verdict {
-    let is_day = form.has_day(form.number(4, 6), form.number(2, 4));
-    Verdict::checked(is_day && form.numbers[10] <= 2 && luhn(form.numbers))
+    let has_day = is_day(form.number(4, 6), form.number(2, 4));
+    Verdict::checked(has_day && form.numbers[10] <= 2 && luhn(form.numbers))
 }
 
 fn eg_id(form: &Form<'_>) -> Verdict {
-    let is_day = form.has_day(form.number(5, 7), form.number(3, 5));
+    let has_day = is_day(form.number(5, 7), form.number(3, 5));
     Verdict::shaped(
-        matches!(form.numbers[0], 2 | 3) && is_day && matches!(form.number(7, 9), 1..=35 | 88),
+        matches!(form.numbers[0], 2 | 3) && has_day && matches!(form.number(7, 9), 1..=35 | 88),
     )
 }
 

@@ -1,7 +1,7 @@
 //! The Americas.
 
 use super::super::check_digit::{luhn, weighted};
-use super::{Form, Letters, Scheme, Verdict};
+use super::{Form, Letters, Scheme, Verdict, is_day};
 
 pub(super) const SCHEMES: &[Scheme] = &[
     Scheme { name: "us_ssn", lengths: &[9], letters: Letters::Never, chance: 0.02, judge: us_ssn },
@@ -109,7 +109,7 @@ fn ca_sin(form: &Form<'_>) -> Verdict {
 fn mx_curp(form: &Form<'_>) -> Verdict {
     let is_shaped =
         form.is_made_of("AAAA999999AAAAAA*9") && matches!(form.compact[10], b'H' | b'M' | b'X');
-    if !is_shaped || !form.has_day(form.number(8, 10), form.number(6, 8)) {
+    if !is_shaped || !is_day(form.number(8, 10), form.number(6, 8)) {
         return Verdict::No;
     }
     // The letters stand in the order of the Spanish alphabet, with Ñ after N.
@@ -125,7 +125,7 @@ fn mx_rfc(form: &Form<'_>) -> Verdict {
     let letters = form.compact.len() - 9;
     let is_shaped = form.is_made_of("AAA999999***") || form.is_made_of("AAAA999999***");
     let at = |from: usize, to: usize| form.number(letters + from, letters + to);
-    Verdict::shaped(is_shaped && form.has_day(at(4, 6), at(2, 4)))
+    Verdict::shaped(is_shaped && is_day(at(4, 6), at(2, 4)))
 }
 
 fn br_cpf(form: &Form<'_>) -> Verdict {

@@ -1,7 +1,7 @@
 //! Germany, Austria, Switzerland, France, Benelux, Iberia, Italy, the British Isles, Greece.
 
 use super::super::check_digit::{ean_13, luhn, mod_11_10, modulo, weighted};
-use super::{Form, Letters, Scheme, Verdict};
+use super::{Form, Letters, Scheme, Verdict, is_day};
 
 pub(super) const SCHEMES: &[Scheme] = &[
     Scheme {
@@ -113,8 +113,7 @@ fn de_steuer_id(form: &Form<'_>) -> Verdict {
 
 /// `12 150849 C 03 1`: area, birth, initial, serial, check; the sum of the digits' cross sums.
 fn de_sv(form: &Form<'_>) -> Verdict {
-    if !form.is_made_of("99999999A999") || !form.has_day(form.number(2, 4) % 50, form.number(4, 6))
-    {
+    if !form.is_made_of("99999999A999") || !is_day(form.number(2, 4) % 50, form.number(4, 6)) {
         return Verdict::No;
     }
     let letter = form.numbers[8] - 9;
@@ -151,8 +150,8 @@ fn de_ausweis(form: &Form<'_>) -> Verdict {
 /// Serial, check, birth: `1237 010180`.
 fn at_svnr(form: &Form<'_>) -> Verdict {
     let sum = weighted(form.numbers, &[3, 7, 9, 0, 5, 8, 4, 2, 1, 6]);
-    let is_day = form.has_day(form.number(4, 6), form.number(6, 8));
-    Verdict::checked(is_day && form.numbers[0] != 0 && sum % 11 == u32::from(form.numbers[3]))
+    let has_day = is_day(form.number(4, 6), form.number(6, 8));
+    Verdict::checked(has_day && form.numbers[0] != 0 && sum % 11 == u32::from(form.numbers[3]))
 }
 
 fn ch_ahv(form: &Form<'_>) -> Verdict {
@@ -290,7 +289,7 @@ fn ie_pps(form: &Form<'_>) -> Verdict {
 }
 
 fn gr_amka(form: &Form<'_>) -> Verdict {
-    Verdict::checked(form.has_day(form.number(0, 2), form.number(2, 4)) && luhn(form.numbers))
+    Verdict::checked(is_day(form.number(0, 2), form.number(2, 4)) && luhn(form.numbers))
 }
 
 fn gr_afm(form: &Form<'_>) -> Verdict {

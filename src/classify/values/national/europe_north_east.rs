@@ -1,7 +1,7 @@
 //! The Nordic countries, the Baltic, Central and Eastern Europe.
 
 use super::super::check_digit::{luhn, mod_11_10, modulo, weighted};
-use super::{Form, Letters, Scheme, Verdict};
+use super::{Form, Letters, Scheme, Verdict, is_day};
 
 pub(super) const SCHEMES: &[Scheme] = &[
     Scheme {
@@ -107,14 +107,13 @@ fn se_personnummer(form: &Form<'_>) -> Verdict {
     let skip = form.numbers.len() - 10;
     let is_century = skip == 0 || matches!(form.number(0, 2), 18..=20);
     let day = form.number(skip + 4, skip + 6);
-    let is_day =
-        form.has_day(if day > 60 { day - 60 } else { day }, form.number(skip + 2, skip + 4));
-    Verdict::checked(is_century && is_day && luhn(&form.numbers[skip..]))
+    let has_day = is_day(if day > 60 { day - 60 } else { day }, form.number(skip + 2, skip + 4));
+    Verdict::checked(is_century && has_day && luhn(&form.numbers[skip..]))
 }
 
 /// Since 2007 without a check digit: the date, and the hyphen of its writing, must do.
 fn dk_cpr(form: &Form<'_>) -> Verdict {
-    if !form.has_day(form.number(0, 2), form.number(2, 4)) {
+    if !is_day(form.number(0, 2), form.number(2, 4)) {
         return Verdict::No;
     }
     let sum = weighted(form.numbers, &[4, 3, 2, 7, 6, 5, 4, 3, 2, 1]);
@@ -126,10 +125,10 @@ fn dk_cpr(form: &Form<'_>) -> Verdict {
 
 fn no_fodselsnummer(form: &Form<'_>) -> Verdict {
     let (day, month) = (form.number(0, 2), form.number(2, 4));
-    let is_day = form.has_day(if day > 40 { day - 40 } else { day }, month % 20);
+    let has_day = is_day(if day > 40 { day - 40 } else { day }, month % 20);
     let first = weighted(form.numbers, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]);
     let second = weighted(form.numbers, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]);
-    Verdict::checked(is_day && first.is_multiple_of(11) && second.is_multiple_of(11))
+    Verdict::checked(has_day && first.is_multiple_of(11) && second.is_multiple_of(11))
 }
 
 /// `131052-308T`: the date, the century's sign, a serial, a letter of 31.
@@ -146,14 +145,14 @@ fn fi_hetu(form: &Form<'_>) -> Verdict {
     let Some(number) = digits else { return Verdict::No };
     let letter = b"0123456789ABCDEFHJKLMNPRSTUVWXY"[(number % 31) as usize];
     let (day, month) = (number / 10_000_000, number / 100_000 % 100);
-    Verdict::checked(form.has_day(day, month) && letter == form.text[10].to_ascii_uppercase())
+    Verdict::checked(is_day(day, month) && letter == form.text[10].to_ascii_uppercase())
 }
 
 /// The month carries the century: plus twenty for the years from 2000.
 fn pl_pesel(form: &Form<'_>) -> Verdict {
     let sum = weighted(form.numbers, &[1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1]);
-    let is_day = form.has_day(form.number(4, 6), form.number(2, 4) % 20);
-    Verdict::checked(is_day && sum.is_multiple_of(10))
+    let has_day = is_day(form.number(4, 6), form.number(2, 4) % 20);
+    Verdict::checked(has_day && sum.is_multiple_of(10))
 }
 
 fn pl_nip(form: &Form<'_>) -> Verdict {
@@ -164,7 +163,7 @@ fn pl_nip(form: &Form<'_>) -> Verdict {
 /// Divisible by eleven; women's months plus fifty, and plus twenty where serials ran out.
 fn cz_rodne_cislo(form: &Form<'_>) -> Verdict {
     let month = form.number(2, 4) % 50 % 20;
-    if !form.has_day(form.number(4, 6), month) {
+    if !is_day(form.number(4, 6), month) {
         return Verdict::No;
     }
     if form.numbers.len() == 9 {
@@ -183,14 +182,14 @@ fn hu_tax(form: &Form<'_>) -> Verdict {
 fn ro_cnp(form: &Form<'_>) -> Verdict {
     let sum = weighted(form.numbers, &[2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9]);
     let check = if sum % 11 == 10 { 1 } else { sum % 11 };
-    let is_day = form.has_day(form.number(5, 7), form.number(3, 5));
-    Verdict::checked(form.numbers[0] != 0 && is_day && check == u32::from(form.numbers[12]))
+    let has_day = is_day(form.number(5, 7), form.number(3, 5));
+    Verdict::checked(form.numbers[0] != 0 && has_day && check == u32::from(form.numbers[12]))
 }
 
 fn bg_egn(form: &Form<'_>) -> Verdict {
     let sum = weighted(form.numbers, &[2, 4, 8, 5, 10, 9, 7, 3, 6]);
-    let is_day = form.has_day(form.number(4, 6), form.number(2, 4) % 20);
-    Verdict::checked(is_day && sum % 11 % 10 == u32::from(form.numbers[9]))
+    let has_day = is_day(form.number(4, 6), form.number(2, 4) % 20);
+    Verdict::checked(has_day && sum % 11 % 10 == u32::from(form.numbers[9]))
 }
 
 fn hr_oib(form: &Form<'_>) -> Verdict {
@@ -203,8 +202,8 @@ fn yu_jmbg(form: &Form<'_>) -> Verdict {
         10 | 11 => 0,
         check => check,
     };
-    let is_day = form.has_day(form.number(0, 2), form.number(2, 4));
-    Verdict::checked(is_day && check == u32::from(form.numbers[12]))
+    let has_day = is_day(form.number(0, 2), form.number(2, 4));
+    Verdict::checked(has_day && check == u32::from(form.numbers[12]))
 }
 
 /// Estonia and Lithuania: two rows of weights, the second where the first gives ten.
@@ -212,16 +211,16 @@ fn ee_isikukood(form: &Form<'_>) -> Verdict {
     let first = weighted(form.numbers, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 1]) % 11;
     let second = weighted(form.numbers, &[3, 4, 5, 6, 7, 8, 9, 1, 2, 3]) % 11;
     let check = if first < 10 { first } else { second % 10 };
-    let is_day = form.has_day(form.number(5, 7), form.number(3, 5));
+    let has_day = is_day(form.number(5, 7), form.number(3, 5));
     let is_century = (1..=6).contains(&form.numbers[0]);
-    Verdict::checked(is_century && is_day && check == u32::from(form.numbers[10]))
+    Verdict::checked(is_century && has_day && check == u32::from(form.numbers[10]))
 }
 
 fn lv_pk(form: &Form<'_>) -> Verdict {
     let sum = weighted(form.numbers, &[1, 6, 3, 7, 9, 10, 5, 8, 4, 2]);
     let check = (1101 - sum) % 11 % 10;
-    let is_day = form.has_day(form.number(0, 2), form.number(2, 4));
-    Verdict::checked(is_day && check == u32::from(form.numbers[10]))
+    let has_day = is_day(form.number(0, 2), form.number(2, 4));
+    Verdict::checked(has_day && check == u32::from(form.numbers[10]))
 }
 
 fn ru_inn(form: &Form<'_>) -> Verdict {
@@ -251,7 +250,7 @@ fn ua_rnokpp(form: &Form<'_>) -> Verdict {
 
 fn is_kennitala(form: &Form<'_>) -> Verdict {
     let sum = weighted(form.numbers, &[3, 2, 7, 6, 5, 4, 3, 2, 1]);
-    let is_day = form.has_day(form.number(0, 2) % 40, form.number(2, 4));
+    let has_day = is_day(form.number(0, 2) % 40, form.number(2, 4));
     let is_century = matches!(form.numbers[9], 8 | 9 | 0);
-    Verdict::checked(is_day && is_century && sum.is_multiple_of(11))
+    Verdict::checked(has_day && is_century && sum.is_multiple_of(11))
 }

@@ -86,11 +86,11 @@ impl Form<'_> {
     fn number(&self, from: usize, to: usize) -> u32 {
         self.numbers[from..to].iter().fold(0, |sum, digit| sum * 10 + u32::from(*digit))
     }
+}
 
-    /// Whether day and month at these places can be.
-    fn has_day(&self, day: u32, month: u32) -> bool {
-        (1..=31).contains(&day) && (1..=12).contains(&month)
-    }
+/// Whether there can be such a day.
+fn is_day(day: u32, month: u32) -> bool {
+    (1..=31).contains(&day) && (1..=12).contains(&month)
 }
 
 fn fits(text: &[u8], pattern: &[u8]) -> bool {

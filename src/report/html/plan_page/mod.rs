@@ -3,13 +3,19 @@
 //! What the page says is a [`PlanDocument`]'s; this file only sets it.
 
 use super::STYLE;
-use super::markup::{Markup, Tone};
+use super::markup::Markup;
+use super::svg::{Drawing, Fill, Share};
 use crate::plan::{readable_bytes, readable_ms};
+use crate::report::Tone;
 use crate::report::plan_document::{PlanDocument, PlanVerdict};
+use crate::report::words::grouped;
 
 mod map;
 mod sections;
 mod work_sections;
+
+/// Pixels from the top to the bottom of a bar.
+const BAR: u64 = 16;
 
 /// What this page has beside the report's style.
 const PLAN_STYLE: &str = include_str!("plan.css");
@@ -120,7 +126,7 @@ fn outcome(markup: &mut Markup, document: &PlanDocument) {
         PlanVerdict::Warned => ("<div class=\"outcome warn\">", Tone::Warn),
         PlanVerdict::Clear => ("<div class=\"outcome good\">", Tone::Good),
     };
-    markup.raw(open).raw("<p class=\"word\">").raw(summary.verdict.word()).raw("</p>\n<p>");
+    markup.raw(open).raw("<p class=\"word\">").text(&summary.word()).raw("</p>\n<p>");
     markup.text(&capital(&summary.verdict_sentence())).raw(".</p>\n<ul class=\"claims\">\n");
     let counts = [
         ("blocking", summary.blocks, Tone::Bad),
@@ -131,7 +137,7 @@ fn outcome(markup: &mut Markup, document: &PlanDocument) {
         let shown = if count == 0 || of == tone { of } else { Tone::Quiet };
         let shown = if count == 0 { Tone::Quiet } else { shown };
         markup.raw("<li><span class=\"level\">").raw(name).raw("</span> ");
-        markup.badge(shown, &super::grouped(count)).raw("</li>\n");
+        markup.badge(shown, &grouped(count)).raw("</li>\n");
     }
     markup.raw("</ul>\n");
     for sentence in &summary.sentences {
@@ -142,12 +148,9 @@ fn outcome(markup: &mut Markup, document: &PlanDocument) {
 
 fn figures(markup: &mut Markup, document: &PlanDocument) {
     let summary = &document.summary;
-    let cells = super::grouped(summary.cells);
-    let within = format!(
-        "in {} columns of {} tables",
-        super::grouped(summary.columns),
-        super::grouped(summary.tables)
-    );
+    let cells = grouped(summary.cells);
+    let within =
+        format!("in {} columns of {} tables", grouped(summary.columns), grouped(summary.tables));
     let lock = if summary.window_tables == 0 { "for one batch" } else { "for one transaction" };
     let figures = [
         ("cells get a token", cells, within.as_str()),
@@ -205,4 +208,15 @@ fn capital(text: &str) -> String {
     characters
         .next()
         .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// Draws how much of the whole something is; `says` are its figures in words.
+fn bar(markup: &mut Markup, title: &str, says: &str, (amount, whole): (u64, u64)) {
+    let mut drawing = Drawing::open(markup, "bar", BAR, title, says);
+    drawing.rect((Share::ZERO, 0), (Share::FULL, BAR), Fill::Track).rect(
+        (Share::ZERO, 0),
+        (Share::of(amount, whole), BAR),
+        Fill::Token,
+    );
+    drawing.close();
 }

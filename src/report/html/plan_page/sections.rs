@@ -1,10 +1,11 @@
 //! What is touched: scope, what is out of it, blast radius, copies, risks, findings.
 
-use super::super::figures::{Fill, Part, bar};
-use super::super::markup::{Cell, Markup, Tone};
-use super::map;
+use super::super::markup::{Cell, Markup};
+use super::{bar, map};
 use crate::plan::{Finding, TouchedKind, UnitMode, Verdict};
+use crate::report::Tone;
 use crate::report::plan_document::{PlanDocument, ScopeColumn};
+use crate::report::words::grouped;
 
 /// Out-of-scope tables beyond these are folded together.
 const TABLES_OPEN: usize = 12;
@@ -15,8 +16,9 @@ pub(super) fn scope(markup: &mut Markup, document: &PlanDocument) {
         let columns = table.columns.len() as u64;
         markup.raw("<p class=\"fig-row\"><span class=\"fig-name\">").code(&table.table);
         markup.raw("</span>");
-        let parts = [Part { name: "columns in scope", amount: columns, fill: Fill::Token }];
-        bar(markup, &table.table, table.columns_in_all, &parts);
+        let words =
+            format!("{} columns in scope of {}", grouped(columns), grouped(table.columns_in_all));
+        bar(markup, &table.table, &words, (columns, table.columns_in_all));
         markup
             .raw("<span class=\"fig-number\">")
             .number(columns)
@@ -25,6 +27,9 @@ pub(super) fn scope(markup: &mut Markup, document: &PlanDocument) {
             .raw(" columns</span></p>\n");
     }
     markup.raw("</div>\n");
+    if !document.scope.is_empty() {
+        shapes(markup, document);
+    }
     for table in &document.scope {
         markup.raw("<h3>").code(&table.table).raw("</h3>\n<p class=\"note\">");
         markup.number(table.rows).raw(" rows; ").raw(match table.mode {
@@ -35,17 +40,7 @@ pub(super) fn scope(markup: &mut Markup, document: &PlanDocument) {
         markup.raw("</p>\n");
         let rows: Vec<Vec<Cell>> = table.columns.iter().map(column).collect();
         let heads = [
-            "column",
-            "class",
-            "domain",
-            "token",
-            "looks like",
-            "cells",
-            "NULL",
-            "empty",
-            "distinct",
-            "shows",
-            "accepted",
+            "column", "class", "domain", "token", "cells", "distinct", "stay", "shows", "accepted",
         ];
         markup.table("Columns in scope", &heads, &rows);
     }
@@ -57,36 +52,32 @@ pub(super) fn scope(markup: &mut Markup, document: &PlanDocument) {
 
 fn column(column: &ScopeColumn) -> Vec<Cell> {
     let about = if column.distinct_exact { "" } else { "about " };
-    let distinct = format!("{about}{}", super::super::grouped(column.distinct));
+    let distinct = format!("{about}{}", grouped(column.distinct));
     let shows = if column.equal_values_show {
         let (whole, tenth) = (column.top_permille_max / 10, column.top_permille_max % 10);
-        format!("which values are equal; the most frequent has up to {whole}.{tenth} %")
+        format!("equality; top ≤ {whole}.{tenth} %")
     } else {
-        "nothing of the value".to_owned()
+        "nothing".to_owned()
     };
     let mut domain = format!("`{}`", column.domain);
     if !column.shares_with.is_empty() {
-        let others: Vec<String> =
-            column.shares_with.iter().map(|other| format!("`{other}`")).collect();
-        domain = format!("{domain}, with {}", others.join(", "));
+        domain = format!("{domain}, with {}", ticked(&column.shares_with));
     }
-    let mut shape = format!("`{}`", column.shape);
-    for said in &column.treatment {
-        shape = format!("{shape}; {said}");
+    let mut stay = Vec::new();
+    if column.nulls > 0 {
+        stay.push(format!("{} NULL", grouped(column.nulls)));
     }
-    if !column.recognisable {
-        shape.push_str("; cannot be told from an original");
+    if column.empties > 0 && column.treatment.iter().any(|said| said.starts_with("empty")) {
+        stay.push(format!("{} empty", grouped(column.empties)));
     }
     vec![
         Cell::Code(column.column.clone()),
         Cell::Text(column.class.clone()),
         Cell::Text(domain),
         Cell::Badge(Tone::Quiet, column.token.name().to_owned()),
-        Cell::Text(shape),
         Cell::Number(column.cells),
-        Cell::Number(column.nulls),
-        Cell::Number(column.empties),
         Cell::Text(distinct),
+        if stay.is_empty() { Cell::Empty } else { Cell::Text(stay.join(", ")) },
         Cell::Text(shows),
         if column.accepted.is_empty() {
             Cell::Empty
@@ -96,6 +87,53 @@ fn column(column: &ScopeColumn) -> Vec<Cell> {
     ]
 }
 
+/// What tokens look like, once for all columns that are treated alike.
+fn shapes(markup: &mut Markup, document: &PlanDocument) {
+    let mut kinds: Vec<(&ScopeColumn, Vec<String>)> = Vec::new();
+    for column in document.scope.iter().flat_map(|table| &table.columns) {
+        let alike = |known: &ScopeColumn| {
+            known.token == column.token
+                && known.shape == column.shape
+                && known.treatment == column.treatment
+                && known.recognisable == column.recognisable
+        };
+        match kinds.iter_mut().find(|(known, _)| alike(known)) {
+            Some((_, names)) => names.push(column.column.clone()),
+            None => kinds.push((column, vec![column.column.clone()])),
+        }
+    }
+    let rows: Vec<Vec<Cell>> = kinds
+        .iter()
+        .map(|(column, names)| {
+            let mut said = column.treatment.clone();
+            if !column.recognisable {
+                said.push("cannot be told from an original".to_owned());
+            }
+            let is_pattern = !column.shape.contains(' ');
+            vec![
+                Cell::Badge(Tone::Quiet, column.token.name().to_owned()),
+                if is_pattern {
+                    Cell::Code(column.shape.clone())
+                } else {
+                    Cell::Text(column.shape.clone())
+                },
+                if said.is_empty() { Cell::Empty } else { Cell::Text(said.join("; ")) },
+                Cell::Text(ticked(names)),
+            ]
+        })
+        .collect();
+    markup.table(
+        "What stands in the cells afterwards: the shape, not a token",
+        &["token", "looks like", "treated", "columns"],
+        &rows,
+    );
+}
+
+/// Names in backticks, with commas between.
+fn ticked(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
 pub(super) fn out_of_scope(markup: &mut Markup, document: &PlanDocument) {
     let part = &document.out_of_scope;
     markup
@@ -103,19 +141,18 @@ pub(super) fn out_of_scope(markup: &mut Markup, document: &PlanDocument) {
         .number(part.columns)
         .raw("</strong> columns stay as they are, among them those of <strong>")
         .number(part.tables)
-        .raw("</strong> tables without any column in scope.</p>\n");
+        .raw(if part.tables == 1 { "</strong> table" } else { "</strong> tables" })
+        .raw(" without any column in scope.</p>\n");
     let (touched, others): (Vec<_>, Vec<_>) = part.list.iter().partition(|table| table.is_touched);
     let rows = |tables: &[&crate::report::plan_document::OutTable]| -> Vec<Vec<Cell>> {
         tables
             .iter()
             .flat_map(|table| table.groups.iter().map(move |group| (table, group)))
             .map(|(table, group)| {
-                let names: Vec<String> =
-                    group.columns.iter().map(|column| format!("`{column}`")).collect();
                 vec![
                     Cell::Code(table.table.clone()),
                     Cell::Number(group.columns.len() as u64),
-                    Cell::Text(names.join(", ")),
+                    Cell::Text(ticked(&group.columns)),
                     Cell::Text(group.reason.clone()),
                 ]
             })
@@ -128,7 +165,11 @@ pub(super) fn out_of_scope(markup: &mut Markup, document: &PlanDocument) {
         }
         let open = tables.len() <= TABLES_OPEN;
         markup.raw(if open { "<details open><summary>" } else { "<details><summary>" });
-        markup.raw(title).raw(" (").number(tables.len() as u64).raw(" tables)</summary>\n");
+        markup.raw(title).raw(" (").number(tables.len() as u64).raw(if tables.len() == 1 {
+            " table)</summary>\n"
+        } else {
+            " tables)</summary>\n"
+        });
         markup.table(title, &heads, &rows(tables));
         markup.raw("</details>\n");
     };
@@ -148,13 +189,15 @@ pub(super) fn blast_radius(markup: &mut Markup, document: &PlanDocument) {
             .iter()
             .filter(|touched| touched.kind == kind)
             .map(|touched| {
-                let columns: Vec<String> =
-                    touched.columns.iter().map(|column| format!("`{column}`")).collect();
                 vec![
                     Cell::Code(touched.name.clone()),
                     Cell::Code(touched.table.to_string()),
                     touched.verdict.map_or(Cell::Empty, verdict),
-                    if columns.is_empty() { Cell::Empty } else { Cell::Text(columns.join(", ")) },
+                    if touched.columns.is_empty() {
+                        Cell::Empty
+                    } else {
+                        Cell::Text(ticked(&touched.columns))
+                    },
                     Cell::Text(touched.effect.clone()),
                     Cell::Text(touched.handling.clone()),
                 ]

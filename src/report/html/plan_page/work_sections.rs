@@ -1,8 +1,9 @@
 //! How it is done: units, estimates, the way back, limits, signatures.
 
-use super::super::figures::{Fill, Part, bar};
-use super::super::markup::{Cell, Markup, Tone};
+use super::super::markup::{Cell, Markup};
+use super::bar;
 use crate::plan::{UnitMode, readable_bytes, readable_ms};
+use crate::report::Tone;
 use crate::report::plan_document::PlanDocument;
 
 pub(super) fn work(markup: &mut Markup, document: &PlanDocument) {
@@ -30,7 +31,7 @@ pub(super) fn work(markup: &mut Markup, document: &PlanDocument) {
             ]
         })
         .collect();
-    let heads = ["order", "tables", "rows", "mode", "how", "what others notice"];
+    let heads = ["place", "tables", "rows", "mode", "how", "what others notice"];
     markup.table("Pieces of the work, in order", &heads, &rows);
 }
 
@@ -77,9 +78,7 @@ pub(super) fn estimates(markup: &mut Markup, document: &PlanDocument) {
 fn row(markup: &mut Markup, name: &str, said: &str, (amount, whole): (u64, u64), figure: &str) {
     markup.raw("<p class=\"fig-row\"><span class=\"fig-name\">").text(name);
     markup.raw(" <span class=\"remark\">").text(said).raw("</span></span>");
-    let words = format!("{name}, {figure}");
-    let parts = [Part { name: "on the scale of this drawing", amount, fill: Fill::Token }];
-    bar(markup, &words, whole, &parts);
+    bar(markup, name, figure, (amount, whole));
     markup.raw("<span class=\"fig-number\">").text(figure).raw("</span></p>\n");
 }
 

@@ -1,0 +1,217 @@
+//! What only PostgreSQL has: facts about tables, triggers and the role that the plan looks at.
+//!
+//! Data, like the rest of the snapshot. Tables of schema `public` are named without a schema, as in
+//! a policy.
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{ColumnName, TableName};
+
+/// The schema that an unqualified table name means.
+pub const DEFAULT_SCHEMA: &str = "public";
+
+/// The schema that everything of our own lies in.
+pub const OWN_SCHEMA: &str = "sealift";
+
+/// Everything that only PostgreSQL has.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PostgresCatalog {
+    /// A fact sheet for each table.
+    pub tables: Vec<PostgresTable>,
+    /// A fact sheet for each trigger that is not the server's own.
+    pub triggers: Vec<PostgresTrigger>,
+    /// What views and materialised views read.
+    pub views: Vec<PostgresView>,
+    /// Event triggers that are switched on.
+    pub event_triggers: Vec<String>,
+    /// The role of the session.
+    pub role: Role,
+}
+
+/// What a role may do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the catalog, not a mode")]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// A superuser.
+    pub is_superuser: bool,
+    /// Row security does not hold for it.
+    pub bypasses_row_security: bool,
+    /// It may make the schema `sealift`, or may use the one that is there.
+    pub may_make_schema: bool,
+    /// Its statements and their parameters may appear in the server's log.
+    pub is_logged: bool,
+}
+
+/// Facts about one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the catalog, not a mode")]
+pub struct PostgresTable {
+    /// The table.
+    pub name: TableName,
+    /// Facts about its columns.
+    pub columns: Vec<PostgresColumn>,
+    /// Tables that inherit from it, or are its partitions.
+    pub children: Vec<TableName>,
+    /// Columns by which it, or a table above it, is partitioned.
+    pub partition_key: Vec<String>,
+    /// Row security is switched on.
+    pub has_row_security: bool,
+    /// Row security holds for the owner too.
+    pub forces_row_security: bool,
+    /// Rules on UPDATE.
+    pub update_rules: Vec<String>,
+    /// Publications that it is in.
+    pub publications: Vec<String>,
+    /// How subscribers find its rows.
+    pub replica_identity: ReplicaIdentity,
+    /// The role owns it.
+    pub is_owned: bool,
+    /// Transactions since its oldest row was frozen.
+    pub frozen_age: i64,
+    /// Not ordinary storage: `unlogged`.
+    pub is_unlogged: bool,
+    /// Exclusion constraints: name and definition.
+    pub exclusions: Vec<(String, String)>,
+    /// Keys of indexes that are expressions: name of the index and text.
+    pub index_expressions: Vec<(String, String)>,
+    /// Foreign keys that the table has, by name.
+    pub foreign_keys: Vec<PostgresForeignKey>,
+}
+
+/// How subscribers of a publication find the row that an UPDATE is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplicaIdentity {
+    /// By these columns of a key: none where there is no primary key.
+    Key(Vec<String>),
+    /// By the whole old row.
+    Full,
+    /// Not at all.
+    #[default]
+    Nothing,
+}
+
+/// A foreign key as PostgreSQL keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostgresForeignKey {
+    /// Its name.
+    pub name: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// Where it points.
+    pub parent: TableName,
+    /// The columns there.
+    pub parent_columns: Vec<String>,
+    /// `NO ACTION`, `CASCADE`, …
+    pub on_update: String,
+    /// It can wait for the end of a transaction.
+    pub is_deferrable: bool,
+}
+
+/// Facts about one column.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostgresColumn {
+    /// Its name.
+    pub name: String,
+    /// The type below all domains, as the catalog names it: `text`, `varchar`, `int8`.
+    pub base_type: String,
+    /// How many characters it takes at most.
+    pub chars_max: Option<u64>,
+    /// Its domain, where it has one.
+    pub domain: Option<String>,
+    /// Its collation calls unequal texts equal.
+    pub is_nondeterministic: bool,
+    /// The role may read it.
+    pub may_read: bool,
+    /// The role may read and write it.
+    pub may_rewrite: bool,
+}
+
+/// Facts about one trigger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the catalog, not a mode")]
+pub struct PostgresTrigger {
+    /// Its name.
+    pub name: String,
+    /// Its table.
+    pub table: TableName,
+    /// It fires before the row is written.
+    pub is_before: bool,
+    /// It fires for each row.
+    pub is_for_each_row: bool,
+    /// It fires on UPDATE, in our sessions.
+    pub fires_on_update: bool,
+    /// The columns that it is limited to; none: any.
+    pub update_of: Vec<String>,
+    /// It sees the old rows as a table.
+    pub has_old_table: bool,
+    /// The language of its function.
+    pub language: String,
+    /// The name of its function.
+    pub function: String,
+    /// The text of its function.
+    pub body: String,
+}
+
+/// What a view reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostgresView {
+    /// Its name.
+    pub name: TableName,
+    /// It keeps a copy of what it reads.
+    pub is_materialised: bool,
+    /// Columns of tables and of other views.
+    pub reads: Vec<ColumnName>,
+}
+
+impl PostgresCatalog {
+    /// Finds the facts of a table.
+    #[must_use]
+    pub fn table(&self, name: &TableName) -> Option<&PostgresTable> {
+        self.tables.iter().find(|table| &table.name == name)
+    }
+
+    /// The views that show a column, directly or by way of other views; a view comes after those
+    /// that it reads.
+    #[must_use]
+    pub fn views_over(&self, table: &TableName, column: &str) -> Vec<&PostgresView> {
+        let mut reached: Vec<&PostgresView> = Vec::new();
+        loop {
+            let next = self.views.iter().find(|view| {
+                !reached.iter().any(|known| known.name == view.name)
+                    && view.reads.iter().any(|read| {
+                        (&read.table == table && read.column == column)
+                            || reached.iter().any(|known| known.name == read.table)
+                    })
+            });
+            match next {
+                Some(view) => reached.push(view),
+                None => return reached,
+            }
+        }
+    }
+}
+
+impl PostgresTable {
+    /// Finds the facts of a column.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&PostgresColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl PostgresColumn {
+    /// Whether the column takes any text that is short enough.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        matches!(self.base_type.as_str(), "text" | "varchar" | "bpchar" | "citext")
+    }
+
+    /// Whether the column takes whole JSON documents.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        matches!(self.base_type.as_str(), "json" | "jsonb")
+    }
+}

@@ -1,0 +1,268 @@
+//! Our own tables in a source: the cursors of runs, and whose tokens it holds.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use crate::lifecycle::RunId;
+use crate::ports::{Counts, CursorId, CursorState, Pass, SourceError, SourceIdentity, Step};
+use crate::value::RowKey;
+
+// language=PostgreSQL
+const SCHEMA: &str = "
+    CREATE SCHEMA sealift;
+    COMMENT ON SCHEMA sealift IS 'Sealift''s own: gone when its last run has ended.';";
+
+// language=PostgreSQL
+const PREPARE: &str = "
+    CREATE TABLE IF NOT EXISTS sealift.source (
+        one    boolean PRIMARY KEY DEFAULT true CHECK (one),
+        id     text NOT NULL,
+        vault  text NOT NULL
+    );
+    COMMENT ON TABLE sealift.source IS
+        'Which database this is, and which vault holds the values of its tokens: one row.';
+    CREATE TABLE IF NOT EXISTS sealift.cursor (
+        run         bigint  NOT NULL,
+        pass        text    NOT NULL,
+        unit        integer NOT NULL,
+        range       bigint  NOT NULL,
+        epoch       bigint  NOT NULL,
+        position    bytea,
+        done        boolean NOT NULL,
+        counts      text    NOT NULL,
+        ledger_size bigint  NOT NULL,
+        CONSTRAINT one_cursor_per_range PRIMARY KEY (run, pass, unit, range)
+    );
+    COMMENT ON TABLE sealift.cursor IS
+        'Where a run stands in one range: commits together with the rows that it counts.';";
+
+/// Which server and database this is.
+pub(super) async fn own_id(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "SELECT s.system_identifier::text || '/' || d.oid::text
+        FROM pg_catalog.pg_control_system() s, pg_catalog.pg_database d
+        WHERE d.datname = pg_catalog.current_database()";
+    sqlx::query_scalar(SQL).fetch_one(connection).await
+}
+
+/// Makes our tables where they are missing, and binds the database to a vault.
+pub(super) async fn prepare(
+    connection: &mut PgConnection,
+    vault: &str,
+) -> Result<Result<(), SourceError>, sqlx::Error> {
+    let id = own_id(connection).await?;
+    let has_schema: bool =
+        sqlx::query_scalar("SELECT pg_catalog.to_regnamespace('sealift') IS NOT NULL")
+            .fetch_one(&mut *connection)
+            .await?;
+    if !has_schema {
+        sqlx::raw_sql(SCHEMA).execute(&mut *connection).await?;
+    }
+    sqlx::raw_sql(PREPARE).execute(&mut *connection).await?;
+    sqlx::query("INSERT INTO sealift.source (id, vault) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(&id)
+        .bind(vault)
+        .execute(&mut *connection)
+        .await?;
+    let row = sqlx::query("SELECT id, EXISTS (SELECT FROM sealift.cursor) FROM sealift.source")
+        .fetch_one(connection)
+        .await?;
+    let (known, has_cursors): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(if known != id && has_cursors {
+        Err(SourceError::Inconsistent(
+            "it is a copy of the database that a run was at work in; drop schema `sealift` here \
+             if the copy shall be a source of its own"
+                .to_owned(),
+        ))
+    } else {
+        Ok(())
+    })
+}
+
+/// Whether a table of ours is there. Each is asked for by itself: a purge drops the cursors first,
+/// and a source without cursors may still hold our tokens.
+async fn has_table(connection: &mut PgConnection, name: &str) -> Result<bool, sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'sealift' AND c.relname = $1)";
+    sqlx::query_scalar(SQL).bind(name).fetch_one(connection).await
+}
+
+/// Who the source is, where a run has written to it.
+pub(super) async fn identity(
+    connection: &mut PgConnection,
+) -> Result<Option<SourceIdentity>, sqlx::Error> {
+    if !has_table(connection, "source").await? {
+        return Ok(None);
+    }
+    let row: Option<(String, String)> =
+        sqlx::query_as("SELECT id, vault FROM sealift.source").fetch_optional(connection).await?;
+    Ok(row.map(|(id, vault)| SourceIdentity { id, vault }))
+}
+
+/// Takes a range: one statement, which either raises the epoch or changes nothing.
+pub(super) async fn take(
+    connection: &mut PgConnection,
+    cursor: CursorId,
+    ledger_size: u64,
+) -> Result<PgRow, sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "INSERT INTO sealift.cursor AS c
+        VALUES ($1, $2, $3, $4, 1, NULL, false, '{}', $5)
+        ON CONFLICT ON CONSTRAINT one_cursor_per_range DO UPDATE
+            SET epoch = c.epoch + 1, ledger_size = greatest(c.ledger_size, excluded.ledger_size)
+        RETURNING epoch, position, done, counts, ledger_size";
+    sqlx::query(SQL)
+        .bind(i64::from(cursor.run.0))
+        .bind(cursor.pass.name())
+        .bind(i32::from(cursor.unit))
+        .bind(i64::from(cursor.range))
+        .bind(signed(ledger_size))
+        .fetch_one(connection)
+        .await
+}
+
+/// Reads every cursor of a run's pass.
+pub(super) async fn all(
+    connection: &mut PgConnection,
+    run: RunId,
+    pass: Pass,
+) -> Result<Vec<PgRow>, sqlx::Error> {
+    if !has_table(connection, "cursor").await? {
+        return Ok(Vec::new());
+    }
+    sqlx::query(
+        "SELECT epoch, position, done, counts, ledger_size, unit, range
+         FROM sealift.cursor WHERE run = $1 AND pass = $2 ORDER BY unit, range",
+    )
+    .bind(i64::from(run.0))
+    .bind(pass.name())
+    .fetch_all(connection)
+    .await
+}
+
+/// Moves the cursor where it stands as expected; `false` where somebody else holds the range.
+///
+/// **Invariant:** nothing is moved but by the epoch and from the position that the step names; the
+/// row stays locked until the transaction ends, so that rivals wait here and then find nothing.
+pub(super) async fn advance(
+    connection: &mut PgConnection,
+    step: &Step,
+) -> Result<bool, sqlx::Error> {
+    let before: Option<String> = sqlx::query_scalar(
+        "SELECT counts FROM sealift.cursor
+         WHERE run = $1 AND pass = $2 AND unit = $3 AND range = $4
+           AND epoch = $5 AND position IS NOT DISTINCT FROM $6
+         FOR NO KEY UPDATE",
+    )
+    .bind(i64::from(step.cursor.run.0))
+    .bind(step.cursor.pass.name())
+    .bind(i32::from(step.cursor.unit))
+    .bind(i64::from(step.cursor.range))
+    .bind(signed(step.epoch))
+    .bind(step.from.as_ref().map(RowKey::encode))
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(before) = before else { return Ok(false) };
+    let mut total: Counts = serde_json::from_str(&before).unwrap_or_default();
+    total.add(&step.counts);
+    let moved = sqlx::query(
+        "UPDATE sealift.cursor SET position = $1, done = $2, counts = $3
+         WHERE run = $4 AND pass = $5 AND unit = $6 AND range = $7 AND epoch = $8",
+    )
+    .bind(step.to.as_ref().map(RowKey::encode))
+    .bind(step.done)
+    .bind(serde_json::to_string(&total).unwrap_or_default())
+    .bind(i64::from(step.cursor.run.0))
+    .bind(step.cursor.pass.name())
+    .bind(i32::from(step.cursor.unit))
+    .bind(i64::from(step.cursor.range))
+    .bind(signed(step.epoch))
+    .execute(connection)
+    .await?;
+    Ok(moved.rows_affected() == 1)
+}
+
+/// Whether a step whose COMMIT had no answer was applied: the cursor stands where it leads to, under
+/// our epoch. A step that leads nowhere (the end of a range, a sweep) may simply be tried again: it
+/// finds its rows as tokens.
+pub(super) async fn was_applied(
+    connection: &mut PgConnection,
+    step: &Step,
+) -> Result<bool, sqlx::Error> {
+    if step.from == step.to {
+        return Ok(false);
+    }
+    let found: Option<bool> = sqlx::query_scalar(
+        "SELECT done FROM sealift.cursor
+         WHERE run = $1 AND pass = $2 AND unit = $3 AND range = $4
+           AND epoch = $5 AND position IS NOT DISTINCT FROM $6",
+    )
+    .bind(i64::from(step.cursor.run.0))
+    .bind(step.cursor.pass.name())
+    .bind(i32::from(step.cursor.unit))
+    .bind(i64::from(step.cursor.range))
+    .bind(signed(step.epoch))
+    .bind(step.to.as_ref().map(RowKey::encode))
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.is_some_and(|done| done == step.done))
+}
+
+/// Removes every object of ours.
+pub(super) async fn remove_all(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let has_schema: bool =
+        sqlx::query_scalar("SELECT pg_catalog.to_regnamespace('sealift') IS NOT NULL")
+            .fetch_one(&mut *connection)
+            .await?;
+    if !has_schema {
+        return Ok(());
+    }
+    sqlx::raw_sql("DROP TABLE IF EXISTS sealift.cursor, sealift.source")
+        .execute(&mut *connection)
+        .await?;
+    // A schema that somebody made for us, or that holds a vault, stays.
+    // language=PostgreSQL
+    const DROP: &str = "DO $$ BEGIN
+        DROP SCHEMA sealift RESTRICT;
+        EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN NULL;
+        END $$";
+    sqlx::raw_sql(DROP).execute(connection).await?;
+    Ok(())
+}
+
+/// Removes the cursors; the row that says whose tokens these are stays.
+pub(super) async fn remove_cursors(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("DROP TABLE IF EXISTS sealift.cursor").execute(connection).await?;
+    Ok(())
+}
+
+/// Reads a cursor row.
+pub(super) fn state(row: &PgRow) -> Result<CursorState, SourceError> {
+    let malformed = || SourceError::Inconsistent("a cursor row is malformed".to_owned());
+    let read = || -> Result<_, sqlx::Error> {
+        let position: Option<Vec<u8>> = row.try_get(1)?;
+        let (epoch, done, counts): (i64, bool, String) =
+            (row.try_get(0)?, row.try_get(2)?, row.try_get(3)?);
+        Ok((epoch, position, done, counts, row.try_get::<i64, _>(4)?))
+    };
+    let (epoch, position, done, counts, ledger_size) = read().map_err(|_| malformed())?;
+    let position =
+        position.map(|bytes| RowKey::decode(&bytes)).transpose().map_err(|_| malformed())?;
+    Ok(CursorState {
+        epoch: unsigned(epoch),
+        position,
+        done,
+        counts: serde_json::from_str(&counts).map_err(|_| malformed())?,
+        ledger_size: unsigned(ledger_size),
+    })
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

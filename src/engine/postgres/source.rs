@@ -1,0 +1,304 @@
+//! A PostgreSQL database as a source: walked in short snapshots, written in short transactions.
+//!
+//! The guard is in the statement that writes: a row is found by its key *and* by where it lies
+//! (`ctid`) *and* by who wrote it (`xmin`). A row that somebody has changed since it was read is
+//! another version, is not found, and is read again.
+//!
+//! **Invariant:** this session commits nothing but cursors with their rows, and our own tables.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row as _};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::connect::{Address, close};
+use super::error::{open_error, source_error};
+use super::sample::PostgresSampler;
+use super::session::{Doing, Session};
+use super::window::PostgresWindow;
+use super::{catalog, cursor, facts, purge, statement, write};
+use crate::catalog::Catalog;
+use crate::lifecycle::RunId;
+use crate::plan::{Facts, UnitTable};
+use crate::policy::{Policy, TableName};
+use crate::ports::{
+    CursorId, CursorState, Limit, Originals, PageFacts, Pass, Row, RowWrite, Sampler, ScanDepth,
+    ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor, WalkFilter,
+    WindowOutcome, WriteOutcome,
+};
+use crate::residue::{Filter, ScanReport};
+use crate::value::RowKey;
+
+/// A PostgreSQL database as a source.
+pub struct PostgresSource {
+    address: Address,
+    session: Arc<Mutex<Session>>,
+}
+
+impl PostgresSource {
+    /// Opens a database that exists.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::Open`] where the server cannot be reached, or refuses the login.
+    pub async fn open(url: &str) -> Result<Self, SourceError> {
+        let address = Address::parse(url).map_err(|error| SourceError::Open {
+            url: "postgres:".to_owned(),
+            source: Box::new(error),
+        })?;
+        let session = Session::open(address.clone()).await?;
+        Ok(Self { address, session: Arc::new(Mutex::new(session)) })
+    }
+
+    async fn lock(&self) -> OwnedMutexGuard<Session> {
+        Arc::clone(&self.session).lock_owned().await
+    }
+
+    /// A connection of its own, for one long read.
+    async fn reader(&self) -> Result<PgConnection, SourceError> {
+        self.address.connect().await.map_err(|error| open_error(error, self.address.shown()))
+    }
+
+    fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> SourceError + '_ {
+        move |error| source_error(error, self.address.shown(), doing)
+    }
+}
+
+/// Does a step of the session's, again where it may pass.
+macro_rules! again {
+    ($session:ident, $doing:literal, $step:expr) => {{
+        let mut attempt = 0;
+        loop {
+            let step: Result<_, sqlx::Error> = async { $step }.await;
+            match step {
+                Ok(done) => break Ok(done),
+                Err(error) => {
+                    attempt += 1;
+                    if $session.may_try_again(&error, attempt).await.is_none() {
+                        break Err($session.failed(error, $doing));
+                    }
+                }
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl Source for PostgresSource {
+    async fn catalog(&self) -> Result<Catalog, SourceError> {
+        let mut connection = self.reader().await?;
+        let read = catalog::read(&mut connection).await;
+        close(connection).await;
+        read.map_err(|error| SourceError::Engine {
+            doing: "reading its catalog",
+            source: Box::new(error),
+        })
+    }
+
+    async fn facts(&self, catalog: &Catalog, policy: &Policy) -> Result<Facts, SourceError> {
+        let mut connection = self.reader().await?;
+        let read = facts::read(&mut connection, catalog, policy).await;
+        close(connection).await;
+        read.map_err(self.failed("counting its rows"))
+    }
+
+    async fn check(&self, sql: &str) -> Result<Option<String>, SourceError> {
+        let mut connection = self.reader().await?;
+        let answer = check(&mut connection, sql).await;
+        close(connection).await;
+        answer.map_err(self.failed("running a check of the policy"))
+    }
+
+    async fn walk(
+        &self,
+        table: &UnitTable,
+        after: Option<&RowKey>,
+        upto: Option<&RowKey>,
+        limit: Limit,
+        filter: &WalkFilter,
+    ) -> Result<Vec<Row>, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "walking a table", {
+            session.connection().await?;
+            walk_once(&mut session, table, after, upto, limit, filter).await
+        })
+    }
+
+    async fn version(&self) -> Result<i64, SourceError> {
+        // language=PostgreSQL
+        const SQL: &str = "SELECT pg_catalog.pg_snapshot_xmax(
+            pg_catalog.pg_current_snapshot())::text::int8";
+        let mut session = self.lock().await;
+        again!(session, "reading its version", {
+            sqlx::query_scalar(SQL).fetch_one(session.connection().await?).await
+        })
+    }
+
+    async fn prepare(&self, identity: &SourceIdentity) -> Result<(), SourceError> {
+        let mut session = self.lock().await;
+        let prepared = again!(session, "making the cursor tables", {
+            session.begin("").await?;
+            let prepared = cursor::prepare(session.within()?, &identity.vault).await?;
+            session.commit().await?;
+            Ok(prepared)
+        });
+        prepared?
+    }
+
+    async fn identity(&self) -> Result<Option<SourceIdentity>, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "reading its identity", {
+            cursor::identity(session.connection().await?).await
+        })
+    }
+
+    async fn take(&self, cursor: CursorId, ledger_size: u64) -> Result<CursorState, SourceError> {
+        let mut session = self.lock().await;
+        let row: Result<_, SourceError> = again!(session, "taking a range", {
+            cursor::take(session.connection().await?, cursor, ledger_size).await
+        });
+        cursor::state(&row?)
+    }
+
+    async fn cursors(
+        &self,
+        run: RunId,
+        pass: Pass,
+    ) -> Result<Vec<(u16, u32, CursorState)>, SourceError> {
+        let mut session = self.lock().await;
+        let rows: Result<Vec<_>, SourceError> = again!(session, "reading cursors", {
+            cursor::all(session.connection().await?, run, pass).await
+        });
+        rows?
+            .iter()
+            .map(|row| {
+                let unit = u16::try_from(row.get::<i32, _>(5)).unwrap_or(u16::MAX);
+                let range = u32::try_from(row.get::<i64, _>(6)).unwrap_or(u32::MAX);
+                Ok((unit, range, cursor::state(row)?))
+            })
+            .collect()
+    }
+
+    async fn write(
+        &self,
+        table: &UnitTable,
+        step: &Step,
+        read: &[Row],
+        writes: &[RowWrite],
+        _version: i64,
+    ) -> Result<WriteOutcome, SourceError> {
+        let mut session = self.lock().await;
+        write::write(&mut session, table, step, read, writes).await
+    }
+
+    async fn window(
+        &self,
+        tables: &[UnitTable],
+        version: Option<i64>,
+    ) -> Result<(WindowOutcome, Option<Box<dyn SourceWindow>>), SourceError> {
+        // Whether somebody wrote to these tables since cannot be known: no version says it.
+        if version.is_some() {
+            return Ok((WindowOutcome::Changed, None));
+        }
+        let window = PostgresWindow::open(self.lock().await, tables).await?;
+        Ok((WindowOutcome::Held, Some(Box::new(window))))
+    }
+
+    async fn remove_traces(&self) -> Result<(), SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "removing our tables", {
+            cursor::remove_all(session.connection().await?).await
+        })
+    }
+
+    async fn seize(&self, tables: &[TableName]) -> Result<(), SourceError> {
+        let mut session = self.lock().await;
+        let seized: Result<(), SourceError> = again!(session, "locking it for the purge", {
+            purge::seize(&mut session, tables).await
+        });
+        seized?;
+        session.doing = Doing::Seizure;
+        Ok(())
+    }
+
+    async fn scrub(&self, tables: &[TableName]) -> Result<Vec<ScrubStep>, SourceError> {
+        let mut session = self.lock().await;
+        purge::scrub(&mut session, tables).await
+    }
+
+    async fn release(&self) -> Result<(), SourceError> {
+        let mut session = self.lock().await;
+        if session.doing == Doing::Seizure {
+            session.roll_back().await;
+        }
+        Ok(())
+    }
+
+    async fn scan(
+        &self,
+        filter: &Filter,
+        _digest_key: [u8; 32],
+        _originals: &(dyn Originals + Sync),
+        _depth: ScanDepth,
+    ) -> Result<ScanReport, SourceError> {
+        // The files are the server's, and nothing here reads them: a report without a file is no
+        // evidence of anything, and is weighed so.
+        Ok(ScanReport::new(filter, Vec::new()))
+    }
+
+    async fn structure(&self) -> Result<Option<PageFacts>, SourceError> {
+        Ok(None)
+    }
+
+    async fn sampler(&self) -> Result<Box<dyn Sampler>, SourceError> {
+        let shown = self.address.shown().to_owned();
+        Ok(Box::new(PostgresSampler::new(shown, self.reader().await?)))
+    }
+
+    async fn uncovered(
+        &self,
+        policy: &Policy,
+        visitor: &mut dyn Visitor,
+    ) -> Result<(), SourceError> {
+        let catalog = self.catalog().await?;
+        let mut connection = self.reader().await?;
+        let read = facts::uncovered(&mut connection, &catalog, policy, visitor).await;
+        close(connection).await;
+        read.map_err(self.failed("looking for copies"))
+    }
+}
+
+/// Reads rows once, inside whatever the session is in the middle of.
+pub(super) async fn walk_once(
+    session: &mut Session,
+    table: &UnitTable,
+    after: Option<&RowKey>,
+    upto: Option<&RowKey>,
+    limit: Limit,
+    filter: &WalkFilter,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let shape = session.shape(&table.table).await?;
+    let (sql, arguments) = statement::walk(table, &shape, after, upto, limit, filter)?;
+    let mut rows = Vec::new();
+    let mut stream = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch(session.within()?);
+    while let Some(row) = stream.try_next().await? {
+        rows.push(statement::read_row(&row, table)?);
+    }
+    Ok(rows)
+}
+
+/// Runs a statement of the steward's, read-only; its answer as text.
+async fn check(connection: &mut PgConnection, sql: &str) -> Result<Option<String>, sqlx::Error> {
+    sqlx::raw_sql("BEGIN READ ONLY; SET LOCAL search_path = \"$user\", public, pg_catalog;")
+        .execute(&mut *connection)
+        .await?;
+    let statement = sql.trim().trim_end_matches(';');
+    // The line break ends a comment that the statement may close with.
+    let wrapped = format!("SELECT answer.value::text FROM ({statement}\n) AS answer (value)");
+    let answer: Option<Option<String>> =
+        sqlx::query_scalar(AssertSqlSafe(wrapped)).fetch_optional(connection).await?;
+    Ok(answer.flatten())
+}

@@ -1,0 +1,271 @@
+//! The statements by which a table is walked and rewritten. Names are quoted, values are bound.
+//!
+//! Every cell and every part of a key travels as text, and is cast to the column's own type by the
+//! server: what is compared is typed, and an index over the key serves the walk.
+
+use sqlx::Arguments as _;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::{Row as _, ValueRef as _};
+
+use super::shape::{Shape, quoted, table_sql};
+use crate::plan::{UnitTable, Walk};
+use crate::ports::{Limit, Row, RowVersion, RowWrite, SourceError, WalkFilter};
+use crate::value::{KeyPart, Original, RowKey};
+
+/// A statement and what is bound to it.
+pub(super) type Statement = (String, PgArguments);
+
+/// The columns by which a table is walked.
+pub(super) fn keys(table: &UnitTable) -> Result<&[String], sqlx::Error> {
+    match &table.walk {
+        Walk::Key(columns) => Ok(columns),
+        // INVARIANT: the plan blocks such tables on PostgreSQL.
+        Walk::RowId | Walk::ScopedKey(_) => {
+            Err(sqlx::Error::Protocol("a table without a key that stays cannot be walked".into()))
+        }
+    }
+}
+
+/// Reads keys, versions and in-scope cells with `after < key ≤ upto`, in key order.
+///
+/// The server itself cuts the answer at the limit of bytes: it knows the length of a value without
+/// sending it, and what it has begun to send it sends in full.
+pub(super) fn walk(
+    table: &UnitTable,
+    shape: &Shape,
+    after: Option<&RowKey>,
+    upto: Option<&RowKey>,
+    limit: Limit,
+    filter: &WalkFilter,
+) -> Result<Statement, sqlx::Error> {
+    let keys = keys(table)?;
+    let mut arguments = PgArguments::default();
+    let (mut wanted, mut named, mut order) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lengths = vec!["0".to_owned()];
+    for (place, key) in keys.iter().enumerate() {
+        let key = quoted(key)?;
+        wanted.push(format!("{key} AS o{place}"));
+        // A name of its own: ORDER BY would take the text for the key, and sort `10` before `9`.
+        named.push(format!("s.o{place}::text AS k{place}"));
+        order.push((format!("t.{key}"), format!("o{place}")));
+    }
+    wanted.push("ctid::text AS place, xmin::text AS writer".to_owned());
+    named.push("place, writer".to_owned());
+    for (place, column) in table.columns.iter().enumerate() {
+        wanted.push(format!("{}::text AS c{place}", quoted(&column.column)?));
+        named.push(format!("c{place}"));
+        lengths.push(format!("coalesce(octet_length(c{place}), 0)"));
+    }
+    let mut conditions = Vec::new();
+    if let Some(after) = after {
+        conditions.push(compare(keys, shape, ">", after, &mut arguments)?);
+    }
+    if let Some(upto) = upto {
+        conditions.push(compare(keys, shape, "<=", upto, &mut arguments)?);
+    }
+    if let WalkFilter::Originals { globs, keeps_empty } = filter {
+        conditions.push(originals(table, globs, keeps_empty, &mut arguments)?);
+    }
+    let condition =
+        if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+    let rows = i64::try_from(limit.rows).unwrap_or(i64::MAX);
+    let bytes = i64::try_from(limit.bytes).unwrap_or(i64::MAX);
+    arguments.add(rows).map_err(sqlx::Error::Encode)?;
+    let rows = arguments.len();
+    arguments.add(bytes).map_err(sqlx::Error::Encode)?;
+    let (inside, outside): (Vec<String>, Vec<String>) = order.into_iter().unzip();
+    let last: Vec<String> = outside.iter().map(|key| format!("s.{key}")).collect();
+    let (inside, outside, last) = (inside.join(", "), outside.join(", "), last.join(", "));
+    let sql = format!(
+        "SELECT {} FROM (
+            SELECT *, sum({lengths}) OVER (ORDER BY {outside} ROWS UNBOUNDED PRECEDING)
+                      - ({lengths}) AS before
+            FROM (SELECT {} FROM ONLY {} AS t WHERE {condition} ORDER BY {inside} LIMIT ${rows}) AS r
+         ) AS s WHERE s.before < ${} ORDER BY {last}",
+        named.join(", "),
+        wanted.join(", "),
+        table_sql(&table.table)?,
+        arguments.len(),
+        lengths = lengths.join(" + "),
+    );
+    Ok((sql, arguments))
+}
+
+fn compare(
+    keys: &[String],
+    shape: &Shape,
+    operator: &str,
+    key: &RowKey,
+    arguments: &mut PgArguments,
+) -> Result<String, sqlx::Error> {
+    let mut names = Vec::with_capacity(keys.len());
+    let mut marks = Vec::with_capacity(keys.len());
+    for (name, part) in keys.iter().zip(&key.0) {
+        arguments.add(part_text(part)?).map_err(sqlx::Error::Encode)?;
+        names.push(quoted(name)?);
+        marks.push(shape.cast(name, &format!("${}::text", arguments.len()))?);
+    }
+    Ok(format!("({}) {operator} ({})", names.join(", "), marks.join(", ")))
+}
+
+/// True for a row with a cell that is an original by its shape.
+fn originals(
+    table: &UnitTable,
+    globs: &[Option<String>],
+    keeps_empty: &[bool],
+    arguments: &mut PgArguments,
+) -> Result<String, sqlx::Error> {
+    let mut any = Vec::new();
+    for ((column, glob), keeps_empty) in table.columns.iter().zip(globs).zip(keeps_empty) {
+        let Some(glob) = glob else { continue };
+        let name = quoted(&column.column)?;
+        arguments.add(regex_of(glob)).map_err(sqlx::Error::Encode)?;
+        let mark = arguments.len();
+        let kept = if *keeps_empty { format!(" AND {name}::text <> ''") } else { String::new() };
+        any.push(format!(
+            "({name} IS NOT NULL{kept} AND {name}::text COLLATE \"C\" !~ ${mark}::text)"
+        ));
+    }
+    Ok(if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" OR ")) })
+}
+
+/// A pattern of SQLite's `GLOB` as a regular expression over the whole text.
+fn regex_of(glob: &str) -> String {
+    let mut regex = String::from("^");
+    let mut rest = glob.chars();
+    while let Some(sign) = rest.next() {
+        match sign {
+            '?' => regex.push('.'),
+            '*' => regex.push_str(".*"),
+            '[' => {
+                let class: String = rest.by_ref().take_while(|sign| *sign != ']').collect();
+                if class.chars().count() == 1 {
+                    // A sign of the pattern language that stands for itself.
+                    regex.push_str(&escaped(&class));
+                } else {
+                    regex.push_str(&format!("[{class}]"));
+                }
+            }
+            sign => regex.push_str(&escaped(&sign.to_string())),
+        }
+    }
+    regex.push('$');
+    regex
+}
+
+/// A sign that a regular expression takes for itself.
+fn escaped(sign: &str) -> String {
+    let is_plain = sign.chars().all(|sign| sign.is_alphanumeric() || sign == '_');
+    if is_plain { sign.to_owned() } else { format!("\\{sign}") }
+}
+
+/// Writes the in-scope cells of some rows, each only where it still is the version that was read.
+///
+/// One row comes back for each that was written, saying whether it holds what was written: a
+/// BEFORE trigger can undo an update without a word.
+///
+/// **Invariant:** key *and* `ctid` *and* `xmin`, on the table itself and none that inherits from it.
+pub(super) fn update(
+    table: &UnitTable,
+    shape: &Shape,
+    writes: &[(&RowWrite, &RowVersion)],
+) -> Result<Statement, sqlx::Error> {
+    let keys = keys(table)?;
+    let mut arguments = PgArguments::default();
+    let (mut names, mut marks) = (Vec::new(), Vec::new());
+    let (mut found, mut sets, mut checks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut array = |name: String, values: Vec<Option<String>>| {
+        arguments.add(values).map_err(sqlx::Error::Encode)?;
+        marks.push(format!("${}::text[]", arguments.len()));
+        names.push(name);
+        Ok::<(), sqlx::Error>(())
+    };
+    for (place, key) in keys.iter().enumerate() {
+        let parts = writes
+            .iter()
+            .map(|(write, _)| write.key.0.get(place).map(part_text).transpose())
+            .collect::<Result<Vec<_>, _>>()?;
+        array(format!("k{place}"), parts)?;
+        found.push(format!(
+            "old.{} = {}",
+            quoted(key)?,
+            shape.cast(key, &format!("new.k{place}"))?
+        ));
+    }
+    array("place".to_owned(), writes.iter().map(|(_, v)| Some(v.place.clone())).collect())?;
+    array("writer".to_owned(), writes.iter().map(|(_, v)| Some(v.writer.clone())).collect())?;
+    found.push("old.ctid = new.place::tid".to_owned());
+    found.push("old.xmin = new.writer::xid".to_owned());
+    for (place, column) in table.columns.iter().enumerate() {
+        let cells = writes
+            .iter()
+            .map(|(write, _)| {
+                write.cells.get(place).and_then(Option::as_ref).map(cell_text).transpose()
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        array(format!("c{place}"), cells)?;
+        let name = quoted(&column.column)?;
+        let assigned = shape.assign(&column.column, &format!("new.c{place}"))?;
+        sets.push(format!("{name} = {assigned}"));
+        checks.push(format!(
+            "old.{name}::text COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""
+        ));
+    }
+    let sql = format!(
+        "UPDATE ONLY {} AS old SET {} FROM unnest({}) AS new ({}) WHERE {} RETURNING {}",
+        table_sql(&table.table)?,
+        sets.join(", "),
+        marks.join(", "),
+        names.join(", "),
+        found.join(" AND "),
+        checks.join(" AND "),
+    );
+    Ok((sql, arguments))
+}
+
+/// Reads a row of [`walk`].
+pub(super) fn read_row(row: &PgRow, table: &UnitTable) -> Result<Row, sqlx::Error> {
+    let width = keys(table)?.len();
+    let key = (0..width).map(|at| Ok(KeyPart::text(&row.try_get::<String, _>(at)?)));
+    let key = RowKey(key.collect::<Result<_, sqlx::Error>>()?);
+    let version = Some(RowVersion { place: row.try_get(width)?, writer: row.try_get(width + 1)? });
+    let cells = (width + 2..row.len()).map(|at| original(row, at)).collect::<Result<_, _>>()?;
+    Ok(Row { key, cells, version })
+}
+
+/// Reads a cell that was asked for as text.
+pub(super) fn original(row: &PgRow, at: usize) -> Result<Option<Original>, sqlx::Error> {
+    let value = row.try_get_raw(at)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let text: &str = row.try_get(at)?;
+    Ok(Some(Original::text(text)))
+}
+
+fn part_text(part: &KeyPart) -> Result<String, sqlx::Error> {
+    String::from_utf8(part.bytes.clone())
+        .map_err(|_| sqlx::Error::Protocol("a part of a key is not text".to_owned()))
+}
+
+fn cell_text(cell: &Original) -> Result<String, sqlx::Error> {
+    cell.as_text()
+        .map(str::to_owned)
+        .ok_or_else(|| sqlx::Error::Protocol("a cell is not text".to_owned()))
+}
+
+/// Says what a statement met that could not be made or read.
+pub(super) fn vanished() -> SourceError {
+    SourceError::Inconsistent("a row vanished under the write lock".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_is_read_as_sqlite_reads_it() {
+        assert_eq!(regex_of("slk[0-9a-z]_?*"), "^slk[0-9a-z]_..*$");
+        assert_eq!(regex_of("[*]a.b@[?][[]"), r"^\*a\.b\@\?\[$");
+    }
+}

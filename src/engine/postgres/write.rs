@@ -1,0 +1,194 @@
+//! One batch: cursor first, then the rows, each only if it still is the version that was read.
+
+use std::collections::HashMap;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row as _};
+
+use super::cursor;
+use super::error::constraint;
+use super::session::{Again, Session};
+use super::shape::{Shape, quoted, schema_of, table_sql};
+use super::statement;
+use crate::plan::UnitTable;
+use crate::ports::{Rejection, Row, RowVersion, RowWrite, SourceError, Step, WriteOutcome};
+use crate::value::RowKey;
+
+/// How a batch begins. Its rows are found by where they lie: a plan that reads the whole table for
+/// a batch would be a slow one.
+// language=PostgreSQL
+const BATCH: &str = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+    SET LOCAL enable_seqscan = off;";
+
+/// Which version of each row is meant.
+pub(super) type Versions = HashMap<RowKey, RowVersion>;
+
+/// The versions of the rows that were read.
+pub(super) fn versions(read: &[Row]) -> Versions {
+    read.iter().filter_map(|row| Some((row.key.clone(), row.version.clone()?))).collect()
+}
+
+/// Writes one batch, and tries again what may pass.
+pub(super) async fn write(
+    session: &mut Session,
+    table: &UnitTable,
+    step: &Step,
+    read: &[Row],
+    writes: &[RowWrite],
+) -> Result<WriteOutcome, SourceError> {
+    let versions = versions(read);
+    let mut attempt = 0;
+    let mut was_lost = false;
+    loop {
+        let error = match batch(session, table, step, &versions, writes, was_lost).await {
+            Ok(WriteOutcome::Written) => return Ok(WriteOutcome::Written),
+            Ok(outcome) => {
+                session.roll_back().await;
+                return Ok(outcome);
+            }
+            Err(error) => error,
+        };
+        if let Some(reason) = constraint(&error) {
+            session.roll_back().await;
+            let key = (writes.len() == 1).then(|| writes[0].key.clone());
+            return Ok(WriteOutcome::Rejected(Rejection { key, reason }));
+        }
+        attempt += 1;
+        match session.may_try_again(&error, attempt).await {
+            Some(Again::Lost) => was_lost = true,
+            Some(Again::Passing) => {}
+            None => return Err(session.failed(error, "writing a batch")),
+        }
+    }
+}
+
+/// The batch, in a transaction of its own.
+async fn batch(
+    session: &mut Session,
+    table: &UnitTable,
+    step: &Step,
+    versions: &Versions,
+    writes: &[RowWrite],
+    was_lost: bool,
+) -> Result<WriteOutcome, sqlx::Error> {
+    session.begin(BATCH).await?;
+    // ORDER: the cursor comes first, so that a batch without its lease touches no row.
+    if !cursor::advance(session.within()?, step).await? {
+        // The COMMIT of an earlier attempt may have been applied without an answer.
+        let is_ours = was_lost && cursor::was_applied(session.within()?, step).await?;
+        session.roll_back().await;
+        return Ok(if is_ours { WriteOutcome::Written } else { WriteOutcome::LeaseLost });
+    }
+    let outcome = rows(session, table, versions, writes).await?;
+    if outcome == WriteOutcome::Written {
+        session.commit().await?;
+    }
+    Ok(outcome)
+}
+
+/// Writes rows inside a transaction. Triggers that the policy suppresses are switched off for it
+/// and on again, in the same transaction: nobody else ever sees them off.
+pub(super) async fn rows(
+    session: &mut Session,
+    table: &UnitTable,
+    versions: &Versions,
+    writes: &[RowWrite],
+) -> Result<WriteOutcome, sqlx::Error> {
+    if writes.is_empty() {
+        return Ok(WriteOutcome::Written);
+    }
+    let shape = session.shape(&table.table).await?;
+    let mut guarded = Vec::with_capacity(writes.len());
+    for write in writes {
+        // A row without a version was not read: there is nothing to guard it by.
+        let Some(version) = versions.get(&write.key) else { return Ok(WriteOutcome::Changed) };
+        guarded.push((write, version));
+    }
+    let connection = session.within()?;
+    let suppressed = suppress(connection, table).await?;
+    let (sql, arguments) = statement::update(table, &shape, &guarded)?;
+    let written =
+        sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&mut *connection).await?;
+    // INVARIANT: from its first row on the UPDATE holds a lock that keeps columns as they are, so
+    // what is read here is what was written into.
+    if Shape::read(connection, &table.table).await? != shape {
+        return Err(sqlx::Error::Protocol(
+            "the columns of a table were changed during the run".to_owned(),
+        ));
+    }
+    if written.len() != writes.len() {
+        return Ok(WriteOutcome::Changed);
+    }
+    for row in &written {
+        if !row.try_get::<bool, _>(0)? {
+            let key = (writes.len() == 1).then(|| writes[0].key.clone());
+            let reason = "a trigger changed what was written".to_owned();
+            return Ok(WriteOutcome::Rejected(Rejection { key, reason }));
+        }
+    }
+    restore(connection, table, suppressed).await?;
+    Ok(WriteOutcome::Written)
+}
+
+/// Switches triggers off; says which were on, and how.
+async fn suppress(
+    connection: &mut PgConnection,
+    table: &UnitTable,
+) -> Result<Vec<(String, &'static str)>, sqlx::Error> {
+    if table.suppressed_triggers.is_empty() {
+        return Ok(Vec::new());
+    }
+    // language=PostgreSQL
+    const SQL: &str = "SELECT t.tgname::text, t.tgenabled::text FROM pg_catalog.pg_trigger t
+        JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname = $2 AND t.tgname = ANY ($3) AND NOT t.tgisinternal";
+    let found: Vec<(String, String)> = sqlx::query_as(SQL)
+        .bind(schema_of(&table.table))
+        .bind(&table.table.name)
+        .bind(&table.suppressed_triggers)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut suppressed = Vec::new();
+    for (name, enabled) in found {
+        let again = match enabled.as_str() {
+            "O" => "ENABLE",
+            "A" => "ENABLE ALWAYS",
+            "R" => "ENABLE REPLICA",
+            _ => continue,
+        };
+        alter_trigger(connection, table, &name, "DISABLE").await?;
+        suppressed.push((name, again));
+    }
+    Ok(suppressed)
+}
+
+async fn restore(
+    connection: &mut PgConnection,
+    table: &UnitTable,
+    suppressed: Vec<(String, &'static str)>,
+) -> Result<(), sqlx::Error> {
+    if suppressed.is_empty() {
+        return Ok(());
+    }
+    // A table with checks that wait for the COMMIT cannot be altered: have them done.
+    sqlx::raw_sql("SET CONSTRAINTS ALL IMMEDIATE").execute(&mut *connection).await?;
+    for (name, again) in suppressed {
+        alter_trigger(connection, table, &name, again).await?;
+    }
+    sqlx::raw_sql("SET CONSTRAINTS ALL DEFERRED").execute(connection).await?;
+    Ok(())
+}
+
+async fn alter_trigger(
+    connection: &mut PgConnection,
+    table: &UnitTable,
+    name: &str,
+    action: &str,
+) -> Result<(), sqlx::Error> {
+    let (table, name) = (table_sql(&table.table)?, quoted(name)?);
+    sqlx::raw_sql(AssertSqlSafe(format!("ALTER TABLE ONLY {table} {action} TRIGGER {name}")))
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! What can go wrong in PostgreSQL and in no other engine; one file per pitfall.
+//!
+//! Everything here reads the fact sheets of [`crate::catalog::postgres`], and knows no database.
+
+use super::case::Case;
+use super::model::Finding;
+use crate::catalog::postgres::{PostgresCatalog, PostgresTable};
+
+mod event_trigger;
+mod exclusion;
+mod foreign_key_action;
+mod index_over_column;
+mod inheritance;
+mod keyless;
+mod partitioned;
+mod privileges;
+mod publication;
+mod row_security;
+mod rule;
+mod server_log;
+mod server_state;
+mod trigger_function;
+mod type_fit;
+mod view_over_column;
+mod wraparound;
+
+/// The pitfalls, in the order of the findings.
+pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
+    server_state::find,
+    privileges::find,
+    partitioned::find,
+    inheritance::find,
+    type_fit::find,
+    keyless::find,
+    row_security::find,
+    rule::find,
+    trigger_function::find,
+    foreign_key_action::find,
+    index_over_column::find,
+    exclusion::find,
+    view_over_column::find,
+    publication::find,
+    event_trigger::find,
+    server_log::find,
+    wraparound::find,
+];
+
+/// The facts of the tables in scope.
+fn sheets<'a>(case: &Case<'a>) -> Vec<&'a PostgresTable> {
+    let Some(postgres) = &case.catalog.postgres else { return Vec::new() };
+    case.tables().into_iter().filter_map(|table| postgres.table(&table.name)).collect()
+}
+
+/// The facts of the database; empty for another engine.
+fn facts<'a>(case: &Case<'a>) -> Option<&'a PostgresCatalog> {
+    case.catalog.postgres.as_ref()
+}
+
+/// The value of a setting.
+fn setting<'a>(case: &Case<'a>, name: &str) -> Option<&'a str> {
+    let settings = case.catalog.settings.iter();
+    settings.filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).next()
+}

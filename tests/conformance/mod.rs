@@ -1,0 +1,27 @@
+//! What every engine must do alike, shown through the command line. A new engine is done when green.
+//!
+//! The stage is one small database, written down once for each engine; the promises know no engine.
+
+mod stage;
+
+mod crash;
+mod life;
+mod writers;
+
+/// Turns each promise into one test per engine.
+macro_rules! every_engine {
+    ($($promise:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $promise() { super::$promise(crate::conformance::stage::Stage::sqlite()); })+
+        }
+        mod postgres {
+            $(
+                #[test]
+                #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+                fn $promise() { super::$promise(crate::conformance::stage::Stage::postgres()); }
+            )+
+        }
+    };
+}
+
+use every_engine;

@@ -1,0 +1,273 @@
+//! The guard, part by part: each test fails when its part is taken out of the statement.
+
+use sealift::engine::postgres::source::PostgresSource;
+use sealift::lifecycle::RunId;
+use sealift::plan::{UnitColumn, UnitTable, Walk};
+use sealift::policy::TableName;
+use sealift::ports::{
+    Counts, CursorId, Interval, Limit, Pass, Row, RowWrite, Source, SourceIdentity, Step,
+    WalkFilter, WriteOutcome,
+};
+use sealift::value::{Original, RowKey};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::support::Postgres;
+
+const PEOPLE: &str = "
+    CREATE TABLE people (id integer PRIMARY KEY, email text);
+    INSERT INTO people SELECT i, 'person' || i || '@example.com' FROM generate_series(1, 20) AS i;";
+
+const WHOLE: Limit = Limit { rows: 100, bytes: 1 << 20 };
+
+/// A batch over the whole table, read and not yet written.
+struct Batch {
+    runtime: Runtime,
+    source: PostgresSource,
+    read: Vec<Row>,
+    step: Step,
+}
+
+fn table() -> UnitTable {
+    UnitTable {
+        table: TableName::bare("people"),
+        walk: Walk::Key(vec!["id".to_owned()]),
+        columns: vec![UnitColumn { rule: 0, column: "email".to_owned(), domain: "d".to_owned() }],
+        rows: 20,
+        suppressed_triggers: Vec::new(),
+    }
+}
+
+impl Batch {
+    fn read(db: &Postgres) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let cursor = CursorId { run: RunId(7), pass: Pass::Rewrite, unit: 0, range: 0 };
+        let (source, read, epoch) = runtime.block_on(async {
+            let source = PostgresSource::open(&db.url()).await.unwrap();
+            let identity = SourceIdentity { id: "x".to_owned(), vault: "v".to_owned() };
+            source.prepare(&identity).await.unwrap();
+            let state = source.take(cursor, 1).await.unwrap();
+            let all = WalkFilter::All;
+            let read = source.walk(&table(), None, None, WHOLE, &all).await.unwrap();
+            (source, read, state.epoch)
+        });
+        let to = read.last().map(|row| row.key.clone());
+        let interval = Some(Interval { after: None, upto: to.clone() });
+        let counts = Counts { rows: read.len() as u64, ..Counts::default() };
+        let step = Step { cursor, epoch, from: None, to, done: false, counts, interval };
+        Self { runtime, source, read, step }
+    }
+
+    fn write(&self) -> WriteOutcome {
+        self.write_of(&self.read)
+    }
+
+    fn write_of(&self, read: &[Row]) -> WriteOutcome {
+        let writes: Vec<RowWrite> = read
+            .iter()
+            .map(|row| RowWrite { key: row.key.clone(), cells: vec![Some(token(&row.key))] })
+            .collect();
+        let table = table();
+        let write = self.source.write(&table, &self.step, read, &writes, 0);
+        self.runtime.block_on(write).unwrap()
+    }
+
+    fn rows_counted(&self) -> u64 {
+        let cursors = self.source.cursors(RunId(7), Pass::Rewrite);
+        self.runtime.block_on(cursors).unwrap().iter().map(|(_, _, state)| state.counts.rows).sum()
+    }
+}
+
+fn token(key: &RowKey) -> Original {
+    Original::text(&format!("token-{key}"))
+}
+
+fn tokens(db: &mut Postgres) -> usize {
+    db.column("SELECT email FROM people WHERE email LIKE 'token-%'").len()
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_walk_reads_numbers_as_numbers_and_each_row_once() {
+    let db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    let keys: Vec<String> = batch.read.iter().map(|row| row.key.to_string()).collect();
+    let wanted: Vec<String> = (1..=20).map(|id| format!("\"{id}\"")).collect();
+    assert_eq!(keys, wanted);
+    let limit = Limit { rows: 7, bytes: 1 << 20 };
+    let after = Some(&batch.read[8].key);
+    let walk = WalkFilter::All;
+    let table = table();
+    let some = batch.source.walk(&table, after, None, limit, &walk);
+    let some = batch.runtime.block_on(some).unwrap();
+    assert_eq!(some.first().map(|row| row.key.to_string()), Some("\"10\"".to_owned()));
+    assert_eq!(some.len(), 7);
+    let few = Limit { rows: 100, bytes: 50 };
+    let few = batch.source.walk(&table, None, None, few, &walk);
+    let few = batch.runtime.block_on(few).unwrap();
+    assert_eq!(few.len(), 3, "19 bytes each: the third reaches the limit");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn rows_and_cursor_are_written_together() {
+    let mut db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    assert_eq!(batch.write(), WriteOutcome::Written);
+    assert_eq!((tokens(&mut db), batch.rows_counted()), (20, 20));
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_row_that_was_changed_and_changed_back_is_another_version() {
+    let mut db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    db.exec("UPDATE people SET email = 'meanwhile' WHERE id = 7");
+    db.exec("UPDATE people SET email = 'person7@example.com' WHERE id = 7");
+    assert_eq!(batch.write(), WriteOutcome::Changed);
+    assert_eq!((tokens(&mut db), batch.rows_counted()), (0, 0), "nothing was written");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_row_in_the_place_of_another_is_not_it() {
+    // The key part: where a row lies and who wrote it belong to row 2, the key says row 1.
+    let mut db = Postgres::with(PEOPLE);
+    let mut batch = Batch::read(&db);
+    let version = batch.read[1].version.clone();
+    batch.read[0].version = version;
+    assert_eq!(batch.write_of(&batch.read[..1]), WriteOutcome::Changed);
+    assert_eq!(tokens(&mut db), 0);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_row_that_lies_elsewhere_is_another_version() {
+    // The place part: same key, same writer, another place.
+    let mut db = Postgres::with(PEOPLE);
+    let mut batch = Batch::read(&db);
+    let elsewhere = batch.read[5].version.clone().unwrap().place;
+    batch.read[0].version.as_mut().unwrap().place = elsewhere;
+    assert_eq!(batch.write_of(&batch.read[..1]), WriteOutcome::Changed);
+    assert_eq!(tokens(&mut db), 0);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_row_that_somebody_else_wrote_is_another_version() {
+    // The writer part: same key, same place, another transaction.
+    let mut db = Postgres::with(PEOPLE);
+    let mut batch = Batch::read(&db);
+    batch.read[0].version.as_mut().unwrap().writer = "3".to_owned();
+    assert_eq!(batch.write_of(&batch.read[..1]), WriteOutcome::Changed);
+    assert_eq!(tokens(&mut db), 0);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_table_that_inherits_is_left_alone() {
+    let mut db = Postgres::with(PEOPLE);
+    db.exec("CREATE TABLE clones () INHERITS (people); INSERT INTO clones VALUES (1, 'a clone')");
+    let batch = Batch::read(&db);
+    assert_eq!(batch.read.len(), 20, "the walk sees the table itself only");
+    assert_eq!(batch.write(), WriteOutcome::Written);
+    assert_eq!(db.value("SELECT email FROM clones"), "a clone");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_trigger_that_undoes_the_write_is_noticed() {
+    let mut db = Postgres::with(PEOPLE);
+    db.exec(
+        "CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN IF NEW.id = 5 THEN NEW.email := OLD.email; END IF; RETURN NEW; END';
+         CREATE TRIGGER undo BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION undo();",
+    );
+    let batch = Batch::read(&db);
+    assert!(matches!(batch.write(), WriteOutcome::Rejected(_)));
+    assert_eq!((tokens(&mut db), batch.rows_counted()), (0, 0), "nothing was written");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_trigger_that_leaves_a_row_out_is_noticed() {
+    let mut db = Postgres::with(PEOPLE);
+    db.exec(
+        "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN IF NEW.id = 5 THEN RETURN NULL; END IF; RETURN NEW; END';
+         CREATE TRIGGER skip BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION skip();",
+    );
+    let batch = Batch::read(&db);
+    assert_eq!(batch.write(), WriteOutcome::Changed);
+    assert_eq!(tokens(&mut db), 0);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_batch_of_an_earlier_epoch_is_void() {
+    let mut db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    let taken = batch.source.take(batch.step.cursor, 1);
+    assert_eq!(batch.runtime.block_on(taken).unwrap().epoch, 2);
+    assert_eq!(batch.write(), WriteOutcome::LeaseLost);
+    assert_eq!(tokens(&mut db), 0);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_batch_is_written_once_however_often_it_is_sent() {
+    let db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    assert_eq!(batch.write(), WriteOutcome::Written);
+    assert_eq!(batch.write(), WriteOutcome::LeaseLost, "the cursor has moved on");
+    assert_eq!(batch.rows_counted(), 20);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_lost_connection_is_made_again_and_the_batch_written_once() {
+    let mut db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    db.exec(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE application_name = 'sealift' AND datname = current_database()",
+    );
+    assert_eq!(batch.write(), WriteOutcome::Written);
+    assert_eq!((tokens(&mut db), batch.rows_counted()), (20, 20));
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_lock_that_is_held_for_a_while_is_waited_for() {
+    let mut db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    let options = db.another();
+    let holder = std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut connection = options.connect().await.unwrap();
+            let hold =
+                "BEGIN; SELECT FROM people WHERE id = 3 FOR UPDATE; SELECT pg_sleep(3); ROLLBACK";
+            sqlx::raw_sql(AssertSqlSafe(hold)).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    });
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(batch.write(), WriteOutcome::Written);
+    holder.join().unwrap();
+    assert_eq!(tokens(&mut db), 20);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_column_that_was_retyped_during_the_run_stops_it() {
+    let mut db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    db.exec("ALTER TABLE people ALTER email TYPE varchar(200)");
+    let writes =
+        [RowWrite { key: batch.read[0].key.clone(), cells: vec![Some(token(&batch.read[0].key))] }];
+    let table = table();
+    let write = batch.source.write(&table, &batch.step, &batch.read[..1], &writes, 0);
+    assert!(batch.runtime.block_on(write).is_err());
+    assert_eq!(tokens(&mut db), 0);
+}

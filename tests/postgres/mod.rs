@@ -1,0 +1,5 @@
+//! What only PostgreSQL has: its guard, its retries, its errors, its pitfalls.
+
+mod guard;
+mod pitfalls;
+mod silence;

@@ -1,0 +1,186 @@
+//! The plan names what can go wrong in PostgreSQL, before anything is written.
+
+use serde_json::Value;
+
+use crate::support::{Desk, Postgres};
+
+const BEGIN: &str = "[source]\nname = \"crm\"\n";
+
+/// A column of the policy.
+fn column(name: &str, more: &str) -> String {
+    format!("\n[[column]]\nname = \"{name}\"\nclass = \"contact\"\ntoken = \"keyed\"\n{more}\n")
+}
+
+/// The findings of a plan over a fixture, as (pitfall, verdict, object).
+fn findings(sql: &str, policy: &str) -> Vec<(String, String, String)> {
+    let db = Postgres::with(sql);
+    let desk = Desk::over(&db.url());
+    desk.write("shop.toml", &format!("{BEGIN}{policy}"));
+    let answer = desk.json(&["plan", "--policy", "shop.toml", "--dry-run"]);
+    let last = answer.last();
+    let list = last["findings"].as_array().unwrap_or_else(|| panic!("no findings: {answer}"));
+    let text = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+    list.iter().map(|f| (text(f, "pitfall"), text(f, "verdict"), text(f, "object"))).collect()
+}
+
+#[track_caller]
+fn holds(sql: &str, policy: &str, pitfall: &str, verdict: &str) {
+    let found = findings(sql, policy);
+    let is_there = found.iter().any(|(name, what, _)| name == pitfall && what == verdict);
+    assert!(is_there, "`{pitfall}` does not say `{verdict}`: {found:?}");
+}
+
+#[track_caller]
+fn is_silent(sql: &str, policy: &str, verdict: &str) {
+    let found = findings(sql, policy);
+    assert!(found.iter().all(|(_, what, _)| what != verdict), "{found:?}");
+}
+
+const T: &str = "CREATE TABLE t (id integer PRIMARY KEY, email text, other text);";
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn an_ordinary_table_is_not_blocked() {
+    is_silent(T, &column("t.email", ""), "blocks");
+    is_silent(T, &column("public.t.email", ""), "blocks");
+    let quoted = "CREATE SCHEMA \"Ä.b\"; CREATE TABLE \"Ä.b\".\"select\" (\"Ÿ \"\"id\" text PRIMARY KEY, \"from\" text);";
+    let name = r#"\"Ä.b\".select.from"#;
+    is_silent(quoted, &column(name, ""), "blocks");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn what_has_no_room_for_a_token_blocks() {
+    for declared in [
+        "varchar(20)",
+        "char(10)",
+        "integer",
+        "numeric(10,2)",
+        "date",
+        "timestamptz",
+        "uuid",
+        "jsonb",
+        "bytea",
+        "inet",
+        "text[]",
+        "boolean",
+        "mood",
+    ] {
+        let sql = format!(
+            "CREATE TYPE mood AS ENUM ('fine'); CREATE TABLE t (id integer PRIMARY KEY, v {declared});"
+        );
+        holds(&sql, &column("t.v", ""), "type_fit", "blocks");
+    }
+    let sql =
+        "CREATE DOMAIN short AS varchar(12); CREATE TABLE t (id integer PRIMARY KEY, v short);";
+    holds(sql, &column("t.v", ""), "type_fit", "blocks");
+    let sql = "CREATE TABLE t (id integer PRIMARY KEY, v jsonb);";
+    holds(sql, &column("t.v", "template = '\"{token}\"'"), "type_fit", "handled");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn checks_and_domains_are_tried_with_tokens() {
+    let check = "CREATE TABLE t (id integer PRIMARY KEY, email text CHECK (email LIKE '%@%'));
+                 INSERT INTO t VALUES (1, 'alice@example.com');";
+    holds(check, &column("t.email", ""), "check_constraint", "blocks");
+    let template = "template = \"{token}@tokens.invalid\"";
+    holds(check, &column("t.email", template), "check_constraint", "handled");
+    let domain = "CREATE DOMAIN address AS text CHECK (VALUE LIKE '%@%');
+                  CREATE TABLE t (id integer PRIMARY KEY, email address);";
+    holds(domain, &column("t.email", ""), "check_constraint", "blocks");
+    holds(domain, &column("t.email", template), "check_constraint", "handled");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn what_an_update_sets_off_is_named() {
+    let email = column("t.email", "");
+    let generated = "CREATE TABLE t (id integer PRIMARY KEY, email text,
+                     host text GENERATED ALWAYS AS (split_part(email, '@', 2)) STORED);";
+    holds(generated, &email, "generated_column", "blocks");
+    let trigger = |when: &str, body: &str| {
+        format!(
+            "{T} CREATE TABLE audit (v text);
+             CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;
+             CREATE TRIGGER f {when} ON t FOR EACH ROW EXECUTE FUNCTION f();"
+        )
+    };
+    let copies = trigger("AFTER UPDATE", "INSERT INTO audit VALUES (OLD.email); RETURN NULL;");
+    holds(&copies, &email, "trigger_function", "blocks");
+    let suppressed = format!("{email}\n[[table]]\nname = \"t\"\nsuppress_triggers = [\"f\"]\n");
+    holds(&copies, &suppressed, "trigger_function", "handled");
+    let changes = trigger("BEFORE UPDATE", "NEW.email := lower(NEW.email); RETURN NEW;");
+    holds(&changes, &email, "trigger_function", "blocks");
+    let stamps = trigger("BEFORE UPDATE", "NEW.other := now()::text; RETURN NEW;");
+    holds(&stamps, &email, "trigger_function", "warns");
+    let elsewhere =
+        trigger("AFTER UPDATE OF other", "INSERT INTO audit VALUES (OLD.email); RETURN NULL;");
+    is_silent(&elsewhere, &email, "blocks");
+    let rule = format!("{T} CREATE RULE r AS ON UPDATE TO t DO ALSO NOTHING;");
+    holds(&rule, &email, "rule", "blocks");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn what_hangs_on_a_column_is_named() {
+    let email = column("t.email", "");
+    let view = format!(
+        "{T} CREATE VIEW v AS SELECT email AS e FROM t; CREATE MATERIALIZED VIEW w AS SELECT e FROM v;"
+    );
+    holds(&view, &email, "view_over_column", "warns");
+    holds(&view, &email, "view_over_column", "handled");
+    let lower = format!("{T} CREATE UNIQUE INDEX i ON t (lower(email));");
+    holds(&lower, &email, "index_over_column", "blocks");
+    let partial = format!("{T} CREATE INDEX i ON t (other) WHERE email LIKE 'a%';");
+    holds(&partial, &email, "index_over_column", "warns");
+    let exclusion = format!("{T} ALTER TABLE t ADD EXCLUDE USING hash (email WITH =);");
+    holds(&exclusion, &email, "exclusion", "blocks");
+    let parent = "CREATE TABLE p (email text PRIMARY KEY, id integer NOT NULL UNIQUE);
+                  CREATE TABLE t (id integer PRIMARY KEY, email text REFERENCES p ON UPDATE SET NULL);";
+    let both = column("t.email", "domain = \"d\"") + &column("p.email", "domain = \"d\"");
+    holds(parent, &both, "foreign_key_action", "blocks");
+    holds(&parent.replace("SET NULL", "CASCADE"), &both, "foreign_key_action", "handled");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn tables_of_another_kind_are_named() {
+    let email = column("t.email", "");
+    let keyless = "CREATE TABLE t (email text);";
+    holds(keyless, &email, "keyless", "blocks");
+    let natural = "CREATE TABLE t (email text PRIMARY KEY);";
+    holds(natural, &email, "keyless", "blocks");
+    let parts = "CREATE TABLE t (id integer, email text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+                 CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (100);";
+    holds(parts, &email, "partitioned", "blocks");
+    is_silent(parts, &column("t1.email", ""), "blocks");
+    let heirs = format!("{T} CREATE TABLE u () INHERITS (t);");
+    holds(&heirs, &email, "inheritance", "blocks");
+    let secured = format!("{T} ALTER TABLE t ENABLE ROW LEVEL SECURITY;");
+    holds(&secured, &email, "row_security", "handled");
+    let full =
+        format!("{T} ALTER TABLE t REPLICA IDENTITY FULL; CREATE PUBLICATION p FOR TABLE t;");
+    holds(&full, &email, "publication", "warns");
+    let nothing =
+        format!("{T} ALTER TABLE t REPLICA IDENTITY NOTHING; CREATE PUBLICATION p FOR TABLE t;");
+    holds(&nothing, &email, "publication", "blocks");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_role_without_rights_is_told_before_the_first_write() {
+    let mut db = Postgres::with(T);
+    let role = format!("poor_{}", std::process::id());
+    db.exec(format!("CREATE ROLE {role} LOGIN PASSWORD 'invented'; GRANT SELECT ON t TO {role};"));
+    let (_, rest) = db.url().rsplit_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let desk = Desk::over(&format!("postgres://{role}:invented@{rest}"));
+    desk.write("shop.toml", &format!("{BEGIN}{}", column("t.email", "")));
+    let answer = desk.run(&["plan", "--policy", "shop.toml", "--dry-run"]).ends(3);
+    db.exec(format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    answer.mentions(&[
+        "may not make the schema",
+        "may not read and write `t.email`",
+        "does not own",
+    ]);
+}

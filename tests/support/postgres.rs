@@ -1,0 +1,155 @@
+//! A PostgreSQL database of its own for each test, on the server of `SEALIFT_TEST_POSTGRES_URL`.
+
+use std::str::FromStr as _;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+use tokio::runtime::{Builder, Runtime};
+
+/// Databases that this process has made.
+static MADE: AtomicU32 = AtomicU32::new(0);
+
+/// A fresh database; it is dropped at the end, with whoever is still in it.
+pub(crate) struct Postgres {
+    runtime: Runtime,
+    name: String,
+    options: PgConnectOptions,
+    password: String,
+    connection: Option<PgConnection>,
+}
+
+impl Postgres {
+    /// Makes a database and fills it.
+    #[track_caller]
+    pub(crate) fn with(sql: &str) -> Self {
+        let url = std::env::var("SEALIFT_TEST_POSTGRES_URL")
+            .expect("SEALIFT_TEST_POSTGRES_URL names a server; tests/all.sh starts one");
+        let (_, password) = url.split_once("://").unwrap().1.split_once(':').unwrap();
+        let password = password.split('@').next().unwrap().to_owned();
+        let server = PgConnectOptions::from_str(&url).unwrap().disable_statement_logging();
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sealift_test_{}_{number}", std::process::id());
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut admin = server.clone().connect().await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
+                .execute(&mut admin)
+                .await
+                .unwrap();
+            admin.close().await.unwrap();
+        });
+        let options = server.database(&name);
+        let connection = runtime.block_on(options.connect()).unwrap();
+        let mut database = Self { runtime, name, options, password, connection: Some(connection) };
+        database.exec(sql);
+        database
+    }
+
+    /// Its address, password included.
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "postgres://{}:{}@{}:{}/{}",
+            self.options.get_username(),
+            self.password,
+            self.options.get_host(),
+            self.options.get_port(),
+            self.name
+        )
+    }
+
+    /// The password, which no message may show.
+    pub(crate) fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// Another session with the same database.
+    pub(crate) fn another(&self) -> PgConnectOptions {
+        self.options.clone()
+    }
+
+    /// Runs statements.
+    #[track_caller]
+    pub(crate) fn exec(&mut self, sql: impl Into<String>) {
+        self.try_exec(sql).unwrap();
+    }
+
+    /// Runs statements; says whether they were taken.
+    pub(crate) fn try_exec(&mut self, sql: impl Into<String>) -> Result<(), sqlx::Error> {
+        let connection = self.connection.as_mut().unwrap();
+        let query = sqlx::raw_sql(AssertSqlSafe(sql.into()));
+        self.runtime.block_on(query.execute(connection)).map(|_| ())
+    }
+
+    /// The rows of a query, each column cast to text by the query itself; NULL as `∅`.
+    #[track_caller]
+    pub(crate) fn rows(&mut self, sql: impl Into<String>) -> Vec<Vec<String>> {
+        let connection = self.connection.as_mut().unwrap();
+        let query = sqlx::query(AssertSqlSafe(sql.into()));
+        let rows = self.runtime.block_on(query.fetch_all(connection)).unwrap();
+        let text = |row: &sqlx::postgres::PgRow| {
+            (0..row.len())
+                .map(|at| row.get::<Option<String>, _>(at).unwrap_or_else(|| "∅".to_owned()))
+                .collect()
+        };
+        rows.iter().map(text).collect()
+    }
+
+    /// The first column of a query.
+    #[track_caller]
+    pub(crate) fn column(&mut self, sql: impl Into<String>) -> Vec<String> {
+        self.rows(sql).into_iter().map(|row| row.into_iter().next().unwrap()).collect()
+    }
+
+    /// The only value of a query.
+    #[track_caller]
+    pub(crate) fn value(&mut self, sql: impl Into<String>) -> String {
+        let column = self.column(sql);
+        assert_eq!(column.len(), 1, "one row is expected");
+        column.into_iter().next().unwrap()
+    }
+
+    /// Every row of every table, and every object, as text: what a rollback has to bring back.
+    #[track_caller]
+    pub(crate) fn dump(&mut self) -> Vec<String> {
+        let mut lines = self.column(
+            "SELECT table_schema || '.' || table_name || '.' || column_name || ' ' || data_type
+                    || coalesce(character_maximum_length::text, '')
+             FROM information_schema.columns
+             WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
+        );
+        lines.extend(self.column(
+            "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
+             FROM pg_constraint WHERE conrelid <> 0 AND connamespace <> 'information_schema'::regnamespace
+             ORDER BY 1",
+        ));
+        lines.extend(self.column(
+            "SELECT tgname::text || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
+        ));
+        let tables = self.column(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
+             WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
+        );
+        for table in tables {
+            let rows = self.column(format!("SELECT t::text FROM ONLY {table} AS t ORDER BY 1"));
+            lines.extend(rows.into_iter().map(|row| format!("{table} {row}")));
+        }
+        lines
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            let _ = self.runtime.block_on(connection.close());
+        }
+        let (options, name) = (self.options.clone().database("postgres"), self.name.clone());
+        // A test that has failed already shall not fail a second time.
+        self.runtime.block_on(async {
+            if let Ok(mut admin) = options.connect().await {
+                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                let _ = sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut admin).await;
+            }
+        });
+    }
+}
