@@ -42,11 +42,7 @@ pub(super) async fn plan(
     let queries = queries::read(&typed.queries)?;
     if typed.dry_run {
         let source = settings.open_source().await?;
-<<<<<<< HEAD
-        let seen = Seen::look(settings, source.as_ref(), &policy, &queries).await?;
-=======
-        let (policy, seen) = Seen::look(settings, source.as_ref(), policy).await?;
->>>>>>> main
+        let (policy, seen) = Seen::look(settings, source.as_ref(), policy, &queries).await?;
         let document = seen.document(&policy, &now(), None, true);
         tell(out, &seen, &document, output)?;
         unblocked(&seen.plan)?;
@@ -57,11 +53,7 @@ pub(super) async fn plan(
     let desk = Desk::open(settings, Verb::Plan).await?;
     let source = settings.open_source().await?;
     same_source(&desk, source.as_ref()).await?;
-<<<<<<< HEAD
-    let mut seen = Seen::look(settings, source.as_ref(), &policy, &queries).await?;
-=======
-    let (policy, mut seen) = Seen::look(settings, source.as_ref(), policy).await?;
->>>>>>> main
+    let (policy, mut seen) = Seen::look(settings, source.as_ref(), policy, &queries).await?;
     seen.plan.findings.extend(of_vault(desk.vault.as_ref(), &policy, &seen.plan).await?);
     seen.plan.findings.sort_by_key(|finding| finding.verdict);
     if seen.plan.is_blocked() {
@@ -99,20 +91,13 @@ impl Seen {
     async fn look(
         settings: &Settings,
         source: &dyn Source,
-<<<<<<< HEAD
-        policy: &Policy,
-        queries: &[QueryText],
-    ) -> Result<Self, Failure> {
-        let catalog = source.catalog().await?;
-        let mut facts = source.facts(&catalog, policy).await?;
-        facts.queries.extend_from_slice(queries);
-=======
         policy: Policy,
+        queries: &[QueryText],
     ) -> Result<(Policy, Self), Failure> {
         let catalog = source.catalog().await?;
         let policy = policy::named_as_in(&catalog, policy);
         let mut facts = source.facts(&catalog, &policy).await?;
->>>>>>> main
+        facts.queries.extend_from_slice(queries);
         let size = SampleSize::Blocks { rows: COPY_ROWS_MAX };
         facts.copies = copies(source, &catalog, &policy, size, &Silent).await?;
         let plan = assess(&catalog, &policy, &facts, Strategy::InPlace);

@@ -199,33 +199,8 @@ async fn told(out: &Output, desk: &Desk, row: &RunRow) -> Result<Outcome, Failur
     for (name, count) in counts.iter().filter(|(name, _)| !estimates::is_measure(name)) {
         out.line(format!("  {name:<16} {count}"));
     }
-<<<<<<< HEAD
+    estimates::tell(out, &checks);
     let (who, command) = super::next::of_run(row);
     out.next(&who, &command);
-=======
-    estimates::tell(out, &checks);
-    match row.phase {
-        Phase::Verified => {
-            out.next("an approver", &format!("sealift approve {} --purge", row.run));
-        }
-        Phase::PurgeApproved => {
-            out.next(&row.planned_by, &format!("sealift purge {0} --confirm {0}", row.run));
-        }
-        Phase::Purged => {
-            out.next(
-                &row.planned_by,
-                &format!("sealift report {} --format html --output report.html", row.run),
-            );
-        }
-        Phase::Approved
-        | Phase::BackedUp
-        | Phase::Sealed
-        | Phase::Rewritten
-        | Phase::Planned
-        | Phase::Closed
-        | Phase::RollingBack
-        | Phase::RolledBack => out.next(&row.planned_by, &format!("sealift run {}", row.run)),
-    }
->>>>>>> main
     Ok(Outcome::Done)
 }

@@ -7,9 +7,9 @@ use secrecy::SecretString;
 
 use super::args::Args;
 use super::exit::Failure;
-use crate::engine::postgres::{Address, is_postgres};
 use crate::engine::postgres::source::PostgresSource;
 use crate::engine::postgres::vault::PostgresVault;
+use crate::engine::postgres::{Address, is_postgres};
 use crate::engine::sqlite::source::SqliteSource;
 use crate::engine::sqlite::vault::SqliteVault;
 use crate::ports::{Source, Vault, VaultHeader};

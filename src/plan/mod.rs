@@ -93,13 +93,8 @@ use case::{Case, InScope};
 /// Looks for one pitfall.
 type Pitfall = fn(&Case<'_>) -> Vec<Finding>;
 
-<<<<<<< HEAD
-/// Every pitfall but the one that needs the estimate, in the order of the findings.
-const PITFALLS: [Pitfall; 38] = [
-=======
 /// Every pitfall of SQLite but the one that needs the estimate, in the order of the findings.
-const SQLITE: [Pitfall; 37] = [
->>>>>>> main
+const SQLITE: [Pitfall; 38] = [
     strategy::find,
     text_encoding::find,
     missing_table::find,
@@ -142,7 +137,7 @@ const SQLITE: [Pitfall; 37] = [
 
 /// The pitfalls that every engine has, in the order of the findings. Those that only PostgreSQL has
 /// come after them.
-const EVERYWHERE: [Pitfall; 20] = [
+const EVERYWHERE: [Pitfall; 21] = [
     strategy::find,
     missing_table::find,
     missing_column::find,
@@ -154,6 +149,7 @@ const EVERYWHERE: [Pitfall; 20] = [
     unique::find,
     collation::find,
     generated_column::find,
+    queries::find,
     copies::find,
     key_in_scope::find,
     recognisable::find,
