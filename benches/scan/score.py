@@ -13,7 +13,6 @@ dates and organisations count are those, of all that are tried, that give Presid
 """
 
 import argparse
-import hashlib
 import itertools
 import json
 import os
@@ -86,11 +85,6 @@ def scan(binary, path, *more):
         whole = json.loads(line)
         out += [one for one in (whole if isinstance(whole, list) else [whole]) if "column" in one]
     return seconds, out
-
-
-def seen(db):
-    """Whether the misses of a database may be looked at while the detectors are worked on."""
-    return hashlib.sha256(db.encode()).digest()[0] % 2 == 0
 
 
 def presidio_says(results, minimum, share, names, dates, organisations):
@@ -169,8 +163,7 @@ def main():
     for name, says in tools.items():
         count = judge(core, says)
         print(line(name, show(ratios(count)), show(ratios(count, "right"))))
-    groups = {"seen half": lambda one: seen(one["db"]), "other half": lambda one: not seen(one["db"])}
-    groups |= {f"`{prefix}-*`": (lambda one, p=prefix: one["db"].startswith(p + "-")) for prefix in ("telling", "foreign", "short", "opaque")}
+    groups = {f"`{prefix}-*`": (lambda one, p=prefix: one["db"].startswith(p + "-")) for prefix in ("telling", "foreign", "short", "opaque")}
     groups |= {f"`{path.name}/`": (lambda one, p=place: one["key"][0] == p) for place, path in enumerate(options.directories)}
     print("\n" + line("found, by group", "columns", *list(tools)[:2]), line("---", "---", "---", "---"), sep="\n")
     for name, within in groups.items():
@@ -197,17 +190,17 @@ def main():
 
 
 def misses(core, findings, ours, labels):
-    """What went wrong on the half that may be looked at, one column a line."""
+    """What went wrong, one column a line."""
     out = []
     for one in core:
         found, due = ours.get(one["key"], set()), set(one["kinds"])
         due |= {other for kind in due for other in ALSO.get(kind, [])}
         what = "MISSED" if due and not found else "FALSE" if found and not due else "NAMED" if due and not due & found else None
-        if what and seen(one["db"]):
+        if what:
             detail = "; ".join(f"{f.get('kind')} {f.get('confidence')} {json.dumps(f.get('evidence'))}" for f in findings.get(one["key"], []))
             out.append(f"{what} {one['db']} {one['table']}.{one['column']} due={one['kinds'][:2]} {detail}")
     for one in labels:
-        if one["mark"] == "extra" and seen(one["db"]) and not ours.get(one["key"]):
+        if one["mark"] == "extra" and not ours.get(one["key"]):
             out.append(f"EXTRA {one['db']} {one['table']}.{one['column']} due={one['kinds']}")
     return sorted(out)
 

@@ -3,12 +3,13 @@
 //! The figures come from the ledger, where each pass puts them: so anybody who can read a ledger can
 //! make the comparison again. This file knows no ledger; it is given a way to ask for a count.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::model::Estimate;
 
 /// An estimate beside what was measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EstimateCheck {
     /// Of what: `rewrite`, `vault`.
     pub what: String,
@@ -21,7 +22,7 @@ pub struct EstimateCheck {
 }
 
 /// The unit of an [`EstimateCheck`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EstimateUnit {
     /// Milliseconds.

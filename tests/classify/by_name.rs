@@ -142,7 +142,13 @@ const NAMES: &[(&str, &str)] = &[
     ("Krankenkasse", "health"),
     ("religion", "belief"),
     ("ethnicity", "belief"),
+    ("primary_email", "email"),
+    ("emails", "email"),
+    ("order_phone", "phone"),
+    ("default_address", "postal_address"),
     // names that mean something else
+    ("id_customer", "-"),
+    ("count_emails", "-"),
     ("id", "-"),
     ("customer_id", "-"),
     ("email_verified", "-"),

@@ -52,6 +52,7 @@ pub(super) fn policy(columns: Vec<ColumnRule>) -> Policy {
         tables: Vec::new(),
         purposes: Vec::new(),
         checks: Vec::new(),
+        patterns: Vec::new(),
         approval: Approval { plan: 1, purge: 1, purge_wait_s: 0, legal_hold: false },
         backup: BackupRule {
             dir: "sealift-backup".into(),

@@ -1,5 +1,9 @@
 //! The plan names what can go wrong in PostgreSQL, before anything is written.
 
+use sealift::engine::postgres::source::PostgresSource;
+use sealift::plan::{Facts, Strategy, Verdict, assess};
+use sealift::policy::Policy;
+use sealift::ports::Source as _;
 use serde_json::Value;
 
 use crate::support::{Desk, Postgres};
@@ -16,6 +20,11 @@ fn findings(sql: &str, policy: &str) -> Vec<(String, String, String)> {
     let db = Postgres::with(sql);
     let desk = Desk::over(&db.url());
     desk.write("shop.toml", &format!("{BEGIN}{policy}"));
+    named(&desk)
+}
+
+/// What a plan names at a desk.
+fn named(desk: &Desk) -> Vec<(String, String, String)> {
     let answer = desk.json(&["plan", "--policy", "shop.toml", "--dry-run"]);
     let last = answer.last();
     let list = last["findings"].as_array().unwrap_or_else(|| panic!("no findings: {answer}"));
@@ -147,10 +156,10 @@ fn what_hangs_on_a_column_is_named() {
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn tables_of_another_kind_are_named() {
     let email = column("t.email", "");
-    let keyless = "CREATE TABLE t (email text);";
-    holds(keyless, &email, "keyless", "blocks");
+    let unkeyed = "CREATE TABLE t (email text);";
+    holds(unkeyed, &email, "unkeyed", "blocks");
     let natural = "CREATE TABLE t (email text PRIMARY KEY);";
-    holds(natural, &email, "keyless", "blocks");
+    holds(natural, &email, "unkeyed", "blocks");
     let parts = "CREATE TABLE t (id integer, email text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
                  CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (100);";
     holds(parts, &email, "partitioned", "blocks");
@@ -174,13 +183,52 @@ fn a_role_without_rights_is_told_before_the_first_write() {
     let role = format!("poor_{}", std::process::id());
     db.exec(format!("CREATE ROLE {role} LOGIN PASSWORD 'invented'; GRANT SELECT ON t TO {role};"));
     let (_, rest) = db.url().rsplit_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    // The owner of the server has the statements of this role logged.
+    db.exec(format!("ALTER ROLE {role} SET log_statement = 'all'"));
     let desk = Desk::over(&format!("postgres://{role}:invented@{rest}"));
     desk.write("shop.toml", &format!("{BEGIN}{}", column("t.email", "")));
     let answer = desk.run(&["plan", "--policy", "shop.toml", "--dry-run"]).ends(3);
+    let found = named(&desk);
     db.exec(format!("DROP OWNED BY {role}; DROP ROLE {role}"));
     answer.mentions(&[
         "may not make the schema",
         "may not read and write `t.email`",
         "does not own",
     ]);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn what_the_server_does_beside_is_named() {
+    let email = column("t.email", "");
+    let trigger = format!(
+        "{T} CREATE FUNCTION e() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+         CREATE EVENT TRIGGER e ON ddl_command_start EXECUTE FUNCTION e();"
+    );
+    holds(&trigger, &email, "event_trigger", "warns");
+    let is_unsafe = Postgres::with("").value("SELECT current_setting('fsync')") == "off";
+    let found = findings(T, &email);
+    assert_eq!(found.iter().any(|(name, _, _)| name == "server_state"), is_unsafe, "{found:?}");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_table_near_a_wraparound_is_named() {
+    let db = Postgres::with(T);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let url = db.url();
+    let mut catalog = runtime
+        .block_on(async { PostgresSource::open(&url).await.unwrap().catalog().await })
+        .unwrap();
+    let policy = format!("{BEGIN}{}", column("t.email", ""));
+    let policy = Policy::parse(&policy, "crm.toml").unwrap();
+    for (age, verdict) in
+        [(100, None), (1_200_000_000, Some(Verdict::Warns)), (2_000_000_000, Some(Verdict::Blocks))]
+    {
+        catalog.postgres.as_mut().unwrap().tables[0].frozen_age = age;
+        let plan = assess(&catalog, &policy, &Facts::default(), Strategy::InPlace);
+        let found = plan.findings.iter().find(|finding| finding.pitfall == "wraparound");
+        assert_eq!(found.map(|finding| finding.verdict), verdict, "at {age}");
+    }
 }

@@ -95,6 +95,7 @@ static SKELETONS: LazyLock<FastMap<String, Option<String>>> = LazyLock::new(|| {
 });
 
 static BLOCKING: LazyLock<FastSet<String>> = LazyLock::new(|| set_of(BLOCKERS));
+static BEFORE: LazyLock<FastSet<String>> = LazyLock::new(|| set_of(rules::BLOCKING_BEFORE));
 static SILENT: LazyLock<FastSet<String>> = LazyLock::new(|| set_of(NEUTRAL));
 static NUMBERS: LazyLock<FastSet<String>> = LazyLock::new(|| set_of(rules::KEYS));
 
@@ -181,7 +182,7 @@ fn find(words: &Words) -> (Option<Hint>, bool) {
         let mut glued = String::new();
         for (end, word) in words.iter().enumerate().skip(start).take(5) {
             glued.push_str(word);
-            let Some(rule) = PHRASES.get(&glued).map(|place| &RULES[*place]) else { continue };
+            let Some(rule) = rule_of(&glued) else { continue };
             let better = best.is_none_or(|(from, to, old)| {
                 let (old_weak, new_weak) = (!old.strength.is_clear(), !rule.strength.is_clear());
                 // A weak word does not take the place of a clear one: `email_contact`.
@@ -198,16 +199,22 @@ fn find(words: &Words) -> (Option<Hint>, bool) {
         if rule.is_somebody() && end + 1 < words.len() {
             return (None, false);
         }
-        let blocked = words
-            .iter()
-            .enumerate()
-            .any(|(at, word)| (at < start || at > end) && BLOCKING.contains(word));
+        let blocked = words.iter().enumerate().any(|(at, word)| {
+            at > end && BLOCKING.contains(word) || at < start && BEFORE.contains(word)
+        });
         if blocked {
             return (None, true);
         }
         return (Some(rule.hint()), false);
     }
     han(words).map_or((None, false), |hint| (Some(hint), false))
+}
+
+/// The rule of a phrase, or of what it is the plural of.
+fn rule_of(glued: &str) -> Option<&'static Rule> {
+    let one = || glued.strip_suffix('s').filter(|one| one.len() >= 4);
+    let place = PHRASES.get(glued).or_else(|| PHRASES.get(one()?))?;
+    Some(&RULES[*place])
 }
 
 /// Scripts without spaces: the longest phrase that occurs anywhere in a word.

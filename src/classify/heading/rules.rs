@@ -55,7 +55,7 @@ pub(super) const BLOCKERS: &str = "id, ids, uuid, guid, type, types, kind, count
     verified, verify, verification, confirmed, confirmation, valid, validated, is, has, have, at, on, \
     length, len, size, score, enabled, disabled, opt, optin, optout, opted, subscribed, consent, \
     preference, preferences, pref, template, index, idx, key, fk, ref, label, category, group, level, \
-    domain, provider, column, field, order, sort, rank, sent, total, percent, pct, rate, ratio, price, \
+    domain, provider, order, sort, rank, sent, total, percent, pct, rate, ratio, price, \
     amount, amt, qty, quantity, currency, version, format, default, visible, hidden, required, \
     allowed, allow, max, min, avg, sum, num of, updated, created, modified, deleted, changed, date, \
     time, timestamp, code, reason, desc, description, bounced, bounces, opens, clicks, open, click, \
@@ -63,10 +63,15 @@ pub(super) const BLOCKERS: &str = "id, ids, uuid, guid, type, types, kind, count
     duration, interval, delay, template, subject, body, cost, fee, tax, color, colour, weight, height, \
     width, icon, image, typ, anzahl, datum, tipo, fecha, numero de, nombre de, quality, match, \
     similarity, distance, accuracy, zone, width, stage, range, error, errors, frequency, policy, \
-    schema, table, file, extension, ext, unsubscribed, primary, deliverable, hashed by, changed by, \
+    schema, table, file, extension, ext, unsubscribed, deliverable, hashed by, changed by, \
     class, role, state of, use, used, uses, show, hide, checked, check, required, available, \
     permission, permissions, regex, pattern, mask, seq, sequence, last seen, rating, ratings, reviews, \
     state, country, province, county, continent, nation, land, pais, pays, title, titel, unit, units, timezone, tz, locale, abbr, abbreviation";
+
+/// Words that say the same before a phrase; others there belong to it: `order_email`, `default_city`.
+pub(super) const BLOCKING_BEFORE: &str = "is, has, have, number of, num, count, cnt, id, fk, pk, total, min, max, \
+    avg, sum, allow, allows, allowed, show, hide, use, uses, used, require, requires, required, verify, \
+    verified, send, sent, can, should, type, typ, tipo, status, flag, enable, enabled, disable, disabled";
 
 /// Words that say nothing of their own.
 pub(super) const NEUTRAL: &str = "c, col, column, field, fld, f, attr, attribute, value, val, v, \

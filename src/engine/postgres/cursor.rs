@@ -36,6 +36,13 @@ const PREPARE: &str = "
     COMMENT ON TABLE sealift.cursor IS
         'Where a run stands in one range: commits together with the rows that it counts.';";
 
+// A schema that somebody made for us, or that holds a vault, stays.
+// language=PostgreSQL
+const DROP_SCHEMA: &str = "DO $$ BEGIN
+    DROP SCHEMA sealift RESTRICT;
+    EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN NULL;
+    END $$";
+
 /// Which server and database this is.
 pub(super) async fn own_id(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
     // language=PostgreSQL
@@ -222,13 +229,7 @@ pub(super) async fn remove_all(connection: &mut PgConnection) -> Result<(), sqlx
     sqlx::raw_sql("DROP TABLE IF EXISTS sealift.cursor, sealift.source")
         .execute(&mut *connection)
         .await?;
-    // A schema that somebody made for us, or that holds a vault, stays.
-    // language=PostgreSQL
-    const DROP: &str = "DO $$ BEGIN
-        DROP SCHEMA sealift RESTRICT;
-        EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN NULL;
-        END $$";
-    sqlx::raw_sql(DROP).execute(connection).await?;
+    sqlx::raw_sql(DROP_SCHEMA).execute(connection).await?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! those that can name objects and nothing else: `Key (email)=(…) already exists`, `invalid input
 //! syntax for type uuid: "…"` and whatever a function raises hold values.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use sqlx::postgres::PgDatabaseError;
@@ -11,7 +12,7 @@ use sqlx::postgres::PgDatabaseError;
 use crate::ports::{SourceError, VaultError};
 
 /// How long one statement waits for a lock before it is tried again.
-pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_millis(1_000);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What PostgreSQL said, without the parts that may hold a value.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +74,8 @@ fn described(error: &PgDatabaseError) -> String {
     ];
     for (what, name) in objects {
         if let Some(name) = name {
-            text.push_str(&format!(", {what} `{name}`"));
+            // Writing to a String cannot fail.
+            let _ = write!(text, ", {what} `{name}`");
         }
     }
     // SPEC: these messages name objects, roles and files only

@@ -143,7 +143,7 @@ fn regex_of(glob: &str) -> String {
                     // A sign of the pattern language that stands for itself.
                     regex.push_str(&escaped(&class));
                 } else {
-                    regex.push_str(&format!("[{class}]"));
+                    regex.extend(["[", &class, "]"]);
                 }
             }
             sign => regex.push_str(&escaped(&sign.to_string())),

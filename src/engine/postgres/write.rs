@@ -135,14 +135,14 @@ async fn suppress(
     connection: &mut PgConnection,
     table: &UnitTable,
 ) -> Result<Vec<(String, &'static str)>, sqlx::Error> {
-    if table.suppressed_triggers.is_empty() {
-        return Ok(Vec::new());
-    }
     // language=PostgreSQL
     const SQL: &str = "SELECT t.tgname::text, t.tgenabled::text FROM pg_catalog.pg_trigger t
         JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = $1 AND c.relname = $2 AND t.tgname = ANY ($3) AND NOT t.tgisinternal";
+    if table.suppressed_triggers.is_empty() {
+        return Ok(Vec::new());
+    }
     let found: Vec<(String, String)> = sqlx::query_as(SQL)
         .bind(schema_of(&table.table))
         .bind(&table.table.name)

@@ -134,8 +134,14 @@ pub(super) fn existing(url: &str) -> Result<PathBuf, SourceError> {
         url: url.to_owned(),
         source: Box::new(std::io::Error::new(std::io::ErrorKind::NotFound, message)),
     };
-    let path =
-        connect::path_of(url).ok_or_else(|| open("the URL does not begin with `sqlite:`"))?;
+    let path = connect::path_of(url).ok_or_else(|| SourceError::Open {
+        // A URL of another kind may hold a password: only its kind is shown.
+        url: url.split_once(':').map_or_else(|| url.to_owned(), |(kind, _)| format!("{kind}:")),
+        source: Box::new(std::io::Error::new(
+            std::io::ErrorKind::NotFound,
+            "the URL begins neither with `sqlite:` nor with `postgres:`",
+        )),
+    })?;
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_file() => Ok(path),
         Ok(_) => Err(open("it is not a file")),

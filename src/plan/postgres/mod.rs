@@ -11,7 +11,6 @@ mod exclusion;
 mod foreign_key_action;
 mod index_over_column;
 mod inheritance;
-mod keyless;
 mod partitioned;
 mod privileges;
 mod publication;
@@ -21,6 +20,7 @@ mod server_log;
 mod server_state;
 mod trigger_function;
 mod type_fit;
+mod unkeyed;
 mod view_over_column;
 mod wraparound;
 
@@ -31,7 +31,7 @@ pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
     partitioned::find,
     inheritance::find,
     type_fit::find,
-    keyless::find,
+    unkeyed::find,
     row_security::find,
     rule::find,
     trigger_function::find,

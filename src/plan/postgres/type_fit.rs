@@ -24,7 +24,7 @@ fn of_column(column: &InScope<'_>, facts: &PostgresColumn) -> Option<Finding> {
     let declared = &column.column.declared;
     let misfit = |fact: String, remedy: &str| Some(blocks(PITFALL, column.name(), fact, remedy));
     match column.rule.token {
-        TokenKind::Keyed | TokenKind::Random if facts.is_json() => json(column, declared),
+        TokenKind::Keyed | TokenKind::Random if facts.is_json() => Some(json(column, declared)),
         TokenKind::Keyed | TokenKind::Random if facts.base_type == "uuid" => misfit(
             format!("type `{declared}` has no room for a text token"),
             "set `token = \"uuid\"`",
@@ -42,26 +42,26 @@ fn of_column(column: &InScope<'_>, facts: &PostgresColumn) -> Option<Finding> {
 }
 
 /// A token in a JSON column has to be a JSON document itself: a string.
-fn json(column: &InScope<'_>, declared: &str) -> Option<Finding> {
+fn json(column: &InScope<'_>, declared: &str) -> Finding {
     let template = column.rule.template.as_deref().unwrap_or("{token}");
     let is_string = template.len() > 2
         && template.starts_with('"')
         && template.ends_with('"')
         && !template[1..template.len() - 1].contains(['"', '\\']);
     if is_string {
-        return Some(handled(
+        return handled(
             PITFALL,
             column.name(),
             format!("a whole document of type `{declared}` becomes one JSON string"),
             "rollback brings the document back; queries into it find nothing meanwhile",
-        ));
+        );
     }
-    Some(blocks(
+    blocks(
         PITFALL,
         column.name(),
         format!("type `{declared}` takes JSON only, and a bare token is none"),
         "set `template = '\"{token}\"'`: the whole document becomes one JSON string",
-    ))
+    )
 }
 
 fn width(column: &InScope<'_>, facts: &PostgresColumn) -> Option<Finding> {

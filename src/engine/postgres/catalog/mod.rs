@@ -95,14 +95,14 @@ async fn read_snapshot(conn: &mut PgConnection) -> Result<Catalog, CatalogError>
 }
 
 async fn settings(conn: &mut PgConnection) -> Result<Vec<(String, String)>, CatalogError> {
-    let mut wanted: Vec<&str> = SETTINGS.to_vec();
-    wanted.extend(["server_version", "server_encoding"]);
     // language=PostgreSQL
     const SQL: &str = "SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY ($1)
         UNION ALL SELECT 'bytes', pg_catalog.pg_database_size(pg_catalog.current_database())::text
         UNION ALL SELECT 'is_standby', pg_catalog.pg_is_in_recovery()::text
         ORDER BY 1";
     let what = "the settings";
+    let mut wanted: Vec<&str> = SETTINGS.to_vec();
+    wanted.extend(["server_version", "server_encoding"]);
     let rows = sqlx::query(SQL).bind(&wanted).fetch_all(conn).await.map_err(failed(what))?;
     rows.iter()
         .map(|row| Ok((text(row, 0)?, text(row, 1)?)))

@@ -4,7 +4,7 @@ use super::super::case::{Case, blocks};
 use super::super::model::{Finding, Walk};
 use super::super::walks;
 
-const PITFALL: &str = "keyless";
+const PITFALL: &str = "unkeyed";
 
 pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     case.tables()
