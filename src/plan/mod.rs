@@ -137,7 +137,7 @@ const SQLITE: [Pitfall; 38] = [
 
 /// The pitfalls that every engine has, in the order of the findings. Those that only PostgreSQL has
 /// come after them.
-const EVERYWHERE: [Pitfall; 20] = [
+const EVERYWHERE: [Pitfall; 21] = [
     strategy::find,
     missing_table::find,
     missing_column::find,
@@ -149,6 +149,7 @@ const EVERYWHERE: [Pitfall; 20] = [
     unique::find,
     collation::find,
     generated_column::find,
+    queries::find,
     copies::find,
     key_in_scope::find,
     recognisable::find,
