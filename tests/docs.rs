@@ -8,10 +8,15 @@ const README: &str = include_str!("../README.md");
 
 /// The one block of the README that is marked as tested and in this language.
 fn tested(language: &str) -> String {
-    let begin = format!("```{language} tested\n");
+    block(&format!("{language} tested"))
+}
+
+/// The one block of the README that begins with these words.
+fn block(words: &str) -> String {
+    let begin = format!("```{words}\n");
     let mut blocks = README.split(begin.as_str()).skip(1);
-    let block = blocks.next().unwrap_or_else(|| panic!("no {language} block is marked as tested"));
-    assert!(blocks.next().is_none(), "more than one {language} block is marked as tested");
+    let block = blocks.next().unwrap_or_else(|| panic!("no block is marked `{words}`"));
+    assert!(blocks.next().is_none(), "more than one block is marked `{words}`");
     block.split("\n```").next().unwrap().to_owned()
 }
 
@@ -85,6 +90,35 @@ async fn the_session_of_the_readme_does_what_it_says() {
         }
     }
     assert!(looked_at > 8, "{looked_at} files");
+}
+
+/// Somebody who knows only the README: their own file goes in, and comes back as it was.
+#[test]
+fn the_ten_commands_lead_in_and_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = dir.path().join("mydata.db");
+    let shape = sealift::synth::Shape { customers: 300, seed: 11 };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(sealift::synth::people_at(&source, shape)).unwrap();
+    let before = crate::support::dump(&source);
+
+    let lines = block("sh tour");
+    let commands = lines.lines().filter(|line| line.contains("sealift ")).count();
+    assert_eq!(commands, 10);
+    let done = typed(dir.path(), &lines);
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "exit {:?}\n{out}\n{err}", done.status.code());
+
+    assert!(out.contains("is `verified`"), "{out}");
+    assert!(dir.path().join("plan.html").is_file() && dir.path().join("report.html").is_file());
+    assert_eq!(crate::support::dump(&source), before);
+    let sql = "SELECT email FROM customers ORDER BY id LIMIT 1";
+    let addresses = runtime.block_on(first_column(&source, sql));
+    let address = addresses[0].as_deref().unwrap();
+    for page in ["plan.html", "report.html", "policy.toml"] {
+        assert!(!fs::read_to_string(dir.path().join(page)).unwrap().contains(address), "{page}");
+    }
+    assert!(!out.contains(address) && !err.contains(address), "an original was printed");
 }
 
 #[test]

@@ -188,12 +188,17 @@ fn a_role_without_rights_is_told_before_the_first_write() {
     let desk = Desk::over(&format!("postgres://{role}:invented@{rest}"));
     desk.write("shop.toml", &format!("{BEGIN}{}", column("t.email", "")));
     let answer = desk.run(&["plan", "--policy", "shop.toml", "--dry-run"]).ends(3);
+    let refused = named(&desk);
     db.exec(format!("DROP OWNED BY {role}; DROP ROLE {role}"));
     answer.mentions(&[
         "may not make the schema",
         "may not read and write `t.email`",
         "does not own",
     ]);
+    for (pitfall, verdict) in [("privileges", "blocks"), ("server_log", "warns")] {
+        let is_there = refused.iter().any(|(name, what, _)| name == pitfall && what == verdict);
+        assert!(is_there, "`{pitfall}` does not say `{verdict}`: {refused:?}");
+    }
 }
 
 #[test]
