@@ -104,7 +104,7 @@ struct Queue {
 }
 
 /// Reads samples of these tables and judges their columns; as many tables at a time as there are
-/// cores, up to [`WORKERS_MAX`].
+/// cores, up to four.
 ///
 /// # Errors
 ///
