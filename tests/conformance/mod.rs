@@ -8,7 +8,7 @@ mod crash;
 mod life;
 mod writers;
 
-/// Turns each promise into one test per engine.
+/// Turns each promise into one test for each combination of source and vault.
 macro_rules! every_engine {
     ($($promise:ident),+ $(,)?) => {
         mod sqlite {
@@ -19,6 +19,23 @@ macro_rules! every_engine {
                 #[test]
                 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
                 fn $promise() { super::$promise(crate::conformance::stage::Stage::postgres()); }
+            )+
+        }
+        mod vault_on_postgres {
+            $(
+                #[test]
+                #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+                fn $promise() {
+                    let stage = crate::conformance::stage::Stage::sqlite_and_vault_on_postgres();
+                    super::$promise(stage);
+                }
+            )+
+        }
+        mod one_database {
+            $(
+                #[test]
+                #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+                fn $promise() { super::$promise(crate::conformance::stage::Stage::one_database()); }
             )+
         }
     };

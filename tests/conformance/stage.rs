@@ -74,23 +74,52 @@ pub(super) enum Engine {
 pub(super) struct Stage {
     pub(super) desk: Desk,
     pub(super) engine: Engine,
+    vault: VaultPlace,
+}
+
+/// Where the vault is kept.
+enum VaultPlace {
+    /// In a SQLite file of its own.
+    File,
+    /// In a PostgreSQL database of its own, which lives as long as the stage.
+    Database(#[expect(dead_code, reason = "held, not read")] Box<Postgres>),
+    /// In the database of the source.
+    Source,
 }
 
 impl Stage {
     pub(super) fn sqlite() -> Self {
-        let desk = Desk::new();
+        Self::over_sqlite(Desk::new(), VaultPlace::File)
+    }
+
+    /// A SQLite file whose vault is a PostgreSQL database.
+    pub(super) fn sqlite_and_vault_on_postgres() -> Self {
+        let vault = Postgres::with("");
+        let desk = Desk::between("sqlite:shop.db", &vault.url());
+        Self::over_sqlite(desk, VaultPlace::Database(Box::new(vault)))
+    }
+
+    fn over_sqlite(desk: Desk, vault: VaultPlace) -> Self {
         desk.write("shop.toml", POLICY);
         let mut db = Db::open(&desk.source());
         db.exec(TABLES.replace("{big}", "integer"));
         db.exec(rows());
-        Self { desk, engine: Engine::Sqlite(Box::new(db)) }
+        Self { desk, engine: Engine::Sqlite(Box::new(db)), vault }
     }
 
     pub(super) fn postgres() -> Self {
         let db = Postgres::with(&(TABLES.replace("{big}", "bigint") + &rows()));
         let desk = Desk::over(&db.url());
         desk.write("shop.toml", POLICY);
-        Self { desk, engine: Engine::Postgres(Box::new(db)) }
+        Self { desk, engine: Engine::Postgres(Box::new(db)), vault: VaultPlace::File }
+    }
+
+    /// A PostgreSQL database with its vault inside.
+    pub(super) fn one_database() -> Self {
+        let db = Postgres::with(&(TABLES.replace("{big}", "bigint") + &rows()));
+        let desk = Desk::between(&db.url(), &db.url());
+        desk.write("shop.toml", POLICY);
+        Self { desk, engine: Engine::Postgres(Box::new(db)), vault: VaultPlace::Source }
     }
 
     pub(super) fn exec(&mut self, sql: impl Into<String>) {
@@ -132,9 +161,17 @@ impl Stage {
     #[track_caller]
     pub(super) fn is_left_clean(&mut self) {
         if let Engine::Postgres(db) = &mut self.engine {
-            let ours =
-                db.value("SELECT count(*)::text FROM pg_namespace WHERE nspname = 'sealift'");
-            assert_eq!(ours, "0", "the schema is gone");
+            let ours = match self.vault {
+                // What is left there is the vault's, without the cursors of the source.
+                VaultPlace::Source => {
+                    "SELECT count(*)::text FROM pg_tables
+                     WHERE schemaname = 'sealift' AND tablename IN ('cursor', 'source')"
+                }
+                VaultPlace::File | VaultPlace::Database(_) => {
+                    "SELECT count(*)::text FROM pg_namespace WHERE nspname = 'sealift'"
+                }
+            };
+            assert_eq!(db.value(ours), "0", "objects of ours are left");
             for answer in self.desk.said() {
                 let shown =
                     answer.stdout.contains(db.password()) || answer.stderr.contains(db.password());

@@ -23,7 +23,7 @@ static BEGINNING: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
 /// A folder to work in. Alice is its steward, Bob approves, Carol is in support, Dave audits.
 pub(crate) struct Desk {
     folder: TempDir,
-    vault: &'static str,
+    vault: String,
     source: String,
     said: Mutex<Vec<Answer>>,
 }
@@ -58,8 +58,15 @@ impl Desk {
         Self::with_vault("sqlite:shop.db")
     }
 
-    fn with_vault(vault: &'static str) -> Self {
-        let source = "sqlite:shop.db".to_owned();
+    /// A desk whose source and vault are elsewhere; the vault is made.
+    pub(crate) fn between(source: &str, vault: &str) -> Self {
+        let desk = Self { source: source.to_owned(), ..Self::with_vault(vault) };
+        desk.make_vault();
+        desk
+    }
+
+    fn with_vault(vault: &str) -> Self {
+        let (vault, source) = (vault.to_owned(), "sqlite:shop.db".to_owned());
         Self { folder: tempfile::tempdir().unwrap(), vault, source, said: Mutex::default() }
     }
 
@@ -134,7 +141,7 @@ impl Desk {
         command
             .current_dir(self.folder())
             .env_remove("NO_COLOR")
-            .env("SEALIFT_VAULT", self.vault)
+            .env("SEALIFT_VAULT", &self.vault)
             .env("SEALIFT_SOURCE", &self.source)
             .env("SEALIFT_PASSPHRASE", PASSPHRASE)
             .env("SEALIFT_CREDENTIAL_FILE", "alice.key")

@@ -109,18 +109,20 @@ impl Postgres {
         column.into_iter().next().unwrap()
     }
 
-    /// Every row of every table, and every object, as text: what a rollback has to bring back.
+    /// Every row of every table, and every object, as text: what a rollback has to bring back. Our
+    /// own schema is asked after apart.
     #[track_caller]
     pub(crate) fn dump(&mut self) -> Vec<String> {
         let mut lines = self.column(
             "SELECT table_schema || '.' || table_name || '.' || column_name || ' ' || data_type
                     || coalesce(character_maximum_length::text, '')
              FROM information_schema.columns
-             WHERE table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
+             WHERE table_schema NOT IN ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1",
         );
         lines.extend(self.column(
             "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
-             FROM pg_constraint WHERE conrelid <> 0 AND connamespace <> 'information_schema'::regnamespace
+             FROM pg_constraint WHERE conrelid <> 0 AND connamespace::regnamespace::text NOT IN
+                   ('information_schema', 'sealift')
              ORDER BY 1",
         ));
         lines.extend(self.column(
@@ -128,7 +130,7 @@ impl Postgres {
         ));
         let tables = self.column(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-             WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
+             WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1",
         );
         for table in tables {
             let rows = self.column(format!("SELECT t::text FROM ONLY {table} AS t ORDER BY 1"));

@@ -35,6 +35,9 @@ const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
 /// Names the lock of whoever works on runs of the vault in this database: `sealift` in ASCII.
 const RUN_LOCK: i64 = 0x0073_6561_6c69_6674;
 
+/// How long is waited after each try to take that lock.
+const RUN_LOCK_WAITS_MS: [u64; 4] = [50, 150, 300, 500];
+
 /// A vault in a PostgreSQL database.
 pub struct PostgresVault {
     address: Address,
@@ -244,12 +247,19 @@ impl PostgresRunLock {
     /// [`VaultError`] where the server does not let us in.
     pub async fn take(url: &str) -> Result<Option<Self>, VaultError> {
         let (_, mut session) = connected(url).await?;
-        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
-            .bind(RUN_LOCK)
-            .fetch_one(&mut session)
-            .await
-            .map_err(|error| vault_error(error, "taking the lock of its runs"))?;
-        Ok(taken.then_some(Self(session)))
+        // The server needs a moment to see that a process which was killed is gone.
+        for wait in RUN_LOCK_WAITS_MS {
+            let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+                .bind(RUN_LOCK)
+                .fetch_one(&mut session)
+                .await
+                .map_err(|error| vault_error(error, "taking the lock of its runs"))?;
+            if taken {
+                return Ok(Some(Self(session)));
+            }
+            pause(wait).await;
+        }
+        Ok(None)
     }
 }
 
