@@ -33,6 +33,7 @@ mod scan;
 mod settings;
 mod status;
 mod tokenize;
+mod vault;
 mod verify;
 
 use std::sync::Arc;
@@ -89,6 +90,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Detokenize(typed) => detokenize::detokenize(settings, out, typed).await,
         Verb::Tokenize(typed) => tokenize::tokenize(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
+        Verb::Vault(typed) => vault::vault(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
         Verb::Demo(typed) => demo::demo(out, typed).await,
         Verb::Completions { shell } => manual::completions(shell),

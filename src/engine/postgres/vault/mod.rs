@@ -18,16 +18,19 @@ use super::error::{is_lost, is_passing, safe, state, vault_error};
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow, IntakeRow,
-    KeyRow, LoadCursor, PurposeRow, QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow,
-    VAULT_FORMAT, Vault, VaultError, VaultHeader,
+    ApprovalRow, ArchiveError, ArchiveSink, BlindRow, CallerRow, Change, CheckRow, DomainRow,
+    EntryRow, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, RangeRow, RunRow,
+    SegmentRow, SlotRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
+mod archive;
 mod commit;
 mod entries;
 mod ledger;
 mod read;
+
+pub use archive::PostgresRebuild;
 
 /// How long is waited before something is tried again; one more try than there are waits.
 const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
@@ -106,10 +109,7 @@ impl PostgresVault {
         if format_of(&mut session, &address).await.is_ok() {
             return Err(VaultError::Exists { url: address.shown().to_owned() });
         }
-        let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
-        migrations.dangerous_set_table_name("sealift.migration");
-        migrations.create_schemas = vec!["sealift".into()].into();
-        migrations.run_direct(None, &mut session, false).await.map_err(unmigrated)?;
+        migrate(&mut session).await?;
         begin(&mut session, header).await.map_err(|error| vault_error(error, "making it"))?;
         Ok(Self { address, session: Mutex::new(Some(session)) })
     }
@@ -187,6 +187,13 @@ async fn connected(url: &str) -> Result<(Address, PgConnection), VaultError> {
 
 fn unopened(address: &Address, error: sqlx::Error) -> VaultError {
     VaultError::Open { url: address.shown().to_owned(), source: safe(error) }
+}
+
+async fn migrate(session: &mut PgConnection) -> Result<(), VaultError> {
+    let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
+    migrations.dangerous_set_table_name("sealift.migration");
+    migrations.create_schemas = vec!["sealift".into()].into();
+    migrations.run_direct(None, session, false).await.map_err(unmigrated)
 }
 
 fn unmigrated(error: sqlx::migrate::MigrateError) -> VaultError {
@@ -551,6 +558,10 @@ impl Vault for PostgresVault {
 
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {
         reading!(self, "reading its checkpoints", |c| ledger::checkpoints(c).await?)
+    }
+
+    async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {
+        archive::copy_out(&self.address, sink).await
     }
 }
 
