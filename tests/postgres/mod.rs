@@ -3,3 +3,4 @@
 mod guard;
 mod pitfalls;
 mod silence;
+mod widen;

@@ -69,7 +69,6 @@ fn what_has_no_room_for_a_token_blocks() {
         "timestamptz",
         "uuid",
         "jsonb",
-        "bytea",
         "inet",
         "text[]",
         "boolean",
@@ -141,6 +140,13 @@ fn what_hangs_on_a_column_is_named() {
     holds(&view, &email, "view_over_column", "handled");
     let lower = format!("{T} CREATE UNIQUE INDEX i ON t (lower(email));");
     holds(&lower, &email, "index_over_column", "blocks");
+    let narrow = "CREATE TABLE t (id integer PRIMARY KEY, email varchar(20));
+                  CREATE VIEW v AS SELECT email FROM t;";
+    let widened = column("t.email", "fit = \"widen\"");
+    holds(narrow, &widened, "recreated", "handled");
+    holds(narrow, &widened, "type_fit", "handled");
+    is_silent(narrow, &widened, "blocks");
+    holds(narrow, &email, "type_fit", "blocks");
     let partial = format!("{T} CREATE INDEX i ON t (other) WHERE email LIKE 'a%';");
     holds(&partial, &email, "index_over_column", "warns");
     let exclusion = format!("{T} ALTER TABLE t ADD EXCLUDE USING hash (email WITH =);");

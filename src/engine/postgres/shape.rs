@@ -64,6 +64,20 @@ impl Shape {
         Ok(format!("({text})::{}", self.column(column)?.type_name))
     }
 
+    /// As [`cast`](Self::cast), to a type of any length: what a constraint says of a token is asked
+    /// apart from whether the column has room for it.
+    pub(super) fn cast_uncut(&self, column: &str, text: &str) -> Result<String, sqlx::Error> {
+        let declared = &self.column(column)?.type_name;
+        let uncut = match declared.split_once('(') {
+            Some(("character", rest)) if rest.ends_with("[]") => "bpchar[]",
+            Some(("character varying", rest)) if rest.ends_with("[]") => "text[]",
+            Some(("character", _)) => "bpchar",
+            Some(("character varying", _)) => "text",
+            _ => declared,
+        };
+        Ok(format!("({text})::{uncut}"))
+    }
+
     /// A text as a value that can be assigned to a column.
     pub(super) fn assign(&self, column: &str, text: &str) -> Result<String, sqlx::Error> {
         let shape = self.column(column)?;

@@ -2,6 +2,8 @@
 //!
 //! Everything here reads the fact sheets of [`crate::catalog::postgres`], and knows no database.
 
+pub(super) use room::changes;
+
 use super::case::Case;
 use super::model::Finding;
 use crate::catalog::postgres::{PostgresCatalog, PostgresTable};
@@ -14,6 +16,8 @@ mod inheritance;
 mod partitioned;
 mod privileges;
 mod publication;
+mod recreated;
+mod room;
 mod row_security;
 mod rule;
 mod server_log;
@@ -25,12 +29,13 @@ mod view_over_column;
 mod wraparound;
 
 /// The pitfalls, in the order of the findings.
-pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
+pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 18] = [
     server_state::find,
     privileges::find,
     partitioned::find,
     inheritance::find,
     type_fit::find,
+    recreated::find,
     unkeyed::find,
     row_security::find,
     rule::find,
