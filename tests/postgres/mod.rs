@@ -3,4 +3,5 @@
 mod guard;
 mod pitfalls;
 mod silence;
+mod types;
 mod widen;

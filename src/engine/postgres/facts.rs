@@ -9,16 +9,15 @@ use std::hash::RandomState;
 
 use futures::TryStreamExt;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row as _, ValueRef as _};
+use sqlx::AssertSqlSafe;
 
 use super::check_trial;
-use super::shape::{quoted, table_sql};
+use super::shape::{CellForm, Shape, quoted, table_sql};
 use super::statement::original;
 use crate::catalog::{Catalog, Table, TableKind};
 use crate::plan::{Counter, Facts, TableFacts};
 use crate::policy::{ColumnName, ColumnRule, Policy};
 use crate::ports::Visitor;
-use crate::value::ValueType;
 
 /// Counts, for each table with a column in scope, what [`Facts`] asks for.
 ///
@@ -57,9 +56,14 @@ async fn count(
     table: &Table,
     rules: &[&ColumnRule],
 ) -> Result<TableFacts, sqlx::Error> {
+    let shape = Shape::read(connection, &table.name).await?;
     let wanted = rules
         .iter()
-        .map(|rule| Ok(format!("{}::text", quoted(&rule.name.column)?)))
+        .map(|rule| shape.told(&rule.name.column, &quoted(&rule.name.column)?))
+        .collect::<Result<Vec<_>, sqlx::Error>>()?;
+    let forms = rules
+        .iter()
+        .map(|rule| shape.form(&rule.name.column))
         .collect::<Result<Vec<_>, sqlx::Error>>()?;
     let sql = format!("SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&table.name)?);
     let mut counters: Vec<Counter<RandomState>> =
@@ -69,10 +73,9 @@ async fn count(
     while let Some(row) = stream.try_next().await? {
         rows += 1;
         for (place, counter) in counters.iter_mut().enumerate() {
-            if row.try_get_raw(place)?.is_null() {
-                counter.observe_null();
-            } else {
-                counter.observe(ValueType::Text, row.try_get::<&str, _>(place)?.as_bytes());
+            match original(&row, place, forms[place])? {
+                None => counter.observe_null(),
+                Some(cell) => counter.observe(cell.kind(), cell.expose()),
             }
         }
     }
@@ -115,7 +118,7 @@ pub(super) async fn uncovered(
         let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
             for (at, name) in names.iter().enumerate() {
-                if let Some(cell) = original(&row, at)? {
+                if let Some(cell) = original(&row, at, CellForm::Text)? {
                     visitor.visit(name, &cell);
                 }
             }

@@ -4,9 +4,11 @@ use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
 use super::catalog::table_name;
+use super::error::moved;
 use crate::catalog::postgres::DEFAULT_SCHEMA;
 use crate::engine::ident::{IdentError, quote, quote_table};
 use crate::policy::TableName;
+use crate::value::{Original, ValueType};
 
 /// What statements have to know of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,43 @@ struct ColumnShape {
     /// Text goes into the column by assignment, which refuses what is too long; an explicit cast
     /// would cut it.
     takes_text: bool,
+    /// Bytes travel as hexadecimal digits.
+    is_bytes: bool,
+}
+
+/// How a cell travels between the server and us: always as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CellForm {
+    /// As the text of its type.
+    Text,
+    /// As hexadecimal digits. Bytes that are text are text for us, so that a token in a column of
+    /// bytes is one like any other; the bytes are the same either way.
+    Bytes,
+}
+
+impl CellForm {
+    /// A cell as it came.
+    pub(super) fn original(self, told: &str) -> Result<Original, sqlx::Error> {
+        if self == Self::Text {
+            return Ok(Original::text(told));
+        }
+        let bytes = data_encoding::HEXLOWER
+            .decode(told.as_bytes())
+            .map_err(|_| sqlx::Error::Protocol("bytes of a cell cannot be read".to_owned()))?;
+        let is_text = !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok();
+        Ok(Original::new(if is_text { ValueType::Text } else { ValueType::Blob }, bytes))
+    }
+
+    /// A cell as it goes.
+    pub(super) fn told(self, cell: &Original) -> Result<String, sqlx::Error> {
+        match self {
+            Self::Text => cell
+                .as_text()
+                .map(str::to_owned)
+                .ok_or_else(|| sqlx::Error::Protocol("a cell is not text".to_owned())),
+            Self::Bytes => Ok(data_encoding::HEXLOWER.encode(cell.expose())),
+        }
+    }
 }
 
 impl Shape {
@@ -33,7 +72,8 @@ impl Shape {
     ) -> Result<Self, sqlx::Error> {
         // language=PostgreSQL
         const SQL: &str = "SELECT a.attname::text,
-                pg_catalog.format_type(a.atttypid, a.atttypmod), t.typcategory = 'S'
+                pg_catalog.format_type(a.atttypid, a.atttypmod), t.typcategory = 'S',
+                'pg_catalog.bytea'::pg_catalog.regtype IN (t.oid, t.typbasetype)
             FROM pg_catalog.pg_attribute a
             JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -47,6 +87,7 @@ impl Shape {
                 name: row.try_get(0)?,
                 type_name: row.try_get(1)?,
                 takes_text: row.try_get(2)?,
+                is_bytes: row.try_get(3)?,
             })
         };
         Ok(Self { columns: rows.iter().map(column).collect::<Result<_, sqlx::Error>>()? })
@@ -56,7 +97,7 @@ impl Shape {
         self.columns
             .iter()
             .find(|column| column.name == name)
-            .ok_or_else(|| sqlx::Error::Protocol("a column of the run is gone".to_owned()))
+            .ok_or_else(moved)
     }
 
     /// A text as a value of a column's type, to compare with the column.
@@ -81,7 +122,36 @@ impl Shape {
     /// A text as a value that can be assigned to a column.
     pub(super) fn assign(&self, column: &str, text: &str) -> Result<String, sqlx::Error> {
         let shape = self.column(column)?;
-        if shape.takes_text { Ok(text.to_owned()) } else { self.cast(column, text) }
+        if shape.takes_text {
+            Ok(text.to_owned())
+        } else if shape.is_bytes {
+            Ok(format!("pg_catalog.decode({text}, 'hex')"))
+        } else {
+            self.cast(column, text)
+        }
+    }
+
+    /// A cell as it travels: what [`CellForm`] reads and writes. `name` is the column, quoted, with
+    /// whatever stands before it.
+    pub(super) fn told(&self, column: &str, name: &str) -> Result<String, sqlx::Error> {
+        Ok(match self.form(column)? {
+            CellForm::Text => format!("{name}::text"),
+            CellForm::Bytes => format!("pg_catalog.encode({name}, 'hex')"),
+        })
+    }
+
+    /// A cell as text in which a token reads as itself.
+    pub(super) fn shown(&self, column: &str, name: &str) -> Result<String, sqlx::Error> {
+        Ok(match self.form(column)? {
+            CellForm::Text => format!("{name}::text"),
+            CellForm::Bytes => format!("pg_catalog.encode({name}, 'escape')"),
+        })
+    }
+
+    /// How cells of a column travel.
+    pub(super) fn form(&self, column: &str) -> Result<CellForm, sqlx::Error> {
+        let is_bytes = self.column(column)?.is_bytes;
+        Ok(if is_bytes { CellForm::Bytes } else { CellForm::Text })
     }
 }
 

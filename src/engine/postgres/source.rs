@@ -293,7 +293,7 @@ pub(super) async fn walk_once(
     let mut rows = Vec::new();
     let mut stream = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch(session.within()?);
     while let Some(row) = stream.try_next().await? {
-        rows.push(statement::read_row(&row, table)?);
+        rows.push(statement::read_row(&row, table, &shape)?);
     }
     Ok(rows)
 }
