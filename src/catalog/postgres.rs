@@ -275,9 +275,24 @@ impl PostgresColumn {
     #[must_use]
     pub fn is_told_by_text(&self) -> bool {
         const TOLD: [&str; 18] = [
-            "int2", "int4", "int8", "numeric", "float4", "float8", "bool", "date", "time",
-            "timetz", "timestamp", "timestamptz", "interval", "inet", "cidr", "macaddr",
-            "macaddr8", "uuid",
+            "int2",
+            "int4",
+            "int8",
+            "numeric",
+            "float4",
+            "float8",
+            "bool",
+            "date",
+            "time",
+            "timetz",
+            "timestamp",
+            "timestamptz",
+            "interval",
+            "inet",
+            "cidr",
+            "macaddr",
+            "macaddr8",
+            "uuid",
         ];
         TOLD.contains(&self.base_type.as_str()) || self.is_text()
     }

@@ -70,12 +70,12 @@ mod postgres;
 #[cfg(test)]
 mod fixture;
 
+pub use crate::catalog::ColumnChange;
 pub use actuals::{
     EstimateCheck, EstimateUnit, compare as compare_estimates, in_all as estimates_in_all,
     readable_bytes, readable_ms,
 };
 pub use blast_radius::{Touched, TouchedKind, blast_radius};
-pub use crate::catalog::ColumnChange;
 pub use case::reads_column;
 pub use copies::{copied_line, copied_remedy};
 pub use counter::Counter;

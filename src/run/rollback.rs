@@ -8,14 +8,14 @@ use std::collections::{HashMap, HashSet};
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable, Walk};
 use crate::ports::{
-    Counts, CursorId, FileKind, FitTo, FileRow, Interval, Limit, Pass, RangeRow, Row, RowWrite,
+    Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Row, RowWrite,
     SourceWindow, Step, WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::Column;
 use crate::run::entries::open_entry;
-use crate::run::fit::fit;
 use crate::run::error::{Mismatch, MismatchKind, RunError};
+use crate::run::fit::fit;
 use crate::run::increments::read_increment;
 use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};

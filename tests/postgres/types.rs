@@ -19,40 +19,155 @@ const JSON: &str = "token = \"random\"\ntemplate = '\"{token}\"'";
 const ARRAY: &str = "token = \"random\"\ntemplate = \"{{token}}\"";
 
 const CASES: [Case; 39] = [
-    Case { declared: "text", policy: KEYED, values: &["''", "' '", "E'a\\nb\\t\\\\'", "'É'", "'E\u{301}'", "'🦉'", "repeat('ä', 9000)", "'NULL'"] },
+    Case {
+        declared: "text",
+        policy: KEYED,
+        values: &[
+            "''",
+            "' '",
+            "E'a\\nb\\t\\\\'",
+            "'É'",
+            "'E\u{301}'",
+            "'🦉'",
+            "repeat('ä', 9000)",
+            "'NULL'",
+        ],
+    },
     Case { declared: "varchar", policy: RANDOM, values: &["''", "'a  '", "'{}'", "'\"'"] },
-    Case { declared: "varchar(9)", policy: WIDEN, values: &["''", "'ninechars'", "'a  '", "'🦉🦉🦉🦉🦉🦉🦉🦉🦉'"] },
+    Case {
+        declared: "varchar(9)",
+        policy: WIDEN,
+        values: &["''", "'ninechars'", "'a  '", "'🦉🦉🦉🦉🦉🦉🦉🦉🦉'"],
+    },
     Case { declared: "varchar(35)", policy: KEYED, values: &["repeat('x', 35)", "''"] },
     Case { declared: "char(3)", policy: WIDEN, values: &["''", "'a'", "'abc'", "'ä'"] },
     Case { declared: "char(40)", policy: RANDOM, values: &["'a'", "repeat('y', 40)"] },
     Case { declared: "citext", policy: RANDOM, values: &["'Alice@Example.com'", "''"] },
     Case { declared: "\"char\"", policy: "", values: &["'a'"] },
     Case { declared: "name", policy: "", values: &["'a'"] },
-    Case { declared: "bytea", policy: KEYED, values: &["''", "'\\x00'", "'\\xff00fe'", "'\\x5c30'", "'plain'", "decode(repeat('00ff', 9000), 'hex')", "'\\xc3a4'"] },
-    Case { declared: "uuid", policy: "token = \"uuid\"", values: &["'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-4fff-bfff-ffffffffffff'", "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'"] },
+    Case {
+        declared: "bytea",
+        policy: KEYED,
+        values: &[
+            "''",
+            "'\\x00'",
+            "'\\xff00fe'",
+            "'\\x5c30'",
+            "'plain'",
+            "decode(repeat('00ff', 9000), 'hex')",
+            "'\\xc3a4'",
+        ],
+    },
+    Case {
+        declared: "uuid",
+        policy: "token = \"uuid\"",
+        values: &[
+            "'00000000-0000-0000-0000-000000000000'",
+            "'ffffffff-ffff-4fff-bfff-ffffffffffff'",
+            "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'",
+        ],
+    },
     Case { declared: "uuid", policy: WIDEN, values: &["'00000000-0000-0000-0000-000000000000'"] },
     Case { declared: "smallint", policy: WIDEN, values: &["-32768", "0", "32767"] },
     Case { declared: "integer", policy: WIDEN, values: &["-2147483648", "0", "2147483647"] },
-    Case { declared: "bigint", policy: WIDEN, values: &["-9223372036854775808", "0", "9223372036854775807"] },
-    Case { declared: "numeric", policy: WIDEN, values: &["0", "0.00", "1.10", "'NaN'", "-1e-20", "1e40", "123456789012345678901234567890.123456789"] },
+    Case {
+        declared: "bigint",
+        policy: WIDEN,
+        values: &["-9223372036854775808", "0", "9223372036854775807"],
+    },
+    Case {
+        declared: "numeric",
+        policy: WIDEN,
+        values: &[
+            "0",
+            "0.00",
+            "1.10",
+            "'NaN'",
+            "-1e-20",
+            "1e40",
+            "123456789012345678901234567890.123456789",
+        ],
+    },
     Case { declared: "numeric(12,3)", policy: WIDEN, values: &["0", "-123456789.001", "1.5"] },
-    Case { declared: "real", policy: WIDEN, values: &["'-0'", "'Infinity'", "'NaN'", "1.1", "1e-40"] },
-    Case { declared: "double precision", policy: WIDEN, values: &["'-Infinity'", "0.1", "5e-324", "1.7976931348623157e308"] },
+    Case {
+        declared: "real",
+        policy: WIDEN,
+        values: &["'-0'", "'Infinity'", "'NaN'", "1.1", "1e-40"],
+    },
+    Case {
+        declared: "double precision",
+        policy: WIDEN,
+        values: &["'-Infinity'", "0.1", "5e-324", "1.7976931348623157e308"],
+    },
     Case { declared: "boolean", policy: WIDEN, values: &["true", "false"] },
-    Case { declared: "date", policy: WIDEN, values: &["'infinity'", "'-infinity'", "'0044-03-15 BC'", "'5874897-12-31'", "'2024-02-29'"] },
+    Case {
+        declared: "date",
+        policy: WIDEN,
+        values: &[
+            "'infinity'",
+            "'-infinity'",
+            "'0044-03-15 BC'",
+            "'5874897-12-31'",
+            "'2024-02-29'",
+        ],
+    },
     Case { declared: "time", policy: WIDEN, values: &["'24:00:00'", "'00:00:00.000001'"] },
     Case { declared: "time(0) with time zone", policy: WIDEN, values: &["'23:59:59+15:59'"] },
-    Case { declared: "timestamp", policy: WIDEN, values: &["'infinity'", "'4713-01-01 00:00:00 BC'", "'294276-12-31 23:59:59.999999'"] },
-    Case { declared: "timestamptz", policy: WIDEN, values: &["'-infinity'", "'0001-01-01 00:00:00+00 BC'", "'2026-03-29 01:59:59.999999+01'"] },
+    Case {
+        declared: "timestamp",
+        policy: WIDEN,
+        values: &["'infinity'", "'4713-01-01 00:00:00 BC'", "'294276-12-31 23:59:59.999999'"],
+    },
+    Case {
+        declared: "timestamptz",
+        policy: WIDEN,
+        values: &["'-infinity'", "'0001-01-01 00:00:00+00 BC'", "'2026-03-29 01:59:59.999999+01'"],
+    },
     Case { declared: "timestamptz(3)", policy: WIDEN, values: &["'2026-10-25 01:30:00.123+02'"] },
-    Case { declared: "interval", policy: WIDEN, values: &["'-1 year 2 mons -3 days 04:05:06.7'", "'0'", "'178000000 years'"] },
-    Case { declared: "inet", policy: WIDEN, values: &["'192.0.2.1'", "'192.0.2.1/24'", "'2001:db8::ffff/64'", "'::'"] },
+    Case {
+        declared: "interval",
+        policy: WIDEN,
+        values: &["'-1 year 2 mons -3 days 04:05:06.7'", "'0'", "'178000000 years'"],
+    },
+    Case {
+        declared: "inet",
+        policy: WIDEN,
+        values: &["'192.0.2.1'", "'192.0.2.1/24'", "'2001:db8::ffff/64'", "'::'"],
+    },
     Case { declared: "cidr", policy: WIDEN, values: &["'192.0.2.0/24'", "'2001:db8::/32'"] },
     Case { declared: "macaddr", policy: WIDEN, values: &["'08:00:2b:01:02:03'"] },
-    Case { declared: "json", policy: JSON, values: &["'{\"b\":1, \"a\" : 2,\"b\":3}'", "'null'", "'  [1.0, 1e400] '", "'\"text\"'", "'{\"k\": \"\\u00e4\"}'"] },
-    Case { declared: "jsonb", policy: JSON, values: &["'{\"b\":1,\"a\":2.00}'", "'null'", "'\"slk\"'", "'[]'"] },
-    Case { declared: "text[]", policy: ARRAY, values: &["'{}'", "ARRAY[NULL, '', 'NULL', 'a\"b', 'c,d', '{e}']", "'[0:1]={a,b}'::text[]", "ARRAY[['a','b'],['c','d']]", "ARRAY[E'\\\\']"] },
-    Case { declared: "varchar(5)[]", policy: "token = \"random\"\ntemplate = \"{{token}}\"\nfit = \"widen\"", values: &["ARRAY['abcde', NULL]", "'{}'"] },
+    Case {
+        declared: "json",
+        policy: JSON,
+        values: &[
+            "'{\"b\":1, \"a\" : 2,\"b\":3}'",
+            "'null'",
+            "'  [1.0, 1e400] '",
+            "'\"text\"'",
+            "'{\"k\": \"\\u00e4\"}'",
+        ],
+    },
+    Case {
+        declared: "jsonb",
+        policy: JSON,
+        values: &["'{\"b\":1,\"a\":2.00}'", "'null'", "'\"slk\"'", "'[]'"],
+    },
+    Case {
+        declared: "text[]",
+        policy: ARRAY,
+        values: &[
+            "'{}'",
+            "ARRAY[NULL, '', 'NULL', 'a\"b', 'c,d', '{e}']",
+            "'[0:1]={a,b}'::text[]",
+            "ARRAY[['a','b'],['c','d']]",
+            "ARRAY[E'\\\\']",
+        ],
+    },
+    Case {
+        declared: "varchar(5)[]",
+        policy: "token = \"random\"\ntemplate = \"{{token}}\"\nfit = \"widen\"",
+        values: &["ARRAY['abcde', NULL]", "'{}'"],
+    },
     Case { declared: "email", policy: KEYED, values: &["'alice@example.com'"] },
     Case { declared: "short", policy: WIDEN, values: &["'a@b'", "''"] },
     Case { declared: "birthday", policy: WIDEN, values: &["'1970-01-01'", "'infinity'"] },
@@ -120,7 +235,9 @@ fn every_type_goes_there_and_comes_back_byte_for_byte() {
                 declared if declared.starts_with("char") => "convert_to(v::text, 'UTF8')",
                 _ => "record_send(ROW(v))",
             };
-            db.column(format!("SELECT id || ' ' || coalesce(encode({send}, 'hex'), 'none') FROM t{at} ORDER BY id"))
+            db.column(format!(
+                "SELECT id || ' ' || coalesce(encode({send}, 'hex'), 'none') FROM t{at} ORDER BY id"
+            ))
         });
         rows.collect()
     };
@@ -130,7 +247,8 @@ fn every_type_goes_there_and_comes_back_byte_for_byte() {
 
     for (at, case) in &cases {
         let text = if case.declared == "bytea" { "convert_from(v, 'UTF8')" } else { "v::text" };
-        let left = format!("SELECT count(*)::text FROM t{at} WHERE v IS NOT NULL AND {text} !~ 'sl[kr]'");
+        let left =
+            format!("SELECT count(*)::text FROM t{at} WHERE v IS NOT NULL AND {text} !~ 'sl[kr]'");
         let expected = if case.policy.contains("uuid") { case.values.len() } else { 0 };
         assert_eq!(db.value(left), expected.to_string(), "{} holds tokens", case.declared);
         let nulls = db.value(format!("SELECT count(*)::text FROM t{at} WHERE v IS NULL"));
@@ -138,14 +256,16 @@ fn every_type_goes_there_and_comes_back_byte_for_byte() {
     }
     let opened = |db: &mut Postgres, at: usize, cell: &str| -> serde_json::Value {
         let token = db.value(format!("SELECT {cell} FROM t{at} WHERE id = 0"));
-        let words = ["--format", "json", "detokenize", "--purpose", "support_case", "--reason", "a test"];
+        let words =
+            ["--format", "json", "detokenize", "--purpose", "support_case", "--reason", "a test"];
         desk.tell_as("carol", &words, &token).done().last()
     };
     let place = |declared: &str| CASES.iter().position(|case| case.declared == declared).unwrap();
     assert_eq!(opened(&mut db, place("date"), "v")["value"], "infinity");
     assert_eq!(opened(&mut db, place("numeric(12,3)"), "v")["value"], "0.000");
     assert_eq!(opened(&mut db, place("text[]"), "v[1]")["value"], "{}");
-    let bytes = opened(&mut db, place("bytea"), "(SELECT convert_from(v, 'UTF8') FROM t9 WHERE id = 2)");
+    let bytes =
+        opened(&mut db, place("bytea"), "(SELECT convert_from(v, 'UTF8') FROM t9 WHERE id = 2)");
     assert_eq!(bytes["base64"], "/wD+", "{bytes}");
 
     desk.run(&["rollback", &run]).done();
@@ -166,7 +286,9 @@ fn what_no_token_fits_is_blocked_with_the_way_out() {
     for (at, case) in &cases {
         let findings = answer["findings"].as_array().unwrap();
         let found = findings.iter().find(|one| {
-            one["object"] == format!("t{at}.v") && one["pitfall"] == "type_fit" && one["verdict"] == "blocks"
+            one["object"] == format!("t{at}.v")
+                && one["pitfall"] == "type_fit"
+                && one["verdict"] == "blocks"
         });
         let remedy = found.unwrap_or_else(|| panic!("{} is not blocked", case.declared));
         assert!(remedy["remedy"].as_str().unwrap().contains("`text` first"), "{remedy}");
@@ -182,12 +304,22 @@ fn another_type_is_refused_where_something_computes_with_it() {
         ("ALTER TABLE t ADD CONSTRAINT c CHECK (v > '1900-01-01');", "check `c`"),
         ("CREATE INDEX i ON t (extract(year FROM v));", "index `i`"),
         ("CREATE POLICY p ON t USING (v > now());", "policy p"),
-        ("CREATE TABLE u (v date UNIQUE); ALTER TABLE t ADD FOREIGN KEY (v) REFERENCES u (v);", "foreign key"),
+        (
+            "CREATE TABLE u (v date UNIQUE); ALTER TABLE t ADD FOREIGN KEY (v) REFERENCES u (v);",
+            "foreign key",
+        ),
     ] {
         let db = Postgres::with(&format!("{table} {hung}"));
         let desk = Desk::over(&db.url());
-        desk.write("shop.toml", &("[source]\nname = \"crm\"\n[[column]]\nname = \"t.v\"\nclass = \"contact\"\n".to_owned() + WIDEN));
-        desk.run(&["plan", "--policy", "shop.toml", "--dry-run"]).ends(3).mentions(&["cannot become", word]);
+        desk.write(
+            "shop.toml",
+            &("[source]\nname = \"crm\"\n[[column]]\nname = \"t.v\"\nclass = \"contact\"\n"
+                .to_owned()
+                + WIDEN),
+        );
+        desk.run(&["plan", "--policy", "shop.toml", "--dry-run"])
+            .ends(3)
+            .mentions(&["cannot become", word]);
     }
 }
 
@@ -200,7 +332,11 @@ fn a_default_is_kept_while_the_type_is_another() {
     );
     let before = db.dump();
     let desk = Desk::over(&db.url());
-    let column = |name: &str| format!("[[column]]\nname = \"t.{name}\"\nclass = \"contact\"\nwaive = [\"low_entropy\"]\n{WIDEN}\n");
+    let column = |name: &str| {
+        format!(
+            "[[column]]\nname = \"t.{name}\"\nclass = \"contact\"\nwaive = [\"low_entropy\"]\n{WIDEN}\n"
+        )
+    };
     desk.write("shop.toml", &format!("[source]\nname = \"crm\"\n{}{}", column("v"), column("n")));
     let run = to_phase(&desk, "verified");
     db.exec("INSERT INTO t (id) VALUES (99)");

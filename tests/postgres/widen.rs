@@ -52,7 +52,8 @@ show  = { contact = "plain", identity = "plain" }
 "#;
 
 /// What nobody but the columns' own types may change.
-const WIDTHS: &str = "SELECT string_agg(format_type(atttypid, atttypmod), ', ' ORDER BY attrelid, attnum)
+const WIDTHS: &str =
+    "SELECT string_agg(format_type(atttypid, atttypmod), ', ' ORDER BY attrelid, attnum)
     FROM pg_attribute WHERE attname IN ('email', 'payer', 'code', 'alias')
       AND attrelid IN ('person'::regclass, '\"Sales dept\".\"order\"'::regclass)";
 
@@ -75,14 +76,20 @@ struct Roles {
 fn stage(name: &str) -> (Postgres, Desk, Roles) {
     let mut db = Postgres::with(FIXTURE);
     let number = std::process::id();
-    let roles =
-        Roles { reader: format!("reader_{name}_{number}"), owner: format!("owner_{name}_{number}") };
+    let roles = Roles {
+        reader: format!("reader_{name}_{number}"),
+        owner: format!("owner_{name}_{number}"),
+    };
     let Roles { reader, owner } = &roles;
     db.exec(format!(
         "CREATE ROLE {reader}; CREATE ROLE {owner};
          GRANT USAGE ON SCHEMA public, \"Sales dept\" TO {reader}, {owner};
          GRANT SELECT ON person, letters TO {owner};
          ALTER VIEW local OWNER TO {owner};
+         CREATE FUNCTION public.who() RETURNS name LANGUAGE sql AS 'SELECT current_user';
+         CREATE MATERIALIZED VIEW public.signed AS
+             SELECT min(email) AS first, public.who() AS by FROM person;
+         ALTER MATERIALIZED VIEW public.signed OWNER TO {owner};
          GRANT SELECT ON local TO {reader} WITH GRANT OPTION;
          GRANT SELECT (\"E-mail\", id) ON letters TO {reader};
          GRANT SELECT, UPDATE ON letters TO PUBLIC;
@@ -118,8 +125,16 @@ fn narrow_columns_are_widened_and_narrowed_with_all_that_hangs_on_them() {
     let seen = db.column("SELECT \"E-mail\" FROM \"Sales dept\".payers WHERE total IS NOT NULL");
     assert_eq!(seen.len(), 15, "the views join as they did");
     assert!(seen.iter().all(|cell| cell.starts_with("slk")), "and show tokens");
-    assert_eq!(db.value("SELECT relispopulated::text FROM pg_class WHERE relname = 'empty'"), "false");
+    assert_eq!(
+        db.value("SELECT relispopulated::text FROM pg_class WHERE relname = 'empty'"),
+        "false"
+    );
     assert_eq!(db.value("SELECT count(*)::text FROM towns"), "3");
+    assert_eq!(
+        db.value("SELECT by::text FROM signed"),
+        roles.owner,
+        "filled with its owner's rights"
+    );
     assert!(db.try_exec("INSERT INTO \"Sales dept\".\"order\" VALUES (99, 'x@y', 1)").is_err());
 
     desk.run(&["rollback", &run]).done();
@@ -204,8 +219,14 @@ fn what_would_not_come_back_blocks_before_anything_is_written() {
                   token = \"keyed\"\nfit = \"widen\"\n";
     let table = "CREATE TABLE t (id integer PRIMARY KEY, v varchar(20));";
     for (hung, word) in [
-        ("CREATE VIEW w AS SELECT v FROM t; CREATE FUNCTION f() RETURNS SETOF w LANGUAGE sql AS 'SELECT * FROM w';", "function public.f()"),
-        ("CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(v) FROM t; END;", "function public.f()"),
+        (
+            "CREATE VIEW w AS SELECT v FROM t; CREATE FUNCTION f() RETURNS SETOF w LANGUAGE sql AS 'SELECT * FROM w';",
+            "function public.f()",
+        ),
+        (
+            "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(v) FROM t; END;",
+            "function public.f()",
+        ),
         ("ALTER TABLE t ADD COLUMN g text GENERATED ALWAYS AS (lower(v)) STORED;", "generated"),
     ] {
         let db = Postgres::with(&format!("{table} {hung}"));

@@ -186,11 +186,7 @@ impl Postgres {
             WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p')
               AND relnamespace::regnamespace::text NOT IN
                   ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1";
-        OBJECTS
-            .into_iter()
-            .chain([COMMENTS, COLUMNS])
-            .flat_map(|sql| self.column(sql))
-            .collect()
+        OBJECTS.into_iter().chain([COMMENTS, COLUMNS]).flat_map(|sql| self.column(sql)).collect()
     }
 }
 

@@ -8,8 +8,8 @@
 use std::hash::RandomState;
 
 use futures::TryStreamExt;
-use sqlx::postgres::PgConnection;
 use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
 
 use super::check_trial;
 use super::shape::{CellForm, Shape, quoted, table_sql};

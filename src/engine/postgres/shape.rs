@@ -94,10 +94,7 @@ impl Shape {
     }
 
     fn column(&self, name: &str) -> Result<&ColumnShape, sqlx::Error> {
-        self.columns
-            .iter()
-            .find(|column| column.name == name)
-            .ok_or_else(moved)
+        self.columns.iter().find(|column| column.name == name).ok_or_else(moved)
     }
 
     /// A text as a value of a column's type, to compare with the column.

@@ -125,9 +125,7 @@ fn originals(
         let mark = arguments.len();
         let shown = shape.shown(&column.column, &name)?;
         let kept = if *keeps_empty { format!(" AND {shown} <> ''") } else { String::new() };
-        any.push(format!(
-            "({name} IS NOT NULL{kept} AND {shown} COLLATE \"C\" !~ ${mark}::text)"
-        ));
+        any.push(format!("({name} IS NOT NULL{kept} AND {shown} COLLATE \"C\" !~ ${mark}::text)"));
     }
     Ok(if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" OR ")) })
 }
@@ -213,9 +211,8 @@ pub(super) fn update(
         let assigned = shape.assign(&column.column, &format!("new.c{place}"))?;
         sets.push(format!("{name} = {assigned}"));
         let told = shape.told(&column.column, &format!("old.{name}"))?;
-        checks.push(format!(
-            "{told} COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""
-        ));
+        checks
+            .push(format!("{told} COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""));
     }
     let sql = format!(
         "UPDATE ONLY {} AS old SET {} FROM unnest({}) AS new ({}) WHERE {} RETURNING {}",
@@ -230,11 +227,7 @@ pub(super) fn update(
 }
 
 /// Reads a row of [`walk`].
-pub(super) fn read_row(
-    row: &PgRow,
-    table: &UnitTable,
-    shape: &Shape,
-) -> Result<Row, sqlx::Error> {
+pub(super) fn read_row(row: &PgRow, table: &UnitTable, shape: &Shape) -> Result<Row, sqlx::Error> {
     let width = keys(table)?.len();
     let key = (0..width).map(|at| Ok(KeyPart::text(&row.try_get::<String, _>(at)?)));
     let key = RowKey(key.collect::<Result<_, sqlx::Error>>()?);

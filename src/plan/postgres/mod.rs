@@ -11,6 +11,7 @@ use crate::catalog::postgres::{PostgresCatalog, PostgresTable};
 mod event_trigger;
 mod exclusion;
 mod foreign_key_action;
+mod full_text_column;
 mod index_over_column;
 mod inheritance;
 mod partitioned;
@@ -22,14 +23,16 @@ mod row_security;
 mod rule;
 mod server_log;
 mod server_state;
+mod server_statistics;
 mod trigger_function;
 mod type_fit;
 mod unkeyed;
+mod unlogged;
 mod view_over_column;
 mod wraparound;
 
 /// The pitfalls, in the order of the findings.
-pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 18] = [
+pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 21] = [
     server_state::find,
     privileges::find,
     partitioned::find,
@@ -40,6 +43,7 @@ pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 18] = [
     row_security::find,
     rule::find,
     trigger_function::find,
+    full_text_column::find,
     foreign_key_action::find,
     index_over_column::find,
     exclusion::find,
@@ -47,6 +51,8 @@ pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 18] = [
     publication::find,
     event_trigger::find,
     server_log::find,
+    server_statistics::find,
+    unlogged::find,
     wraparound::find,
 ];
 

@@ -20,13 +20,18 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
         };
         for view in postgres.views_over(&change.table, &change.column) {
             if view.is_materialised {
-                hangs(format!("materialised view {}", view.name), ", its indexes, and what it holds");
+                hangs(
+                    format!("materialised view {}", view.name),
+                    ", its indexes, and what it holds",
+                );
             } else {
                 hangs(format!("view {}", view.name), ", its rules and its triggers");
             }
         }
         let sheet = postgres.table(&change.table);
-        for dependent in sheet.and_then(|sheet| sheet.column(&change.column)).iter().flat_map(|c| &c.dependents) {
+        for dependent in
+            sheet.and_then(|sheet| sheet.column(&change.column)).iter().flat_map(|c| &c.dependents)
+        {
             hangs(dependent.clone(), "");
         }
     }

@@ -79,11 +79,7 @@ pub(super) fn obstacle(case: &Case<'_>, column: &InScope<'_>) -> Option<String> 
 }
 
 /// What stands in the way of a type that is another one altogether: whatever computes with it.
-fn other_type(
-    case: &Case<'_>,
-    postgres: &PostgresCatalog,
-    column: &InScope<'_>,
-) -> Option<String> {
+fn other_type(case: &Case<'_>, postgres: &PostgresCatalog, column: &InScope<'_>) -> Option<String> {
     let name = &column.column.name;
     if groups::find(case).iter().any(|group| group.has(&column.table.name, name)) {
         return Some("a foreign key compares it".to_owned());
@@ -107,12 +103,14 @@ fn other_type(
         }
         let index = table.indexes.iter().find(|index| {
             let in_keys = index.keys.iter().any(|key| key.column.as_ref() == Some(name));
-            let is_plain = index.sql.contains(" USING btree ") || index.sql.contains(" USING hash ");
-            let computes = index.predicate.as_ref().is_some_and(|text| reads_column(table, text, name))
-                || sheet
-                    .index_expressions
-                    .iter()
-                    .any(|(of, text)| of == &index.name && reads_column(table, text, name));
+            let is_plain =
+                index.sql.contains(" USING btree ") || index.sql.contains(" USING hash ");
+            let computes =
+                index.predicate.as_ref().is_some_and(|text| reads_column(table, text, name))
+                    || sheet
+                        .index_expressions
+                        .iter()
+                        .any(|(of, text)| of == &index.name && reads_column(table, text, name));
             computes || (in_keys && !is_plain)
         });
         if let Some(index) = index {

@@ -63,9 +63,10 @@ fn whole(column: &InScope<'_>, open: char, close: char, becomes: &str) -> Findin
     let around = format!("{open}{{token}}{close}");
     let inner = template.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let is_one = inner.is_some_and(|inner| {
-        inner.contains("{token}") && inner.replace("{token}", "").chars().all(|sign| {
-            sign.is_ascii_alphanumeric() || matches!(sign, '@' | '.' | ':' | '_' | '-' | '/')
-        })
+        inner.contains("{token}")
+            && inner.replace("{token}", "").chars().all(|sign| {
+                sign.is_ascii_alphanumeric() || matches!(sign, '@' | '.' | ':' | '_' | '-' | '/')
+            })
     });
     if is_one {
         return handled(
@@ -96,10 +97,7 @@ fn of_change(
         Some(token) if is_longer || facts_of.is_text() => {
             format!("tokens have {token} characters, and the column is `{declared}`")
         }
-        _ => format!(
-            "type `{declared}` has no room for a `{}` token",
-            column.rule.token.name()
-        ),
+        _ => format!("type `{declared}` has no room for a `{}` token", column.rule.token.name()),
     };
     if let Some(obstacle) = room::obstacle(case, column) {
         return blocks(
@@ -128,7 +126,11 @@ fn of_change(
             format!(
                 "the run makes it `{to}` before the first token{}, and a rollback makes it \
                  `{declared}` again",
-                if facts_of.base_type.ends_with("bpchar") { ", which rewrites the table" } else { "" }
+                if facts_of.base_type.ends_with("bpchar") {
+                    ", which rewrites the table"
+                } else {
+                    ""
+                }
             ),
         ),
         Fit::Widen => warns(

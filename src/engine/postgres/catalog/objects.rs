@@ -138,7 +138,8 @@ fn read_view(row: &sqlx::postgres::PgRow) -> Result<(View, PostgresView), sqlx::
         holders: row.try_get(5)?,
         reads: Vec::new(),
     };
-    let (word, query) = (if sheet.is_materialised { "MATERIALIZED VIEW" } else { "VIEW" }, text(row, 3)?);
+    let (word, query) =
+        (if sheet.is_materialised { "MATERIALIZED VIEW" } else { "VIEW" }, text(row, 3)?);
     let quoted = qualified(&name).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     Ok((View { name, sql: format!("CREATE {word} {quoted} AS {query}") }, sheet))
 }

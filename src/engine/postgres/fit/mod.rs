@@ -10,7 +10,7 @@ mod grants;
 mod hooks;
 mod views;
 
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::session::Session;
@@ -74,6 +74,30 @@ struct Wanted {
     compression: Option<&'static str>,
     /// The default, as an expression.
     default: Option<String>,
+}
+
+impl Wanted {
+    fn of(change: &ColumnChange, from: &str, to: &str, row: &PgRow) -> Result<Self, sqlx::Error> {
+        let name = qualified_parts(schema_of(&change.table), &change.table.name)
+            .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        let collation: Option<String> = row.try_get(4)?;
+        Ok(Self {
+            table: row.try_get(0)?,
+            number: row.try_get(1)?,
+            name,
+            column: quoted(&change.column)?,
+            to: to.to_owned(),
+            is_inherited: row.try_get(3)?,
+            is_longer: base(from) == base(to),
+            collation: collation
+                .filter(|_| has_collation(to))
+                .map(|name| format!(" COLLATE {name}"))
+                .unwrap_or_default(),
+            storage: row.try_get::<Option<String>, _>(5)?.and_then(|sign| storage(&sign)),
+            compression: compression(&row.try_get::<String, _>(6)?),
+            default: row.try_get(7)?,
+        })
+    }
 }
 
 /// Changes the types of columns. Columns that have their type already are left alone, so that it
@@ -210,25 +234,7 @@ async fn wanted(
                 change.table, change.column
             ))));
         };
-        let name = qualified_parts(schema_of(&change.table), &change.table.name)
-            .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-        let collation: Option<String> = row.try_get(4)?;
-        wanted.push(Wanted {
-            table: row.try_get(0)?,
-            number: row.try_get(1)?,
-            name,
-            column: quoted(&change.column)?,
-            to: to.clone(),
-            is_inherited: row.try_get(3)?,
-            is_longer: base(from) == base(to),
-            collation: collation
-                .filter(|_| has_collation(to))
-                .map(|name| format!(" COLLATE {name}"))
-                .unwrap_or_default(),
-            storage: row.try_get::<Option<String>, _>(5)?.and_then(|sign| storage(&sign)),
-            compression: compression(&row.try_get::<String, _>(6)?),
-            default: row.try_get(7)?,
-        });
+        wanted.push(Wanted::of(change, from, to, &row)?);
     }
     Ok(Ok(wanted))
 }
@@ -291,11 +297,8 @@ async fn alter(connection: &mut PgConnection, one: &Wanted, to: FitTo) -> Result
     if default.is_some() {
         run(connection, &format!("ALTER TABLE {name} ALTER COLUMN {column} DROP DEFAULT")).await?;
     }
-    let using = if one.is_longer {
-        String::new()
-    } else {
-        format!(" USING {column}::text::{declared}")
-    };
+    let using =
+        if one.is_longer { String::new() } else { format!(" USING {column}::text::{declared}") };
     run(
         connection,
         &format!("ALTER TABLE {name} ALTER COLUMN {column} TYPE {declared}{collation}{using}"),

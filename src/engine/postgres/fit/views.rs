@@ -123,11 +123,7 @@ pub(super) async fn capture(
     script: &mut Script,
 ) -> Result<(), sqlx::Error> {
     let View { name, text, options, .. } = view;
-    let data = match (view.is_materialised, view.is_populated) {
-        (false, _) => "",
-        (true, true) => " WITH DATA",
-        (true, false) => " WITH NO DATA",
-    };
+    let data = if view.is_materialised { " WITH NO DATA" } else { "" };
     // ORDER: the line break ends a comment that the query may close with.
     script.make(format!("CREATE {} {name}{options} AS {text}\n{data}", view.kind()));
     script.make(format!("ALTER {} {name} OWNER TO {}", view.kind(), view.owner));
@@ -136,7 +132,13 @@ pub(super) async fn capture(
     rules_and_triggers(connection, view, script).await?;
     comments(connection, view, script).await?;
     script.make.push(Make::Ungrant(name.clone()));
-    grants::capture(connection, view.oid, name, &view.owner, script).await
+    grants::capture(connection, view.oid, name, &view.owner, script).await?;
+    if view.is_materialised && view.is_populated {
+        // ORDER: filled once it has its owner, so that its functions run with the owner's rights
+        // and not with ours.
+        script.make(format!("REFRESH MATERIALIZED VIEW {name}"));
+    }
+    Ok(())
 }
 
 /// Runs a query that writes statements, over one view.
