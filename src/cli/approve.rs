@@ -197,7 +197,7 @@ pub(super) async fn settle(
     draft.details.insert("digest".into(), digest(row, kind)?.into());
     vault.commit(changes, vec![draft]).await?;
     crate::serve::checkpoint(vault, keys).await?;
-    row.phase.after(event).map_err(Failure::failed)
+    row.phase.after(event).map_err(Failure::fault)
 }
 
 /// Who has validly signed what holds now.
@@ -244,7 +244,7 @@ fn purposes(keys: &KeyRing, policy: &Policy) -> Result<Vec<Change>, Failure> {
         .map(|purpose| {
             let mut row = PurposeRow {
                 name: purpose.name.clone(),
-                body: serde_json::to_string(purpose).map_err(Failure::failed)?,
+                body: serde_json::to_string(purpose).map_err(Failure::fault)?,
                 policy: policy.hash.clone(),
                 mac: Vec::new(),
             };

@@ -1,18 +1,11 @@
-//! What can be typed. The help of every verb comes from the comments here.
+//! What can be typed. The help of every verb comes from the comments here, and from `examples`.
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-const EXAMPLES: &str = "\
-Examples:
-  sealift demo                                         try it, on an invented database
-  sealift scan --source sqlite:crm.db                  what is sensitive in there? needs nothing else
-  sealift init --caller alice --role steward --credential-file alice.key
-  sealift plan --policy crm.toml                       what would happen, and what stands in the way
-  sealift run                                          back up, seal, rewrite, verify; again to resume
-  sealift detokenize --purpose support_case --reason \"case 4711\" TOKEN
-
+/// What help opens with, below the examples.
+const SETTINGS: &str = "\
 Settings come from options or from the environment: SEALIFT_VAULT, SEALIFT_SOURCE,
 SEALIFT_CREDENTIAL_FILE; the passphrase from SEALIFT_PASSPHRASE, --passphrase-file or a prompt.";
 
@@ -28,13 +21,13 @@ Documentation: README.md, docs/";
 /// Move sensitive columns out of a database and into a privacy vault: online, verified, and
 /// provably gone.
 #[derive(Debug, Parser)]
-#[command(name = "sealift", version, before_help = EXAMPLES, after_help = CODES, max_term_width = 100)]
+#[command(name = "sealift", version, before_help = SETTINGS, after_help = CODES, max_term_width = 100)]
 pub struct Args {
     /// The vault: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
     #[arg(long, global = true, env = "SEALIFT_VAULT", value_name = "URL", hide_env_values = true)]
     pub vault: Option<String>,
 
-    /// The source: sqlite:PATH
+    /// The source: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
     #[arg(long, global = true, env = "SEALIFT_SOURCE", value_name = "URL", hide_env_values = true)]
     pub source: Option<String>,
 

@@ -4,18 +4,18 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_complete::Shell;
 use serde_json::json;
 
-use super::args::Args;
 use super::exit::{Failure, Outcome};
 use super::output::Output;
+use super::parse::command;
 
 /// Writes what a shell needs to complete commands, to standard output.
 pub(super) fn completions(shell: Shell) -> Result<Outcome, Failure> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Args::command(), "sealift", &mut text);
+    clap_complete::generate(shell, &mut command(), "sealift", &mut text);
     print(&text)
 }
 
@@ -24,7 +24,7 @@ pub(super) fn completions(shell: Shell) -> Result<Outcome, Failure> {
 pub(super) fn man(out: &Output, folder: Option<&Path>) -> Result<Outcome, Failure> {
     let Some(folder) = folder else {
         let mut text = Vec::new();
-        clap_mangen::Man::new(Args::command()).render(&mut text)?;
+        clap_mangen::Man::new(command()).render(&mut text)?;
         return print(&text);
     };
     let unwritable = |error| {
@@ -32,8 +32,8 @@ pub(super) fn man(out: &Output, folder: Option<&Path>) -> Result<Outcome, Failur
             .hint("name a folder that you may write to with `--output DIR`")
     };
     std::fs::create_dir_all(folder).map_err(unwritable)?;
-    clap_mangen::generate_to(Args::command(), folder).map_err(unwritable)?;
-    let pages = pages(&Args::command());
+    clap_mangen::generate_to(command(), folder).map_err(unwritable)?;
+    let pages = pages(&command());
     out.object(&json!({"output": folder.display().to_string(), "pages": pages}));
     out.line(format!("{pages} manual pages are in {}", folder.display()));
     let page = crate::plan::shell_word(&folder.join("sealift.1").display().to_string());

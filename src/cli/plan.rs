@@ -211,11 +211,11 @@ async fn record(
     let kept = StoredDocument::of(&document);
     let hashes = DocumentForm::ALL.map(|form| (form, kept.sha256(form)));
     let stored = StoredPlan { assessment: seen.plan.clone(), document: Some(kept) };
-    let plan_json = serde_json::to_string(&stored).map_err(Failure::failed)?;
+    let plan_json = serde_json::to_string(&stored).map_err(Failure::fault)?;
     let mut row = RunRow {
         run,
         source: policy.source.clone(),
-        policy: serde_json::to_string(policy).map_err(Failure::failed)?,
+        policy: serde_json::to_string(policy).map_err(Failure::fault)?,
         policy_hash: policy.hash.clone(),
         fingerprint: plan_digest(&vault, &policy.source, &policy.hash, &stored, &plan_json),
         plan: plan_json,

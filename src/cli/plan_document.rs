@@ -19,7 +19,7 @@ pub(super) const TOOL: &str = concat!("sealift ", env!("CARGO_PKG_VERSION"));
 /// Parses the plan that a run's row holds, its document too.
 pub(super) fn stored(row: &RunRow) -> Result<StoredPlan, Failure> {
     serde_json::from_str(&row.plan)
-        .map_err(|_| Failure::failed(format!("the row of run {} is malformed", row.run)))
+        .map_err(|_| Failure::malformed(format!("the row of run {}", row.run)))
 }
 
 /// Where a source is, without what opens it: no user, no password, no parameter.
@@ -48,9 +48,7 @@ pub(super) fn form_of(file: &Path) -> Result<DocumentForm, Failure> {
 
 /// Writes a document to a file.
 pub(super) fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(file, text).map_err(|error| {
-        Failure::failed(format!("`{}` cannot be written: {error}", file.display()))
-    })
+    std::fs::write(file, text).map_err(|error| Failure::unwritable(file, &error))
 }
 
 /// A document in one of its forms.

@@ -151,7 +151,7 @@ async fn second_slot(desk: &Desk, row: &RunRow) -> Result<(), Failure> {
     Err(Failure::refused(
         "no second way to unlock the vault has been tried since the run was planned",
     )
-    .hint("sealift keys slot check --recovery-file FILE"))
+    .hint("try it: `sealift keys slot check --recovery-file FILE`"))
 }
 
 fn hits(report: &ScanReport) -> u64 {
