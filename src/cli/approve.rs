@@ -94,11 +94,9 @@ pub(super) async fn approve(
         out.next("another approver", &format!("sealift approve {}", row.run));
     } else {
         out.line(format!("run {} is `{phase}`", row.run));
-        let next = match kind {
-            ApprovalKind::Plan => format!("sealift run {}", row.run),
-            ApprovalKind::Purge => format!("sealift purge {0} --confirm {0}", row.run),
-        };
-        out.next(&row.planned_by, &next);
+        let (who, command) =
+            super::next::in_vault(desk.vault.as_ref(), &RunRow { phase, ..row }).await?;
+        out.next(&who, &command);
     }
     Ok(Outcome::Done)
 }

@@ -88,7 +88,8 @@ pub(super) async fn unlock(
         match opened {
             Ok(root) => {
                 root.check(header.vault, &header.key_check).map_err(|error| {
-                    Failure::failed(error).hint("the vault is not as it was written; compare it with a backup")
+                    Failure::failed(error)
+                        .hint("the vault is not as it was written; compare it with a backup")
                 })?;
                 return Ok((root, row.slot));
             }
@@ -101,8 +102,7 @@ pub(super) async fn unlock(
 }
 
 pub(super) fn parse_slot(row: &SlotRow) -> Result<Slot, Failure> {
-    serde_json::from_str(&row.body)
-        .map_err(|_| Failure::malformed(format!("slot {}", row.slot)))
+    serde_json::from_str(&row.body).map_err(|_| Failure::malformed(format!("slot {}", row.slot)))
 }
 
 fn slot_secret(unlock: &Unlock) -> Result<SlotSecret, Failure> {

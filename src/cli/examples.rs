@@ -18,8 +18,8 @@ const PROGRAM: &[Example] = &[
     ("sealift demo", "try it, on an invented database"),
     ("sealift scan --source sqlite:crm.db", "what is sensitive in there?"),
     ("sealift init --caller alice --credential-file alice.key", "a vault, and who may use it"),
-    ("sealift plan --policy crm.toml", "what would happen, and what stands in the way"),
-    ("sealift run", "back up, seal, rewrite, verify; again to resume"),
+    ("sealift plan --policy crm.toml", "what would happen, what is in the way?"),
+    ("sealift run", "back up, seal, rewrite, verify"),
     (
         "sealift detokenize --purpose support_case --reason \"case 4711\" TOKEN",
         "read a value back, under a purpose",
@@ -51,7 +51,7 @@ const VERBS: &[(&str, &[Example])] = &[
             ),
             (
                 "sealift caller add carol --role support --credential-file carol.key \
-                 --expires 2027-01-31T00:00:00Z",
+                 --expires 2027-01-31T00:00Z",
                 "a role that purposes of a policy name",
             ),
         ],
@@ -99,7 +99,10 @@ const VERBS: &[(&str, &[Example])] = &[
         "plan",
         &[
             ("sealift plan --policy crm.toml --dry-run", "look only; needs no vault"),
-            ("sealift plan --policy crm.toml --output plan.html", "with a page to read and to sign"),
+            (
+                "sealift plan --policy crm.toml --output plan.html",
+                "with a page to read and to sign",
+            ),
             ("sealift plan --policy crm.toml --queries app.sql", "which of my queries will break?"),
             ("sealift plan --reissue 7f3a0c11 --output again.html", "the page once more"),
         ],
@@ -143,7 +146,10 @@ const VERBS: &[(&str, &[Example])] = &[
     ("quarantine list", &[("sealift quarantine list", "rows that could not be tokenised")]),
     (
         "quarantine replay",
-        &[("sealift quarantine replay 7f3a0c11", "they are mended: `sealift run` tries them again")],
+        &[(
+            "sealift quarantine replay 7f3a0c11",
+            "they are mended: `sealift run` tries them again",
+        )],
     ),
     (
         "quarantine waive",
@@ -203,17 +209,17 @@ const VERBS: &[(&str, &[Example])] = &[
         "demo",
         &[
             ("sealift demo", "100,000 invented customers, from scan to purge"),
-            ("sealift demo --keep demo --customers 5000", "smaller, and in a folder of your choice"),
+            (
+                "sealift demo --keep demo --customers 5000",
+                "smaller, and in a folder of your choice",
+            ),
         ],
     ),
     (
         "completions",
         &[("sealift completions bash", "into a file that your shell reads at its start")],
     ),
-    (
-        "man",
-        &[("sealift man", "one page"), ("sealift man --output man", "a page for each verb")],
-    ),
+    ("man", &[("sealift man", "one page"), ("sealift man --output man", "a page for each verb")]),
 ];
 
 /// Gives every verb of the command its examples.

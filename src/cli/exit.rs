@@ -133,6 +133,10 @@ fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
         SourceError::NotADatabase { .. } => {
             "the file is no SQLite database, or it is encrypted; check `--source`"
         }
+        SourceError::Damaged { .. } => {
+            "is it a whole copy? `sqlite3 FILE 'PRAGMA integrity_check'` says what is broken; mend \
+             it or restore it first"
+        }
         SourceError::ReadOnly { .. } => "a run writes tokens: give the file write permission",
         SourceError::Locked { .. } => {
             "another program holds the write lock; try again when it is done, nothing was changed"
@@ -268,6 +272,12 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
             Outcome::Failed,
             "do not purge; keep vault, backup and source as they are, and look into it",
         ),
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(error).hint("check the disk, and that the folder may be written to")
     }
 }
 

@@ -40,16 +40,17 @@ impl RunLock {
         if is_postgres(vault) {
             return PostgresRunLock::take(vault).await?.map(Self::Session).ok_or_else(busy);
         }
-        let path = path_of(vault)
-            .ok_or_else(|| Failure::failed(format!("`{vault}` is not a `sqlite:` URL"))
-                    .hint("check `--vault`: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`"))?;
+        let path = path_of(vault).ok_or_else(|| {
+            Failure::failed(format!("`{vault}` is not a `sqlite:` URL"))
+                .hint("check `--vault`: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`")
+        })?;
         let path = with_end(path, "lock");
         let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path);
         let file = file.map_err(|error| Failure::unwritable(&path, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self::File(file)),
             Err(TryLockError::WouldBlock) => Err(busy()),
-            Err(TryLockError::Error(error)) => Err(error.into()),
+            Err(TryLockError::Error(error)) => Err(Failure::unwritable(&path, &error)),
         }
     }
 }
@@ -270,9 +271,10 @@ fn domain_row(
     rule: &ColumnRule,
 ) -> Result<DomainRow, Failure> {
     let number = domains.iter().map(|row| row.domain.0).max().unwrap_or(0) + 1;
-    let domain = DomainId::new(number)
-        .ok_or_else(|| Failure::failed("the vault has no room for another domain")
-            .hint("give columns a `domain` in common, or use a second vault"))?;
+    let domain = DomainId::new(number).ok_or_else(|| {
+        Failure::failed("the vault has no room for another domain")
+            .hint("give columns a `domain` in common, or use a second vault")
+    })?;
     let mut row = DomainRow {
         domain,
         name: name.to_owned(),

@@ -17,6 +17,7 @@ use crate::crypto::{
     SlotKind, SlotSecret,
 };
 use crate::keystore::{PassphraseSource, read_secret_file, write_secret_file};
+use crate::lifecycle::Phase;
 use crate::ports::{Change, SlotRow};
 
 pub(super) async fn keys(
@@ -73,7 +74,6 @@ async fn list(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
             header.changed_at
         ));
     }
-    out.next(&desk.caller.name, "sealift status");
     for row in desk.vault.slots().await? {
         let slot = parse_slot(&row)?;
         out.object(&json!({
@@ -83,6 +83,7 @@ async fn list(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
         let opened = row.opened_at.unwrap_or_else(|| "never".to_owned());
         out.line(format!("slot {} {:<14} checked {opened}", row.slot, slot.kind.name()));
     }
+    out.next(&desk.caller.name, "sealift status");
     Ok(Outcome::Done)
 }
 
@@ -109,8 +110,7 @@ async fn rotate(settings: &Settings, out: &Output, domain: &str) -> Result<Outco
     let row = desk.vault.keys().await?.into_iter().find(|row| row.key == old.id.0);
     let wrapped = row.and_then(|row| row.wrapped).unwrap_or_default();
     let root = desk.keys.root();
-    let rewrapped =
-        root.rewrap(&old, &wrapped, root, &retired, &mut rng).map_err(not_wrapped)?;
+    let rewrapped = root.rewrap(&old, &wrapped, root, &retired, &mut rng).map_err(not_wrapped)?;
     let mut fresh =
         KeyHeader::new(desk.keys.vault(), desk.keys.next_id(), KeyPurpose::Data, domain, &at);
     fresh.version = old.version + 1;
@@ -188,8 +188,7 @@ fn same_way(
     let vault = desk.keys.vault();
     match &settings.unlock {
         Unlock::Passphrase { file, environment } => {
-            let passphrase =
-                PassphraseSource::choose(file.clone(), environment.clone()).read()?;
+            let passphrase = PassphraseSource::choose(file.clone(), environment.clone()).read()?;
             let params = old.argon2id.unwrap_or_default();
             Ok(tokio::task::block_in_place(|| {
                 Slot::with_passphrase(old.id, root, vault, &passphrase, params, rng)
@@ -283,7 +282,13 @@ async fn check_slot(
         desk.commit(vec![Change::SlotOpened { slot: row.slot, at: at.clone() }], draft).await?;
         out.object(&json!({"slot": row.slot, "kind": slot.kind.name(), "opened_at": at}));
         out.line(format!("slot {} ({}) opens the vault", row.slot, slot.kind.name()));
-        out.next(&desk.caller.name, "sealift status");
+        let runs = desk.vault.runs().await?;
+        let waiting = runs.iter().find(|row| row.phase == Phase::PurgeApproved);
+        let (who, command) = match waiting {
+            Some(row) => super::next::in_vault(desk.vault.as_ref(), row).await?,
+            None => (desk.caller.name.clone(), "sealift status".to_owned()),
+        };
+        out.next(&who, &command);
         return Ok(Outcome::Done);
     }
     Err(Failure::failed(format!("this {} opens no slot of the vault", secret.kind().name()))
@@ -293,12 +298,9 @@ async fn check_slot(
 async fn remove_slot(settings: &Settings, out: &Output, slot: u32) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::SlotRemove).await?;
     let slots = desk.vault.slots().await?;
-    let row = slots
-        .iter()
-        .find(|row| row.slot == slot)
-        .ok_or_else(|| {
-            Failure::failed(format!("there is no slot {slot}")).hint("`sealift keys list` lists them")
-        })?;
+    let row = slots.iter().find(|row| row.slot == slot).ok_or_else(|| {
+        Failure::failed(format!("there is no slot {slot}")).hint("`sealift keys list` lists them")
+    })?;
     if slot == desk.slot {
         return Err(Failure::refused("the slot that unlocked the vault cannot remove itself")
             .hint("unlock with another one: `--unlock-recovery-file` or `--unlock-key-file`"));

@@ -58,7 +58,8 @@ async fn export(settings: &Settings, out: &Output, dir: &Path) -> Result<Outcome
 pub(super) async fn collect(vault: &dyn Vault) -> Result<Export, Failure> {
     let mut notes = vault.checkpoints().await?;
     let (size, newest) = notes.pop().ok_or_else(|| {
-        Failure::failed("the ledger has no checkpoint yet").hint("sign one: `sealift ledger checkpoint`")
+        Failure::failed("the ledger has no checkpoint yet")
+            .hint("sign one: `sealift ledger checkpoint`")
     })?;
     let mut bodies: Vec<Vec<u8>> = Vec::new();
     while (bodies.len() as u64) < size {
@@ -93,8 +94,7 @@ fn verify(
     for entry in listed {
         let path = entry.map_err(|error| Failure::unreadable(dir, &error))?.path();
         if let (true, Some(name)) = (path.is_file(), path.file_name().and_then(|n| n.to_str())) {
-            let bytes =
-                std::fs::read(&path).map_err(|error| Failure::unreadable(&path, &error))?;
+            let bytes = std::fs::read(&path).map_err(|error| Failure::unreadable(&path, &error))?;
             files.insert(name.to_owned(), bytes);
         }
     }

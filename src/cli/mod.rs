@@ -34,6 +34,7 @@ mod run;
 mod scan;
 mod settings;
 mod status;
+mod tables;
 mod tokenize;
 mod verify;
 

@@ -205,7 +205,8 @@ async fn record(
     seen: &Seen,
 ) -> Result<(RunId, PlanDocument), Failure> {
     let runs = desk.vault.runs().await?;
-    let dir = std::path::absolute(&policy.backup.dir)?;
+    let dir = std::path::absolute(&policy.backup.dir)
+        .map_err(|error| Failure::unwritable(std::path::Path::new(&policy.backup.dir), &error))?;
     let (run, planned_at, vault) = (new_run_id(&runs), now(), desk.keys.vault().to_string());
     let recorded = Recorded { run, planned_by: &desk.caller.name, vault: &vault };
     let document = seen.document(policy, &planned_at, Some(recorded), false);

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::Format;
 use super::desk::find_run;
 use super::exit::{Failure, Outcome};
-use super::output::Output;
+use super::output::{Output, print_bytes};
 use super::settings::Settings;
 use crate::ports::RunRow;
 use crate::report::{DocumentForm, LineTone, PlanDocument, StoredDocument, StoredPlan, TextLine};
@@ -75,10 +75,9 @@ pub(super) fn print<'l>(out: &Output, lines: impl IntoIterator<Item = &'l TextLi
 
 /// Prints a page where one was asked for; `false` where not.
 pub(super) fn is_page(out: &Output, document: &PlanDocument) -> Result<bool, Failure> {
-    use std::io::Write as _;
     match out.format() {
         Format::Html => {
-            std::io::stdout().write_all(document.to_html().as_bytes())?;
+            print_bytes(document.to_html().as_bytes())?;
             Ok(true)
         }
         Format::Csv => Err(Failure::failed("a plan has no form as a table")
@@ -113,8 +112,7 @@ pub(super) async fn reissue(
     if let Some(file) = output {
         write(file, &text)?;
     } else {
-        use std::io::Write as _;
-        std::io::stdout().write_all(text.as_bytes())?;
+        print_bytes(text.as_bytes())?;
         return same(&row, &kept, form, &text);
     }
     let file = output.map(|file| file.display().to_string()).unwrap_or_default();
