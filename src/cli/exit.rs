@@ -137,7 +137,9 @@ fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
             "is it a whole copy? `sqlite3 FILE 'PRAGMA integrity_check'` says what is broken; mend \
              it or restore it first"
         }
-        SourceError::ReadOnly { .. } => "a run writes tokens: give the file write permission (`chmod u+w FILE`)",
+        SourceError::ReadOnly { .. } => {
+            "a run writes tokens: give the file write permission (`chmod u+w FILE`)"
+        }
         SourceError::Locked { .. } => {
             "another program holds the write lock; try again when it is done, nothing was changed"
         }
