@@ -129,7 +129,9 @@ fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
             "check `--source`: it is `postgres://USER@HOST:PORT/DATABASE`, the password in PGPASSWORD, \
              ~/.pgpass or the URL; TLS by `?sslmode=verify-full`; a pooler has to pool sessions"
         }
-        SourceError::Open { .. } => "check `--source`: it is `sqlite:` and the path of a file",
+        SourceError::Open { .. } => {
+            "check `--source`: `sqlite:` and the path of a file, or `postgres://USER@HOST/DATABASE`"
+        }
         SourceError::NotADatabase { .. } => {
             "the file is no SQLite database, or it is encrypted; check `--source`"
         }

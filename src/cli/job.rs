@@ -41,7 +41,7 @@ impl RunLock {
             return PostgresRunLock::take(vault).await?.map(Self::Session).ok_or_else(busy);
         }
         let path = path_of(vault).ok_or_else(|| {
-            Failure::failed(format!("`{vault}` is not a `sqlite:` URL"))
+            Failure::failed("the vault is no file")
                 .hint("check `--vault`: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`")
         })?;
         let path = with_end(path, "lock");

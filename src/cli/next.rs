@@ -26,7 +26,7 @@ impl Given {
         let typed = |option: &str, variable: &str, value: Option<String>| {
             let value =
                 value.filter(|value| std::env::var(variable).ok().as_ref() != Some(value))?;
-            Some(format!("{option} {}", shell_word(&value)))
+            Some(format!("{option} {}", shell_word(&without_password(&value))))
         };
         let path = |file: &std::path::PathBuf| file.display().to_string();
         let unlock = [
@@ -89,6 +89,26 @@ impl Given {
         }
         whole + &remark
     }
+}
+
+/// A URL without a password, which belongs into no output, also where it was typed: PGPASSWORD or
+/// ~/.pgpass has it.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| *scheme != "sqlite")
+    else {
+        return url.to_owned();
+    };
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let place = match place.rsplit_once('@') {
+        Some((user, host)) => format!("{}@{host}", user.split(':').next().unwrap_or_default()),
+        None => place.to_owned(),
+    };
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|each| !each.is_empty() && !each.starts_with("password="))
+        .collect();
+    let mark = if kept.is_empty() { "" } else { "?" };
+    format!("{scheme}://{place}{mark}{}", kept.join("&"))
 }
 
 /// Who does what next about a run of a vault.
@@ -198,6 +218,19 @@ mod tests {
             complete(&typed, "sealift run 7f3a0c11"),
             "sealift run 7f3a0c11 --vault sqlite:v.db"
         );
+    }
+
+    #[test]
+    fn a_password_that_was_typed_is_not_said_again() {
+        let source = "postgres://bob:se/c@ret@db:5433/crm?sslmode=require&password=secret";
+        let typed = ["--vault", "postgres://v:secret@h/v", "--source", source, "run"];
+        assert_eq!(
+            complete(&typed, "sealift run 7f3a0c11"),
+            "sealift run 7f3a0c11 --vault postgres://v@h/v --source \
+             'postgres://bob@db:5433/crm?sslmode=require'"
+        );
+        let file = ["--vault", "sqlite:a:b@c.db", "status"];
+        assert_eq!(complete(&file, "sealift status"), "sealift status --vault sqlite:a:b@c.db");
     }
 
     #[test]

@@ -86,7 +86,7 @@ const WAYS: &[Way] = &[
     ("alice", "scan", &[("SEALIFT_SOURCE", "sqlite:no.db")], 2, "no.db"),
     ("alice", "scan", &[("SEALIFT_SOURCE", "sqlite:alice.key")], 2, "alice.key"),
     ("alice", "scan", &[("SEALIFT_SOURCE", "sqlite:cut.db")], 2, "cut.db"),
-    ("alice", "scan", &[("SEALIFT_SOURCE", "mysql://localhost/crm")], 2, "mysql"),
+    ("alice", "scan", &[("SEALIFT_SOURCE", "mysql://alice:secret@localhost/crm")], 2, "mysql"),
     ("alice", "scan", &[("SEALIFT_SOURCE", "shop.db")], 2, "shop.db"),
     ("alice", "scan", &[("SEALIFT_SOURCE", "postgres://127.0.0.1:1/none")], 2, "127.0.0.1"),
     ("alice", "scan --table nothing", ALL, 2, "nothing"),
@@ -154,7 +154,7 @@ const WAYS: &[Way] = &[
 
 const NEW: Otherwise = &[("SEALIFT_VAULT", "sqlite:new.db")];
 const EMPTY_NEW: Otherwise = &[("SEALIFT_VAULT", "sqlite:new.db"), ("SEALIFT_PASSPHRASE", "")];
-const FTP_VAULT: Otherwise = &[("SEALIFT_VAULT", "ftp://example.com/vault.db")];
+const FTP_VAULT: Otherwise = &[("SEALIFT_VAULT", "ftp://alice:secret@example.com/vault.db")];
 
 /// Why an answer is not one that a person can work with.
 fn unkind(answer: &Answer, code: i32, names: &str) -> Option<String> {

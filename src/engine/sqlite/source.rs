@@ -136,8 +136,7 @@ pub(super) fn existing(url: &str) -> Result<PathBuf, SourceError> {
         source: Box::new(std::io::Error::new(std::io::ErrorKind::NotFound, message)),
     };
     let path = connect::path_of(url).ok_or_else(|| SourceError::Open {
-        // A URL of another kind may hold a password: only its kind is shown.
-        url: url.split_once(':').map_or_else(|| url.to_owned(), |(kind, _)| format!("{kind}:")),
+        url: connect::kind_of(url),
         source: Box::new(std::io::Error::new(
             std::io::ErrorKind::NotFound,
             "the URL begins neither with `sqlite:` nor with `postgres:`",
