@@ -295,7 +295,9 @@ impl From<SecretFileError> for Failure {
                 "name a file in a folder that exists and that you may write to"
             }
             SecretFileError::Io { .. } => "check the name, and that you may read it",
-            _ => "name a file with the secret as its only line",
+            SecretFileError::TooLong(_) | SecretFileError::NotOneLine(_) => {
+                "name a file with the secret as its only line"
+            }
         };
         Self::failed(error).hint(hint)
     }
@@ -319,7 +321,9 @@ impl From<SlotError> for Failure {
                 "check SEALIFT_PASSPHRASE or the file that you named, and `--vault`"
             }
             SlotError::UnknownVersion { .. } => "use the Sealift that wrote it, or a newer one",
-            _ => "the vault is not as it was written; compare it with a backup before going on",
+            SlotError::Unauthentic { .. } => {
+                "the vault is not as it was written; compare it with a backup before going on"
+            }
         };
         Self::failed(error).hint(hint)
     }

@@ -38,11 +38,20 @@ pub(super) async fn of_run(
     let (_, plan) = parsed(row)?;
     let ranges = vault.ranges(row.run).await?;
     let files = vault.files(row.run).await?;
-    let is_behind = row.phase.rank() >= Phase::Rewritten.rank();
+    let is_behind = matches!(
+        row.phase,
+        Phase::Rewritten | Phase::Verified | Phase::PurgeApproved | Phase::Purged | Phase::Closed
+    );
     let cursors = match row.phase {
         Phase::Planned | Phase::Approved | Phase::BackedUp => Some(Vec::new()),
         Phase::Sealed => cursors(settings, row).await,
-        _ => None,
+        Phase::Rewritten
+        | Phase::Verified
+        | Phase::PurgeApproved
+        | Phase::Purged
+        | Phase::Closed
+        | Phase::RollingBack
+        | Phase::RolledBack => None,
     };
     let mut tables = Vec::new();
     for unit in &plan.units {

@@ -65,9 +65,12 @@ fn lines(found: &Found<'_>, table: &ScannedTable) -> Vec<Line> {
 
 fn of_column(found: &Found<'_>, column: &ScannedColumn) -> Vec<Line> {
     let rule = found.rule(&column.name);
-    let policy = found.policy.map(|_| match found.is_covered(&column.name) {
-        true => ("covered", AnsiColor::Green),
-        false => ("not covered", AnsiColor::Red),
+    let policy = found.policy.map(|_| {
+        if found.is_covered(&column.name) {
+            ("covered", AnsiColor::Green)
+        } else {
+            ("not covered", AnsiColor::Red)
+        }
     });
     let name = plain(&column.name.column);
     let mut lines: Vec<Line> = column
