@@ -170,7 +170,7 @@ fn constraints_hold_after_a_run_as_they_did_before() {
     refused(&mut grown.db, "UPDATE patient SET number = 'x' WHERE number = (SELECT patient FROM contact LIMIT 1)");
     refused(&mut grown.db, "UPDATE ward.ward SET head = 'nobody@example.com'");
     let mut db = grown.db;
-    db.exec("DELETE FROM contact; DELETE FROM appointment; DELETE FROM visitor; DELETE FROM consent");
+    db.exec("DELETE FROM contact; DELETE FROM invoice; DELETE FROM appointment; DELETE FROM visitor; DELETE FROM consent");
     db.exec("UPDATE patient SET number = 'moved-' || number");
     let cascaded = "SELECT count(*)::text FROM diagnosis WHERE patient LIKE 'moved-%'";
     assert_ne!(db.value(cascaded), "0", "it cascades over both tables");
@@ -289,7 +289,7 @@ fn rows_that_a_trigger_moves_past_the_walk_are_noticed_and_nothing_is_written() 
         "CREATE TABLE t (n integer, email text);
          INSERT INTO t SELECT i, 'person' || i || '@example.com' FROM generate_series(1, 30) AS i;
          CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS
-             'BEGIN UPDATE t SET n = n + 1 WHERE t.n = 7 AND pg_trigger_depth() < 2; RETURN NULL; END';
+             'BEGIN UPDATE public.t SET n = n + 1 WHERE n = 7 AND pg_trigger_depth() < 2; RETURN NULL; END';
          CREATE TRIGGER f AFTER UPDATE ON t FOR EACH STATEMENT EXECUTE FUNCTION f();",
     );
     // A row for a second statement: more rows than one read takes.

@@ -1,5 +1,7 @@
 //! Walks by keys of every type: each row once, in pages, whatever its key is made of.
 
+use std::fmt::Write as _;
+
 use sealift::engine::postgres::source::PostgresSource;
 use sealift::plan::{UnitColumn, UnitTable, Walk};
 use sealift::policy::TableName;
@@ -66,18 +68,22 @@ fn schema() -> String {
         moods.join(", ")
     );
     for (at, (kind, value)) in KEYS.into_iter().enumerate() {
-        sql += &format!(
+        writeln!(
+            sql,
             "CREATE TABLE t{at} (k {kind} PRIMARY KEY, email text);
-             INSERT INTO t{at} SELECT {value}, 'p' || i || '@example.com' FROM generate_series(1, {ROWS}) AS i;\n"
-        );
+             INSERT INTO t{at} SELECT {value}, 'p' || i || '@example.com' FROM generate_series(1, {ROWS}) AS i;"
+        )
+        .unwrap();
     }
     for (at, columns) in COMPOSITE.into_iter().enumerate() {
-        sql += &format!(
+        writeln!(
+            sql,
             "CREATE TABLE c{at} ({columns}, email text);
              INSERT INTO c{at} (a, b, c, email)
              SELECT i % 5, CASE i % 2 WHEN 0 THEN 'K' ELSE 'k' END || i % 13, md5(i::text)::uuid,
-                    'p' || i || '@example.com' FROM generate_series(1, {ROWS}) AS i;\n"
-        );
+                    'p' || i || '@example.com' FROM generate_series(1, {ROWS}) AS i;"
+        )
+        .unwrap();
     }
     sql
 }
@@ -91,6 +97,13 @@ fn tables() -> Vec<(String, Vec<String>)> {
     };
     let composite = (0..).zip(COMPOSITE).map(|(at, columns)| (format!("c{at}"), key(columns)));
     single.chain(composite).collect()
+}
+
+/// A column of the policy.
+fn column(name: &str, domain: &str) -> String {
+    format!(
+        "[[column]]\nname = \"{name}\"\nclass = \"contact\"\ndomain = \"{domain}\"\ntoken = \"keyed\"\n"
+    )
 }
 
 fn unit(table: &str, walk: Walk) -> UnitTable {
@@ -157,9 +170,7 @@ fn a_run_over_keys_of_every_type_goes_there_and_back() {
     let desk = Desk::over(&db.url());
     let mut policy = "[source]\nname = \"keys\"\n".to_owned();
     for (table, _) in tables() {
-        policy += &format!(
-            "[[column]]\nname = \"{table}.email\"\nclass = \"contact\"\ndomain = \"email\"\ntoken = \"keyed\"\n"
-        );
+        policy.push_str(&column(&format!("{table}.email"), "email"));
     }
     desk.write("shop.toml", &policy);
     let before = db.dump();
@@ -241,7 +252,7 @@ fn rows_without_a_key_are_met_once_also_over_many_empty_pages_and_beside_writers
     };
     let mut met = walk(None);
     // Every row moves to where the walk has been, or to where it has yet to come.
-    db.exec("VACUUM t; UPDATE t SET email = email || '.'");
+    db.exec("UPDATE t SET email = email || '.'");
     loop {
         let more = walk(met.last().map(|row| &row.key));
         if more.is_empty() {
@@ -265,9 +276,7 @@ fn a_table_of_sixteen_hundred_columns_is_walked_like_any_other() {
     let desk = Desk::over(&db.url());
     let mut policy = "[source]\nname = \"wide\"\n".to_owned();
     for n in 1..1_600 {
-        policy += &format!(
-            "[[column]]\nname = \"wide.c{n}\"\nclass = \"contact\"\ndomain = \"d\"\ntoken = \"keyed\"\n"
-        );
+        policy.push_str(&column(&format!("wide.c{n}"), "d"));
     }
     desk.write("shop.toml", &policy);
     let before = db.dump();
