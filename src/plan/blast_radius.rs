@@ -348,7 +348,8 @@ impl Radius<'_> {
 
     /// Once, with the first table: they are the database's.
     fn statistics(&self, table: &Table) -> Option<Touched> {
-        let is_first = self.case.named_tables().first().is_some_and(|first| first.name == table.name);
+        let is_first =
+            self.case.named_tables().first().is_some_and(|first| first.name == table.name);
         let finding = self.finding(&["statistics"], "database").filter(|_| is_first)?;
         Some(told(
             table,

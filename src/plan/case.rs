@@ -174,11 +174,7 @@ impl<'a> Case<'a> {
 /// The tables that hold rows of the columns in scope, in the order of the policy.
 ///
 /// A part that the policy names itself is covered by its own rule: the nearest one counts.
-fn parts<'a>(
-    catalog: &'a Catalog,
-    policy: &'a Policy,
-    columns: &[InScope<'a>],
-) -> Vec<Part<'a>> {
+fn parts<'a>(catalog: &'a Catalog, policy: &'a Policy, columns: &[InScope<'a>]) -> Vec<Part<'a>> {
     let mut parts: Vec<Part<'a>> = Vec::new();
     for (at, column) in columns.iter().enumerate() {
         for table in catalog.parts(&column.table.name) {

@@ -87,7 +87,8 @@ pub(super) async fn find(
             .await?;
         for row in &rows {
             let (key, is_deferrable) = (read(row)?, row.try_get::<bool, _>(9)?);
-            if !(key.waits && is_deferrable) && !found.contains(&key) {
+            let stays = key.waits && is_deferrable;
+            if !stays && !found.contains(&key) {
                 found.push(key);
             }
         }

@@ -253,11 +253,7 @@ pub(super) fn update(
             .map(|(write, _)| write.key.0.get(place).map(part_text).transpose())
             .collect::<Result<Vec<_>, _>>()?;
         array(format!("k{place}"), parts)?;
-        found.push(format!(
-            "old.{} = {}",
-            quoted(key)?,
-            shape.key(key, &format!("new.k{place}"))?
-        ));
+        found.push(format!("old.{} = {}", quoted(key)?, shape.key(key, &format!("new.k{place}"))?));
     }
     array("place".to_owned(), writes.iter().map(|(_, v)| Some(v.place.clone())).collect())?;
     array("writer".to_owned(), writes.iter().map(|(_, v)| Some(v.writer.clone())).collect())?;

@@ -5,8 +5,8 @@
 //! or not at all.
 
 use futures::TryStreamExt;
-use sqlx::postgres::PgConnection;
 use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
 
 use super::connect::{Address, close};
 use super::shape::{Shape, schema_of, table_sql};

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
 use tokio::sync::OwnedMutexGuard;
 
+use super::cursor;
 use super::error::constraint;
 use super::foreign_keys::{self, ForeignKey};
 use super::session::Session;
@@ -16,7 +17,6 @@ use super::shape::table_sql;
 use super::statement::vanished;
 use super::walk::{self, Reading, is_by_place};
 use super::write::{Versions, rows, versions};
-use super::cursor;
 use crate::plan::UnitTable;
 use crate::policy::TableName;
 use crate::ports::{
@@ -78,10 +78,7 @@ impl PostgresWindow {
 }
 
 /// Locks all tables of a unit, and loosens their foreign keys.
-async fn hold(
-    session: &mut Session,
-    tables: &[UnitTable],
-) -> Result<Vec<ForeignKey>, sqlx::Error> {
+async fn hold(session: &mut Session, tables: &[UnitTable]) -> Result<Vec<ForeignKey>, sqlx::Error> {
     session.begin(BEGIN).await?;
     let keys = foreign_keys::find(session.within()?, tables).await?;
     let alone: Vec<&str> = keys.iter().flat_map(ForeignKey::tables).collect();
@@ -89,11 +86,8 @@ async fn hold(
     // us alone at once. Whoever asks for more later, beside readers who do the same, is deadlocked.
     for table in tables {
         let name = table_sql(&table.table)?;
-        let mode = if alone.contains(&name.as_str()) {
-            "ACCESS EXCLUSIVE"
-        } else {
-            "SHARE ROW EXCLUSIVE"
-        };
+        let mode =
+            if alone.contains(&name.as_str()) { "ACCESS EXCLUSIVE" } else { "SHARE ROW EXCLUSIVE" };
         let lock = format!("LOCK TABLE ONLY {name} IN {mode} MODE");
         sqlx::raw_sql(AssertSqlSafe(lock)).execute(session.within()?).await?;
     }

@@ -32,7 +32,8 @@ fn is_touched(
     key: &PostgresForeignKey,
 ) -> bool {
     let has = |table: &TableName, columns: &[String]| {
-        let partitions = case.catalog.table(table).map(|t| &t.kind) == Some(&TableKind::Partitioned);
+        let partitions =
+            case.catalog.table(table).map(|t| &t.kind) == Some(&TableKind::Partitioned);
         let parts = if partitions { case.catalog.parts(table) } else { Vec::new() };
         let mut names: Vec<&TableName> = parts.into_iter().map(|part| &part.name).collect();
         names.push(table);

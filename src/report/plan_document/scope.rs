@@ -100,14 +100,10 @@ pub(super) fn tables(facts: &PlanFacts<'_>) -> Vec<ScopeTable> {
         let name = column.name.table.to_string();
         if !tables.iter().any(|table| table.table == name) {
             let all = facts.catalog.table(&column.name.table);
-            let unit = facts
-                .plan
-                .units
-                .iter()
-                .find(|unit| {
-                    let mut columns = unit.tables.iter().flat_map(|table| &table.columns);
-                    columns.any(|of_unit| of_unit.rule == column.rule)
-                });
+            let unit = facts.plan.units.iter().find(|unit| {
+                let mut columns = unit.tables.iter().flat_map(|table| &table.columns);
+                columns.any(|of_unit| of_unit.rule == column.rule)
+            });
             tables.push(ScopeTable {
                 table: name.clone(),
                 rows: column.rows,

@@ -67,3 +67,21 @@ INSERT INTO ward.ward SELECT 'W' || i FROM generate_series(0, 3) AS i;
 INSERT INTO ward.staff SELECT 'nurse' || i || '@example.com', NULL, 'W' || i % 4 FROM generate_series(1, 20) AS i;
 UPDATE ward.staff SET chief = 'nurse1@example.com' WHERE address <> 'nurse1@example.com';
 UPDATE ward.ward SET head = 'nurse' || (1 + substr(code, 2)::int) || '@example.com';
+-- Partitions on both sides: a partitioned table that points to a key in scope, one that is pointed to.
+CREATE TABLE sample (id integer, patient text REFERENCES patient ON UPDATE CASCADE, PRIMARY KEY (id))
+    PARTITION BY HASH (id);
+CREATE TABLE sample_0 PARTITION OF sample FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE sample_1 (patient text, id integer NOT NULL PRIMARY KEY);
+ALTER TABLE sample_1 ADD CONSTRAINT one_of_its_own FOREIGN KEY (patient) REFERENCES patient ON UPDATE CASCADE;
+ALTER TABLE sample ATTACH PARTITION sample_1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE TABLE member (house integer, address text, PRIMARY KEY (house, address)) PARTITION BY LIST (house);
+CREATE TABLE member_1 PARTITION OF member FOR VALUES IN (1);
+CREATE TABLE member_other PARTITION OF member DEFAULT;
+CREATE TABLE badge (id integer PRIMARY KEY, house integer, address text,
+    FOREIGN KEY (house, address) REFERENCES member ON UPDATE CASCADE);
+CREATE TABLE locker (id integer PRIMARY KEY, house integer, address text,
+    FOREIGN KEY (house, address) REFERENCES member);
+INSERT INTO sample SELECT i, 'HN-' || to_char(i, 'FM0000') FROM generate_series(1, 40) AS i;
+INSERT INTO member SELECT 1 + i % 3, 'member' || i || '@example.com' FROM generate_series(1, 30) AS i;
+INSERT INTO badge SELECT row_number() OVER (), house, address FROM member;
+INSERT INTO locker SELECT row_number() OVER (), house, address FROM member WHERE house > 1;
