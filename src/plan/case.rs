@@ -94,7 +94,8 @@ impl<'a> Case<'a> {
         let part = self.parts.iter().find(|part| &part.table.name == table);
         self.columns.iter().enumerate().filter_map(move |(at, column)| {
             let is_of = match part {
-                Some(part) => part.columns.contains(&at),
+                // They were added in order.
+                Some(part) => part.columns.binary_search(&at).is_ok(),
                 None => &column.table.name == table,
             };
             is_of.then_some(column)

@@ -17,7 +17,7 @@ CREATE TABLE diagnosis (
     CONSTRAINT diagnosis_of FOREIGN KEY (patient, admitted) REFERENCES admission ON UPDATE CASCADE
 );
 COMMENT ON CONSTRAINT diagnosis_of ON diagnosis IS 'a diagnosis belongs to somebody''s stay';
-CREATE TABLE contact (
+CREATE TABLE kin (
     id      uuid PRIMARY KEY,
     patient text NOT NULL REFERENCES patient ON UPDATE RESTRICT,
     phone   text
@@ -47,7 +47,7 @@ CREATE TABLE ward.staff (
 );
 CREATE TABLE ward.ward (code text PRIMARY KEY, head text REFERENCES ward.staff);
 ALTER TABLE ward.staff ADD CONSTRAINT works_at FOREIGN KEY (ward) REFERENCES ward.ward;
-CREATE INDEX ON contact (patient);
+CREATE INDEX ON kin (patient);
 CREATE FUNCTION stays(of text) RETURNS bigint LANGUAGE sql STABLE
     AS 'SELECT count(*) FROM public.admission WHERE patient = of';
 
@@ -57,7 +57,7 @@ INSERT INTO patient VALUES ('nobody', '1900-01-01', 'Nobody');
 INSERT INTO admission SELECT 'HN-' || to_char(1 + i % 60, 'FM0000'), date '2023-01-01' + i, 'W' || i % 4
     FROM generate_series(1, 100) AS i;
 INSERT INTO diagnosis SELECT patient, admitted, line, 'Z' || line FROM admission, generate_series(1, 2) AS line;
-INSERT INTO contact SELECT md5(i::text)::uuid, 'HN-' || to_char(1 + i % 60, 'FM0000'), '+44 7700 900' || to_char(i, 'FM000')
+INSERT INTO kin SELECT md5(i::text)::uuid, 'HN-' || to_char(1 + i % 60, 'FM0000'), '+44 7700 900' || to_char(i, 'FM000')
     FROM generate_series(1, 70) AS i;
 INSERT INTO referral SELECT i * 1000003, CASE WHEN i % 5 > 0 THEN 'HN-' || to_char(i, 'FM0000') END FROM generate_series(1, 60) AS i;
 INSERT INTO invoice SELECT i, 'HN-' || to_char(i, 'FM0000') FROM generate_series(1, 60) AS i;

@@ -16,8 +16,8 @@ CREATE TABLE "Kunden-Daten"."Order" (
 CREATE TABLE account (login citext PRIMARY KEY, email text NOT NULL, seen timestamptz);
 CREATE TABLE nickname (nick text COLLATE ci PRIMARY KEY, email text);
 CREATE TABLE party (id bigint PRIMARY KEY, email text);
-CREATE TABLE person (born date) INHERITS (party);
-CREATE TABLE staff (badge uuid NOT NULL UNIQUE, desk integer) INHERITS (person);
+CREATE TABLE human (born date) INHERITS (party);
+CREATE TABLE staff (badge uuid NOT NULL UNIQUE, desk integer) INHERITS (human);
 -- No key that counts: unique only in part, over an expression, where not NULL, or at the end.
 CREATE TABLE basket (
     a integer UNIQUE, b integer NOT NULL, c integer NOT NULL UNIQUE DEFERRABLE, d text NOT NULL, email text
@@ -37,7 +37,7 @@ INSERT INTO account SELECT CASE WHEN i % 2 = 0 THEN 'Buyer' ELSE 'buyer' END || 
     FROM generate_series(1, 40) AS i;
 INSERT INTO nickname SELECT CASE WHEN i % 2 = 0 THEN 'N' ELSE 'n' END || 'ick' || i, 'nick' || i || '@example.com' FROM generate_series(1, 40) AS i;
 INSERT INTO party SELECT i, 'party' || i || '@example.com' FROM generate_series(1, 10) AS i;
-INSERT INTO person SELECT i, 'person' || i || '@example.com', '1980-01-01' FROM generate_series(1, 10) AS i;
+INSERT INTO human SELECT i, 'person' || i || '@example.com', '1980-01-01' FROM generate_series(1, 10) AS i;
 INSERT INTO staff SELECT i, 'staff' || i || '@example.com', '1980-01-01', md5(i::text)::uuid, i FROM generate_series(1, 10) AS i;
 INSERT INTO basket SELECT NULL, -i, i, 'd' || i, 'basket' || i % 5 || '@example.com' FROM generate_series(1, 25) AS i;
 INSERT INTO goods SELECT 'AB' || i * 7, 'Thing ' || i, to_tsvector('english', 'Thing ' || i) FROM generate_series(1, 60) AS i;
