@@ -26,20 +26,18 @@ mod server_state;
 mod server_statistics;
 mod trigger_function;
 mod type_fit;
-mod unkeyed;
 mod unlogged;
 mod view_over_column;
 mod wraparound;
 
 /// The pitfalls, in the order of the findings.
-pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 21] = [
+pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 20] = [
     server_state::find,
     privileges::find,
     partitioned::find,
     inheritance::find,
     type_fit::find,
     recreated::find,
-    unkeyed::find,
     row_security::find,
     rule::find,
     trigger_function::find,

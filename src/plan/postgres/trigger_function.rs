@@ -11,6 +11,7 @@ use super::super::model::Finding;
 use super::{facts, full_text_column};
 use crate::catalog::Table;
 use crate::catalog::postgres::PostgresTrigger;
+use crate::policy::TableName;
 
 const PITFALL: &str = "trigger_function";
 
@@ -31,7 +32,8 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
                     || trigger.update_of.iter().any(|name| columns.contains(&name.as_str())));
             if fires {
                 let is_suppressed = suppressed.contains(&trigger.name);
-                findings.push(of_trigger(table, trigger, &columns, is_suppressed));
+                let named = case.named_as(&table.name);
+                findings.push(of_trigger(table, named, trigger, &columns, is_suppressed));
             }
         }
     }
@@ -40,6 +42,7 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
 
 fn of_trigger(
     table: &Table,
+    named: &TableName,
     trigger: &PostgresTrigger,
     columns: &[&str],
     is_suppressed: bool,
@@ -47,7 +50,7 @@ fn of_trigger(
     let object = format!("trigger {}", trigger.name);
     let suppress = format!(
         "add to the policy: [[table]] name = {:?}, suppress_triggers = [{:?}]",
-        table.name.to_string(),
+        named.to_string(),
         trigger.name
     );
     let danger = danger(trigger, columns);
@@ -234,7 +237,6 @@ fn has(text: &str, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::TableName;
 
     fn before(body: &str) -> PostgresTrigger {
         PostgresTrigger {
