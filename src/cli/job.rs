@@ -10,12 +10,13 @@ use super::output::Output;
 use super::settings::Settings;
 use crate::access::grants::{DomainGrant, Grant, RunGrant};
 use crate::backup::{AgeFolder, new_identity};
+use crate::catalog::Catalog;
 use crate::crypto::{DataKey, FormatKey, KeyHeader, KeyId, KeyPurpose, TokenKey, WrappedKey};
 use crate::engine::postgres::is_postgres;
 use crate::engine::postgres::vault::PostgresRunLock;
 use crate::engine::sqlite::path_of;
 use crate::lifecycle::{Event, Phase};
-use crate::plan::{Assessment, fingerprint};
+use crate::plan::{Assessment, fingerprint, fingerprint_after};
 use crate::policy::{ColumnRule, Policy, TokenKind};
 use crate::ports::{Change, Condition, DomainRow, RunRow, Vault};
 use crate::run::{Began, Job, Stop};
@@ -40,14 +41,17 @@ impl RunLock {
         if is_postgres(vault) {
             return PostgresRunLock::take(vault).await?.map(Self::Session).ok_or_else(busy);
         }
-        let path = path_of(vault)
-            .ok_or_else(|| Failure::failed(format!("`{vault}` is not a `sqlite:` URL")))?;
+        let path = path_of(vault).ok_or_else(|| {
+            Failure::failed("the vault is no file")
+                .hint("check `--vault`: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`")
+        })?;
         let path = with_end(path, "lock");
-        let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path)?;
+        let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path);
+        let file = file.map_err(|error| Failure::unwritable(&path, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self::File(file)),
             Err(TryLockError::WouldBlock) => Err(busy()),
-            Err(TryLockError::Error(error)) => Err(error.into()),
+            Err(TryLockError::Error(error)) => Err(Failure::unwritable(&path, &error)),
         }
     }
 }
@@ -65,7 +69,7 @@ fn with_end(path: PathBuf, end: &str) -> PathBuf {
 
 /// Parses what a run's row holds.
 pub(super) fn parsed(row: &RunRow) -> Result<(Policy, Assessment), Failure> {
-    let malformed = |_| Failure::failed(format!("the row of run {} is malformed", row.run));
+    let malformed = |_| Failure::malformed(format!("the row of run {}", row.run));
     Ok((
         serde_json::from_str(&row.policy).map_err(malformed)?,
         serde_json::from_str(&row.plan).map_err(malformed)?,
@@ -247,7 +251,7 @@ fn is_key(change: &Change, purpose: KeyPurpose, subject: &str) -> bool {
 fn new_key(desk: &Desk, purpose: KeyPurpose, subject: &str, id: u32) -> Result<Change, Failure> {
     fn wrapped<K: WrappedKey>(desk: &Desk, header: &KeyHeader, key: &K) -> Result<Change, Failure> {
         let wrapped =
-            desk.keys.root().wrap_key(header, key, &mut OsRandom).map_err(Failure::failed)?;
+            desk.keys.root().wrap_key(header, key, &mut OsRandom).map_err(Failure::fault)?;
         Ok(Change::PutKey(key_row(header, wrapped)))
     }
     let header = KeyHeader::new(desk.keys.vault(), KeyId(id), purpose, subject, &now());
@@ -256,7 +260,7 @@ fn new_key(desk: &Desk, purpose: KeyPurpose, subject: &str, id: u32) -> Result<C
         KeyPurpose::Token => wrapped(desk, &header, &TokenKey::generate(&mut OsRandom)),
         KeyPurpose::Format => wrapped(desk, &header, &FormatKey::generate(&mut OsRandom)),
         KeyPurpose::Run | KeyPurpose::Control | KeyPurpose::Index | KeyPurpose::Ledger => {
-            Err(Failure::failed(format!("a domain has no {} key", purpose.name())))
+            Err(Failure::fault(format!("a domain has no {} key", purpose.name())))
         }
     }
 }
@@ -268,13 +272,15 @@ fn domain_row(
     rule: &ColumnRule,
 ) -> Result<DomainRow, Failure> {
     let number = domains.iter().map(|row| row.domain.0).max().unwrap_or(0) + 1;
-    let domain = DomainId::new(number)
-        .ok_or_else(|| Failure::failed("the vault has no room for another domain"))?;
+    let domain = DomainId::new(number).ok_or_else(|| {
+        Failure::failed("the vault has no room for another domain")
+            .hint("give columns a `domain` in common, or use a second vault")
+    })?;
     let mut row = DomainRow {
         domain,
         name: name.to_owned(),
         class: rule.class.clone(),
-        treatment: serde_json::to_string(rule).map_err(Failure::failed)?,
+        treatment: serde_json::to_string(rule).map_err(Failure::fault)?,
         mac: Vec::new(),
     };
     let grant = DomainGrant {
@@ -295,7 +301,9 @@ async fn folder(
     keys: &crate::crypto::KeyRing,
 ) -> Result<AgeFolder, Failure> {
     let secret = keys.run_secret(&row.run.to_string()).ok_or_else(|| {
-        Failure::failed(format!("the key that opens the backup of run {} is gone", row.run))
+        Failure::failed(format!("the key that opens the backup of run {} is gone", row.run)).hint(
+            "a purge destroys it; before one, compare the vault with a backup of it before going on",
+        )
     })?;
     let base = Path::new(&row.backup_dir);
     let marker = format!("sealift backup of run {} for vault {}\n", row.run, keys.vault());
@@ -312,7 +320,7 @@ async fn folder(
 
 /// Slots and wrapped keys, so that a lost vault does not lose the backup.
 async fn keys_copy(vault: &dyn Vault) -> Result<String, Failure> {
-    serde_json::to_string_pretty(&keys_json(vault).await?).map_err(Failure::failed)
+    serde_json::to_string_pretty(&keys_json(vault).await?).map_err(Failure::fault)
 }
 
 /// Slots and wrapped keys: with the passphrase, all that opens what was sealed.
@@ -347,7 +355,7 @@ pub(super) async fn keys_json(vault: &dyn Vault) -> Result<serde_json::Value, Fa
 /// Refuses to go on over a catalog that is not the one that was signed.
 pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> Result<(), Failure> {
     let catalog = job.source.catalog().await?;
-    if fingerprint(&catalog, &job.policy) == job.plan.fingerprint {
+    if is_as_planned(job, phase, &catalog) {
         return Ok(());
     }
     let reason = "the catalog of the source is not the one that was planned for";
@@ -371,6 +379,26 @@ pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> R
     Err(Failure::refused(reason).hint(
         "put the catalog back as it was and `sealift resume`, or go back with `sealift rollback`",
     ))
+}
+
+/// Whether a catalog is the one that was signed. Where the run changes types of columns there are
+/// two: as it was until everything is sealed, as it becomes once tokens are written, and either
+/// while that happens.
+fn is_as_planned(job: &Job, phase: Phase, catalog: &Catalog) -> bool {
+    let is_before = || fingerprint(catalog, &job.policy) == job.plan.fingerprint;
+    let Some(after) = &job.plan.fingerprint_after else { return is_before() };
+    let is_after = || &fingerprint_after(catalog, &job.policy, &job.plan.changes) == after;
+    match phase {
+        Phase::Planned | Phase::Approved | Phase::BackedUp => is_before(),
+        Phase::Sealed => is_before() || is_after(),
+        Phase::Rewritten
+        | Phase::Verified
+        | Phase::PurgeApproved
+        | Phase::Purged
+        | Phase::Closed
+        | Phase::RollingBack
+        | Phase::RolledBack => is_after(),
+    }
 }
 
 /// Remembers that a run failed, so that `status` can say why.

@@ -87,7 +87,7 @@ async fn first_line(desk: &Desk, identity: &[u8]) -> Result<String, Failure> {
     line["version"] = 1.into();
     line["made_at"] = at.into();
     line["identity"] = data_encoding::HEXLOWER.encode(&wrapped).into();
-    serde_json::to_string(&line).map_err(Failure::failed)
+    serde_json::to_string(&line).map_err(Failure::fault)
 }
 
 /// The identity of a copy is no key of the vault's: it has the number that no key has.
