@@ -113,6 +113,8 @@ impl Address {
                 ("bytea_output", "hex".to_owned()),
                 ("IntervalStyle", "postgres".to_owned()),
                 ("synchronize_seqscans", "off".to_owned()),
+                // Our statements are many and short; each would be compiled anew.
+                ("jit", "off".to_owned()),
             ])
             // The statement log of the driver would print statements; ours hold no values, and
             // still.
