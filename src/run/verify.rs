@@ -167,6 +167,8 @@ struct Pass<'p> {
     job: &'p Job,
     columns: HashMap<DomainId, Column>,
     buckets: Buckets,
+    /// The place of the cell at hand, as buckets have it.
+    place: Vec<u8>,
     roots: HashMap<u32, RowSetRoot>,
     found: Vec<Mismatch>,
     tally: Tally,
@@ -183,6 +185,7 @@ impl<'p> Pass<'p> {
             job,
             columns: domains(job).await?,
             buckets,
+            place: Vec::new(),
             roots: HashMap::new(),
             found: Vec::new(),
             tally: Tally::default(),

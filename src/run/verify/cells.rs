@@ -277,9 +277,9 @@ impl Pass<'_> {
                 Shape::Token(token) => {
                     self.tally.unbacked += u64::from(!is_backed);
                     self.tally.open((unit, at, place));
-                    let cell = Place { unit, table: at, column: place, key: &looked.key };
+                    encode_place(&mut self.place, (unit, at, place), &looked.key);
                     self.buckets
-                        .add(columns[place].domain_id(), &token, says, &cell.encode())
+                        .add(columns[place].domain_id(), &token, says, &self.place)
                         .map_err(bucket_error)?;
                 }
             }
@@ -336,9 +336,9 @@ impl Pass<'_> {
             }
             Shape::Token(token) => {
                 self.tally.open((unit, at, place));
-                let cell = Place { unit, table: at, column: place, key: &[] };
+                encode_place(&mut self.place, (unit, at, place), &[]);
                 self.buckets
-                    .add(column.domain_id(), &token, Says::Counted, &cell.encode())
+                    .add(column.domain_id(), &token, Says::Counted, &self.place)
                     .map_err(bucket_error)?;
             }
         }
@@ -366,34 +366,23 @@ impl Pass<'_> {
                     })?
                 }
             };
-            let cell = Place { unit, table: at, column: place, key: &[] };
+            encode_place(&mut self.place, (unit, at, place), &[]);
             self.buckets
-                .add(column.domain_id(), &token, Says::Expected, &cell.encode())
+                .add(column.domain_id(), &token, Says::Expected, &self.place)
                 .map_err(bucket_error)?;
         }
         Ok(())
     }
 }
 
-/// Where a cell is, as a bucket keeps it: in words only where a mismatch has to be told.
-struct Place<'p> {
-    unit: u16,
-    table: u16,
-    column: usize,
-    /// The row's key, encoded; empty where the table has none.
-    key: &'p [u8],
-}
-
-impl Place<'_> {
-    fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(6 + self.key.len());
-        let column = u16::try_from(self.column).unwrap_or(u16::MAX);
-        for number in [self.unit, self.table, column] {
-            bytes.extend_from_slice(&number.to_be_bytes());
-        }
-        bytes.extend_from_slice(self.key);
-        bytes
+/// Where a cell is, as a bucket keeps it: unit, table and column, then the row's key where the table
+/// has one. It is put into words only where a mismatch has to be told.
+fn encode_place(place: &mut Vec<u8>, (unit, table, column): (u16, u16, usize), key: &[u8]) {
+    place.clear();
+    for number in [unit, table, u16::try_from(column).unwrap_or(u16::MAX)] {
+        place.extend_from_slice(&number.to_be_bytes());
     }
+    place.extend_from_slice(key);
 }
 
 /// The words for a place of a bucket.
