@@ -26,6 +26,7 @@ mod error;
 mod increments;
 mod job;
 mod load;
+mod merge;
 mod purge;
 mod record;
 mod residue;

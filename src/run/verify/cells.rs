@@ -91,7 +91,7 @@ fn shape(column: &Column, cell: Option<&Original>) -> Shape {
         (Fate::Null, _) | (_, None) => Shape::Null,
         (Fate::Empty, _) => Shape::Empty,
         (Fate::Shaped(token), Some(cell)) => {
-            if is_written_so(column, cell, &token) {
+            if is_text_of(column, cell, &token).unwrap_or(true) {
                 Shape::Token(token)
             } else {
                 Shape::Original
@@ -106,15 +106,29 @@ fn shape(column: &Column, cell: Option<&Original>) -> Shape {
 }
 
 /// Whether the second implementation writes a token as it stands in the cell: a fault in the text of
-/// tokens would hide behind the parser that was made with it.
-fn is_written_so(column: &Column, cell: &Original, token: &TokenBody) -> bool {
+/// tokens would hide behind the parser that was made with it. `None` where it does not write such
+/// tokens.
+fn is_text_of(column: &Column, cell: &Original, token: &TokenBody) -> Option<bool> {
     let kind = match column.treatment.kind() {
         TokenKind::Keyed => 'k',
         TokenKind::Random => 'r',
-        TokenKind::Format | TokenKind::Uuid => return true,
+        TokenKind::Format | TokenKind::Uuid => return None,
     };
-    let (None, Some(body)) = (column.treatment.template(), token.sixteen()) else { return true };
-    cell.expose() == second::token_text(kind, column.domain_id(), body).as_bytes()
+    let (None, Some(body)) = (column.treatment.template(), token.sixteen()) else { return None };
+    let text = second::token_text(kind, column.domain_id(), body);
+    Some(cell.expose() == text.as_bytes())
+}
+
+/// The token that follows from the newest original of a cell, where the cell holds it letter for
+/// letter as the second implementation writes it: most cells do, and need no parser then.
+fn as_derived<'e>(
+    column: &Column,
+    cell: Option<&Original>,
+    newest: Option<&'e Expected>,
+) -> Option<&'e TokenBody> {
+    let (Some(cell), Some(Expected::Derived(token))) = (cell, newest) else { return None };
+    let is_plain = column.treatment.kind() == TokenKind::Keyed;
+    (is_plain && is_text_of(column, cell, token)?).then_some(token)
 }
 
 /// What a cell and the backup say of its token, and whether the backup says anything.
@@ -143,9 +157,13 @@ fn look(columns: &[Column], row: &Row, newest: &Newest) -> Looked {
         .zip(&row.cells)
         .enumerate()
         .map(|(at, (column, cell))| {
+            let newest = known.and_then(|cells| cells.get(at));
+            if let Some(token) = as_derived(column, cell.as_ref(), newest) {
+                return (Shape::Token(token.clone()), Says::HoldsAny, true);
+            }
             let shape = shape(column, cell.as_ref());
             let (says, is_backed) = match &shape {
-                Shape::Token(token) => weigh(token, known.and_then(|cells| cells.get(at))),
+                Shape::Token(token) => weigh(token, newest),
                 Shape::Null | Shape::Empty | Shape::Original => (Says::HoldsAny, false),
             };
             (shape, says, is_backed)
