@@ -1,6 +1,8 @@
 //! What only PostgreSQL has: its guard, its retries, its errors, its pitfalls.
 
+mod grown;
 mod guard;
 mod load;
 mod pitfalls;
 mod silence;
+mod walks;
