@@ -228,14 +228,14 @@ mod tests {
         }
 
         fn finish(self: Box<Self>) -> Result<FileSeal, BackupError> {
-            let Self(shelf, name, records) = *self;
+            let Self(files, name, records) = *self;
             let seal = FileSeal {
                 name: name.clone(),
                 sha256: [0; 32],
                 bytes: records.iter().map(|record| record.len() as u64).sum(),
                 records: records.len() as u64,
             };
-            shelf.lock().unwrap().insert(name, records);
+            files.lock().unwrap().insert(name, records);
             Ok(seal)
         }
     }
