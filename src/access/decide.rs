@@ -105,7 +105,12 @@ pub fn form_for(purpose: &Purpose, domain: &str, class: &str) -> Option<Form> {
     purpose.show.get(domain).or_else(|| purpose.show.get(class)).copied()
 }
 
-fn is_in_force(caller: &Caller, now: Timestamp) -> Result<(), Refusal> {
+/// Says whether a credential is in force: neither revoked nor at its end.
+///
+/// # Errors
+///
+/// Returns the [`Refusal`] that names when it ended.
+pub fn is_in_force(caller: &Caller, now: Timestamp) -> Result<(), Refusal> {
     if let Some(at) = &caller.revoked_at {
         return Err(Refusal::CallerRevoked { caller: caller.name.clone(), at: at.clone() });
     }

@@ -27,12 +27,16 @@ pub(super) async fn detokenize(
         reason: &typed.reason,
         domain: typed.domain.as_deref(),
     };
-    let answers = open(desk.vault.as_ref(), &desk.keys, &request, &tokens).await;
+    let answers = open(desk.vault.as_ref(), &desk.keys, &request, tokens.clone()).await;
     let answers = answers.map_err(failure)?;
     let mut refused = 0;
     for (token, answer) in tokens.iter().zip(&answers) {
         match answer {
             Answer::Shown(shown) => tell(out, token, shown),
+            Answer::Passed => {
+                out.object(&json!({"token": token, "value": token}));
+                out.line(token);
+            }
             Answer::Refused => {
                 refused += 1;
                 out.object(&json!({"token": token, "code": "refused"}));
@@ -65,7 +69,11 @@ pub(super) fn failure(error: ServeError) -> Failure {
         ServeError::Loading(_) => "try again when the run has sealed its values",
         ServeError::NoDomain(_) => "the purpose has to show the domain, and the vault to have it",
         ServeError::Misfit { .. } => "leave the value out, or treat its column otherwise",
-        ServeError::Vault(_) | ServeError::Run(_) => "see `sealift status`",
+        ServeError::NotSearchable(_) => "`dedupe = true` on a random column makes it searchable",
+        ServeError::Busy | ServeError::Unavailable => "try again",
+        ServeError::Unrecorded(_) | ServeError::Vault(_) | ServeError::Run(_) => {
+            "see `sealift status`"
+        }
     };
     match (&error, error.remedy()) {
         (ServeError::Refused(_) | ServeError::NoDomain(_), _) => Failure::refused(error).hint(hint),

@@ -217,7 +217,7 @@ CREATE TABLE sealift.checkpoint (
     note text NOT NULL
 );
 
--- A request recorded before a value left, and not yet in the ledger.
+-- Requests recorded together before a value left, and not yet in the ledger.
 CREATE TABLE sealift.intake (
     writer text NOT NULL,
     number bigint NOT NULL,
@@ -232,6 +232,22 @@ CREATE TABLE sealift.intake_done (
     number bigint NOT NULL
 );
 
+-- How many tokens a caller has used under a purpose in the minute or day that began then.
+CREATE TABLE sealift.quota (
+    caller  text NOT NULL,
+    purpose text NOT NULL,
+    per     text NOT NULL CONSTRAINT stretch_is_known CHECK (per IN ('minute', 'day')),
+    began_s bigint NOT NULL,
+    used    bigint NOT NULL,
+    PRIMARY KEY (caller, purpose, per)
+);
+
+-- One row: how often rows that grant were changed. A server reads them again when it has moved.
+CREATE TABLE sealift.grants_version (
+    one     bigint PRIMARY KEY CONSTRAINT one_version CHECK (one = 1),
+    version bigint NOT NULL
+);
+
 -- A caller's reason, sealed; erasing it leaves the ledger intact.
 CREATE TABLE sealift.reason (
     digest text PRIMARY KEY,
@@ -239,3 +255,7 @@ CREATE TABLE sealift.reason (
 );
 
 CREATE INDEX ledger_by_run ON sealift.ledger (run, sequence);
+
+-- Every credential is held against the entries about its caller: these few are found at once.
+CREATE INDEX ledger_about_callers ON sealift.ledger (sequence)
+    WHERE run IS NULL AND position('"action":"caller_'::bytea IN body) > 0;

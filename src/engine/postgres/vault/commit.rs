@@ -47,7 +47,9 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
         Change::PutCheck(run, row) => put_check(connection, *run, row).await,
         Change::PutReason { digest, sealed } => put_reason(connection, digest, sealed).await,
         Change::PutCheckpoint { size, note } => put_checkpoint(connection, *size, note).await,
-        Change::IntakeDone { writer, number } => intake_done(connection, writer, *number).await,
+        Change::IntakeDone { writer, rows, through } => {
+            return intake_done(connection, writer, rows, *through).await;
+        }
     }
     .map_err(Broken::Engine)
 }
@@ -410,19 +412,52 @@ async fn put_checkpoint(connection: &mut PgConnection, size: u64, note: &str) ->
     Ok(())
 }
 
-async fn intake_done(connection: &mut PgConnection, writer: &str, number: u64) -> Done {
-    sqlx::query("DELETE FROM sealift.intake WHERE writer = $1 AND number = $2")
-        .bind(writer)
-        .bind(signed(number))
-        .execute(&mut *connection)
-        .await?;
+/// Removes what is in the tree now. Where another process was first, nothing of this happens.
+async fn intake_done(
+    connection: &mut PgConnection,
+    writer: &str,
+    rows: &[u64],
+    through: u64,
+) -> Result<(), Broken> {
+    let numbers: Vec<i64> = rows.iter().map(|number| signed(*number)).collect();
+    let removed =
+        sqlx::query("DELETE FROM sealift.intake WHERE writer = $1 AND number = ANY ($2)")
+            .bind(writer)
+            .bind(&numbers)
+            .execute(&mut *connection)
+            .await?;
+    if removed.rows_affected() != rows.len() as u64 {
+        return Err(VaultError::IntakeMoved.into());
+    }
     sqlx::query(
         "INSERT INTO sealift.intake_done VALUES ($1, $2)
          ON CONFLICT (writer) DO UPDATE
          SET number = greatest(intake_done.number, excluded.number)",
     )
     .bind(writer)
-    .bind(signed(number))
+    .bind(signed(through))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether a change is of rows that grant, so that whoever has read them reads them again.
+pub(super) fn changes_grants(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::PutKey(_)
+            | Change::PutKeyCheck(_)
+            | Change::PutDomain(_)
+            | Change::PutCaller(_)
+            | Change::PutPurpose(_)
+    )
+}
+
+pub(super) async fn grants_changed(connection: &mut PgConnection) -> Done {
+    sqlx::raw_sql(
+        "INSERT INTO sealift.grants_version VALUES (1, 1)
+         ON CONFLICT (one) DO UPDATE SET version = grants_version.version + 1",
+    )
     .execute(connection)
     .await?;
     Ok(())

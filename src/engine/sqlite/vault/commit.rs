@@ -50,7 +50,9 @@ pub(super) async fn apply(
         Change::PutCheck(run, row) => put_check(connection, *run, row).await,
         Change::PutReason { digest, sealed } => put_reason(connection, digest, sealed).await,
         Change::PutCheckpoint { size, note } => put_checkpoint(connection, *size, note).await,
-        Change::IntakeDone { writer, number } => intake_done(connection, writer, *number).await,
+        Change::IntakeDone { writer, rows, through } => {
+            return intake_done(connection, url, writer, rows, *through).await;
+        }
     };
     result.map_err(|error| vault_error(error, url, "recording a change"))
 }
@@ -408,18 +410,55 @@ async fn put_checkpoint(connection: &mut SqliteConnection, size: u64, note: &str
     Ok(())
 }
 
-async fn intake_done(connection: &mut SqliteConnection, writer: &str, number: u64) -> Done {
-    sqlx::query("DELETE FROM sealift_intake WHERE writer = ? AND number = ?")
-        .bind(writer)
-        .bind(signed(number))
-        .execute(&mut *connection)
-        .await?;
+/// Removes what is in the tree now. Where another process was first, nothing of this happens.
+async fn intake_done(
+    connection: &mut SqliteConnection,
+    url: &str,
+    writer: &str,
+    rows: &[u64],
+    through: u64,
+) -> Result<(), VaultError> {
+    let failed = |error| vault_error(error, url, "recording a change");
+    for number in rows {
+        let removed = sqlx::query("DELETE FROM sealift_intake WHERE writer = ? AND number = ?")
+            .bind(writer)
+            .bind(signed(*number))
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        if removed.rows_affected() != 1 {
+            return Err(VaultError::IntakeMoved);
+        }
+    }
     sqlx::query(
         "INSERT INTO sealift_intake_done VALUES (?, ?)
          ON CONFLICT DO UPDATE SET number = max(number, excluded.number)",
     )
     .bind(writer)
-    .bind(signed(number))
+    .bind(signed(through))
+    .execute(connection)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+/// Whether a change is of rows that grant, so that whoever has read them reads them again.
+pub(super) fn changes_grants(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::PutKey(_)
+            | Change::PutKeyCheck(_)
+            | Change::PutDomain(_)
+            | Change::PutCaller(_)
+            | Change::PutPurpose(_)
+    )
+}
+
+pub(super) async fn grants_changed(connection: &mut SqliteConnection) -> Done {
+    sqlx::raw_sql(
+        "INSERT INTO sealift_grants_version VALUES (1, 1)
+         ON CONFLICT DO UPDATE SET version = version + 1",
+    )
     .execute(connection)
     .await?;
     Ok(())
