@@ -20,6 +20,7 @@ pub mod run;
 pub mod serve;
 
 // Edge: everything that touches the world.
+pub mod api;
 pub mod backup;
 pub mod cli;
 pub mod demo;

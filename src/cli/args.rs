@@ -138,6 +138,8 @@ pub enum Verb {
     Detokenize(Detokenize),
     /// Values to tokens, under a purpose
     Tokenize(Tokenize),
+    /// Answer requests over HTTP
+    Serve(Serve),
     /// What happened to a run, for people and for auditors
     Report(Report),
     /// Export and check the ledger
@@ -418,6 +420,23 @@ pub struct Tokenize {
     /// A file with the values, one a line; without it they are read from standard input
     #[arg(long, value_name = "FILE")]
     pub values_file: Option<PathBuf>,
+}
+
+/// `serve`
+#[derive(Debug, ClapArgs)]
+pub struct Serve {
+    /// Where to listen; plain HTTP only on a loopback address
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8460")]
+    pub listen: std::net::SocketAddr,
+    /// The certificate and those above it (PEM); read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Who signs the certificates of clients (PEM); without it clients need none
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub client_ca: Option<PathBuf>,
 }
 
 /// `report`

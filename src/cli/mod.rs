@@ -30,6 +30,7 @@ mod report;
 mod rollback;
 mod run;
 mod scan;
+mod serve;
 mod settings;
 mod status;
 mod tokenize;
@@ -88,6 +89,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Quarantine(typed) => quarantine::quarantine(settings, out, typed).await,
         Verb::Detokenize(typed) => detokenize::detokenize(settings, out, typed).await,
         Verb::Tokenize(typed) => tokenize::tokenize(settings, out, typed).await,
+        Verb::Serve(typed) => serve::serve(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
         Verb::Demo(typed) => demo::demo(out, typed).await,
