@@ -23,7 +23,10 @@ pub mod serve;
 pub mod api;
 pub mod backup;
 pub mod cli;
+pub mod client;
 pub mod demo;
 pub mod engine;
 pub mod keystore;
 pub mod synth;
+
+pub use client::{Client, ClientError, Opened, Vault};

@@ -81,9 +81,8 @@ impl ApiError {
     /// Says where, never what: the parser's own words may quote a value.
     pub(super) fn malformed(error: &serde_json::Error) -> Self {
         let (line, column) = (error.line(), error.column());
-        let message = format!(
-            "the body is not what `/openapi.json` says, at line {line}, column {column}"
-        );
+        let message =
+            format!("the body is not what `/openapi.json` says, at line {line}, column {column}");
         let code = if error.is_data() { "wrong_type" } else { "malformed" };
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
@@ -164,11 +163,9 @@ impl ApiError {
             "too_many_tokens" => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_tokens", refusal.to_string())
             }
-            "rate_limited" => Self::later(
-                StatusCode::TOO_MANY_REQUESTS,
-                "rate_limited",
-                refusal.to_string(),
-            ),
+            "rate_limited" => {
+                Self::later(StatusCode::TOO_MANY_REQUESTS, "rate_limited", refusal.to_string())
+            }
             code => {
                 let message = format!("you may not do this for purpose `{purpose}`");
                 Self::new(StatusCode::FORBIDDEN, code, message)

@@ -26,7 +26,11 @@ pub(super) struct Place {
     permit: Arc<OwnedSemaphorePermit>,
 }
 
-pub(super) async fn gate(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn gate(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let began = Instant::now();
     let id = request_id();
     let method = request.method().clone();

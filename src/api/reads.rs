@@ -116,7 +116,11 @@ pub(super) async fn healthz() -> Json<Health> {
     responses((status = 200, description = "Requests are answered", body = Health), Unwell)
 )]
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
-    if app.service.is_ready() { Ok(Json(Health { status: "ok" })) } else { Err(ApiError::not_ready()) }
+    if app.service.is_ready() {
+        Ok(Json(Health { status: "ok" }))
+    } else {
+        Err(ApiError::not_ready())
+    }
 }
 
 /// Figures in the text format of Prometheus.

@@ -14,7 +14,9 @@ use crate::value::{Original, ValueType};
 /// Larger numbers are sent as text: JSON's readers do not agree on them.
 const NUMBER_MAX: f64 = 9e18;
 
-const BASE64_PATTERN: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
+/// With padding, and without bits that mean nothing.
+const BASE64_PATTERN: &str = "^([A-Za-z0-9+/]{4})*\
+    ([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 
 /// A value as it would stand in the column. It cannot print.
 pub(super) struct SentValue(pub(super) Original);
@@ -46,9 +48,9 @@ impl<'de> Visitor<'de> for Sent {
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Original, E> {
-        i64::try_from(number).map_err(|_| E::custom("the number is too large")).and_then(|number| {
-            self.visit_i64(number)
-        })
+        i64::try_from(number)
+            .map_err(|_| E::custom("the number is too large"))
+            .and_then(|number| self.visit_i64(number))
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<Original, E> {
@@ -81,8 +83,7 @@ impl PartialSchema for SentValue {
             .schema_type(Type::Number)
             .minimum(Some(-NUMBER_MAX))
             .maximum(Some(NUMBER_MAX));
-        let base64 =
-            ObjectBuilder::new().schema_type(Type::String).pattern(Some(BASE64_PATTERN));
+        let base64 = ObjectBuilder::new().schema_type(Type::String).pattern(Some(BASE64_PATTERN));
         let bytes = ObjectBuilder::new()
             .property("base64", base64)
             .required("base64")

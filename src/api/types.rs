@@ -26,8 +26,8 @@ pub(super) struct DetokenizeRequest {
     #[schema(example = "case 4711", min_length = 1, max_length = 1000)]
     pub(super) reason: String,
     /// The domain of the tokens. Needed for tokens that do not name one (`format`, `uuid`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 300, nullable = false)]
+    #[serde(default)]
+    #[schema(max_length = 300)]
     pub(super) domain: Option<String>,
     /// The tokens, or cells with a template around a token.
     #[schema(min_items = 1)]

@@ -100,8 +100,7 @@ pub(super) async fn tokenize(
 ) -> Result<axum::Json<ValuesResponse>, ApiError> {
     let (asked, values) = values_of(sent)?;
     let name = known.caller.name.clone();
-    let tokens =
-        app.service.tokenize(known.grants, known.caller, asked.clone(), values).await;
+    let tokens = app.service.tokenize(known.grants, known.caller, asked.clone(), values).await;
     let tokens = tokens.map_err(|error| told(&error, &asked, &name))?;
     Ok(answers(tokens.into_iter().map(Some)))
 }

@@ -130,8 +130,9 @@ pub(super) fn key_file_secret(file: &std::path::Path) -> Result<SlotSecret, Fail
 pub(super) async fn ring(vault: &dyn Vault, root: RootKey) -> Result<KeyRing, Failure> {
     crate::serve::key_ring(vault, root).await.map_err(|error| match error {
         KeysError::Vault(error) => error.into(),
-        KeysError::Ring(error) => Failure::failed(error)
-            .hint("the vault's key rows were changed; compare with a backup"),
+        KeysError::Ring(error) => {
+            Failure::failed(error).hint("the vault's key rows were changed; compare with a backup")
+        }
         error => Failure::failed(error),
     })
 }

@@ -30,7 +30,16 @@ pub(super) async fn serve(
         }
         _ => None,
     };
-    let listen = Listen { address: typed.listen, tls };
+    serve_at(settings, out, Listen { address: typed.listen, tls }, |_| {}).await
+}
+
+/// Answers requests until it is told to end; `said` is called when it listens.
+pub(crate) async fn serve_at(
+    settings: &Settings,
+    out: &Output,
+    listen: Listen,
+    said: impl FnOnce(std::net::SocketAddr),
+) -> Result<Outcome, Failure> {
     if let Some(files) = &listen.tls {
         files.config().map_err(|error| unlistened(error.into()))?;
     } else if !listen.address.ip().is_loopback() {
@@ -42,12 +51,13 @@ pub(super) async fn serve(
     let service = Service::start(sessions(settings).await?, root).await.map_err(Failure::failed)?;
     let service = Arc::new(service);
     desk.commit(Vec::new(), desk.draft("serve_started", "vault")).await?;
-    let said = crate::api::serve(
+    let ended = crate::api::serve(
         listen,
         Arc::clone(&service),
         |address| {
             out.object(&json!({"listening": format!("{scheme}://{address}")}));
             out.line(format!("listening on {scheme}://{address}; the API is described there"));
+            said(address);
         },
         asked_to_end(),
     )
@@ -55,7 +65,7 @@ pub(super) async fn serve(
     // ORDER: nobody is answered any more; then what was recorded goes into the tree.
     service.stop().await;
     desk.commit(Vec::new(), desk.draft("serve_stopped", "vault")).await?;
-    said.map_err(unlistened)?;
+    ended.map_err(unlistened)?;
     Ok(Outcome::Done)
 }
 

@@ -451,6 +451,8 @@ pub enum Change {
     PutCaller(CallerRow),
     /// Adds or replaces a purpose.
     PutPurpose(PurposeRow),
+    /// Takes a purpose out of force.
+    RemovePurpose(String),
     /// Adds a run in phase `planned`, and claims its columns.
     InsertRun(Box<RunRow>, Vec<String>),
     /// Removes a run that is still `planned`, with its claims.
@@ -774,6 +776,9 @@ pub trait Vault: Send + Sync {
 
     /// Ledger entries about callers, parsed, oldest first.
     async fn ledger_of_callers(&self) -> Result<Vec<Entry>, VaultError>;
+
+    /// Ledger entries about purposes that were changed without a run, parsed, oldest first.
+    async fn ledger_of_policies(&self) -> Result<Vec<Entry>, VaultError>;
 
     /// The newest checkpoint.
     async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError>;

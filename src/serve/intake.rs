@@ -3,6 +3,8 @@
 //! Any number of processes may try to bring them there: what one of them has brought, the others
 //! find gone, and their own transaction comes to nothing. So each request is one entry, once.
 
+use std::collections::VecDeque;
+
 use serde_json::Value;
 
 use super::checkpoint;
@@ -54,14 +56,28 @@ pub(super) async fn integrate_some(
     for rows in rows.chunk_by(|one, two| one.writer == two.writer) {
         let (change, entries) = of_writer(vault, keys, rows).await?;
         changes.push(change);
-        drafts.extend(entries);
+        drafts.push(VecDeque::from(entries));
     }
+    let drafts = by_time(drafts);
     let count = drafts.len() as u64;
     match vault.commit(changes, drafts).await {
         Ok(_) => Ok(Some(count)),
         // Another process was first; what it left is read anew.
         Err(VaultError::IntakeMoved) => Ok(Some(0)),
         Err(error) => Err(error),
+    }
+}
+
+/// Merges what several writers recorded, by time. What one of them recorded stays in its order,
+/// whatever a clock did.
+fn by_time(mut writers: Vec<VecDeque<Draft>>) -> Vec<Draft> {
+    let mut all = Vec::with_capacity(writers.iter().map(VecDeque::len).sum());
+    loop {
+        let first = |writer: &VecDeque<Draft>| writer.front().map(|draft| draft.at.clone());
+        let heads =
+            writers.iter().enumerate().filter_map(|(at, writer)| Some((first(writer)?, at)));
+        let Some((_, next)) = heads.min() else { return all };
+        all.extend(writers[next].pop_front());
     }
 }
 

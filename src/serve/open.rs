@@ -186,8 +186,7 @@ impl Opening {
             return Ok(None);
         }
         let end = self.tokens.len().min(self.at + TOKENS_A_PIECE);
-        let piece: Vec<String> =
-            self.tokens[self.at..end].iter_mut().map(std::mem::take).collect();
+        let piece: Vec<String> = self.tokens[self.at..end].iter_mut().map(std::mem::take).collect();
         self.at = end;
         let named = self.named.as_deref();
         let domains = &self.grants.domains;

@@ -80,10 +80,9 @@ impl ServeError {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Refused(_)
-            | Self::NoDomain(_)
-            | Self::NotSearchable(_)
-            | Self::Misfit { .. } => Remedy::ChangeRequest,
+            Self::Refused(_) | Self::NoDomain(_) | Self::NotSearchable(_) | Self::Misfit { .. } => {
+                Remedy::ChangeRequest
+            }
             Self::Loading(_) | Self::Busy | Self::Unavailable | Self::Unrecorded(_) => {
                 Remedy::RetryLater
             }

@@ -55,8 +55,8 @@ const SIGN_AFTER: Duration = Duration::from_secs(60);
 /// The same words of the same caller are sealed once in this time.
 const REASON_FOR: Duration = Duration::from_secs(60);
 
-/// Reasons that are remembered.
-const REASONS_MAX: usize = 4_096;
+/// Reasons that are remembered, twice.
+const REASONS_MAX: usize = 2_048;
 
 /// Sessions with one vault, each used by one task.
 pub struct Sessions {
@@ -97,7 +97,45 @@ struct Core {
     look_up: LookUp,
     writes: Arc<dyn Vault>,
     quotas: Arc<dyn Vault>,
-    reasons: Mutex<HashMap<[u8; 32], (String, Instant)>>,
+    reasons: Mutex<Reasons>,
+}
+
+/// Words that were sealed just now, by what knows them again. When there are many, or some time has
+/// passed, the young ones become the old ones, and the old ones are forgotten.
+struct Reasons {
+    young: HashMap<[u8; 32], String>,
+    old: HashMap<[u8; 32], String>,
+    since: Instant,
+}
+
+impl Default for Reasons {
+    fn default() -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), since: Instant::now() }
+    }
+}
+
+impl Reasons {
+    fn digest(&mut self, key: &[u8; 32]) -> Option<String> {
+        if self.since.elapsed() > REASON_FOR {
+            self.turn();
+            self.turn();
+        } else if self.since.elapsed() > REASON_FOR / 2 {
+            self.turn();
+        }
+        self.young.get(key).or_else(|| self.old.get(key)).cloned()
+    }
+
+    fn remember(&mut self, key: [u8; 32], digest: String) {
+        if self.young.len() >= REASONS_MAX {
+            self.turn();
+        }
+        self.young.insert(key, digest);
+    }
+
+    fn turn(&mut self) {
+        self.old = std::mem::take(&mut self.young);
+        self.since = Instant::now();
+    }
 }
 
 impl Service {
@@ -233,9 +271,7 @@ impl Service {
     /// Brings what was recorded into the tree, signs it, and ends.
     pub async fn stop(&self) {
         self.stop.send_replace(true);
-        let tasks = std::mem::take(
-            &mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             let _ = task.await;
         }
@@ -272,14 +308,8 @@ fn reason_key(caller: &str, reason: &str) -> [u8; 32] {
 }
 
 impl Core {
-    fn remember_reason(&self, key: [u8; 32], digest: String) {
-        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        if reasons.len() >= REASONS_MAX {
-            reasons.retain(|_, (_, at)| at.elapsed() < REASON_FOR);
-        }
-        if reasons.len() < REASONS_MAX {
-            reasons.insert(key, (digest, Instant::now()));
-        }
+    fn reasons(&self) -> std::sync::MutexGuard<'_, Reasons> {
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -292,12 +322,14 @@ impl World for Core {
     async fn record(&self, record: IntakeRecord, reason: Reason) -> Result<(), ServeError> {
         let keys = Arc::clone(&self.standing.borrow().grants.keys);
         let turn = self.turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let recorder =
-            self.recorders.get(turn % self.recorders.len().max(1)).ok_or(ServeError::Unavailable)?;
+        let recorder = self
+            .recorders
+            .get(turn % self.recorders.len().max(1))
+            .ok_or(ServeError::Unavailable)?;
         recorder.record(&keys, record, reason.to_keep()).await?;
         // ORDER: remembered when it is durable: until then it may not be kept at all.
         if reason.sealed.is_some() {
-            self.remember_reason(reason.key, reason.digest);
+            self.reasons().remember(reason.key, reason.digest);
         }
         Ok(())
     }
@@ -318,12 +350,9 @@ impl World for Core {
 
     fn reason(&self, keys: &KeyRing, caller: &str, reason: &str) -> Reason {
         let key = reason_key(caller, reason);
-        let known = {
-            let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-            reasons.get(&key).filter(|(_, at)| at.elapsed() < REASON_FOR).cloned()
-        };
+        let known = self.reasons().digest(&key);
         match known {
-            Some((digest, _)) => Reason { digest, sealed: None, key },
+            Some(digest) => Reason { digest, sealed: None, key },
             None => {
                 let SealedReason { digest, sealed } = sealed_reason(keys, reason);
                 Reason { digest, sealed: Some(sealed), key }

@@ -259,3 +259,6 @@ CREATE INDEX ledger_by_run ON sealift.ledger (run, sequence);
 -- Every credential is held against the entries about its caller: these few are found at once.
 CREATE INDEX ledger_about_callers ON sealift.ledger (sequence)
     WHERE run IS NULL AND position('"action":"caller_'::bytea IN body) > 0;
+
+CREATE INDEX ledger_about_policies ON sealift.ledger (sequence)
+    WHERE run IS NULL AND position('"action":"policy_'::bytea IN body) > 0;

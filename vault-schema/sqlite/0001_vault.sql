@@ -258,3 +258,6 @@ CREATE INDEX sealift_ledger_by_run ON sealift_ledger (run, sequence);
 -- Every credential is held against the entries about its caller: these few are found at once.
 CREATE INDEX sealift_ledger_about_callers ON sealift_ledger (sequence)
     WHERE run IS NULL AND instr(body, CAST('"action":"caller_' AS BLOB)) > 0;
+
+CREATE INDEX sealift_ledger_about_policies ON sealift_ledger (sequence)
+    WHERE run IS NULL AND instr(body, CAST('"action":"policy_' AS BLOB)) > 0;

@@ -25,6 +25,7 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
         Change::PutDomain(row) => put_domain(connection, row).await,
         Change::PutCaller(row) => put_caller(connection, row).await,
         Change::PutPurpose(row) => put_purpose(connection, row).await,
+        Change::RemovePurpose(name) => remove_purpose(connection, name).await,
         Change::InsertRun(row, columns) => return insert_run(connection, row, columns).await,
         Change::RemoveRun(run) => remove_run(connection, *run).await,
         Change::Advance { run, from, event } => {
@@ -149,6 +150,14 @@ async fn put_purpose(connection: &mut PgConnection, row: &PurposeRow) -> Done {
         .bind(&row.body)
         .bind(&row.policy)
         .bind(&row.mac)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn remove_purpose(connection: &mut PgConnection, name: &str) -> Done {
+    sqlx::query("DELETE FROM sealift.purpose WHERE name = $1")
+        .bind(name)
         .execute(connection)
         .await?;
     Ok(())
@@ -420,12 +429,11 @@ async fn intake_done(
     through: u64,
 ) -> Result<(), Broken> {
     let numbers: Vec<i64> = rows.iter().map(|number| signed(*number)).collect();
-    let removed =
-        sqlx::query("DELETE FROM sealift.intake WHERE writer = $1 AND number = ANY ($2)")
-            .bind(writer)
-            .bind(&numbers)
-            .execute(&mut *connection)
-            .await?;
+    let removed = sqlx::query("DELETE FROM sealift.intake WHERE writer = $1 AND number = ANY ($2)")
+        .bind(writer)
+        .bind(&numbers)
+        .execute(&mut *connection)
+        .await?;
     if removed.rows_affected() != rows.len() as u64 {
         return Err(VaultError::IntakeMoved.into());
     }
@@ -450,6 +458,7 @@ pub(super) fn changes_grants(change: &Change) -> bool {
             | Change::PutDomain(_)
             | Change::PutCaller(_)
             | Change::PutPurpose(_)
+            | Change::RemovePurpose(_)
     )
 }
 

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::{Broken, INTAKE_LOCK};
 use super::commit::signed;
 use super::read::unsigned;
+use super::{Broken, INTAKE_LOCK};
 use crate::ledger::{Draft, Entered, Entry, Head};
 use crate::lifecycle::{Phase, RunId};
 use crate::ports::{IntakeRow, Quota, SealedReason, Taken, VaultError};
@@ -167,6 +167,18 @@ pub(super) async fn checkpoints(
     Ok(rows.iter().map(|row| (unsigned(row, "size"), row.get("note"))).collect())
 }
 
+/// Entries whose action begins with `policy_`.
+pub(super) async fn of_policies(connection: &mut PgConnection) -> Result<Vec<Entry>, Broken> {
+    let bodies: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT body FROM sealift.ledger
+         WHERE run IS NULL AND position('\"action\":\"policy_'::bytea IN body) > 0
+         ORDER BY sequence",
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(parsed(&bodies)?)
+}
+
 pub(super) async fn newest_checkpoint(
     connection: &mut PgConnection,
 ) -> Result<Option<(u64, String)>, sqlx::Error> {
@@ -275,7 +287,8 @@ pub(super) async fn take_quota(
         .bind(quota.began_s)
         .fetch_optional(&mut *connection)
         .await?;
-        let used = quota.used(row.map(|(began_s, used)| (began_s, u64::try_from(used).unwrap_or(0))));
+        let used =
+            quota.used(row.map(|(began_s, used)| (began_s, u64::try_from(used).unwrap_or(0))));
         if quota.is_past(used, count) {
             return Ok(Taken::Past { per: quota.per, used });
         }

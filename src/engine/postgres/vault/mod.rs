@@ -578,6 +578,10 @@ impl Vault for PostgresVault {
         reading!(self, "reading its ledger", |c| ledger::of_callers(c).await?)
     }
 
+    async fn ledger_of_policies(&self) -> Result<Vec<Entry>, VaultError> {
+        reading!(self, "reading its ledger", |c| ledger::of_policies(c).await?)
+    }
+
     async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError> {
         reading!(self, "reading its checkpoints", |c| ledger::newest_checkpoint(c).await?)
     }

@@ -28,6 +28,7 @@ pub(super) async fn apply(
         Change::PutDomain(row) => put_domain(connection, row).await,
         Change::PutCaller(row) => put_caller(connection, row).await,
         Change::PutPurpose(row) => put_purpose(connection, row).await,
+        Change::RemovePurpose(name) => remove_purpose(connection, name).await,
         Change::InsertRun(row, columns) => return insert_run(connection, url, row, columns).await,
         Change::RemoveRun(run) => remove_run(connection, *run).await,
         Change::Advance { run, from, event } => {
@@ -141,6 +142,14 @@ async fn put_purpose(connection: &mut SqliteConnection, row: &PurposeRow) -> Don
         .bind(&row.body)
         .bind(&row.policy)
         .bind(&row.mac)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn remove_purpose(connection: &mut SqliteConnection, name: &str) -> Done {
+    sqlx::query("DELETE FROM sealift_purpose WHERE name = ?")
+        .bind(name)
         .execute(connection)
         .await?;
     Ok(())
@@ -451,6 +460,7 @@ pub(super) fn changes_grants(change: &Change) -> bool {
             | Change::PutDomain(_)
             | Change::PutCaller(_)
             | Change::PutPurpose(_)
+            | Change::RemovePurpose(_)
     )
 }
 

@@ -157,6 +157,22 @@ pub(super) async fn checkpoints(
     Ok(rows.iter().map(|row| (unsigned(row, "size"), row.get("note"))).collect())
 }
 
+/// Entries whose action begins with `policy_`.
+pub(super) async fn of_policies(
+    connection: &mut SqliteConnection,
+    url: &str,
+) -> Result<Vec<Entry>, VaultError> {
+    let bodies: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT body FROM sealift_ledger
+         WHERE run IS NULL AND instr(body, CAST('\"action\":\"policy_' AS BLOB)) > 0
+         ORDER BY sequence",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(|error| vault_error(error, url, "reading its ledger"))?;
+    parsed(&bodies)
+}
+
 pub(super) async fn newest_checkpoint(
     connection: &mut SqliteConnection,
 ) -> Result<Option<(u64, String)>, sqlx::Error> {
@@ -241,7 +257,8 @@ pub(super) async fn take_quota(
         .bind(quota.per)
         .fetch_optional(&mut *connection)
         .await?;
-        let used = quota.used(row.map(|(began_s, used)| (began_s, u64::try_from(used).unwrap_or(0))));
+        let used =
+            quota.used(row.map(|(began_s, used)| (began_s, u64::try_from(used).unwrap_or(0))));
         if quota.is_past(used, count) {
             return Ok(Taken::Past { per: quota.per, used });
         }

@@ -410,6 +410,10 @@ impl Vault for SqliteVault {
         ledger::of_callers(&mut *self.lock().await, &self.url).await
     }
 
+    async fn ledger_of_policies(&self) -> Result<Vec<Entry>, VaultError> {
+        ledger::of_policies(&mut *self.lock().await, &self.url).await
+    }
+
     async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError> {
         ledger::newest_checkpoint(&mut *self.lock().await)
             .await
