@@ -44,7 +44,7 @@ fn check(out: &Output, file: &std::path::Path) -> Result<Outcome, Failure> {
         policy.purposes.len(),
         policy.source
     ));
-    let file = crate::plan::shell_word(&file.display().to_string());
+    let file = crate::words::shell_word(&file.display().to_string());
     out.next("a steward", &format!("sealift plan --policy {file}"));
     Ok(Outcome::Done)
 }
