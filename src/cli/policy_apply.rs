@@ -147,10 +147,10 @@ pub(super) async fn apply(
 fn approve_command(file: &Path, removed: &[String]) -> String {
     let mut command = format!(
         "sealift approve --policy {}",
-        crate::plan::shell_word(&file.display().to_string())
+        crate::words::shell_word(&file.display().to_string())
     );
     for name in removed {
-        command.push_str(&format!(" --remove {}", crate::plan::shell_word(name)));
+        command.push_str(&format!(" --remove {}", crate::words::shell_word(name)));
     }
     command
 }
