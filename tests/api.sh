@@ -8,6 +8,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=4.32.5
+sqlalchemy=2.1.9
+django=5.2.19
+docs=$PWD/docs/ACCESS.md
 seconds=${SECONDS_MAX:-45}
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sealift-api.XXXXXX")
 served=
@@ -58,7 +61,7 @@ domain = "email"
 [[purpose]]
 name  = "support_case"
 roles = ["steward"]
-may   = ["detokenize"]
+may   = ["detokenize", "tokenize"]
 show  = { contact = "plain" }
 max_tokens_per_request = 100000
 
@@ -91,6 +94,22 @@ if ! "$venv/bin/schemathesis" run "$url/openapi.json" --checks all --max-time "$
     exit 1
 fi
 tail -n 12 schemathesis.log
+
+# The programs of docs/ACCESS.md, as they stand there.
+"$venv/bin/pip" install --quiet --disable-pip-version-check "sqlalchemy==$sqlalchemy" "django==$django"
+python3 - "$docs" <<'P'
+import re, sys
+page = open(sys.argv[1]).read()
+blocks = dict(re.findall(r"^```python (\w+)\n(.*?)^```$", page, re.M | re.S))
+for name in ("sqlalchemy", "django"):
+    open(name + ".test.py", "w").write(blocks["client"] + "\n\n" + blocks[name])
+P
+export SEALIFT_URL=$url DATABASE_URL=sqlite:///$folder/people.db DATABASE_FILE=$folder/people.db
+sqlite3 people.db "create table customers (id integer primary key, email text);
+    insert into customers (email) select email from people"
+[[ $("$venv/bin/python" sqlalchemy.test.py) == "2 ['alice@example.com', 'new@example.com']" ]]
+[[ $("$venv/bin/python" django.test.py) == "3 ['alice@example.com', 'new@example.com', 'newer@example.com']" ]]
+echo "the programs of docs/ACCESS.md do what it says"
 if grep -q "a fault of the program" serve.err; then
     cat serve.err >&2
     exit 1

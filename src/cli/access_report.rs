@@ -22,6 +22,8 @@ const ENTRIES_A_READ: usize = 2_000;
 struct Used {
     requests: u64,
     refused: u64,
+    /// Texts that were no tokens, and came back as they were.
+    passed: u64,
     last: String,
     /// By domain: how many tokens or values.
     domains: BTreeMap<String, u64>,
@@ -56,12 +58,16 @@ pub(super) async fn report(settings: &Settings, out: &Output) -> Result<Outcome,
             shown.push(json!({"domain": domain.name, "form": form_name(form), "asked": read}));
             out.line(format!("  {:<32} declared {:<7} {actual}", domain.name, form_name(form)));
         }
+        if purpose.pass_originals {
+            out.line(format!("  passed as they were: {}", used.passed));
+        }
         for (caller, requests) in &used.callers {
             out.line(format!("  by `{caller}`: {requests} requests"));
         }
         out.object(&json!({
             "purpose": name, "roles": purpose.roles, "requests": used.requests,
-            "refused": used.refused, "last": used.last, "domains": shown, "callers": used.callers,
+            "refused": used.refused, "passed": used.passed, "last": used.last, "domains": shown,
+            "callers": used.callers,
         }));
     }
     for (name, used) in used.iter().filter(|(name, _)| !in_force.contains_key(*name)) {
@@ -130,6 +136,7 @@ fn add(all: &mut BTreeMap<String, Used>, entry: Entry) {
     used.refused += u64::from(entry.action.ends_with("_refused"));
     used.last = entry.at;
     *used.callers.entry(entry.actor).or_default() += 1;
+    used.passed += entry.counts.get("passed").copied().unwrap_or(0);
     for (name, count) in entry.counts {
         if let Some(domain) = name.strip_prefix("domain ") {
             *used.domains.entry(domain.to_owned()).or_default() += count;

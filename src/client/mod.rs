@@ -8,6 +8,11 @@ mod http;
 pub use embedded::Vault;
 pub use http::Client;
 
+/// The examples of `docs/ACCESS.md`, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/ACCESS.md")]
+struct Examples;
+
 use std::fmt;
 
 use zeroize::Zeroizing;

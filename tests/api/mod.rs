@@ -9,3 +9,4 @@ mod openapi;
 mod order;
 mod record;
 mod refusals;
+mod ways_in;
