@@ -73,6 +73,17 @@ impl IntakeRecord {
         if record.canonical()? == bytes { Ok(record) } else { Err(EntryError::NotCanonical) }
     }
 
+    /// Reads a record from bytes that this program is known to have written, by a MAC over them: what
+    /// is written is canonical, and is not written again to see.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`EntryError`] for bytes that are no record.
+    pub fn read(bytes: &[u8]) -> Result<Self, EntryError> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| EntryError::Malformed { column: error.column() })
+    }
+
     /// Turns the record into an entry that waits for its place.
     ///
     /// Writer and number go along in the details, so that a gap shows on the ledger as well.

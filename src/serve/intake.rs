@@ -122,7 +122,7 @@ fn genuine(keys: &KeyRing, row: &IntakeRow) -> Option<Vec<IntakeRecord>> {
     }
     row.body
         .split_inclusive(|byte| *byte == b'\n')
-        .map(|line| IntakeRecord::parse(line.strip_suffix(b"\n")?).ok())
+        .map(|line| IntakeRecord::read(line.strip_suffix(b"\n")?).ok())
         .collect()
 }
 

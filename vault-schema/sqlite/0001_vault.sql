@@ -253,7 +253,7 @@ CREATE TABLE sealift_reason (
     sealed BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX sealift_ledger_by_run ON sealift_ledger (run, sequence);
+CREATE INDEX sealift_ledger_by_run ON sealift_ledger (run, sequence) WHERE run IS NOT NULL;
 
 -- Every credential is held against the entries about its caller: these few are found at once.
 CREATE INDEX sealift_ledger_about_callers ON sealift_ledger (sequence)
