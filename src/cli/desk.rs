@@ -133,13 +133,17 @@ pub(super) async fn ring(vault: &dyn Vault, root: RootKey) -> Result<KeyRing, Fa
         KeysError::Ring(error) => {
             Failure::failed(error).hint("the vault's key rows were changed; compare with a backup")
         }
-        error => Failure::failed(error),
+        error => {
+            Failure::failed(error).hint("the vault's key rows were changed; compare with a backup")
+        }
     })
 }
 
 pub(super) fn header_of(vault: VaultId, row: &KeyRow) -> Result<KeyHeader, Failure> {
-    crate::serve::header_of(vault, row)
-        .ok_or_else(|| Failure::failed(KeysError::Malformed(row.key)))
+    crate::serve::header_of(vault, row).ok_or_else(|| {
+        Failure::failed(KeysError::Malformed(row.key))
+            .hint("the vault's key rows were changed; compare with a backup")
+    })
 }
 
 /// A key as the vault stores it.
