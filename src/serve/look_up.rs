@@ -56,6 +56,8 @@ impl LookUp {
 
 async fn read(vault: Arc<dyn Vault>, mut wanted: mpsc::Receiver<Wanted>) {
     while let Some(first) = wanted.recv().await {
+        // Whoever is about to ask comes along.
+        tokio::task::yield_now().await;
         let mut count = first.tokens.len();
         let mut groups: HashMap<DomainId, Vec<Wanted>> = HashMap::new();
         groups.entry(first.domain).or_default().push(first);

@@ -79,6 +79,8 @@ async fn write(vault: Arc<dyn Vault>, mut waiting: mpsc::Receiver<Waiting>) {
     let mut group = Vec::new();
     while let Some(first) = waiting.recv().await {
         group.push(first);
+        // Whoever is about to ask comes along: one commit for all of them.
+        tokio::task::yield_now().await;
         let row = row(&mut writer, &mut group, &mut waiting);
         let written = match row {
             Some((row, reasons)) => vault.intake(row, reasons).await,

@@ -9,8 +9,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use super::desk::{credential, desk, email, log, token};
-use crate::support::{Db, Desk, Server, reply_of};
+use super::desk::{credential, desk, desk_over, email, log, requests, token};
+use crate::support::{Db, Desk, Postgres, Server, reply_of};
 
 /// Bodies that are changed at random.
 const FUZZED: usize = 600;
@@ -289,4 +289,38 @@ fn a_vault_that_is_gone_and_back_ends_answers_and_begins_them_again() {
 
     assert_eq!(server.detokenize(&carol, "support_case", &[&one]).results()[0]["value"], email(1));
     assert_eq!(server.get("/readyz").status, 200);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn sessions_that_are_cut_are_opened_again_on_postgres() {
+    let mut postgres = Postgres::with("");
+    let desk = desk_over(&postgres);
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let one = token(&desk, "email", 1);
+    let mut answered = 0;
+    for _ in 0..4 {
+        postgres.exec(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+        let cut = Instant::now();
+        loop {
+            let reply = server.detokenize(&carol, "support_case", &[&one]);
+            if reply.status == 200 {
+                assert_eq!(reply.results()[0]["value"], email(1));
+                answered += 1;
+                break;
+            }
+            assert_eq!(reply.status, 503, "{reply:?}");
+            assert!(cut.elapsed() < Duration::from_secs(10), "it does not come back");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    server.end();
+    // What it came to where a session was cut in the middle is not guessed: there may be more
+    // records than answers, and never fewer.
+    assert!(requests(&desk).len() >= answered);
+    desk.run(&["status"]).done();
 }
