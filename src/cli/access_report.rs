@@ -118,7 +118,7 @@ async fn used(vault: &dyn Vault) -> Result<BTreeMap<String, Used>, Failure> {
         }
         from += bodies.len() as u64;
         for body in bodies {
-            let entry = Entry::parse(&body).map_err(Failure::failed)?;
+            let entry = Entry::parse(&body).map_err(Failure::fault)?;
             add(&mut all, entry);
         }
     }

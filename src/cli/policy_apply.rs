@@ -81,7 +81,7 @@ fn digest(
     removed: &BTreeSet<String>,
     in_force: &BTreeMap<String, InForce>,
 ) -> Result<String, Failure> {
-    let text = |purpose: &Purpose| serde_json::to_string(purpose).map_err(Failure::failed);
+    let text = |purpose: &Purpose| serde_json::to_string(purpose).map_err(Failure::fault);
     let mut lines = vec!["sealift/v1/purposes".to_owned(), policy.hash.clone()];
     for purpose in &policy.purposes {
         lines.push(format!("put {}", text(purpose)?));
@@ -102,7 +102,7 @@ pub(super) fn purposes_of(
     for purpose in &policy.purposes {
         let mut row = PurposeRow {
             name: purpose.name.clone(),
-            body: serde_json::to_string(purpose).map_err(Failure::failed)?,
+            body: serde_json::to_string(purpose).map_err(Failure::fault)?,
             policy: policy.hash.clone(),
             mac: Vec::new(),
         };

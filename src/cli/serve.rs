@@ -48,7 +48,7 @@ pub(crate) async fn serve_at(
     let desk = Desk::open(settings, Verb::Serve).await?;
     let scheme = if listen.tls.is_some() { "https" } else { "http" };
     let root = desk.keys.root().duplicate();
-    let service = Service::start(sessions(settings).await?, root).await.map_err(Failure::failed)?;
+    let service = Service::start(sessions(settings).await?, root).await.map_err(Failure::fault)?;
     let service = Arc::new(service);
     desk.commit(Vec::new(), desk.draft("serve_started", "vault")).await?;
     let ended = crate::api::serve(

@@ -38,7 +38,11 @@ pub(super) async fn tokenize(
 /// those.
 pub(super) fn values_of(typed: &Tokenize) -> Result<Vec<Original>, Failure> {
     let lines: Vec<String> = match &typed.values_file {
-        Some(file) => std::fs::read_to_string(file)?.lines().map(str::to_owned).collect(),
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| Failure::unreadable(file, &error))?
+            .lines()
+            .map(str::to_owned)
+            .collect(),
         None => lines_of_input()?,
     };
     Ok(lines.iter().map(|line| Original::text(line)).collect())
