@@ -66,6 +66,31 @@ pub fn decide(
     }
 }
 
+/// Permits a large request where a second person has unlocked the purpose for the caller.
+///
+/// `unlocked_until` is the end of the newest unlock, as the vault has it.
+///
+/// # Errors
+///
+/// Returns [`Refusal::Locked`] for more tokens than the purpose gives without an unlock in force.
+pub fn decide_bulk(
+    purpose: &Purpose,
+    count: usize,
+    unlocked_until: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let Some(max) = purpose.unlock_above else { return Ok(()) };
+    if u64::try_from(count).is_ok_and(|count| count <= u64::from(max)) {
+        return Ok(());
+    }
+    if let Some(until) = unlocked_until
+        && now < time(until, "the unlock", &purpose.name)?
+    {
+        return Ok(());
+    }
+    Err(Refusal::Locked { purpose: purpose.name.clone(), count, max })
+}
+
 /// How many tokens a caller has used under a purpose before this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Used {

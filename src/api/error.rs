@@ -163,6 +163,7 @@ impl ApiError {
             "too_many_tokens" => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_tokens", refusal.to_string())
             }
+            "bulk_locked" => Self::new(StatusCode::FORBIDDEN, "bulk_locked", refusal.to_string()),
             "rate_limited" => {
                 Self::later(StatusCode::TOO_MANY_REQUESTS, "rate_limited", refusal.to_string())
             }

@@ -18,7 +18,7 @@ pub(super) enum Problems {
     /// No credential in force: `unauthenticated`
     #[response(status = 401)]
     Unauthenticated(Envelope),
-    /// Refused as a whole: `purpose_denied`, `domain_denied`, `role_denied`
+    /// Refused as a whole: `purpose_denied`, `domain_denied`, `role_denied`, `bulk_locked`
     #[response(status = 403)]
     Denied(Envelope),
     /// The body arrives too slowly: `body_too_slow`

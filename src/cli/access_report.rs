@@ -24,6 +24,8 @@ struct Used {
     refused: u64,
     /// Texts that were no tokens, and came back as they were.
     passed: u64,
+    /// Uses of a purpose for emergencies that nobody has looked at since.
+    unreviewed: u64,
     last: String,
     /// By domain: how many tokens or values.
     domains: BTreeMap<String, u64>,
@@ -61,12 +63,15 @@ pub(super) async fn report(settings: &Settings, out: &Output) -> Result<Outcome,
         if purpose.pass_originals {
             out.line(format!("  passed as they were: {}", used.passed));
         }
+        if used.unreviewed > 0 {
+            out.line(format!("  for emergencies: {} uses are to be reviewed", used.unreviewed));
+        }
         for (caller, requests) in &used.callers {
             out.line(format!("  by `{caller}`: {requests} requests"));
         }
         out.object(&json!({
             "purpose": name, "roles": purpose.roles, "requests": used.requests,
-            "refused": used.refused, "passed": used.passed, "last": used.last, "domains": shown,
+            "refused": used.refused, "passed": used.passed, "unreviewed": used.unreviewed, "last": used.last, "domains": shown,
             "callers": used.callers,
         }));
     }
@@ -81,6 +86,11 @@ pub(super) async fn report(settings: &Settings, out: &Output) -> Result<Outcome,
         ));
     }
     unread(out, &domains, &in_force, &used);
+    if let Some((name, _)) = used.iter().find(|(_, used)| used.unreviewed > 0) {
+        let name = crate::words::shell_word(name);
+        out.next("an auditor", &format!("sealift access review {name} --reason WHAT_WAS_FOUND"));
+        return Ok(Outcome::Finding);
+    }
     out.next(&desk.caller.name, "sealift policy history");
     Ok(Outcome::Done)
 }
@@ -125,6 +135,11 @@ async fn used(vault: &dyn Vault) -> Result<BTreeMap<String, Used>, Failure> {
 }
 
 fn add(all: &mut BTreeMap<String, Used>, entry: Entry) {
+    if entry.action == "access_reviewed" {
+        let reviewed = entry.purpose.and_then(|purpose| all.get_mut(&purpose));
+        reviewed.into_iter().for_each(|used| used.unreviewed = 0);
+        return;
+    }
     let verb = entry.action.strip_suffix("_refused").unwrap_or(&entry.action);
     let Some(purpose) =
         entry.purpose.filter(|_| ["detokenize", "tokenize", "search"].contains(&verb))
@@ -136,6 +151,7 @@ fn add(all: &mut BTreeMap<String, Used>, entry: Entry) {
     used.refused += u64::from(entry.action.ends_with("_refused"));
     used.last = entry.at;
     *used.callers.entry(entry.actor).or_default() += 1;
+    used.unreviewed += entry.counts.get("break_glass").copied().unwrap_or(0);
     used.passed += entry.counts.get("passed").copied().unwrap_or(0);
     for (name, count) in entry.counts {
         if let Some(domain) = name.strip_prefix("domain ") {

@@ -294,6 +294,28 @@ pub struct ApplyPolicy {
 pub enum Access {
     /// Who may read which domain, beside who did
     Report,
+    /// Let a caller send large requests under a purpose for a while
+    Unlock {
+        /// The caller
+        caller: String,
+        /// The purpose
+        #[arg(long)]
+        purpose: String,
+        /// How long, in minutes
+        #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=60))]
+        minutes: u32,
+        /// Why; kept sealed
+        #[arg(long)]
+        reason: String,
+    },
+    /// Say that the uses of a purpose for emergencies were looked at
+    Review {
+        /// The purpose
+        purpose: String,
+        /// What was found; kept sealed
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// `scan`

@@ -118,6 +118,20 @@ const VERBS: &[(&str, &[Example])] = &[
             ),
         ],
     ),
+    (
+        "access unlock",
+        &[(
+            "sealift access unlock carol --purpose export --minutes 15 --reason \"case 4711\"",
+            "an approver lets her send requests past `unlock_above`",
+        )],
+    ),
+    (
+        "access review",
+        &[(
+            "sealift access review emergency --reason \"looked at with the doctor\"",
+            "what was asked in an emergency was looked at",
+        )],
+    ),
     ("access report", &[("sealift access report", "who may read what, beside who did")]),
     (
         "scan",

@@ -4,6 +4,7 @@
 //! `run` or `serve` do the work. It decides nothing else. Results go to standard output, everything
 //! else to standard error.
 
+mod access;
 mod access_report;
 mod approve;
 mod args;
@@ -99,7 +100,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Detokenize(typed) => detokenize::detokenize(settings, out, typed).await,
         Verb::Tokenize(typed) => tokenize::tokenize(settings, out, typed).await,
         Verb::Search(typed) => search::search(settings, out, typed).await,
-        Verb::Access(args::Access::Report) => access_report::report(settings, out).await,
+        Verb::Access(typed) => access::access(settings, out, typed).await,
         Verb::Serve(typed) => serve::serve(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,

@@ -70,6 +70,12 @@ fn words(purpose: &Purpose, policy: &Policy) -> Vec<String> {
     if let Some(until) = &purpose.valid_until {
         lines.push(format!("  It is refused from {until} on."));
     }
+    if let Some(max) = purpose.unlock_above {
+        lines.push(format!("  A request of more than {max} needs an unlock by an approver."));
+    }
+    if purpose.break_glass {
+        lines.push("  It is for emergencies: each use is to be reviewed.".to_owned());
+    }
     if purpose.pass_originals {
         lines.push("  What is no token comes back as it was sent, and is counted.".to_owned());
     }
@@ -119,6 +125,8 @@ fn facts(purpose: &Purpose) -> Vec<(&'static str, String)> {
         ("valid from", or_none(purpose.valid_from.clone())),
         ("valid until", or_none(purpose.valid_until.clone())),
         ("pass originals", purpose.pass_originals.to_string()),
+        ("unlock above", or_none(purpose.unlock_above.map(|max| max.to_string()))),
+        ("break glass", purpose.break_glass.to_string()),
     ]
 }
 

@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::folder::{Folder, VAULT};
 use super::measured::Field;
-use super::screen::quoted;
 use super::shop::{CALLERS, PASSPHRASE, POLICY, REASON, STEWARD};
 use crate::api::Listen;
 use crate::cli::{Failure, Outcome, Output, Settings, Unlock, serve_at};
 use crate::policy::{Permission, Policy, Purpose};
+use crate::words::shell_word as quoted;
 
 /// A request to paste: who asks under which purpose, and whether he may.
 struct Line {

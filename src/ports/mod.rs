@@ -22,8 +22,8 @@ pub use source::{
 pub use vault::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind,
     FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, Quota,
-    RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, VAULT_FORMAT, Vault, VaultError,
-    VaultHeader,
+    RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault,
+    VaultError, VaultHeader,
 };
 
 /// What a program should do about an error, so that nobody has to read its text.

@@ -114,6 +114,21 @@ pub struct PurposeRow {
     pub mac: Vec<u8>,
 }
 
+/// A caller's leave to send large requests under a purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnlockRow {
+    /// The caller.
+    pub caller: String,
+    /// The purpose.
+    pub purpose: String,
+    /// Until when.
+    pub until: String,
+    /// Who gave it.
+    pub given_by: String,
+    /// MAC under the control key.
+    pub mac: Vec<u8>,
+}
+
 /// Why a run does not go on by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
@@ -451,6 +466,8 @@ pub enum Change {
     PutCaller(CallerRow),
     /// Adds or replaces a purpose.
     PutPurpose(PurposeRow),
+    /// Adds or replaces an unlock.
+    PutUnlock(UnlockRow),
     /// Takes a purpose out of force.
     RemovePurpose(String),
     /// Adds a run in phase `planned`, and claims its columns.
@@ -656,6 +673,9 @@ pub trait Vault: Send + Sync {
 
     /// Every purpose in force.
     async fn purposes(&self) -> Result<Vec<PurposeRow>, VaultError>;
+
+    /// Every unlock, ended ones too.
+    async fn unlocks(&self) -> Result<Vec<UnlockRow>, VaultError>;
 
     /// Every run, oldest first.
     async fn runs(&self) -> Result<Vec<RunRow>, VaultError>;

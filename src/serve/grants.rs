@@ -7,7 +7,7 @@ use super::callers::Callers;
 use super::domains::{Domain, domains};
 use super::keys::{KeysError, key_ring};
 use super::open::Decoy;
-use crate::access::grants::{Grant, PurposeGrant};
+use crate::access::grants::{Grant, PurposeGrant, UnlockGrant};
 use crate::crypto::{KeyRing, RootKey};
 use crate::policy::Purpose;
 use crate::ports::{Vault, VaultError};
@@ -31,6 +31,8 @@ pub struct Grants {
     pub domains: Vec<Domain>,
     /// The purposes in force, by name.
     pub purposes: HashMap<String, Arc<InForce>>,
+    /// Until when large requests are unlocked, by caller and purpose.
+    pub(super) unlocks: HashMap<(String, String), String>,
     pub(super) decoy: Decoy,
 }
 
@@ -55,6 +57,7 @@ impl Grants {
         Ok(Self {
             callers: Callers::read(vault, &keys).await?,
             purposes: purposes(vault, &keys).await?,
+            unlocks: unlocks(vault, &keys).await?,
             decoy: Decoy::new(&keys, &domains),
             domains,
             keys,
@@ -82,4 +85,21 @@ pub async fn purposes(
             Some((row.name, Arc::new(InForce { purpose, policy: row.policy })))
         })
         .collect())
+}
+
+/// Reads unlocks. A row without its MAC unlocks nothing.
+async fn unlocks(
+    vault: &dyn Vault,
+    keys: &KeyRing,
+) -> Result<HashMap<(String, String), String>, VaultError> {
+    let genuine = vault.unlocks().await?.into_iter().filter(|row| {
+        let grant = UnlockGrant {
+            caller: &row.caller,
+            purpose: &row.purpose,
+            until: &row.until,
+            given_by: &row.given_by,
+        };
+        grant.is_genuine(keys.control(), &row.mac)
+    });
+    Ok(genuine.map(|row| ((row.caller, row.purpose), row.until)).collect())
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rand::Rng;
 
 use super::grants::{Grants, InForce};
-use crate::access::{Caller, Refusal, Used, decide, decide_rate};
+use crate::access::{Caller, Refusal, Used, decide, decide_bulk, decide_rate};
 use crate::crypto::{KeyHeader, KeyId, KeyPurpose, KeyRing};
 use crate::ledger::{Digest, IntakeRecord, reason_digest};
 use crate::policy::{Permission, Purpose};
@@ -150,6 +150,11 @@ pub(super) async fn decided(
     if let Err(refusal) = decide(request.caller, &found.purpose, permission, count, now) {
         return Ok(Err(refusal));
     }
+    let for_whom = (request.caller.name.clone(), request.purpose.to_owned());
+    let unlocked = grants.unlocks.get(&for_whom).map(String::as_str);
+    if let Err(refusal) = decide_bulk(&found.purpose, count, unlocked, now) {
+        return Ok(Err(refusal));
+    }
     let quotas = quotas(&found.purpose, &request.caller.name, now);
     if !quotas.is_empty() {
         let taken = world.take_quota(quotas, count as u64).await?;
@@ -209,6 +214,9 @@ pub(super) fn record_of(
     match decided {
         Ok(in_force) => {
             record.policy = Some(in_force.policy.clone());
+            if in_force.purpose.break_glass {
+                record.counts.insert("break_glass".to_owned(), 1);
+            }
             fill(&mut record);
         }
         Err(refusal) => record.refusal = Some(refusal.kind().to_owned()),

@@ -73,6 +73,20 @@ may   = ["detokenize"]
 show  = { contact = "plain" }
 
 [[purpose]]
+name  = "export"
+roles = ["support"]
+may   = ["detokenize"]
+show  = { contact = "plain" }
+unlock_above = 2
+
+[[purpose]]
+name  = "emergency"
+roles = ["support"]
+may   = ["detokenize"]
+show  = { health = "plain" }
+break_glass = true
+
+[[purpose]]
 name  = "ended"
 roles = ["support"]
 may   = ["detokenize"]

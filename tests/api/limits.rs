@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::desk::{credential, desk, desk_over, email, requests, token};
-use crate::support::{Desk, Postgres, Server};
+use crate::support::{Db, Desk, Postgres, Server};
 
 #[test]
 fn a_request_past_a_limit_is_refused_and_uses_nothing() {
@@ -110,4 +110,58 @@ fn a_credential_ends_when_it_says() {
         std::thread::sleep(Duration::from_millis(100));
     }
     server.detokenize(&erin, "support_case", &[&one]).fails(401, "unauthenticated");
+}
+
+#[test]
+fn a_large_request_needs_an_unlock_by_a_second_person_which_ends() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let one = token(&desk, "email", 1);
+    let ask = |count: usize| server.detokenize(&carol, "export", &vec![one.as_str(); count]);
+
+    assert_eq!(ask(2).results().len(), 2);
+    ask(3).fails(403, "bulk_locked");
+    let unlock = ["access", "unlock", "carol", "--purpose", "export", "--reason", "case 4711"];
+    for caller in ["alice", "carol", "dave"] {
+        desk.run_as(caller, &unlock).fails(3, &["access unlock"]);
+    }
+    desk.run_as("bob", &["access", "unlock", "nobody", "--purpose", "export", "--reason", "r"])
+        .fails(2, &["nobody"]);
+    desk.run_as("bob", &["access", "unlock", "carol", "--purpose", "none", "--reason", "r"])
+        .fails(2, &["none"]);
+    desk.run_as("bob", &unlock).done().mentions(&["carol", "until"]);
+    let unlocked = Instant::now();
+    while ask(3).status != 200 {
+        assert!(unlocked.elapsed() < Duration::from_secs(1), "it is not unlocked yet");
+    }
+    // Whoever can only write the tables cannot make it last, nor give one.
+    let mut vault = Db::open(&desk.vault());
+    vault.exec("UPDATE sealift_unlock SET until = '2999-01-01T00:00:00Z'");
+    vault.exec("UPDATE sealift_grants_version SET version = version + 1");
+    let altered = Instant::now();
+    while ask(3).status == 200 {
+        assert!(altered.elapsed() < Duration::from_secs(1), "an altered row unlocks");
+    }
+    ask(3).fails(403, "bulk_locked");
+}
+
+#[test]
+fn a_use_in_an_emergency_is_recorded_as_such_and_named_until_it_is_reviewed() {
+    let desk = desk();
+    let one = token(&desk, "diagnosis", 1);
+    let arguments = ["detokenize", "--purpose", "emergency", "--reason", "r", &one];
+    desk.run_as("dave", &["access", "report"]).done();
+    assert_eq!(desk.run_as("carol", &arguments).done().stdout, "ailment 1\n");
+
+    assert_eq!(requests(&desk).pop().unwrap()["counts"]["break_glass"], 1);
+    desk.run_as("dave", &["access", "report"]).ends(1).mentions(&["1 uses are to be reviewed"]);
+    let review = ["access", "review", "emergency", "--reason", "looked at"];
+    for caller in ["alice", "carol"] {
+        desk.run_as(caller, &review).fails(3, &["access review"]);
+    }
+    desk.run_as("dave", &review).done();
+    desk.run_as("dave", &["access", "report"]).done();
+    desk.run_as("carol", &arguments).done();
+    desk.run_as("dave", &["access", "report"]).ends(1);
 }

@@ -97,7 +97,8 @@ fn a_policy_is_explained_in_words_without_a_vault() {
     let mut command = desk.command(&["policy", "explain", "people.toml"]);
     command.env_remove("SEALIFT_VAULT").env_remove("SEALIFT_PASSPHRASE");
     desk.finish(command, "").done().mentions(&[
-        "`people.diagnosis` is `health`, in domain `diagnosis`: no purpose shows it",
+        "`people.diagnosis` is `health`, in domain `diagnosis`: shown for `emergency`",
+        "A request of more than 2 needs an unlock",
         "For `lookup`, callers with the role `support` may `search`.",
         "which token stands for a value",
         "One caller gets 5 a day.",
@@ -131,7 +132,7 @@ fn the_access_report_puts_what_was_asked_beside_what_is_declared() {
     assert_eq!(asked("pan")["asked"], 0);
     assert_eq!(find("campaign")["refused"], 1);
     let text = desk.run_as("dave", &["access", "report"]).done();
-    text.mentions(&["never read", "domain `diagnosis`: no purpose shows it"]);
+    text.mentions(&["never read", "domain `diagnosis`: nobody has asked for it"]);
     desk.run_as("carol", &["access", "report"]).fails(3, &["access report"]);
 }
 

@@ -235,6 +235,17 @@ CREATE TABLE sealift.intake_done (
     number bigint NOT NULL
 );
 
+-- A caller's leave to send large requests under a purpose, until some time.
+CREATE TABLE sealift.unlock (
+    caller   text NOT NULL,
+    purpose  text NOT NULL,
+    until    text NOT NULL,
+    given_by text NOT NULL,
+    mac      bytea NOT NULL,
+    CONSTRAINT nobody_unlocks_for_himself CHECK (given_by <> caller),
+    PRIMARY KEY (caller, purpose)
+);
+
 -- How many tokens a caller has used under a purpose in the minute or day that began then.
 CREATE TABLE sealift.quota (
     caller  text NOT NULL,

@@ -231,6 +231,17 @@ CREATE TABLE sealift_intake_done (
     number INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- A caller's leave to send large requests under a purpose, until some time.
+CREATE TABLE sealift_unlock (
+    caller   TEXT NOT NULL,
+    purpose  TEXT NOT NULL,
+    until    TEXT NOT NULL,
+    given_by TEXT NOT NULL,
+    mac      BLOB NOT NULL,
+    CONSTRAINT nobody_unlocks_for_himself CHECK (given_by <> caller),
+    PRIMARY KEY (caller, purpose)
+) STRICT, WITHOUT ROWID;
+
 -- How many tokens a caller has used under a purpose in the minute or day that began then.
 CREATE TABLE sealift_quota (
     caller  TEXT NOT NULL,

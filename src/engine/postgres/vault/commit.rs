@@ -7,7 +7,7 @@ use super::Broken;
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::ports::{
     ApprovalRow, CallerRow, Change, CheckRow, DomainRow, FileRow, KeyRow, PurposeRow,
-    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, VaultError,
+    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, UnlockRow, VaultError,
 };
 use crate::value::RowKey;
 
@@ -25,6 +25,7 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
         Change::PutDomain(row) => put_domain(connection, row).await,
         Change::PutCaller(row) => put_caller(connection, row).await,
         Change::PutPurpose(row) => put_purpose(connection, row).await,
+        Change::PutUnlock(row) => put_unlock(connection, row).await,
         Change::RemovePurpose(name) => remove_purpose(connection, name).await,
         Change::InsertRun(row, columns) => return insert_run(connection, row, columns).await,
         Change::RemoveRun(run) => remove_run(connection, *run).await,
@@ -152,6 +153,21 @@ async fn put_purpose(connection: &mut PgConnection, row: &PurposeRow) -> Done {
         .bind(&row.mac)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+async fn put_unlock(connection: &mut PgConnection, row: &UnlockRow) -> Done {
+    sqlx::query(
+        "INSERT INTO sealift.unlock VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (caller, purpose) DO UPDATE SET until = excluded.until, given_by = excluded.given_by, mac = excluded.mac",
+    )
+    .bind(&row.caller)
+    .bind(&row.purpose)
+    .bind(&row.until)
+    .bind(&row.given_by)
+    .bind(&row.mac)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -459,6 +475,7 @@ pub(super) fn changes_grants(change: &Change) -> bool {
             | Change::PutCaller(_)
             | Change::PutPurpose(_)
             | Change::RemovePurpose(_)
+            | Change::PutUnlock(_)
     )
 }
 

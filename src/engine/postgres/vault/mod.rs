@@ -20,7 +20,7 @@ use crate::lifecycle::RunId;
 use crate::ports::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow, IntakeRow,
     KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, SealedReason,
-    SegmentRow, SlotRow, Taken, VAULT_FORMAT, Vault, VaultError, VaultHeader,
+    SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -372,6 +372,10 @@ impl Vault for PostgresVault {
 
     async fn purposes(&self) -> Result<Vec<PurposeRow>, VaultError> {
         reading!(self, "reading its purposes", |connection| read::purposes(connection).await?)
+    }
+
+    async fn unlocks(&self) -> Result<Vec<UnlockRow>, VaultError> {
+        reading!(self, "reading its unlocks", |connection| read::unlocks(connection).await?)
     }
 
     async fn runs(&self) -> Result<Vec<RunRow>, VaultError> {

@@ -6,7 +6,7 @@ use crate::engine::sqlite::error::{code, vault_error};
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::ports::{
     ApprovalRow, CallerRow, Change, CheckRow, DomainRow, FileRow, KeyRow, PurposeRow,
-    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, VaultError,
+    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, UnlockRow, VaultError,
 };
 use crate::value::RowKey;
 
@@ -28,6 +28,7 @@ pub(super) async fn apply(
         Change::PutDomain(row) => put_domain(connection, row).await,
         Change::PutCaller(row) => put_caller(connection, row).await,
         Change::PutPurpose(row) => put_purpose(connection, row).await,
+        Change::PutUnlock(row) => put_unlock(connection, row).await,
         Change::RemovePurpose(name) => remove_purpose(connection, name).await,
         Change::InsertRun(row, columns) => return insert_run(connection, url, row, columns).await,
         Change::RemoveRun(run) => remove_run(connection, *run).await,
@@ -144,6 +145,21 @@ async fn put_purpose(connection: &mut SqliteConnection, row: &PurposeRow) -> Don
         .bind(&row.mac)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+async fn put_unlock(connection: &mut SqliteConnection, row: &UnlockRow) -> Done {
+    sqlx::query(
+        "INSERT INTO sealift_unlock VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (caller, purpose) DO UPDATE SET until = excluded.until, given_by = excluded.given_by, mac = excluded.mac",
+    )
+    .bind(&row.caller)
+    .bind(&row.purpose)
+    .bind(&row.until)
+    .bind(&row.given_by)
+    .bind(&row.mac)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -461,6 +477,7 @@ pub(super) fn changes_grants(change: &Change) -> bool {
             | Change::PutCaller(_)
             | Change::PutPurpose(_)
             | Change::RemovePurpose(_)
+            | Change::PutUnlock(_)
     )
 }
 

@@ -19,7 +19,7 @@ use crate::lifecycle::RunId;
 use crate::ports::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow, IntakeRow,
     KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, SealedReason,
-    SegmentRow, SlotRow, Taken, VAULT_FORMAT, Vault, VaultError, VaultHeader,
+    SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -202,6 +202,10 @@ impl Vault for SqliteVault {
 
     async fn purposes(&self) -> Result<Vec<PurposeRow>, VaultError> {
         read::purposes(&mut *self.lock().await).await.map_err(self.failed("reading its purposes"))
+    }
+
+    async fn unlocks(&self) -> Result<Vec<UnlockRow>, VaultError> {
+        read::unlocks(&mut *self.lock().await).await.map_err(self.failed("reading its unlocks"))
     }
 
     async fn runs(&self) -> Result<Vec<RunRow>, VaultError> {
