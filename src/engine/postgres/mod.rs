@@ -11,6 +11,8 @@ mod connect;
 mod cursor;
 mod error;
 mod facts;
+mod fit;
+mod foreign_keys;
 mod purge;
 mod sample;
 mod session;
@@ -18,6 +20,7 @@ mod shape;
 pub mod source;
 mod statement;
 pub mod vault;
+mod walk;
 mod window;
 mod write;
 
