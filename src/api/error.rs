@@ -7,7 +7,6 @@ use tower_http::catch_panic::ResponseForPanic;
 use utoipa::ToSchema;
 
 use crate::access::Refusal;
-use crate::ports::Remedy;
 use crate::serve::ServeError;
 
 /// How long a caller who comes too early waits, in seconds.
@@ -148,10 +147,7 @@ impl ApiError {
             }
             ServeError::Vault(_) | ServeError::Run(_) => {
                 tracing::error!(error = %crate::serve::chain(error), "a request failed");
-                match error.remedy() {
-                    Remedy::RetryLater | Remedy::ChangeRequest => Self::not_ready(),
-                    Remedy::Escalate => Self::not_ready(),
-                }
+                Self::not_ready()
             }
         }
     }

@@ -98,18 +98,15 @@ pub async fn serve(
     limit(&mut server);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     listening(bound);
-    match (config, tls) {
-        (Some(config), Some(files)) => {
-            let keeper = tokio::spawn(keep(files, config.clone()));
-            let inner = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
-            let served = server.acceptor(Bounded { inner, places }).serve(make).await;
-            keeper.abort();
-            served?;
-        }
-        _ => {
-            let inner = NoDelayAcceptor::new();
-            server.acceptor(Bounded { inner, places }).serve(make).await?;
-        }
+    if let (Some(config), Some(files)) = (config, tls) {
+        let keeper = tokio::spawn(keep(files, config.clone()));
+        let inner = RustlsAcceptor::new(config).acceptor(NoDelayAcceptor::new());
+        let ended = server.acceptor(Bounded { inner, places }).serve(make).await;
+        keeper.abort();
+        ended?;
+    } else {
+        let inner = NoDelayAcceptor::new();
+        server.acceptor(Bounded { inner, places }).serve(make).await?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document, made from the handlers and their types.
+//! The `OpenAPI` document, made from the handlers and their types.
 
 use axum::Json;
 use utoipa::openapi::OpenApi as Document;
@@ -95,7 +95,7 @@ impl Modify for Credential {
     }
 }
 
-/// The OpenAPI 3.1 document of the service.
+/// The `OpenAPI` 3.1 document of the service.
 #[must_use]
 pub fn document() -> Document {
     Api::openapi()

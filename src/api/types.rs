@@ -1,4 +1,4 @@
-//! What travels: the bodies of requests and responses, from which the OpenAPI document is made.
+//! What travels: the bodies of requests and responses, from which the `OpenAPI` document is made.
 
 use std::collections::BTreeMap;
 

@@ -136,8 +136,9 @@ async fn used(vault: &dyn Vault) -> Result<BTreeMap<String, Used>, Failure> {
 
 fn add(all: &mut BTreeMap<String, Used>, entry: Entry) {
     if entry.action == "access_reviewed" {
-        let reviewed = entry.purpose.and_then(|purpose| all.get_mut(&purpose));
-        reviewed.into_iter().for_each(|used| used.unreviewed = 0);
+        if let Some(used) = entry.purpose.and_then(|purpose| all.get_mut(&purpose)) {
+            used.unreviewed = 0;
+        }
         return;
     }
     let verb = entry.action.strip_suffix("_refused").unwrap_or(&entry.action);

@@ -150,7 +150,8 @@ fn approve_command(file: &Path, removed: &[String]) -> String {
         crate::words::shell_word(&file.display().to_string())
     );
     for name in removed {
-        command.push_str(&format!(" --remove {}", crate::words::shell_word(name)));
+        command.push_str(" --remove ");
+        command.push_str(&crate::words::shell_word(name));
     }
     command
 }

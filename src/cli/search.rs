@@ -29,17 +29,14 @@ pub(super) async fn search(
     let found = found.map_err(failure)?;
     let mut missing = 0;
     for (at, token) in found.iter().enumerate() {
-        match token.as_ref().and_then(|token| token.as_text()) {
-            Some(token) => {
-                out.object(&json!({"value_index": at, "token": token}));
-                out.line(token);
-            }
-            None => {
-                missing += 1;
-                out.object(&json!({"value_index": at, "code": "refused"}));
-                out.line("");
-                out.note("sealift: no token stands for a value");
-            }
+        if let Some(token) = token.as_ref().and_then(|token| token.as_text()) {
+            out.object(&json!({"value_index": at, "token": token}));
+            out.line(token);
+        } else {
+            missing += 1;
+            out.object(&json!({"value_index": at, "code": "refused"}));
+            out.line("");
+            out.note("sealift: no token stands for a value");
         }
     }
     Ok(match missing {

@@ -31,7 +31,7 @@ use crate::value::Original;
 /// # }
 /// ```
 pub struct Vault {
-    vault: Arc<dyn ports::Vault>,
+    rows: Arc<dyn ports::Vault>,
     keys: Arc<KeyRing>,
     credential: Credential,
 }
@@ -74,7 +74,7 @@ impl Vault {
         let keys = Arc::new(key_ring(vault.as_ref(), root).await?);
         let credential = Credential::parse(credential.expose_secret())
             .map_err(|_| ClientError::Unusable("the credential is malformed"))?;
-        let opened = Self { vault, keys, credential };
+        let opened = Self { rows: vault, keys, credential };
         opened.caller().await?;
         Ok(opened)
     }
@@ -94,7 +94,7 @@ impl Vault {
         let request = Request { caller: &caller, purpose, reason, domain: None };
         let tokens: Vec<String> = tokens.iter().map(|&token| token.to_owned()).collect();
         let asked = tokens.clone();
-        let answers = crate::serve::open(self.vault.as_ref(), &self.keys, &request, tokens).await?;
+        let answers = crate::serve::open(self.rows.as_ref(), &self.keys, &request, tokens).await?;
         Ok(answers.into_iter().zip(asked).map(|(answer, token)| opened(answer, token)).collect())
     }
 
@@ -114,14 +114,14 @@ impl Vault {
         let request = Request { caller: &caller, purpose, reason, domain: Some(domain) };
         let values: Vec<Original> = values.iter().map(|value| Original::text(value)).collect();
         let tokens =
-            crate::serve::tokenize(self.vault.as_ref(), &self.keys, &request, &values).await?;
+            crate::serve::tokenize(self.rows.as_ref(), &self.keys, &request, &values).await?;
         Ok(tokens.iter().filter_map(|token| token.as_text().map(str::to_owned)).collect())
     }
 
     /// Who asks, as the vault knows him now: he may have been revoked since it was opened.
     async fn caller(&self) -> Result<Caller, ClientError> {
         let unknown = ClientError::Unusable("the credential is not one of this vault's");
-        let callers = Callers::read(self.vault.as_ref(), &self.keys).await?;
+        let callers = Callers::read(self.rows.as_ref(), &self.keys).await?;
         let caller = callers.holder(&self.credential).cloned().ok_or(unknown)?;
         is_in_force(&caller, jiff::Timestamp::now()).map_err(crate::serve::ServeError::from)?;
         Ok(caller)

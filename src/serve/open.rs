@@ -131,7 +131,7 @@ fn describe(
     record: &mut IntakeRecord,
 ) {
     let mut by_domain: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut passed = 0_u64;
+    let mut as_they_were = 0_u64;
     let found = compute(tokens, |text| {
         let found = find(&grants.domains, named, text);
         let digest = found.as_ref().map(|found| {
@@ -145,7 +145,7 @@ fn describe(
     for ((found, digest), text) in found.into_iter().zip(tokens) {
         match found.and_then(|found| found.domain) {
             Some(domain) => *by_domain.entry(domain.name.as_str()).or_default() += 1,
-            None if passes && is_passed(text) => passed += 1,
+            None if passes && is_passed(text) => as_they_were += 1,
             None => {}
         }
         record.token_digests.extend(digest);
@@ -153,8 +153,8 @@ fn describe(
     for (name, count) in by_domain {
         record.counts.insert(format!("domain {name}"), count);
     }
-    if passed > 0 {
-        record.counts.insert("passed".to_owned(), passed);
+    if as_they_were > 0 {
+        record.counts.insert("passed".to_owned(), as_they_were);
     }
 }
 

@@ -38,7 +38,7 @@ const STANDS_FOR: Duration = Duration::from_millis(900);
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// Everything is read again after this time, whatever the vault says of changes.
-const READ_ANEW_AFTER: Duration = Duration::from_secs(60);
+const READ_ANEW_AFTER: Duration = Duration::from_mins(1);
 
 /// How long a request waits for what the vault grants, where it is out of date.
 const GRANTS_WAIT: Duration = Duration::from_secs(2);
@@ -50,10 +50,10 @@ const INTEGRATE_EVERY: Duration = Duration::from_millis(200);
 const SIGN_ENTRIES: u64 = 1_000;
 
 /// … or this long after the first that is not signed.
-const SIGN_AFTER: Duration = Duration::from_secs(60);
+const SIGN_AFTER: Duration = Duration::from_mins(1);
 
 /// The same words of the same caller are sealed once in this time.
-const REASON_FOR: Duration = Duration::from_secs(60);
+const REASON_FOR: Duration = Duration::from_mins(1);
 
 /// Reasons that are remembered, twice.
 const REASONS_MAX: usize = 2_048;
@@ -151,9 +151,10 @@ impl Service {
         let standing = Standing { grants, version, read: asked, asked };
         let (sender, receiver) = watch::channel(standing);
         let (stop, stopped) = watch::channel(false);
-        let mut tasks = Vec::new();
-        tasks.push(tokio::spawn(keep_grants(sessions.grants, sender, stopped.clone())));
-        tasks.push(tokio::spawn(keep_tree(sessions.tree, receiver.clone(), stopped)));
+        let tasks = vec![
+            tokio::spawn(keep_grants(sessions.grants, sender, stopped.clone())),
+            tokio::spawn(keep_tree(sessions.tree, receiver.clone(), stopped)),
+        ];
         let recorders = sessions.records.into_iter().map(Recorder::start).collect();
         Ok(Self {
             core: Arc::new(Core {
@@ -351,13 +352,11 @@ impl World for Core {
     fn reason(&self, keys: &KeyRing, caller: &str, reason: &str) -> Reason {
         let key = reason_key(caller, reason);
         let known = self.reasons().digest(&key);
-        match known {
-            Some(digest) => Reason { digest, sealed: None, key },
-            None => {
-                let SealedReason { digest, sealed } = sealed_reason(keys, reason);
-                Reason { digest, sealed: Some(sealed), key }
-            }
+        if let Some(digest) = known {
+            return Reason { digest, sealed: None, key };
         }
+        let SealedReason { digest, sealed } = sealed_reason(keys, reason);
+        Reason { digest, sealed: Some(sealed), key }
     }
 }
 
