@@ -19,11 +19,11 @@ fn the_document_is_the_golden_one() {
 
 #[test]
 fn every_route_is_in_the_document() {
-    let router =
+    let source =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api/router.rs"))
             .unwrap();
     let document = serde_json::to_value(sealift::api::document()).unwrap();
-    let routes: Vec<&str> = router
+    let routes: Vec<&str> = source
         .lines()
         .filter_map(|line| line.trim().strip_prefix(".route(\"")?.split('"').next())
         .filter(|route| !["/", "/openapi.json"].contains(route))

@@ -165,7 +165,7 @@ fn the_client_asks_the_service_and_says_why_not() {
         assert_eq!(opened[0].as_text(), Some(email(1).as_str()));
         assert!(opened[1].is_refused());
         let tokens = client.tokenize("email", "support_case", "r", &[&email(1)]).await.unwrap();
-        assert_eq!(tokens, [one.clone()]);
+        assert_eq!(tokens, [one.as_str()]);
         let found = client.search("email", "lookup", "r", &[&email(1), "nobody"]).await.unwrap();
         assert_eq!(found, [Some(one.clone()), None]);
         let refused = client.detokenize("campaign", "r", &[&one]).await.unwrap_err();

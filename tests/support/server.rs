@@ -121,7 +121,9 @@ impl Server {
             head.push_str(header);
             head.push_str("\r\n");
         }
-        head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+        head.push_str("content-length: ");
+        head.push_str(&body.len().to_string());
+        head.push_str("\r\n\r\n");
         self.raw(&[head.as_bytes(), body].concat()).expect("there is a reply")
     }
 
@@ -183,7 +185,7 @@ fn signal(child: &Child, name: &str) {
 /// Reads one reply; `None` where the connection ends without one.
 pub(crate) fn reply_of(stream: &mut impl Read) -> Option<Reply> {
     let mut bytes = Vec::new();
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     loop {
         match stream.read(&mut buffer) {
             Ok(0) | Err(_) => break,
