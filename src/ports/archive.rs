@@ -236,6 +236,33 @@ pub const ARCHIVE_TABLES: &[ArchiveTable] = &[
     ArchiveTable { name: "intake_done", columns: &[("writer", Text), ("number", Number)], keys: 1 },
     ArchiveTable { name: "reason", columns: &[("digest", Text), ("sealed", Bytes)], keys: 1 },
     ArchiveTable {
+        name: "unlock",
+        columns: &[
+            ("caller", Text),
+            ("purpose", Text),
+            ("until", Text),
+            ("given_by", Text),
+            ("mac", Bytes),
+        ],
+        keys: 2,
+    },
+    ArchiveTable {
+        name: "quota",
+        columns: &[
+            ("caller", Text),
+            ("purpose", Text),
+            ("per", Text),
+            ("began_s", Number),
+            ("used", Number),
+        ],
+        keys: 3,
+    },
+    ArchiveTable {
+        name: "grants_version",
+        columns: &[("one", Number), ("version", Number)],
+        keys: 1,
+    },
+    ArchiveTable {
         name: "vault",
         columns: &[
             ("one", Number),

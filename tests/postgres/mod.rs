@@ -3,6 +3,7 @@
 mod consent;
 mod grown;
 mod guard;
+mod load;
 mod pitfalls;
 mod silence;
 mod types;

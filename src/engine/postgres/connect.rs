@@ -118,6 +118,8 @@ impl Address {
                 ("TimeZone", "UTC".to_owned()),
                 ("extra_float_digits", "1".to_owned()),
                 ("synchronize_seqscans", "off".to_owned()),
+                // Our statements are many and short; each would be compiled anew.
+                ("jit", "off".to_owned()),
             ])
             // The statement log of the driver would print statements; ours hold no values, and
             // still.
