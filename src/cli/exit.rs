@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::engine::postgres::Refusal;
 use crate::ports::{BackupError, SourceError, VaultError};
 use crate::run::RunError;
 
@@ -91,9 +92,14 @@ impl From<SourceError> for Failure {
 
 fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     let hint = match error {
+        SourceError::Open { source, .. } | SourceError::Engine { source, .. }
+            if refusal(source.as_ref()).is_some() =>
+        {
+            return (Outcome::Failed, refusal(source.as_ref()));
+        }
         SourceError::Open { url, .. } if url.starts_with("postgres") => {
             "check `--source`: it is `postgres://USER@HOST:PORT/DATABASE`, the password in PGPASSWORD, \
-             ~/.pgpass or the URL; TLS by `?sslmode=verify-full`; a pooler has to pool sessions"
+             ~/.pgpass or the URL; TLS by `?sslmode=verify-full`"
         }
         SourceError::Open { .. } => "check `--source`: it is `sqlite:` and the path of a file",
         SourceError::NotADatabase { .. } => {
@@ -114,6 +120,11 @@ fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     (Outcome::Failed, Some(hint))
 }
 
+/// What helps where a server of PostgreSQL was refused, by TLS or by us.
+fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    error.downcast_ref::<Refusal>().map(Refusal::hint)
+}
+
 impl From<VaultError> for Failure {
     fn from(error: VaultError) -> Self {
         let (outcome, hint) = of_vault(&error);
@@ -123,6 +134,11 @@ impl From<VaultError> for Failure {
 
 fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
     match error {
+        VaultError::Open { source, .. } | VaultError::Engine { source, .. }
+            if refusal(source.as_ref()).is_some() =>
+        {
+            (Outcome::Failed, refusal(source.as_ref()))
+        }
         VaultError::Open { .. } | VaultError::NoVault { .. } => (
             Outcome::Failed,
             Some(

@@ -10,7 +10,9 @@ mod dump;
 mod ledger;
 mod life;
 mod postgres;
+mod proxy;
 mod seed;
+mod server;
 mod shop;
 
 pub(crate) use answer::Answer;
@@ -21,5 +23,7 @@ pub(crate) use dump::{assert_same, dump, dump_beside_vault};
 pub(crate) use ledger::{actions, exported};
 pub(crate) use life::{PASSES, plan_and_approve, to_phase, tokens_open_to, verified};
 pub(crate) use postgres::Postgres;
+pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use seed::Seed;
+pub(crate) use server::Server;
 pub(crate) use shop::{Journal, POLICY, originals, shop};

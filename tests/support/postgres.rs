@@ -25,9 +25,15 @@ impl Postgres {
     pub(crate) fn with(sql: &str) -> Self {
         let url = std::env::var("SEALIFT_TEST_POSTGRES_URL")
             .expect("SEALIFT_TEST_POSTGRES_URL names a server; tests/all.sh starts one");
+        Self::on(&url, sql)
+    }
+
+    /// Makes a database on a server of its own, and fills it.
+    #[track_caller]
+    pub(crate) fn on(url: &str, sql: &str) -> Self {
         let (_, password) = url.split_once("://").unwrap().1.split_once(':').unwrap();
         let password = password.split('@').next().unwrap().to_owned();
-        let server = PgConnectOptions::from_str(&url).unwrap().disable_statement_logging();
+        let server = PgConnectOptions::from_str(url).unwrap().disable_statement_logging();
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("sealift_test_{}_{number}", std::process::id());
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -58,6 +64,18 @@ impl Postgres {
         )
     }
 
+    /// Its address for another role.
+    pub(crate) fn url_of(&self, role: &str, password: &str) -> String {
+        let url = self.url();
+        let (_, place) = url.rsplit_once('@').unwrap();
+        format!("postgres://{role}:{password}@{place}")
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The password, which no message may show.
     pub(crate) fn password(&self) -> &str {
         &self.password
@@ -66,6 +84,11 @@ impl Postgres {
     /// Another session with the same database.
     pub(crate) fn another(&self) -> PgConnectOptions {
         self.options.clone()
+    }
+
+    /// Opens its session anew, after the server was away.
+    pub(crate) fn reconnect(&mut self) {
+        self.connection = Some(self.runtime.block_on(self.options.connect()).unwrap());
     }
 
     /// Runs statements.

@@ -11,9 +11,10 @@ use futures::TryStreamExt;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _, ValueRef as _};
 
-use super::check_trial;
+use super::queries::MARK;
 use super::shape::{quoted, table_sql};
 use super::statement::original;
+use super::{check_trial, queries};
 use crate::catalog::{Catalog, Table, TableKind};
 use crate::plan::{Counter, Facts, TableFacts};
 use crate::policy::{ColumnName, ColumnRule, Policy};
@@ -28,7 +29,7 @@ pub(super) async fn read(
     catalog: &Catalog,
     policy: &Policy,
 ) -> Result<Facts, sqlx::Error> {
-    let mut facts = Facts::default();
+    let mut facts = Facts { queries: queries::read(connection).await?, ..Facts::default() };
     for table in catalog.tables.iter().filter(|table| table.kind == TableKind::Ordinary) {
         let rules: Vec<&ColumnRule> = policy
             .columns
@@ -61,7 +62,7 @@ async fn count(
         .iter()
         .map(|rule| Ok(format!("{}::text", quoted(&rule.name.column)?)))
         .collect::<Result<Vec<_>, sqlx::Error>>()?;
-    let sql = format!("SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&table.name)?);
+    let sql = format!("{MARK}SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&table.name)?);
     let mut counters: Vec<Counter<RandomState>> =
         rules.iter().map(|rule| Counter::new(rule, RandomState::new())).collect();
     let mut rows = 0_u64;
@@ -111,7 +112,8 @@ pub(super) async fn uncovered(
             .iter()
             .map(|name| Ok(format!("{}::text", quoted(&name.column)?)))
             .collect::<Result<Vec<_>, sqlx::Error>>()?;
-        let sql = format!("SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&table.name)?);
+        let sql =
+            format!("{MARK}SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&table.name)?);
         let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
             for (at, name) in names.iter().enumerate() {

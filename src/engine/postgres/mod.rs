@@ -12,13 +12,18 @@ mod cursor;
 mod error;
 mod facts;
 mod purge;
+mod queries;
+mod refusal;
 mod sample;
 mod session;
 mod shape;
 pub mod source;
 mod statement;
+mod unseen;
 pub mod vault;
+mod watch;
 mod window;
 mod write;
 
 pub use connect::{Address, AddressError, is_postgres};
+pub use refusal::Refusal;

@@ -2,14 +2,16 @@
 //! may pass (a deadlock, a lock that is held) is tried again with growing pauses.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
 use sqlx::postgres::PgConnection;
 
 use super::connect::Address;
-use super::error::{is_lost, is_passing, open_error, source_error};
+use super::error::{is_away, is_passing, open_error, source_error};
 use super::shape::Shape;
+use super::watch::Watch;
 use crate::policy::TableName;
 use crate::ports::SourceError;
 
@@ -39,6 +41,9 @@ pub(super) struct Session {
     address: Address,
     connection: Option<PgConnection>,
     pub(super) doing: Doing,
+    /// The role may keep the server's log free of values; else writes go by way of `unseen`.
+    pub(super) is_silent: bool,
+    watch: Arc<Watch>,
     /// Shapes of tables, read once.
     shapes: HashMap<TableName, Shape>,
 }
@@ -54,10 +59,20 @@ pub(super) enum Again {
 
 impl Session {
     pub(super) async fn open(address: Address) -> Result<Self, SourceError> {
-        let connection =
-            address.connect().await.map_err(|error| open_error(error, address.shown()))?;
-        let (doing, shapes) = (Doing::Nothing, HashMap::new());
-        Ok(Self { address, connection: Some(connection), doing, shapes })
+        let opened = address.open().await.map_err(|error| open_error(error, address.shown()))?;
+        Ok(Self {
+            watch: Arc::new(Watch::new(address.clone(), opened.backend)),
+            address,
+            connection: Some(opened.connection),
+            doing: Doing::Nothing,
+            is_silent: opened.is_silent,
+            shapes: HashMap::new(),
+        })
+    }
+
+    /// Who watches over the statements of this session.
+    pub(super) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
     }
 
     /// The connection; made again where it was lost, and rid of a transaction that was left open.
@@ -69,7 +84,10 @@ impl Session {
             if self.doing == Doing::Seizure {
                 return Err(sqlx::Error::Protocol("the connection with the lock is gone".into()));
             }
-            self.connection = Some(self.address.connect().await?);
+            let opened = self.address.open_again().await?;
+            self.watch.is_now(opened.backend);
+            self.is_silent = opened.is_silent;
+            self.connection = Some(opened.connection);
         }
         self.within()
     }
@@ -123,7 +141,7 @@ impl Session {
         error: &sqlx::Error,
         attempt: u32,
     ) -> Option<Again> {
-        let again = if is_lost(error) {
+        let again = if is_away(error) {
             self.connection = None;
             Again::Lost
         } else if is_passing(error) {

@@ -4,6 +4,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
 use super::catalog::table_name;
+use super::error::inconsistent;
 use crate::catalog::postgres::DEFAULT_SCHEMA;
 use crate::engine::ident::{IdentError, quote, quote_table};
 use crate::policy::TableName;
@@ -56,7 +57,7 @@ impl Shape {
         self.columns
             .iter()
             .find(|column| column.name == name)
-            .ok_or_else(|| sqlx::Error::Protocol("a column of the run is gone".to_owned()))
+            .ok_or_else(|| inconsistent("a column of the run is gone"))
     }
 
     /// A text as a value of a column's type, to compare with the column.

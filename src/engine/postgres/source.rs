@@ -57,7 +57,7 @@ impl PostgresSource {
         Arc::clone(&self.session).lock_owned().await
     }
 
-    /// A connection of its own, for one long read.
+    /// A connection of its own, for one long read. The server has answered before: it is waited for.
     async fn reader(&self) -> Result<PgConnection, SourceError> {
         self.address.connect().await.map_err(|error| open_error(error, self.address.shown()))
     }
@@ -71,8 +71,9 @@ impl PostgresSource {
 macro_rules! again {
     ($session:ident, $doing:literal, $step:expr) => {{
         let mut attempt = 0;
+        let watch = $session.watch();
         loop {
-            let step: Result<_, sqlx::Error> = async { $step }.await;
+            let step: Result<_, sqlx::Error> = watch.over(async { $step }).await;
             match step {
                 Ok(done) => break Ok(done),
                 Err(error) => {

@@ -14,6 +14,7 @@ use super::session::Session;
 use super::shape::{qualified_parts, quoted, schema_of, table_sql};
 use super::source::walk_once;
 use super::statement::vanished;
+use super::unseen;
 use super::write::{Versions, rows, versions};
 use crate::plan::UnitTable;
 use crate::ports::{
@@ -192,7 +193,7 @@ async fn finish(
     if !cursor::advance(session.within()?, step).await? {
         return Ok(false);
     }
-    sqlx::raw_sql("SET CONSTRAINTS ALL IMMEDIATE").execute(session.within()?).await?;
+    unseen::run(session.within()?, "SET CONSTRAINTS ALL IMMEDIATE").await?;
     for key in deferred {
         defer(session, key, "NOT DEFERRABLE").await?;
     }

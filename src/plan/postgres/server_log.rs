@@ -1,5 +1,5 @@
-//! The server's log: statements of ours hold no value, but their parameters do, and a rollback's
-//! parameters are originals.
+//! The server's log: statements of ours hold no value and originals travel outside of it, but row
+//! keys and tokens are parameters.
 
 use super::super::case::{Case, warns};
 use super::super::model::Finding;
@@ -20,7 +20,7 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
              for its own sessions",
             postgres.role.name
         ),
-        "tokens are logged by a run, originals by a rollback: GRANT SET ON PARAMETER \
-         log_parameter_max_length TO the role (PostgreSQL 15), or set it to 0 for the role",
+        "row keys are logged, and tokens; originals are not: they travel by COPY. GRANT SET ON \
+         PARAMETER log_parameter_max_length TO the role (PostgreSQL 15), or set it to 0 for the role",
     )]
 }
