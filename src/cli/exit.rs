@@ -233,9 +233,11 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
             (Outcome::Failed, "mend the row or the constraint, then run again; nothing was written")
         }
         RunError::LeaseLost { .. } => (Outcome::Failed, "see `sealift status` for who works on it"),
-        RunError::OldVault { .. } => {
-            (Outcome::Failed, "this vault is an older copy; open the current one with `--vault`")
-        }
+        RunError::OldVault { .. } => (
+            Outcome::Failed,
+            "this vault is an older copy, restored from a dump perhaps; open the current one \
+                 with `--vault`. Nothing was changed; keep vault, source and backup folder as they are",
+        ),
         RunError::NoKey(_) => (Outcome::Failed, "see `sealift keys list`"),
         RunError::Record { .. } => {
             (Outcome::Failed, "put the file back from a copy of the backup folder")

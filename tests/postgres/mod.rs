@@ -1,8 +1,11 @@
 //! What only PostgreSQL has: its guard, its retries, its errors, its pitfalls.
 
+mod checks;
 mod faults;
 mod guard;
 mod pitfalls;
 mod pooler;
+mod queries;
+mod role;
 mod silence;
 mod tls;

@@ -52,6 +52,48 @@ impl Postgres {
         database
     }
 
+    /// A copy of the database, as a dump and a restore make one.
+    #[track_caller]
+    pub(crate) fn copy(&mut self) -> Self {
+        let mut copy = Self::on(&self.url(), "");
+        copy.be(self);
+        // Its session was ended for that.
+        self.reconnect();
+        copy
+    }
+
+    /// Becomes what another database is.
+    #[track_caller]
+    pub(crate) fn be(&mut self, other: &Self) {
+        let (name, template) = (self.name.clone(), other.name.clone());
+        if let Some(connection) = self.connection.take() {
+            self.runtime.block_on(connection.close()).unwrap();
+        }
+        let options = self.options.clone().database("postgres");
+        self.connection = self.runtime.block_on(async {
+            let mut admin = options.connect().await.unwrap();
+            // Nobody may be in a database that is copied; whoever is there comes again.
+            for sql in [
+                format!("DROP DATABASE {name} WITH (FORCE)"),
+                format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"
+                ),
+                format!("CREATE DATABASE {name} TEMPLATE {template}"),
+            ] {
+                let mut attempts = 0;
+                while let Err(error) =
+                    sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut admin).await
+                {
+                    attempts += 1;
+                    assert!(attempts < 40, "{error}");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+            }
+            admin.close().await.unwrap();
+            Some(self.options.connect().await.unwrap())
+        });
+    }
+
     /// Its address, password included.
     pub(crate) fn url(&self) -> String {
         format!(

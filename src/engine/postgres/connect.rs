@@ -80,6 +80,9 @@ pub enum AddressError {
     /// It has a parameter that means nothing here.
     #[error("the URL has a parameter `{0}`, which is not known")]
     Parameter(String),
+    /// A file that it names is not there.
+    #[error("the file of `{0}` in the URL is missing")]
+    File(String),
 }
 
 impl Address {
@@ -95,6 +98,12 @@ impl Address {
             let name = parameter.split('=').next().unwrap_or_default();
             if !PARAMETERS.contains(&name) {
                 return Err(AddressError::Parameter(name.to_owned()));
+            }
+            // A path with signs that a URL writes otherwise is left to the driver.
+            let value = parameter.split_once('=').map_or("", |(_, value)| value);
+            let is_file = matches!(name, "sslrootcert" | "sslcert" | "sslkey");
+            if is_file && !value.contains('%') && !std::path::Path::new(value).exists() {
+                return Err(AddressError::File(name.to_owned()));
             }
         }
         let mut options = PgConnectOptions::from_str(url).map_err(|_| AddressError::Malformed)?;
@@ -288,7 +297,9 @@ mod tests {
     fn who_names_an_authority_has_it_asked() {
         let mode = |url| format!("{:?}", Address::parse(url).unwrap().options.get_ssl_mode());
         assert_eq!(mode("postgres://alice@db/crm?sslmode=require"), "Require");
-        assert_eq!(mode("postgres://alice@db/crm?sslmode=require&sslrootcert=ca.pem"), "VerifyCa");
+        // Any file that is there.
+        let named = "postgres://alice@db/crm?sslmode=require&sslrootcert=Cargo.toml";
+        assert_eq!(mode(named), "VerifyCa");
         assert_eq!(mode("postgres://alice@db/crm?sslmode=verify-full"), "VerifyFull");
     }
 
@@ -297,6 +308,8 @@ mod tests {
         let error = Address::parse("postgres://alice@db/crm?passwd=secret").unwrap_err();
         assert_eq!(error, AddressError::Parameter("passwd".to_owned()));
         assert!(!error.to_string().contains("secret"));
+        let error = Address::parse("postgres://alice@db/crm?sslrootcert=nowhere.pem").unwrap_err();
+        assert_eq!(error, AddressError::File("sslrootcert".to_owned()));
         let error = Address::parse("postgres://alice:secret@db:port/crm").unwrap_err();
         assert!(!error.to_string().contains("secret"));
     }

@@ -11,6 +11,7 @@ mod connect;
 mod cursor;
 mod error;
 mod facts;
+mod integrity;
 mod purge;
 mod queries;
 mod refusal;

@@ -49,8 +49,12 @@ impl Refusal {
             error => {
                 // PgBouncer answers a parameter that it does not know with a violation of the
                 // protocol; PostgreSQL itself knows all that we send.
-                let is_unknown = super::error::state(error) == Some("08P01");
-                is_unknown.then_some(Self::Pooler { setting: "options" })
+                // Statements that are prepared twice, or nowhere, were prepared in another session.
+                match super::error::state(error)? {
+                    "08P01" => Some(Self::Pooler { setting: "options" }),
+                    "42P05" | "26000" => Some(Self::Pooler { setting: "prepared statements" }),
+                    _ => None,
+                }
             }
         }
     }

@@ -19,7 +19,7 @@ use super::error::{open_error, source_error};
 use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
 use super::window::PostgresWindow;
-use super::{catalog, cursor, facts, purge, statement, write};
+use super::{catalog, cursor, facts, integrity, purge, statement, write};
 use crate::catalog::Catalog;
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
@@ -181,6 +181,20 @@ impl Source for PostgresSource {
                 Ok((unit, range, cursor::state(row)?))
             })
             .collect()
+    }
+
+    async fn integrity(&self, tables: &[TableName]) -> Result<Vec<(String, String)>, SourceError> {
+        let mut connection = self.reader().await?;
+        let answers = integrity::read(&mut connection, tables).await;
+        close(connection).await;
+        answers.map_err(self.failed("looking at indexes and foreign keys"))
+    }
+
+    async fn ledger_seen(&self) -> Result<u64, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "reading cursors", {
+            cursor::ledger_seen(session.connection().await?).await
+        })
     }
 
     async fn write(

@@ -111,7 +111,15 @@ impl PostgresVault {
         }
         let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
         migrations.dangerous_set_table_name("sealift.migration");
-        migrations.create_schemas = vec!["sealift".into()].into();
+        // A role may own the schema and may not make it.
+        let has_schema: bool =
+            sqlx::query_scalar("SELECT pg_catalog.to_regnamespace('sealift') IS NOT NULL")
+                .fetch_one(&mut *session)
+                .await
+                .map_err(|error| vault_error(error, "looking for its schema"))?;
+        if !has_schema {
+            migrations.create_schemas = vec!["sealift".into()].into();
+        }
         migrations.run_direct(None, session, false).await.map_err(unmigrated)?;
         begin(session, header).await.map_err(|error| vault_error(error, "making it"))?;
         Ok(Self::over(address, opened))
