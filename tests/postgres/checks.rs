@@ -50,7 +50,7 @@ fn phase(desk: &Desk, run: &str) -> String {
 
 fn redefine(db: &mut Postgres, body: &str) {
     db.exec(format!(
-        "CREATE OR REPLACE FUNCTION asked() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN {body} END'"
+        "CREATE OR REPLACE FUNCTION public.asked() RETURNS bigint LANGUAGE plpgsql AS 'BEGIN {body} END'"
     ));
 }
 

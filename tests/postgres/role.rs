@@ -82,7 +82,7 @@ fn live(db: &mut Postgres, url: &str) {
 
     // A function, which no fingerprint has, speaks of the row in an error.
     db.exec(
-        "CREATE OR REPLACE FUNCTION refuses(bigint) RETURNS void LANGUAGE plpgsql AS
+        "CREATE OR REPLACE FUNCTION public.refuses(bigint) RETURNS void LANGUAGE plpgsql AS
          'BEGIN IF $1 = 7 THEN RAISE EXCEPTION ''no %'',
                 (SELECT email FROM public.people WHERE id = $1); END IF; END'",
     );
@@ -90,7 +90,7 @@ fn live(db: &mut Postgres, url: &str) {
     assert_eq!(desk.run(&["run", &run]).code, 1, "one row is refused");
     held.join().unwrap();
     db.exec(
-        "CREATE OR REPLACE FUNCTION refuses(bigint) RETURNS void LANGUAGE plpgsql AS 'BEGIN END'",
+        "CREATE OR REPLACE FUNCTION public.refuses(bigint) RETURNS void LANGUAGE plpgsql AS 'BEGIN END'",
     );
     desk.run(&["quarantine", "replay", &run]).done();
     desk.run(&["run", &run]).done();

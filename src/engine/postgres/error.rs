@@ -88,7 +88,7 @@ fn described(error: &PgDatabaseError) -> String {
         ("table", error.table()),
     ];
     for (what, name) in objects {
-        if let Some(name) = name {
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
             // Writing to a String cannot fail.
             let _ = write!(text, ", {what} `{name}`");
         }
@@ -171,13 +171,24 @@ fn told(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
     }
 }
 
+/// Whether the disk of the server is full, or a file on it must not grow: the latter has no code of
+/// its own, and is known by where in the server it comes from.
+fn is_full(error: &sqlx::Error) -> bool {
+    let Some(error) = database(error) else { return false };
+    let grows = || {
+        let routine = error.routine().unwrap_or_default();
+        ["mdextend", "mdextendv", "mdzeroextend", "mdwrite", "mdwritev"].contains(&routine)
+    };
+    error.code() == "53100" || (error.code() == "XX000" && grows())
+}
+
 /// Says what went wrong with a source; `shown` is its address without a password.
 pub(crate) fn source_error(error: sqlx::Error, shown: &str, doing: &'static str) -> SourceError {
     match state(&error) {
+        _ if is_full(&error) => SourceError::Full,
         Some("55P03" | "40P01" | "40001") => {
             SourceError::Locked { waited_ms: millis(LOCK_TIMEOUT) }
         }
-        Some("53100") => SourceError::Full,
         Some("25006") => SourceError::ReadOnly { url: shown.to_owned() },
         _ => SourceError::Engine { doing, source: safe(error) },
     }
@@ -199,8 +210,8 @@ pub(crate) fn unopened(error: sqlx::Error) -> Box<dyn std::error::Error + Send +
 /// Says what went wrong with a vault; `shown` is its address without a password.
 pub(crate) fn vault_error(error: sqlx::Error, doing: &'static str) -> VaultError {
     match state(&error) {
+        _ if is_full(&error) => VaultError::Full,
         Some("55P03" | "40P01" | "40001") => VaultError::Locked { waited_ms: millis(LOCK_TIMEOUT) },
-        Some("53100") => VaultError::Full,
         _ => VaultError::Engine { doing, source: safe(error) },
     }
 }

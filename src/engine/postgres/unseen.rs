@@ -104,7 +104,8 @@ pub(super) async fn run(connection: &mut PgConnection, statement: &str) -> Resul
     block(connection, &format!("{statement};")).await
 }
 
-/// Runs a body that raises again what goes wrong in it, without what PostgreSQL says of rows.
+/// Runs a body that raises again what goes wrong in it, without what PostgreSQL says of rows. Messages
+/// that can name objects and nothing else stay.
 async fn block(connection: &mut PgConnection, body: &str) -> Result<(), sqlx::Error> {
     // A name in the body may hold anything, also what ends a text.
     let mut tag = "$sealift$".to_owned();
@@ -124,7 +125,9 @@ async fn block(connection: &mut PgConnection, body: &str) -> Result<(), sqlx::Er
                  sealift_constraint = CONSTRAINT_NAME, sealift_column = COLUMN_NAME,
                  sealift_type = PG_DATATYPE_NAME, sealift_table = TABLE_NAME,
                  sealift_schema = SCHEMA_NAME;
-             RAISE EXCEPTION USING MESSAGE = 'withheld by sealift', ERRCODE = sealift_state,
+             RAISE EXCEPTION USING ERRCODE = sealift_state,
+                 MESSAGE = CASE WHEN sealift_state IN ('42501', '42P01', '42703')
+                     THEN SQLERRM ELSE 'withheld by sealift' END,
                  CONSTRAINT = sealift_constraint, COLUMN = sealift_column,
                  DATATYPE = sealift_type, TABLE = sealift_table, SCHEMA = sealift_schema;
          END {tag}"
