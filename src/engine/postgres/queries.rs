@@ -16,6 +16,9 @@ const STATEMENTS_MAX: i32 = 5_000;
 /// A longer text is none that somebody wrote.
 const TEXT_BYTES_MAX: i32 = 1 << 16;
 
+/// A statement over rows, behind comments and parentheses; definitions are counted too.
+const READS_OR_WRITES: &str = r"^(\s|/\*.*?\*/|--[^\n]*\n|\()*(select|insert|update|delete|with|merge|values|table|declare|copy)\y";
+
 /// Begins every statement of ours over a table of the application, so that it is not taken for one of
 /// the application's.
 pub(super) const MARK: &str = "/* sealift */ ";
@@ -152,7 +155,7 @@ async fn statements(connection: &mut PgConnection) -> Result<Vec<QueryText>, sql
          WHERE s.dbid = (SELECT d.oid FROM pg_catalog.pg_database d
                          WHERE d.datname = pg_catalog.current_database())
            AND s.query !~ 'sealift|pg_catalog' AND s.query !~ '^<insufficient privilege>$'
-           AND octet_length(s.query) <= {TEXT_BYTES_MAX}
+           AND s.query ~* '{READS_OR_WRITES}' AND octet_length(s.query) <= {TEXT_BYTES_MAX}
          GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT {STATEMENTS_MAX}",
         quoted(&schema)?
     );
