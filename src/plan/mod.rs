@@ -19,7 +19,6 @@ mod facts;
 mod groups;
 mod model;
 mod query_text;
-mod shell;
 mod sql;
 mod units;
 mod walks;
@@ -80,12 +79,12 @@ pub use case::reads_column;
 pub use copies::{copied_line, copied_remedy};
 pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
+pub use full_text::{follows as full_text_follows, keeps_text, shows_another};
 pub use model::{
     Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit,
     UnitColumn, UnitMode, UnitTable, Verdict, Walk,
 };
 pub use query_text::{Language, QueryText};
-pub use shell::shell_word;
 pub use walks::row_id_name;
 
 use case::{Case, InScope};

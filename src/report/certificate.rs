@@ -13,9 +13,9 @@ use super::evidence::{
 };
 use super::places::{self, PlaceLine};
 use super::summary::Tone;
-use super::words::counted;
 use crate::lifecycle::Phase;
 use crate::residue::{self, Doubt, FileClass, ScanReport, Verdict};
+use crate::words::counted;
 
 /// What a purge proves, and what not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

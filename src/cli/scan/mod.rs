@@ -19,10 +19,11 @@ use super::policy;
 use super::settings::Settings;
 use crate::catalog::{Catalog, Table, TableKind};
 use crate::classify::{Detectors, Pattern};
-use crate::plan::CopyFacts;
+use crate::plan::{CopyFacts, full_text_follows, keeps_text, shows_another};
 use crate::policy::{ColumnName, ColumnRule, Draft, Policy, TableName, TokenKind};
 use crate::ports::{SampleSize, Source};
 use crate::run::{self, ScannedColumn, ScannedTable};
+use crate::words::{grouped, shell_word};
 
 /// Rows of a table that are read, unless somebody says otherwise.
 pub(super) const ROWS: u64 = 10_000;
@@ -57,6 +58,16 @@ impl Found<'_> {
             && self.rule(&column.name).is_some_and(is_told_apart)
     }
 
+    /// Whether the policy reaches a column: by a rule, or by triggers that carry tokens over.
+    fn is_covered(&self, name: &ColumnName) -> bool {
+        self.rule(name).is_some()
+            || self.policy.is_some_and(|policy| {
+                self.catalog.table(&name.table).is_some_and(|table| {
+                    keeps_text(table) && full_text_follows(self.catalog, policy, table)
+                })
+            })
+    }
+
     /// Columns that hold something sensitive.
     fn sensitive(&self) -> usize {
         self.columns().filter(|column| !column.findings.is_empty()).count()
@@ -68,7 +79,7 @@ impl Found<'_> {
             && (!self.copies.is_empty()
                 || self.columns().any(|column| {
                     self.came_back(column)
-                        || (!column.findings.is_empty() && self.rule(&column.name).is_none())
+                        || (!column.findings.is_empty() && !self.is_covered(&column.name))
                 }))
     }
 }
@@ -184,9 +195,14 @@ fn same_database(
     Ok(())
 }
 
+/// Whether a table holds rows of its own that can be read.
+fn is_read(table: &Table) -> bool {
+    table.kind == TableKind::Ordinary || keeps_text(table)
+}
+
 /// The tables to be read: those that were named, or all that hold rows of their own.
 fn chosen<'c>(catalog: &'c Catalog, wanted: &[String]) -> Result<Vec<&'c Table>, Failure> {
-    let ordinary = || catalog.tables.iter().filter(|table| table.kind == TableKind::Ordinary);
+    let ordinary = || catalog.tables.iter().filter(|table| is_read(table));
     if wanted.is_empty() {
         return Ok(ordinary().collect());
     }
@@ -217,6 +233,49 @@ fn listed(names: &[String], most: usize) -> String {
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }
 
+/// What was not read because it shows what other tables hold.
+fn shown(catalog: &Catalog) -> Option<String> {
+    let count = |is: fn(&Table) -> bool| catalog.tables.iter().filter(|table| is(table)).count();
+    let parts: Vec<String> = [
+        (catalog.views.len(), "view", "views"),
+        (count(shows_another), "full-text table", "full-text tables"),
+        (
+            count(|table| table.kind == TableKind::Shadow),
+            "table that a virtual one keeps for itself",
+            "tables that virtual ones keep for themselves",
+        ),
+    ]
+    .into_iter()
+    .filter(|(number, ..)| *number > 0)
+    .map(|(number, one, more)| counted(number, one, more))
+    .collect();
+    (!parts.is_empty()).then(|| {
+        format!("Not read, because they show what other tables hold: {}.", parts.join(", "))
+    })
+}
+
+/// What could not be read, whatever it holds.
+fn unknown(catalog: &Catalog) -> Option<String> {
+    let names: Vec<String> = catalog
+        .tables
+        .iter()
+        .filter(|table| !is_read(table) && !shows_another(table))
+        .filter_map(|table| match &table.kind {
+            TableKind::Virtual(module) => {
+                Some(format!("`{}` (virtual table of module `{module}`)", table.name))
+            }
+            TableKind::Foreign => Some(format!("`{}` (lies on another server)", table.name)),
+            TableKind::Shadow | TableKind::Ordinary | TableKind::Partitioned => None,
+        })
+        .collect();
+    let names = (!names.is_empty()).then(|| listed(&names, 12))?;
+    Some(format!("Not read, and not known to be free of anything: {names}."))
+}
+
+fn counted(number: usize, one: &str, more: &str) -> String {
+    format!("{} {}", grouped(number as u64), if number == 1 { one } else { more })
+}
+
 /// Drafts a policy and writes it to a new file; whether there was anything to write.
 async fn write(
     source: &dyn Source,
@@ -237,7 +296,7 @@ async fn write(
         name.unwrap_or_else(|| path.to_owned()),
         found.tables.len(),
         found.columns().count(),
-        crate::policy::grouped(rows)
+        grouped(rows)
     );
     let draft: Draft = run::draft(source, found.catalog, &found.tables, &stem, &head).await?;
     if draft.is_empty() {
@@ -251,10 +310,9 @@ async fn write(
         if error.kind() == std::io::ErrorKind::AlreadyExists {
             return exists(file);
         }
-        Failure::failed(format!("policy `{}` cannot be written: {error}", file.display()))
-            .hint("name a file in a folder that you may write to")
+        Failure::unwritable(file, &error)
     })?;
-    new.write_all(draft.text().as_bytes())?;
+    new.write_all(draft.text().as_bytes()).map_err(|error| Failure::unwritable(file, &error))?;
     out.line(format!(
         "Drafted {} columns into {}{}",
         draft.len(),
@@ -269,12 +327,12 @@ async fn write(
 
 /// Who does what next.
 fn next(out: &Output, found: &Found<'_>, typed: &Scan, url: &str, written: bool) {
-    let source = shell(url);
+    let source = shell_word(url);
     if let Some(file) = typed.write_policy.as_deref().filter(|_| written) {
-        let file = shell(&file.display().to_string());
+        let file = shell_word(&file.display().to_string());
         out.next("a steward", &format!("sealift plan --source {source} --policy {file} --dry-run"));
     } else if let Some(file) = &typed.policy {
-        let file = shell(&file.display().to_string());
+        let file = shell_word(&file.display().to_string());
         let verb = if found.is_open() {
             format!(
                 "sealift scan --source {source} --policy {file}   # after adding what is missing"
@@ -288,17 +346,5 @@ fn next(out: &Output, found: &Found<'_>, typed: &Scan, url: &str, written: bool)
             "a steward",
             &format!("sealift scan --source {source} --write-policy policy.toml"),
         );
-    }
-}
-
-/// A word as a shell takes it.
-fn shell(word: &str) -> String {
-    let is_plain = |each: char| {
-        each.is_ascii_alphanumeric() || matches!(each, '/' | '.' | ':' | '_' | '-' | '=' | '@')
-    };
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
