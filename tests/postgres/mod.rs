@@ -2,6 +2,7 @@
 
 mod checks;
 mod faults;
+mod grown;
 mod guard;
 mod pitfalls;
 mod pooler;
@@ -9,3 +10,4 @@ mod queries;
 mod role;
 mod silence;
 mod tls;
+mod walks;
