@@ -78,7 +78,10 @@ pub enum WalkFilter {
     All,
     /// Those with a cell that neither is NULL nor matches its column's pattern (one `GLOB`
     /// pattern a column; `None`: the column is not looked at). Empty texts pass where kept.
+    /// Rows that stand as a batch of the run wrote them may be left out unseen.
     Originals {
+        /// Whose batches.
+        run: RunId,
         /// One pattern for each of the unit's columns.
         globs: Vec<Option<String>>,
         /// Whether the column keeps `''`, for each of the unit's columns.

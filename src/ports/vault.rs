@@ -639,6 +639,8 @@ pub trait Vault: Send + Sync {
 
     /// Adds entries in token order and moves the load's cursor, in one transaction. Entries whose
     /// token exists already are left out and returned, for the caller to open and compare.
+    ///
+    /// What is added may be read only when the load is done: until then it may lie aside.
     async fn load(
         &self,
         run: RunId,
@@ -671,7 +673,8 @@ pub trait Vault: Send + Sync {
         digests: &[[u8; 16]],
     ) -> Result<Vec<Option<TokenBody>>, VaultError>;
 
-    /// Reads entries in (domain, token) order, after the one given.
+    /// Reads entries in (domain, token) order, after the one given: so many, or fewer where they are
+    /// large. None are left where none come.
     async fn scan(
         &self,
         after: Option<(DomainId, TokenBody)>,

@@ -14,6 +14,7 @@
 //! **Invariant:** vault first, durable, then the source. No vault transaction is begun or waited
 //! for while a lock on the source is held.
 
+mod ahead;
 mod backup;
 mod batch;
 mod buckets;
@@ -25,6 +26,7 @@ mod error;
 mod increments;
 mod job;
 mod load;
+mod merge;
 mod purge;
 mod record;
 mod residue;

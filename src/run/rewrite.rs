@@ -596,7 +596,7 @@ async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Resu
     let globs: Vec<Option<String>> = columns.iter().map(|c| c.treatment.sqlite_glob()).collect();
     let filter = if globs.iter().all(Option::is_some) {
         let keeps_empty = columns.iter().map(|c| c.treatment.keeps(&Original::text(""))).collect();
-        WalkFilter::Originals { globs, keeps_empty }
+        WalkFilter::Originals { run: job.run, globs, keeps_empty }
     } else {
         WalkFilter::All
     };

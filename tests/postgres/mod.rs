@@ -4,6 +4,7 @@ mod checks;
 mod faults;
 mod grown;
 mod guard;
+mod load;
 mod pitfalls;
 mod pooler;
 mod queries;

@@ -208,6 +208,8 @@ fn settings() -> Vec<(&'static str, String)> {
         ("bytea_output", "hex".to_owned()),
         ("IntervalStyle", "postgres".to_owned()),
         ("synchronize_seqscans", "off".to_owned()),
+        // Our statements are many and short; each would be compiled anew.
+        ("jit", "off".to_owned()),
     ]
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rand::RngExt as _;
 use sqlx::postgres::PgConnection;
 
-use super::connect::Address;
+use super::connect::{Address, Opened};
 use super::error::{is_away, is_passing, open_error, source_error};
 use super::shape::Shape;
 use super::watch::Watch;
@@ -59,7 +59,8 @@ pub(super) enum Again {
 
 impl Session {
     pub(super) async fn open(address: Address) -> Result<Self, SourceError> {
-        let opened = address.open().await.map_err(|error| open_error(error, address.shown()))?;
+        let opened =
+            open(&address, Waits::No).await.map_err(|error| open_error(error, address.shown()))?;
         Ok(Self {
             watch: Arc::new(Watch::new(address.clone(), opened.backend)),
             address,
@@ -84,7 +85,7 @@ impl Session {
             if self.doing == Doing::Seizure {
                 return Err(sqlx::Error::Protocol("the connection with the lock is gone".into()));
             }
-            let opened = self.address.open_again().await?;
+            let opened = open(&self.address, Waits::Yes).await?;
             self.watch.is_now(opened.backend);
             self.is_silent = opened.is_silent;
             self.connection = Some(opened.connection);
@@ -167,6 +168,27 @@ impl Session {
     pub(super) fn failed(&self, error: sqlx::Error, doing: &'static str) -> SourceError {
         source_error(error, self.address.shown(), doing)
     }
+}
+
+/// Opens a session in which a walk follows the index of its key. Whatever the statistics say of a
+/// table that changes under them: a sort would read a whole range for each batch, and what it does
+/// not keep in memory it writes to files of the server, originals among it.
+async fn open(address: &Address, waits: Waits) -> Result<Opened, sqlx::Error> {
+    let mut opened = match waits {
+        Waits::Yes => address.open_again().await?,
+        Waits::No => address.open().await?,
+    };
+    sqlx::raw_sql("SET enable_sort = off; SET enable_bitmapscan = off;")
+        .execute(&mut opened.connection)
+        .await?;
+    Ok(opened)
+}
+
+/// Whether a server that is away is waited for: it was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    Yes,
+    No,
 }
 
 /// Waits, the longer the more often it was tried, and never as long as another worker.

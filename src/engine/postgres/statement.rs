@@ -7,6 +7,7 @@ use sqlx::Arguments as _;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Row as _, ValueRef as _};
 
+use super::cursor;
 use super::queries::MARK;
 use super::shape::{Shape, quoted, table_sql};
 use crate::plan::{UnitTable, Walk};
@@ -77,7 +78,9 @@ pub(super) fn walk(
         lengths.push(format!("coalesce(octet_length(c{place}), 0)"));
     }
     let mut conditions = between(keys, shape, span, &mut arguments)?;
-    if let WalkFilter::Originals { globs, keeps_empty } = filter {
+    if let WalkFilter::Originals { run, globs, keeps_empty } = filter {
+        // The cheap condition first: patterns are looked for in few rows then.
+        conditions.push(cursor::not_ours(*run, &mut arguments)?);
         conditions.push(originals(table, globs, keeps_empty, &mut arguments)?);
     }
     let condition =

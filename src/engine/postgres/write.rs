@@ -84,6 +84,10 @@ async fn batch(
     }
     let outcome = rows(session, table, versions, writes).await?;
     if outcome == WriteOutcome::Written {
+        if !writes.is_empty() {
+            // ORDER: after the rows, whose lock keeps triggers and rules from being added.
+            cursor::note_writer(session.within()?, step.cursor, &table_sql(&table.table)?).await?;
+        }
         session.commit().await?;
     }
     Ok(outcome)

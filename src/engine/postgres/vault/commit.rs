@@ -247,8 +247,11 @@ async fn advance(
     if !to.is_open() {
         sqlx::query("DELETE FROM sealift.claim WHERE run = $1")
             .bind(i64::from(run.0))
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
+    }
+    if event == Event::RolledBack {
+        super::stage::discard(connection, run).await?;
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ mod commit;
 mod entries;
 mod ledger;
 mod read;
+mod stage;
 
 /// How long is waited before something is tried again; one more try than there are waits.
 const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
@@ -44,6 +45,7 @@ pub struct PostgresVault {
     address: Address,
     session: Mutex<Option<PgConnection>>,
     watch: Watch,
+    builds: Mutex<stage::Builds>,
 }
 
 /// Why a piece of work did not come to its end.
@@ -127,7 +129,12 @@ impl PostgresVault {
 
     fn over(address: Address, opened: Opened) -> Self {
         let watch = Watch::new(address.clone(), opened.backend);
-        Self { address, session: Mutex::new(Some(opened.connection)), watch }
+        Self {
+            address,
+            session: Mutex::new(Some(opened.connection)),
+            watch,
+            builds: Mutex::default(),
+        }
     }
 
     /// Ends the session.
@@ -446,11 +453,30 @@ impl Vault for PostgresVault {
         entries: &[EntryRow],
         next: &LoadCursor,
     ) -> Result<Vec<EntryRow>, VaultError> {
+        let mut builds = self.builds.lock().await;
+        if let Some(before) = builds.look(entries, next.done) {
+            let complete = reading!(self, "looking for stages", |connection| {
+                stage::complete(connection, run, before).await?
+            })?;
+            builds.begin(&self.address, run, complete);
+        }
+        if next.done {
+            let built = builds.wait().await;
+            built.map_err(|error| vault_error(error, "building the index of sealed values"))?;
+        }
+        drop(builds);
         let added = in_transaction!(self, "loading sealed values", |connection| {
-            // Nothing of a batch with a token that exists stays: the caller opens and compares,
-            // and sends the batch again without it.
-            if entries::add(connection, entries).await? < entries.len() {
-                return_vault(VaultError::EntriesTaken)?;
+            for group in entries.chunk_by(|one, two| one.domain == two.domain) {
+                if stage::takes(connection, run, group[0].domain, group.len()).await? {
+                    stage::copy(connection, run, group).await?;
+                } else if entries::add(connection, group).await? < group.len() {
+                    // Nothing of a batch with a token that exists stays: the caller opens and
+                    // compares, and sends the batch again without it.
+                    return_vault(VaultError::EntriesTaken)?;
+                }
+            }
+            if next.done {
+                stage::publish(connection, run).await?;
             }
             entries::move_load_cursor(connection, run, next).await?;
         });
