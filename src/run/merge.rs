@@ -228,14 +228,14 @@ mod tests {
         }
 
         fn finish(self: Box<Self>) -> Result<FileSeal, BackupError> {
-            let Self(shelf, name, records) = *self;
+            let Self(files, name, records) = *self;
             let seal = FileSeal {
                 name: name.clone(),
                 sha256: [0; 32],
                 bytes: records.iter().map(|record| record.len() as u64).sum(),
                 records: records.len() as u64,
             };
-            shelf.lock().unwrap().insert(name, records);
+            files.lock().unwrap().insert(name, records);
             Ok(seal)
         }
     }
@@ -262,6 +262,10 @@ mod tests {
 
         fn destroy(&self) -> Result<u64, BackupError> {
             Ok(0)
+        }
+
+        fn note_ledger(&self, _size: u64) -> Result<(), BackupError> {
+            Ok(())
         }
 
         fn place(&self) -> String {

@@ -14,6 +14,11 @@ use crate::plan::{UnitTable, Walk};
 use crate::ports::{Limit, Row, RowVersion, RowWrite, SourceError, WalkFilter};
 use crate::value::{KeyPart, Original, RowKey};
 
+/// True of a row `t` that this transaction has written, also within a block of its own (`unseen`),
+/// which writes under a number of its own. Those numbers come after that of the transaction, and the
+/// age of a row is counted from there; while writers are locked out, nobody else's come after it.
+pub(super) const OWN_ROW: &str = "(pg_catalog.age(t.xmin) <= 0)";
+
 /// A statement and what is bound to it.
 pub(super) type Statement = (String, PgArguments);
 
