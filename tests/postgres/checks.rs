@@ -134,10 +134,13 @@ fn a_vault_that_is_older_than_its_source_is_refused_before_it_touches_anything()
         let (now, folder) = (db.dump(), files(&desk));
         let current = vault.copy();
         vault.be(&old);
-        for arguments in
-            [&["run", &run][..], &["rollback", &run], &["plan", "--policy", "shop.toml"]]
-        {
-            desk.run(arguments).fails(2, &["the vault is older than its source", "older copy"]);
+        let mut refused = vec![vec!["run", run.as_str()], vec!["rollback", run.as_str()]];
+        if saved_at != "sealed" {
+            // What was sealed is in this copy; that somebody has gone on is noted beside the backup.
+            refused.push(vec!["plan", "--policy", "shop.toml"]);
+        }
+        for arguments in refused {
+            desk.run(&arguments).fails(2, &["the vault is older than its source", "older copy"]);
         }
         assert_eq!(db.dump(), now, "the source was not touched");
         assert_eq!(files(&desk), folder, "nor was the backup");
