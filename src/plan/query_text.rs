@@ -72,7 +72,7 @@ impl fmt::Debug for QueryText {
             .field("source", &self.source)
             .field("calls", &self.calls)
             .field("bytes", &self.sql.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

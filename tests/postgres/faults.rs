@@ -149,8 +149,7 @@ fn a_commit_of_the_vault_whose_answer_was_lost_ends_the_command_and_the_next_goe
     assert!(times > 1, "what a COMMIT came to is not guessed");
     let lost = setting.desk.said().into_iter().find(|answer| answer.code == 2).unwrap();
     lost.mentions(&["what came of it is not known", "goes on where it stopped"]);
-    let export = setting.desk.run(&["ledger", "export", "--output", "ledger"]).done();
-    drop(export);
+    setting.desk.run(&["ledger", "export", "--output", "ledger"]).done();
     assert_eq!(setting.desk.run(&["ledger", "verify", "ledger"]).code, 0);
 }
 
@@ -178,7 +177,7 @@ fn an_answer_that_never_comes_is_noticed() {
         setting.run_to_the_end();
         assert_eq!(setting.proxy.left(), 0, "the fault came");
         let took = begun.elapsed();
-        assert!(took < Duration::from_secs(60), "noticed after {took:?}");
+        assert!(took < Duration::from_mins(1), "noticed after {took:?}");
         assert!(took > Duration::from_secs(4), "nobody is hasty: {took:?}");
     }
 }

@@ -9,7 +9,7 @@ use crate::support::{Desk, Postgres, Server};
 const POLICY: &str = "[source]\nname = \"crm\"\n
 [[column]]\nname = \"people.email\"\nclass = \"contact\"\ntoken = \"keyed\"\n";
 
-/// A PgBouncer before a server; it ends with the test.
+/// A pooler before a server; it ends with the test.
 struct Pooler {
     process: Child,
     port: u16,

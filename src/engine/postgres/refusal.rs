@@ -39,9 +39,9 @@ impl Refusal {
     /// What a driver's error is, where it is one of these.
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
         match error {
-            sqlx::Error::Io(error) => Self::of_tls(error.get_ref()?.downcast_ref()?),
+            sqlx::Error::Io(error) => Some(Self::of_tls(error.get_ref()?.downcast_ref()?)),
             sqlx::Error::Tls(error) => match error.downcast_ref() {
-                Some(error) => Self::of_tls(error),
+                Some(error) => Some(Self::of_tls(error)),
                 // The driver has a text for this and no type.
                 None if error.to_string().contains("does not support TLS") => Some(Self::NoTls),
                 None => Some(Self::Tls(error.to_string().into())),
@@ -59,9 +59,9 @@ impl Refusal {
         }
     }
 
-    fn of_tls(error: &rustls::Error) -> Option<Self> {
+    fn of_tls(error: &rustls::Error) -> Self {
         use CertificateError as C;
-        Some(match error {
+        match error {
             rustls::Error::InvalidCertificate(
                 C::NotValidForName | C::NotValidForNameContext { .. },
             ) => Self::OtherHost,
@@ -75,7 +75,7 @@ impl Refusal {
                 | C::NotValidYetContext { .. },
             ) => Self::OutOfTime,
             other => Self::Tls(Box::new(other.clone())),
-        })
+        }
     }
 
     /// What to do about it.

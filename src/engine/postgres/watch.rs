@@ -16,7 +16,7 @@ use super::connect::Address;
 const LOOK_AFTER: Duration = Duration::from_secs(5);
 
 /// The longest time between two questions.
-const LOOK_AFTER_MAX: Duration = Duration::from_secs(60);
+const LOOK_AFTER_MAX: Duration = Duration::from_mins(1);
 
 /// How long a question may take.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(10);

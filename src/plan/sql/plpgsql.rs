@@ -173,9 +173,9 @@ impl Cutter<'_> {
             let query = rest.iter().position(|lexeme| lexeme.is_keyword("FOR"));
             if let Some(query) = query.and_then(|at| rest.get(at + 1..)) {
                 if query.first().is_some_and(speaks) {
-                    self.emit("", query)
+                    self.emit("", query);
                 } else {
-                    self.dynamic(query)
+                    self.dynamic(query);
                 }
             }
         } else if is("EXIT") || is("CONTINUE") {
