@@ -16,12 +16,12 @@ struct Pooler {
 }
 
 impl Pooler {
-    fn before(server: &Server, mode: &str, more: &str) -> Self {
+    fn before(server: &Server, mode: &str, setting: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
             "[databases]\n* = host=127.0.0.1 port={} user=sealift password=an-invented-password\n
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n
-             unix_socket_dir =\npool_mode = {mode}\n{more}\n",
+             unix_socket_dir =\npool_mode = {mode}\n{setting}\n",
             server.port()
         );
         let name = format!("{mode}.ini");
@@ -53,13 +53,13 @@ fn a_pooler_that_drops_the_settings_of_a_session_is_refused() {
         Postgres::on(&server.url(), "CREATE TABLE people (id integer PRIMARY KEY, email text);");
     let before = db.dump();
     // As it comes, and told to pass over what it does not know.
-    for (mode, more) in [
+    for (mode, setting) in [
         ("transaction", ""),
         ("session", ""),
         ("transaction", "ignore_startup_parameters = options, extra_float_digits"),
         ("statement", "ignore_startup_parameters = options, extra_float_digits"),
     ] {
-        let pooler = Pooler::before(&server, mode, more);
+        let pooler = Pooler::before(&server, mode, setting);
         let place = format!("127.0.0.1:{}", server.port());
         let url = db.url().replace(&place, &format!("127.0.0.1:{}", pooler.port));
         let desk = Desk::over(&url);

@@ -46,7 +46,7 @@ impl Proxy {
                     continue;
                 }
                 let Ok(far) = TcpStream::connect(&place) else { continue };
-                join(near, far, &shared);
+                join(&near, &far, &shared);
             }
         });
         Self { port, fault }
@@ -81,9 +81,9 @@ enum Part {
     Swallow,
 }
 
-fn join(near: TcpStream, far: TcpStream, fault: &Arc<Mutex<Fault>>) {
+fn join(near: &TcpStream, far: &TcpStream, fault: &Arc<Mutex<Fault>>) {
     let is_swallowed = Arc::new(Mutex::new(false));
-    for (from, to, asks) in [(&near, &far, true), (&far, &near, false)] {
+    for (from, to, asks) in [(near, far, true), (far, near, false)] {
         let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
         let (fault, is_swallowed) = (Arc::clone(fault), Arc::clone(&is_swallowed));
         thread::spawn(move || carry(from, to, asks, &fault, &is_swallowed));

@@ -97,7 +97,7 @@ impl Server {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        self.give_away(&path);
+        Self::give_away(&path);
     }
 
     /// The port that it listens on.
@@ -120,7 +120,7 @@ impl Server {
 
     /// A program of the server's, or beside it, as the user that the server runs as.
     pub(crate) fn unprivileged(&self, program: &str) -> Command {
-        self.give_away(self.folder.path());
+        Self::give_away(self.folder.path());
         let mut command = if is_root() {
             let mut command = Command::new("setpriv");
             command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", program]);
@@ -136,7 +136,7 @@ impl Server {
         self.unprivileged(&self.binaries.join(program).display().to_string())
     }
 
-    fn give_away(&self, path: &Path) {
+    fn give_away(path: &Path) {
         if is_root() {
             finished(Command::new("chown").arg("nobody:nogroup").arg(path));
         }
