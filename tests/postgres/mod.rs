@@ -1,6 +1,7 @@
 //! What only PostgreSQL has: its guard, its retries, its errors, its pitfalls.
 
 mod checks;
+mod consent;
 mod faults;
 mod grown;
 mod guard;
@@ -11,4 +12,6 @@ mod queries;
 mod role;
 mod silence;
 mod tls;
+mod types;
 mod walks;
+mod widen;

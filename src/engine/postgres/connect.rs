@@ -167,6 +167,10 @@ impl Address {
             .clone()
             .application_name("sealift")
             .options(asked.iter().map(|(name, value)| (*name, value.as_str())))
+            // INVARIANT: a value has one text, whatever the server or the role prefers: what was
+            // read in one session is compared with what another reads. The driver says the same
+            // with words of its own, so they are not asked back.
+            .options([("DateStyle", "ISO, YMD"), ("TimeZone", "UTC"), ("extra_float_digits", "1")])
             // The statement log of the driver would print statements; ours hold no values, and
             // still.
             .disable_statement_logging();

@@ -22,6 +22,16 @@ struct Withheld {
     text: String,
 }
 
+/// Somebody changed a table under the run: trying again does not help.
+#[derive(Debug, thiserror::Error)]
+#[error("the columns of a table were changed during the run")]
+struct Moved;
+
+/// Says that a table is not what the run began with.
+pub(crate) fn moved() -> sqlx::Error {
+    sqlx::Error::AnyDriverError(Box::new(Moved))
+}
+
 /// The five letters of PostgreSQL's error code, where the error is one of PostgreSQL's.
 pub(crate) fn state(error: &sqlx::Error) -> Option<&str> {
     database(error).map(PgDatabaseError::code)
@@ -54,12 +64,6 @@ pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
 /// Whether the server is there and cannot take one session more, or is not there just now.
 pub(crate) fn is_away(error: &sqlx::Error) -> bool {
     is_lost(error) || state(error) == Some("53300")
-}
-
-/// An error of our own in the type of the driver: what we read is not what it was. Trying again
-/// would not help.
-pub(crate) fn inconsistent(text: &str) -> sqlx::Error {
-    sqlx::Error::Configuration(Box::new(Withheld { text: text.to_owned() }))
 }
 
 /// Why the database refuses a row, naming the constraint and nothing of the row.
@@ -163,8 +167,10 @@ fn told(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
     }
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => Box::new(error),
-        // INVARIANT: only what we made ourselves: `Refusal`, and [`inconsistent`].
-        sqlx::Error::Configuration(ours) if ours.is::<Refusal>() || ours.is::<Withheld>() => ours,
+        // INVARIANT: only what we made ourselves.
+        sqlx::Error::Configuration(ours) if ours.is::<Refusal>() => ours,
+        // The driver of one engine never makes these: they are ours.
+        sqlx::Error::AnyDriverError(error) if error.is::<Moved>() => error,
         sqlx::Error::RowNotFound => Box::new(Withheld { text: "a row is missing".to_owned() }),
         sqlx::Error::ColumnDecode { index, .. } => {
             Box::new(Withheld { text: format!("column {index} of an answer cannot be read") })

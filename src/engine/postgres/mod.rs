@@ -11,6 +11,7 @@ mod connect;
 mod cursor;
 mod error;
 mod facts;
+mod fit;
 mod foreign_keys;
 mod integrity;
 mod purge;

@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::cursor;
-use super::error::{constraint, inconsistent};
+use super::error::{constraint, moved};
 use super::session::{Again, Session};
 use super::shape::{Shape, quoted, schema_of, table_sql};
 use super::statement::{self, Update};
@@ -124,7 +124,7 @@ pub(super) async fn rows(
     // INVARIANT: from its first row on the UPDATE holds a lock that keeps columns as they are, so
     // what is read here is what was written into.
     if Shape::read(connection, &table.table).await? != shape {
-        return Err(inconsistent("the columns of a table were changed during the run"));
+        return Err(moved());
     }
     if told.written != writes.len() {
         return Ok(WriteOutcome::Changed);
