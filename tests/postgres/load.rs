@@ -101,7 +101,7 @@ impl Loading {
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_first_load_is_read_when_it_is_complete_and_not_before() {
-    let at = loading();
+    let mut at = loading();
     at.load(RUN, &entries(0), false).unwrap();
     assert_eq!(at.scanned(), []);
 
@@ -124,7 +124,7 @@ fn a_first_load_is_read_when_it_is_complete_and_not_before() {
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_later_load_adds_to_what_is_there() {
-    let at = loading();
+    let mut at = loading();
     at.load(RUN, &entries(0), false).unwrap();
     at.load(RUN, &[], true).unwrap();
     at.load(RunId(8), &entries(ENTRIES), false).unwrap();
@@ -136,7 +136,7 @@ fn a_later_load_adds_to_what_is_there() {
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn what_a_run_left_behind_is_not_mixed_with_the_load_of_another() {
-    let at = loading();
+    let mut at = loading();
     at.load(RUN, &entries(0), false).unwrap();
     at.load(RunId(8), &entries(3), false).unwrap();
     at.load(RunId(8), &[], true).unwrap();
