@@ -86,6 +86,53 @@ const VERBS: &[(&str, &[Example])] = &[
         ],
     ),
     ("policy check", &[("sealift policy check crm.toml", "is it understood, and where not?")]),
+    ("policy explain", &[("sealift policy explain crm.toml", "who will see what, in words")]),
+    (
+        "policy apply",
+        &[
+            (
+                "sealift policy apply --policy crm.toml",
+                "the difference to the purposes in force; approvers sign the same file",
+            ),
+            (
+                "sealift policy apply --policy crm.toml --remove campaign",
+                "and one of them goes out of force",
+            ),
+        ],
+    ),
+    ("policy history", &[("sealift policy history", "what was put into force, when, by whom")]),
+    (
+        "search",
+        &[(
+            "sealift search --purpose lookup --reason \"case 4711\" --domain email",
+            "values from standard input; the token that stands for each",
+        )],
+    ),
+    (
+        "serve",
+        &[
+            ("sealift serve", "on 127.0.0.1:8460; the API is described at that address"),
+            (
+                "sealift serve --listen 0.0.0.0:8460 --tls-cert cert.pem --tls-key key.pem",
+                "for other machines",
+            ),
+        ],
+    ),
+    (
+        "access unlock",
+        &[(
+            "sealift access unlock carol --purpose export --minutes 15 --reason \"case 4711\"",
+            "an approver lets her send requests past `unlock_above`",
+        )],
+    ),
+    (
+        "access review",
+        &[(
+            "sealift access review emergency --reason \"looked at with the doctor\"",
+            "what was asked in an emergency was looked at",
+        )],
+    ),
+    ("access report", &[("sealift access report", "who may read what, beside who did")]),
     (
         "scan",
         &[

@@ -40,6 +40,7 @@ mod wanted;
 mod window;
 
 pub use backup::backup;
+pub(crate) use batch::compute;
 pub use column::{Column, Fate};
 pub use copies::{COPY_ROWS_MAX, copies};
 pub use draft::draft;

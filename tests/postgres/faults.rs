@@ -4,7 +4,7 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Desk, Fault, Postgres, Proxy, Server, plan_and_approve, tokens_open_to};
+use crate::support::{Cluster, Desk, Fault, Postgres, Proxy, plan_and_approve, tokens_open_to};
 
 const POLICY: &str = r#"
 [source]
@@ -195,7 +195,7 @@ fn a_server_that_lets_nobody_in_ends_the_command_before_anything_is_changed() {
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_server_that_is_stopped_and_comes_back_is_waited_for() {
-    let server = Server::with(&[]);
+    let server = Cluster::with(&[]);
     let mut db = Postgres::on(&server.url(), &people(20_000));
     let desk = Desk::between(&db.url(), &db.url());
     desk.write("shop.toml", POLICY);
@@ -269,7 +269,7 @@ fn limits_that_the_role_was_given_end_no_session_of_ours() {
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_vault_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() {
     // Segments of one megabyte: the write-ahead log itself stays below the limit of the files.
-    let server = Server::made(&[], &["--wal-segsize", "1"]);
+    let server = Cluster::made(&[], &["--wal-segsize", "1"]);
     server.start_with_small_files(3 << 19);
     let mut db = Postgres::with(&people(20_000));
     let vault = Postgres::on(&server.url(), "");

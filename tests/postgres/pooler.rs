@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use crate::support::{Desk, Postgres, Server};
+use crate::support::{Cluster, Desk, Postgres};
 
 const POLICY: &str = "[source]\nname = \"crm\"\n
 [[column]]\nname = \"people.email\"\nclass = \"contact\"\ntoken = \"keyed\"\n";
@@ -16,7 +16,7 @@ struct Pooler {
 }
 
 impl Pooler {
-    fn before(server: &Server, mode: &str, setting: &str) -> Self {
+    fn before(server: &Cluster, mode: &str, setting: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = format!(
             "[databases]\n* = host=127.0.0.1 port={} user=sealift password=an-invented-password\n
@@ -48,7 +48,7 @@ impl Drop for Pooler {
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_pooler_that_drops_the_settings_of_a_session_is_refused() {
-    let server = Server::with(&[]);
+    let server = Cluster::with(&[]);
     let mut db =
         Postgres::on(&server.url(), "CREATE TABLE people (id integer PRIMARY KEY, email text);");
     let before = db.dump();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Desk, Postgres, Server};
+use crate::support::{Cluster, Desk, Postgres};
 
 const POLICY: &str = "[source]\nname = \"crm\"\n
 [[column]]\nname = \"people.email\"\nclass = \"contact\"\ntoken = \"keyed\"\n";
@@ -108,7 +108,7 @@ fn a_body_in_the_form_of_the_standard_is_read_too() {
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn statements_that_the_server_has_counted_are_named_with_their_calls() {
-    let server = Server::with(&[("shared_preload_libraries", "pg_stat_statements")]);
+    let server = Cluster::with(&[("shared_preload_libraries", "pg_stat_statements")]);
     let mut db = Postgres::on(
         &server.url(),
         "CREATE TABLE people (id integer PRIMARY KEY, email text, city text);

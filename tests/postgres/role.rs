@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::runtime::Builder;
 
-use crate::support::{Desk, Postgres, Server, plan_and_approve, tokens_open_to};
+use crate::support::{Cluster, Desk, Postgres, plan_and_approve, tokens_open_to};
 
 const POLICY: &str = r#"
 [source]
@@ -45,8 +45,8 @@ const TABLES: &str = "
 const PAGE: &str = include_str!("../../docs/POSTGRESQL.md");
 
 /// A server whose owner logs everything, and counts statements.
-fn server() -> Server {
-    Server::with(&[
+fn server() -> Cluster {
+    Cluster::with(&[
         ("log_statement", "all"),
         ("log_min_duration_statement", "0"),
         ("log_connections", "on"),
@@ -55,7 +55,7 @@ fn server() -> Server {
     ])
 }
 
-fn database(server: &Server) -> Postgres {
+fn database(server: &Cluster) -> Postgres {
     let mut db = Postgres::on(&server.url(), TABLES);
     db.exec("CREATE EXTENSION pg_stat_statements");
     let name = db.name().to_owned();
@@ -131,7 +131,7 @@ fn hold(db: &Postgres) -> std::thread::JoinHandle<()> {
 }
 
 #[track_caller]
-fn nothing_is_known(server: &Server, db: &mut Postgres) {
+fn nothing_is_known(server: &Cluster, db: &mut Postgres) {
     std::thread::sleep(Duration::from_millis(300));
     for record in server.logged_for_us() {
         assert!(!record.contains("@example.com"), "the server's log has an original: {record}");

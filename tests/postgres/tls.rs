@@ -5,7 +5,7 @@ use rcgen::{
     date_time_ymd,
 };
 
-use crate::support::{Answer, Desk, Postgres, Server};
+use crate::support::{Answer, Cluster, Desk, Postgres};
 
 const POLICY: &str = "[source]\nname = \"crm\"\n
 [[column]]\nname = \"people.email\"\nclass = \"contact\"\ntoken = \"keyed\"\n";
@@ -39,7 +39,7 @@ impl Authority {
 
 /// A server with a certificate, and a way to ask for a plan of it.
 struct Setting {
-    server: Server,
+    server: Cluster,
     db: Postgres,
     desk: Desk,
 }
@@ -48,7 +48,7 @@ impl Setting {
     fn with(certificate: &(String, String)) -> Self {
         let settings =
             [("ssl", "on"), ("ssl_cert_file", "../server.pem"), ("ssl_key_file", "../server.key")];
-        let server = Server::made(&settings, &[]);
+        let server = Cluster::made(&settings, &[]);
         present(&server, certificate);
         server.start();
         let sql = "CREATE TABLE people (id integer PRIMARY KEY, email text);";
@@ -74,7 +74,7 @@ impl Setting {
     }
 }
 
-fn present(server: &Server, (certificate, key): &(String, String)) {
+fn present(server: &Cluster, (certificate, key): &(String, String)) {
     server.write("server.pem", certificate);
     server.write("server.key", key);
 }

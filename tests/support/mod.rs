@@ -4,6 +4,7 @@
 
 mod answer;
 mod bytes;
+mod cluster;
 mod db;
 mod desk;
 mod dump;
@@ -17,6 +18,7 @@ mod shop;
 
 pub(crate) use answer::Answer;
 pub(crate) use bytes::{Needle, found_in};
+pub(crate) use cluster::Cluster;
 pub(crate) use db::Db;
 pub(crate) use desk::{Desk, PASSPHRASE};
 pub(crate) use dump::{assert_same, dump, dump_beside_vault};
@@ -25,5 +27,5 @@ pub(crate) use life::{PASSES, plan_and_approve, to_phase, tokens_open_to, verifi
 pub(crate) use postgres::Postgres;
 pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use seed::Seed;
-pub(crate) use server::Server;
+pub(crate) use server::{Server, reply_of};
 pub(crate) use shop::{Journal, POLICY, originals, shop};

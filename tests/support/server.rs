@@ -1,188 +1,239 @@
-//! A PostgreSQL server of a test's own: for settings that only a server's owner makes, and for
-//! servers that go away. It runs as an unprivileged user, as `tests/postgres.sh` runs its own.
+//! `sealift serve` as a process of its own, and a client that can be as rude as it likes.
 
-use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
-use tempfile::TempDir;
+use serde_json::{Value, json};
 
-/// The password of its superuser.
-const PASSWORD: &str = "an-invented-password";
+use super::desk::Desk;
 
-/// A server, gone with its folder at the end.
+/// How long a reply is waited for.
+const WAIT: Duration = Duration::from_secs(40);
+
+/// A service over the vault of a desk. It is ended with the value.
 pub(crate) struct Server {
-    folder: TempDir,
-    binaries: PathBuf,
-    port: u16,
+    child: Child,
+    address: String,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// The body as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The results of a request for values.
+    #[track_caller]
+    pub(crate) fn results(&self) -> Vec<Value> {
+        assert_eq!(self.status, 200, "{self:?}");
+        self.json()["results"].as_array().unwrap().clone()
+    }
+
+    /// Holds that it is the one error envelope, with this status and code.
+    #[track_caller]
+    pub(crate) fn fails(&self, status: u16, code: &str) -> &Self {
+        assert_eq!(self.status, status, "{self:?}");
+        let body = self.json();
+        assert_eq!(body["error"]["code"], code, "{self:?}");
+        let id = body["error"]["request_id"].as_str().unwrap();
+        assert!(self.head.contains(&format!("x-request-id: {id}")), "{self:?}");
+        assert_eq!(body.as_object().unwrap().len(), 1, "{self:?}");
+        self
+    }
+
+    pub(crate) fn says(&self, header: &str) -> bool {
+        self.head.to_lowercase().lines().any(|line| line == header)
+    }
 }
 
 impl Server {
-    /// Makes a server and starts it with these settings.
-    pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
-        let server = Self::made(settings, &[]);
-        server.start();
-        server
+    /// Starts the service, and waits until it listens.
+    #[track_caller]
+    pub(crate) fn start(desk: &Desk) -> Self {
+        Self::start_with(desk, &[])
     }
 
-    /// Makes a server and does not start it: its folder can be filled first. Arguments are those of
-    /// `initdb`.
-    pub(crate) fn made(settings: &[(&str, &str)], arguments: &[&str]) -> Self {
-        // Under /tmp: the path of a socket is short, and another user has to reach it.
-        let folder = tempfile::Builder::new().prefix("sealift-server.").tempdir_in("/tmp").unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self { folder, binaries: binaries(), port };
-        server.write("password", PASSWORD);
-        let mut initdb = server.command("initdb");
-        initdb.args(["--pgdata", "data", "--username", "sealift", "--pwfile", "password"]);
-        initdb.args(["--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8"]);
-        finished(initdb.arg("--no-sync").args(arguments));
-        let socket = server.folder.path().display().to_string();
-        let port = port.to_string();
-        let mut all = vec![
-            ("listen_addresses", "127.0.0.1"),
-            ("port", port.as_str()),
-            ("unix_socket_directories", socket.as_str()),
-            ("fsync", "off"),
-            ("log_line_prefix", "@@%a@@"),
-        ];
-        all.extend_from_slice(settings);
-        server.configure(&all);
-        server
+    /// Starts the service with more arguments.
+    #[track_caller]
+    pub(crate) fn start_with(desk: &Desk, more: &[&str]) -> Self {
+        let mut arguments = vec!["--format", "json", "serve", "--listen", "127.0.0.1:0"];
+        arguments.extend(more);
+        let mut command = desk.command(&arguments);
+        let log = std::fs::File::create(desk.path("serve.log")).unwrap();
+        let mut child = command
+            .env("SEALIFT_LOG", "debug,sqlx=warn,hyper=warn,h2=warn,rustls=warn")
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| {
+            let log = std::fs::read_to_string(desk.path("serve.log")).unwrap();
+            panic!("the service does not listen: {error}: {log}")
+        });
+        let url = said["listening"].as_str().unwrap();
+        let address = url.split_once("://").unwrap().1.to_owned();
+        Self { child, address }
     }
 
-    /// Adds settings, which hold from the next start on.
-    pub(crate) fn configure(&self, settings: &[(&str, &str)]) {
-        use std::io::Write as _;
-        let path = self.path("data/postgresql.conf");
-        let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
-        for (name, value) in settings {
-            writeln!(file, "{name} = '{value}'").unwrap();
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(WAIT)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    /// Sends bytes as they are, and reads all that comes back.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Option<Reply> {
+        let mut stream = self.connect();
+        // A service that refuses may be gone before it has read everything.
+        let _ = stream.write_all(bytes);
+        reply_of(&mut stream)
+    }
+
+    /// Sends a request on a connection of its own.
+    #[track_caller]
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Reply {
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nhost: sealift\r\nconnection: close\r\n");
+        for header in headers {
+            head.push_str(header);
+            head.push_str("\r\n");
         }
+        head.push_str("content-length: ");
+        head.push_str(&body.len().to_string());
+        head.push_str("\r\n\r\n");
+        self.raw(&[head.as_bytes(), body].concat()).expect("there is a reply")
     }
 
-    /// Starts it, and waits until it answers.
-    pub(crate) fn start(&self) {
-        finished(self.command("pg_ctl").args(PG_CTL).args(["--log", "log", "start"]));
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], b"")
     }
 
-    /// Starts it so that no file grows beyond a number of bytes: a disk that is full, without one.
-    pub(crate) fn start_with_small_files(&self, bytes: u64) {
-        let mut limited = self.unprivileged("prlimit");
-        limited.arg(format!("--fsize={bytes}")).arg(self.binaries.join("pg_ctl"));
-        finished(limited.args(PG_CTL).args(["--log", "log", "start"]));
+    #[track_caller]
+    pub(crate) fn get_as(&self, credential: &str, path: &str) -> Reply {
+        self.send("GET", path, &[&format!("authorization: Bearer {credential}")], b"")
     }
 
-    /// Lets files grow again, for sessions that begin from now on.
-    pub(crate) fn lift_limit(&self) {
-        let pid = fs::read_to_string(self.path("data/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap().to_owned();
-        finished(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:unlimited"]));
+    /// Sends JSON with a credential.
+    #[track_caller]
+    pub(crate) fn post(&self, credential: &str, path: &str, body: &Value) -> Reply {
+        self.post_bytes(credential, path, body.to_string().as_bytes())
     }
 
-    /// Ends it as its owner would.
-    pub(crate) fn stop(&self) {
-        finished(self.command("pg_ctl").args(PG_CTL).args(["--mode", "fast", "stop"]));
+    #[track_caller]
+    pub(crate) fn post_bytes(&self, credential: &str, path: &str, body: &[u8]) -> Reply {
+        let authorization = format!("authorization: Bearer {credential}");
+        self.send("POST", path, &[&authorization, "content-type: application/json"], body)
     }
 
-    /// A file of its folder.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+    /// Asks for the values of tokens.
+    #[track_caller]
+    pub(crate) fn detokenize(&self, credential: &str, purpose: &str, tokens: &[&str]) -> Reply {
+        let body = json!({"purpose": purpose, "reason": "case 4711", "tokens": tokens});
+        self.post(credential, "/v1/detokenize", &body)
     }
 
-    /// Writes a file that the server alone may read.
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.path(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        Self::give_away(&path);
+    /// Ends it as a service manager does, and holds that it ends well.
+    #[track_caller]
+    pub(crate) fn end(mut self) {
+        signal(&self.child, "TERM");
+        assert!(self.child.wait().unwrap().success(), "it ends with 0");
     }
 
-    /// The port that it listens on.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// The address of its superuser.
-    pub(crate) fn url(&self) -> String {
-        format!("postgres://sealift:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
-    }
-
-    /// What it has logged for sessions of ours, one text a record.
-    pub(crate) fn logged_for_us(&self) -> Vec<String> {
-        let log = fs::read(self.path("log")).unwrap();
-        let log = String::from_utf8_lossy(&log);
-        let records = log.split("\n@@").filter_map(|record| record.strip_prefix("sealift@@"));
-        records.map(str::to_owned).collect()
-    }
-
-    /// A program of the server's, or beside it, as the user that the server runs as.
-    pub(crate) fn unprivileged(&self, program: &str) -> Command {
-        Self::give_away(self.folder.path());
-        let mut command = if is_root() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", program]);
-            command
-        } else {
-            Command::new(program)
-        };
-        command.current_dir(self.folder.path()).env("HOME", self.folder.path());
-        command
-    }
-
-    fn command(&self, program: &str) -> Command {
-        self.unprivileged(&self.binaries.join(program).display().to_string())
-    }
-
-    fn give_away(path: &Path) {
-        if is_root() {
-            finished(Command::new("chown").arg("nobody:nogroup").arg(path));
-        }
+    /// Kills it.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have been stopped already.
-        let mut stop = self.command("pg_ctl");
-        let _ = stop.args(PG_CTL).args(["--mode", "immediate", "stop"]).output();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-const PG_CTL: [&str; 4] = ["--pgdata", "data", "--wait", "--silent"];
-
-/// The folder of the server's programs, found as `tests/postgres.sh` finds it.
-fn binaries() -> PathBuf {
-    if let Some(named) = std::env::var_os("SEALIFT_TEST_POSTGRES_BIN") {
-        return named.into();
-    }
-    let script = ". tests/postgres.sh && postgres_binaries";
-    let mut command = Command::new("bash");
-    let found = finished(command.args(["-c", script]).current_dir(env!("CARGO_MANIFEST_DIR")));
-    String::from_utf8(found.stdout).unwrap().trim().into()
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    std::process::Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap();
 }
 
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-#[track_caller]
-fn finished(command: &mut Command) -> Output {
-    // Files, not pipes: a server keeps what it inherits open.
-    let (told, warned) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
-    command.stdout(told.try_clone().unwrap()).stderr(warned.try_clone().unwrap());
-    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let (stdout, stderr) = (read(told), read(warned));
-    assert!(status.success(), "{command:?}: {}", String::from_utf8_lossy(&stderr));
-    Output { status, stdout, stderr }
-}
-
-fn read(mut file: fs::File) -> Vec<u8> {
-    use std::io::{Read as _, Seek as _};
+/// Reads one reply; `None` where the connection ends without one.
+pub(crate) fn reply_of(stream: &mut impl Read) -> Option<Reply> {
     let mut bytes = Vec::new();
-    file.rewind().unwrap();
-    file.read_to_end(&mut bytes).unwrap();
-    bytes
+    let mut buffer = vec![0; 65_536];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => bytes.extend_from_slice(&buffer[..read]),
+        }
+        if is_whole(&bytes) {
+            break;
+        }
+    }
+    parsed(&bytes)
+}
+
+fn is_whole(bytes: &[u8]) -> bool {
+    let Some(end) = end_of_head(bytes) else { return false };
+    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+    if head.contains("transfer-encoding: chunked") {
+        return bytes.ends_with(b"0\r\n\r\n");
+    }
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.is_some_and(|length| bytes.len() >= end + length.trim().parse::<usize>().unwrap())
+}
+
+fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+}
+
+fn parsed(bytes: &[u8]) -> Option<Reply> {
+    let end = end_of_head(bytes)?;
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let mut body = bytes[end..].to_vec();
+    if head.to_lowercase().contains("transfer-encoding: chunked") {
+        body = unchunked(&body);
+    }
+    Some(Reply { status, head, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(line) = rest.windows(2).position(|two| two == b"\r\n") {
+        let length = String::from_utf8_lossy(&rest[..line]).into_owned();
+        let Ok(length) = usize::from_str_radix(length.trim(), 16) else { break };
+        let start = line + 2;
+        if length == 0 || rest.len() < start + length {
+            break;
+        }
+        whole.extend_from_slice(&rest[start..start + length]);
+        rest = &rest[start + length + 2..];
+    }
+    whole
 }
