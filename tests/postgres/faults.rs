@@ -276,7 +276,8 @@ fn a_vault_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() {
     let desk = Desk::between(&db.url(), &vault.url());
     desk.write("shop.toml", POLICY);
     let run = plan_and_approve(&desk);
-    let full = desk.run(&["run", &run]).fails(2, &["full", "make room"]);
+    let full =
+        desk.run(&["run", &run]).fails(2, &["no space is left where the vault lies", "make room"]);
     assert!(!full.stderr.contains("compare it with a backup"), "{full}");
     assert_eq!(db.value("SELECT count(*)::text FROM people WHERE email LIKE '%@%'"), "20000");
     server.lift_limit();

@@ -9,7 +9,7 @@ use super::query::Walker;
 use super::relation::{Meaning, Other, Output, Relation, Scope};
 use super::{ColumnAt, Reading, lexical, parse, plpgsql};
 use crate::catalog::sqlite_trigger::TriggerText;
-use crate::catalog::{Catalog, EngineKind, Table, TableKind, Trigger, View};
+use crate::catalog::{Catalog, Table, TableKind, Trigger, View};
 use crate::plan::full_text;
 use crate::plan::query_text::{Language, QueryText};
 
@@ -83,7 +83,7 @@ impl<'c> Reader<'c> {
 
     /// Reads a view. What a view below it does is not counted again.
     pub(in crate::plan) fn view(&self, view: &View) -> Reading {
-        self.statements(text_of(self.catalog, view))
+        self.statements(&view.sql)
     }
 
     /// Reads the condition and the statements of a trigger, each on its own, so that one that is not
@@ -184,7 +184,7 @@ impl<'c> Reader<'c> {
         }
         // A view that reads itself cannot exist; a text that says so must not hold us up.
         self.read.borrow_mut().insert(at, Vec::new());
-        let columns = self.read_view(text_of(self.catalog, &self.catalog.views[at]));
+        let columns = self.read_view(&self.catalog.views[at].sql);
         self.read.borrow_mut().insert(at, columns.clone());
         columns
     }
@@ -202,14 +202,6 @@ impl<'c> Reader<'c> {
         };
         let mut walker = Walker::new(self, Scope::default());
         statements.iter().map(|statement| walker.statement(statement)).last().unwrap_or_default()
-    }
-}
-
-/// The statement of a view. PostgreSQL's begins with the letter of its kind.
-fn text_of<'v>(catalog: &Catalog, view: &'v View) -> &'v str {
-    match catalog.engine {
-        EngineKind::Postgres => view.sql.split_once(' ').map_or("", |(_, sql)| sql),
-        EngineKind::Sqlite => &view.sql,
     }
 }
 
