@@ -19,7 +19,8 @@ pub(super) async fn copy_out(
     sink: &mut dyn ArchiveSink,
 ) -> Result<(), ArchiveError> {
     let failed = |error| vault_error(error, "reading it for a copy");
-    let mut session = address.connect().await.map_err(|error| unopened(address, error))?;
+    let opened = address.open_again().await.map_err(|error| unopened(address, error))?;
+    let mut session = opened.connection;
     sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .execute(&mut session)
         .await
@@ -90,7 +91,8 @@ impl PostgresRebuild {
     ///
     /// [`VaultError::Exists`] where the database holds a vault already; nothing is changed then.
     pub async fn begin(url: &str) -> Result<Self, VaultError> {
-        let (address, mut session) = connected(url).await?;
+        let (address, opened) = connected(url).await?;
+        let mut session = opened.connection;
         if format_of(&mut session, &address).await.is_ok() {
             return Err(VaultError::Exists { url: address.shown().to_owned() });
         }
