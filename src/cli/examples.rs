@@ -72,13 +72,13 @@ const VERBS: &[(&str, &[Example])] = &[
         "keys slot check",
         &[(
             "sealift keys slot check --recovery-file recovery.txt",
-            "does the second way in still open? a purge wants to know",
+            "a purge wants to know that it opens",
         )],
     ),
     (
         "keys slot remove",
         &[
-            ("sealift keys slot remove 3", "by its number, which `sealift keys list` names"),
+            ("sealift keys slot remove 3", "as `sealift keys list` has it"),
             (
                 "sealift keys slot remove 1 --unlock-recovery-file recovery.txt",
                 "the one that opens the vault just now cannot go",
@@ -159,7 +159,7 @@ const VERBS: &[(&str, &[Example])] = &[
         &[
             (
                 "sealift approve --document plan.html --as-file bob.key",
-                "sign the page that was read, and no other",
+                "sign the page that was read",
             ),
             ("sealift approve 7f3a0c11 --purge --as-file bob.key", "sign that originals may go"),
         ],
@@ -172,13 +172,7 @@ const VERBS: &[(&str, &[Example])] = &[
         ],
     ),
     ("verify", &[("sealift verify 7f3a0c11", "every token is opened and compared")]),
-    (
-        "purge",
-        &[(
-            "sealift purge 7f3a0c11 --confirm 7f3a0c11",
-            "the run is named twice: what is purged does not come back",
-        )],
-    ),
+    ("purge", &[("sealift purge 7f3a0c11 --confirm 7f3a0c11", "twice: it does not come back")]),
     ("rollback", &[("sealift rollback 7f3a0c11", "every original back where it was")]),
     ("pause", &[("sealift pause 7f3a0c11", "it stops at its next batch")]),
     ("resume", &[("sealift resume 7f3a0c11", "then `sealift run` goes on")]),
