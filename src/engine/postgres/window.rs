@@ -17,7 +17,7 @@ use super::shape::table_sql;
 use super::statement::vanished;
 use super::unseen;
 use super::walk::{self, Reading, is_by_place};
-use super::write::{Versions, rows, versions};
+use super::write::{Versions, look_where_triggers_look, rows, versions};
 use crate::plan::UnitTable;
 use crate::policy::TableName;
 use crate::ports::{
@@ -96,6 +96,8 @@ async fn hold(session: &mut Session, tables: &[UnitTable]) -> Result<Vec<Foreign
     let keys = foreign_keys::find(session.within()?, tables).await?;
     foreign_keys::loosen(session.within()?, &keys).await?;
     sqlx::raw_sql("SET CONSTRAINTS ALL DEFERRED").execute(session.within()?).await?;
+    // ORDER: after the definitions of the foreign keys, which are read with every name in full.
+    look_where_triggers_look(session).await?;
     Ok(keys)
 }
 

@@ -21,6 +21,22 @@ use crate::value::RowKey;
 const BATCH: &str = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
     SET LOCAL enable_seqscan = off;";
 
+/// Lets triggers that fire in this transaction find what they name without a schema, as they do in
+/// the database's own sessions. Ours names everything in full, and the server's own functions come
+/// first, so that nothing of it changes its meaning.
+pub(super) async fn look_where_triggers_look(session: &mut Session) -> Result<(), sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, ' || coalesce(
+        (SELECT substr(setting, length('search_path=') + 1)
+         FROM pg_catalog.pg_db_role_setting AS s
+         JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase,
+              unnest(s.setconfig) AS setting
+         WHERE d.datname = current_database() AND s.setrole = 0
+           AND left(setting, length('search_path=')) = 'search_path='),
+        '\"$user\", public'), true)";
+    sqlx::query(SQL).execute(session.within()?).await.map(|_| ())
+}
+
 /// Which version of each row is meant.
 pub(super) type Versions = HashMap<RowKey, RowVersion>;
 
@@ -75,6 +91,7 @@ async fn batch(
     was_lost: bool,
 ) -> Result<WriteOutcome, sqlx::Error> {
     session.begin(BATCH).await?;
+    look_where_triggers_look(session).await?;
     // ORDER: the cursor comes first, so that a batch without its lease touches no row.
     if !cursor::advance(session.within()?, step).await? {
         // The COMMIT of an earlier attempt may have been applied without an answer.
