@@ -96,8 +96,6 @@ async fn hold(session: &mut Session, tables: &[UnitTable]) -> Result<Vec<Foreign
     let keys = foreign_keys::find(session.within()?, tables).await?;
     foreign_keys::loosen(session.within()?, &keys).await?;
     sqlx::raw_sql("SET CONSTRAINTS ALL DEFERRED").execute(session.within()?).await?;
-    // ORDER: after the definitions of the foreign keys, which are read with every name in full.
-    look_where_triggers_look(session).await?;
     Ok(keys)
 }
 
@@ -183,6 +181,7 @@ async fn finish(
     if !cursor::advance(session.within()?, step).await? {
         return Ok(false);
     }
+    look_where_triggers_look(session.within()?).await?;
     // ORDER: what waits is checked first; a table with checks that wait cannot be altered.
     unseen::run(session.within()?, "SET CONSTRAINTS ALL IMMEDIATE").await?;
     foreign_keys::fasten(session.within()?, loosened).await?;
