@@ -3,12 +3,16 @@
 //! `run` and `serve` are written against these traits; `engine` and `backup` implement them. This
 //! room holds no behaviour, and knows no engine.
 
+mod archive;
 mod files;
 mod progress;
 mod sample;
 mod source;
 mod vault;
 
+pub use archive::{
+    ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, VaultRebuild,
+};
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use progress::{Progress, Silent};
 pub use sample::{

@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 
-use super::{FileSeal, Remedy};
+use super::{ArchiveError, ArchiveSink, FileSeal, Remedy};
 use crate::crypto::VaultId;
 use crate::ledger::{ApprovalKind, Draft, Entry, Head};
 use crate::lifecycle::{Event, Phase, RunId};
@@ -808,4 +808,7 @@ pub trait Vault: Send + Sync {
 
     /// Checkpoints, by size.
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError>;
+
+    /// Hands out every row of every table as of one moment, for a copy of the vault.
+    async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError>;
 }

@@ -34,7 +34,7 @@ suppress_triggers = [\"remembers\", \"touches\"]
 generated_columns = \"recompute\"
 ";
 
-const TRIGGERS: &str = "SELECT string_agg(tgname || ' ' || tgenabled, ', ' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal";
+const TRIGGERS: &str = "SELECT string_agg(tgname::text || ' ' || tgenabled::text, ', ' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal";
 
 fn stage() -> (Postgres, Desk) {
     let db = Postgres::with(TABLE);

@@ -19,17 +19,21 @@ use super::watch::Watch;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow, IntakeRow,
-    KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, SealedReason,
-    SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
+    ApprovalRow, ArchiveError, ArchiveSink, BlindRow, CallerRow, Change, CheckRow, DomainRow,
+    EntryRow, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow,
+    RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError,
+    VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
+mod archive;
 mod commit;
 mod entries;
 mod ledger;
 mod read;
 mod stage;
+
+pub use archive::PostgresRebuild;
 
 /// How long is waited before something is tried again; one more try than there are waits.
 const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
@@ -114,18 +118,7 @@ impl PostgresVault {
         if format_of(session, &address).await.is_ok() {
             return Err(VaultError::Exists { url: address.shown().to_owned() });
         }
-        let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
-        migrations.dangerous_set_table_name("sealift.migration");
-        // A role may own the schema and may not make it.
-        let has_schema: bool =
-            sqlx::query_scalar("SELECT pg_catalog.to_regnamespace('sealift') IS NOT NULL")
-                .fetch_one(&mut *session)
-                .await
-                .map_err(|error| vault_error(error, "looking for its schema"))?;
-        if !has_schema {
-            migrations.create_schemas = vec!["sealift".into()].into();
-        }
-        migrations.run_direct(None, session, false).await.map_err(unmigrated)?;
+        migrate(session).await?;
         begin(session, header).await.map_err(|error| vault_error(error, "making it"))?;
         Ok(Self::over(address, opened))
     }
@@ -207,6 +200,21 @@ async fn connected(url: &str) -> Result<(Address, Opened), VaultError> {
 
 fn unopened(address: &Address, error: sqlx::Error) -> VaultError {
     VaultError::Open { url: address.shown().to_owned(), source: super::error::unopened(error) }
+}
+
+async fn migrate(session: &mut PgConnection) -> Result<(), VaultError> {
+    let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
+    migrations.dangerous_set_table_name("sealift.migration");
+    // A role may own the schema and may not make it.
+    let has_schema: bool =
+        sqlx::query_scalar("SELECT pg_catalog.to_regnamespace('sealift') IS NOT NULL")
+            .fetch_one(&mut *session)
+            .await
+            .map_err(|error| vault_error(error, "looking for its schema"))?;
+    if !has_schema {
+        migrations.create_schemas = vec!["sealift".into()].into();
+    }
+    migrations.run_direct(None, session, false).await.map_err(unmigrated)
 }
 
 fn unmigrated(error: sqlx::migrate::MigrateError) -> VaultError {
@@ -627,6 +635,10 @@ impl Vault for PostgresVault {
 
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {
         reading!(self, "reading its checkpoints", |c| ledger::checkpoints(c).await?)
+    }
+
+    async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {
+        archive::copy_out(&self.address, sink).await
     }
 }
 
