@@ -55,7 +55,8 @@ pub(super) async fn rollback(
     }
     let phase = Phase::RolledBack;
     out.object(&json!({"run": row.run.to_string(), "phase": phase.name()}));
-    out.line(format!("run {} is rolled back; the source is as it was", row.run));
+    // Not "as it was": what a trigger set on the way there and back, the plan names, stays.
+    out.line(format!("run {} is rolled back: every original is back in its cell", row.run));
     out.line(format!("  its backup stays in {} until you remove it", row.backup_dir));
     out.next(&row.planned_by, "sealift scan --write-policy policy.toml");
     Ok(Outcome::Done)
