@@ -214,7 +214,6 @@ fn nature(verb: Verb) -> Nature {
         | Verb::PlanDryRun
         | Verb::PolicyCheck
         | Verb::PolicyExplain
-        | Verb::ResidueScan
         | Verb::ReportVerify
         | Verb::LedgerVerify
         | Verb::Demo => Nature::Open,
@@ -241,6 +240,8 @@ fn nature(verb: Verb) -> Nature {
         | Verb::Run
         | Verb::Verify
         | Verb::Purge
+        // It says whether a value is in the vault, of any value that somebody puts into a file.
+        | Verb::ResidueScan
         | Verb::Rollback
         | Verb::Restore
         | Verb::Pause

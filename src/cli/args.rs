@@ -138,6 +138,9 @@ pub enum Verb {
     Detokenize(Detokenize),
     /// Values to tokens, under a purpose
     Tokenize(Tokenize),
+    /// Search files for originals that the vault knows: dumps, logs, exports
+    #[command(subcommand)]
+    Residue(Residue),
     /// What happened to a run, for people and for auditors
     Report(Report),
     /// Export and check the ledger
@@ -343,6 +346,23 @@ pub struct Purge {
     /// The run's id once more: what is purged does not come back
     #[arg(long, value_name = "RUN")]
     pub confirm: Option<String>,
+    /// How long to wait for sessions that still see originals (PostgreSQL)
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub wait: u64,
+}
+
+/// `residue`
+#[derive(Debug, Subcommand)]
+pub enum Residue {
+    /// Search every byte of files and folders; gzip and zstd are unpacked
+    Scan {
+        /// Files and folders
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Search for the originals of this domain only; may be given several times
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Vec<String>,
+    },
 }
 
 /// `status`

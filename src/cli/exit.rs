@@ -85,12 +85,19 @@ impl fmt::Display for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let (outcome, hint) = of_source(&error);
-        Self { outcome, error: Box::new(error), hint: hint.map(str::to_owned) }
+        let hint = match &error {
+            SourceError::Blocked { hint, .. } => Some(hint.clone()),
+            _ => hint.map(str::to_owned),
+        };
+        Self { outcome, error: Box::new(error), hint }
     }
 }
 
 fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     let hint = match error {
+        SourceError::Blocked { .. } => {
+            return (Outcome::Refused, Some("end it, then purge again: nothing was destroyed"));
+        }
         SourceError::Open { url, .. } if url.starts_with("postgres") => {
             "check `--source`: it is `postgres://USER@HOST:PORT/DATABASE`, the password in PGPASSWORD, \
              ~/.pgpass or the URL; TLS by `?sslmode=verify-full`; a pooler has to pool sessions"
@@ -198,7 +205,7 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
         ),
         RunError::Residue { .. } => (
             Outcome::Finding,
-            "the backup is still there; look for readers of the file, purge again",
+            "the backup is still there; remove what is named, or rewrite it (VACUUM FULL), and purge again",
         ),
         RunError::Quarantine { .. } => (
             Outcome::Finding,

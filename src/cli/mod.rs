@@ -27,6 +27,7 @@ mod purge;
 mod quarantine;
 mod queries;
 mod report;
+mod residue;
 mod rollback;
 mod run;
 mod scan;
@@ -88,6 +89,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Quarantine(typed) => quarantine::quarantine(settings, out, typed).await,
         Verb::Detokenize(typed) => detokenize::detokenize(settings, out, typed).await,
         Verb::Tokenize(typed) => tokenize::tokenize(settings, out, typed).await,
+        Verb::Residue(typed) => residue::residue(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
         Verb::Demo(typed) => demo::demo(out, typed).await,

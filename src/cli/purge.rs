@@ -74,7 +74,8 @@ pub(super) async fn purge(
     unchanged_catalog(&desk, &job, row.phase).await?;
     checks(&job, "purge").await?;
     let scratch = scratch(&settings.vault, &row);
-    let facts = match crate::run::purge(&job, &approved, scratch).await {
+    let patience = std::time::Duration::from_secs(typed.wait);
+    let facts = match crate::run::purge(&job, &approved, scratch, patience).await {
         Ok(facts) => facts,
         Err(RunError::Mismatches(found)) => {
             return Err(verify::named(Err(RunError::Mismatches(found))).err().unwrap_or_else(
@@ -182,16 +183,17 @@ fn tell(out: &Output, row: &RunRow, facts: &PurgeFacts) {
         }
     };
     if facts.after.files.is_empty() {
-        out.line(format!(
-            "the files of the server were not read: gone for SQL, and nothing is claimed beyond: {}",
-            out.verdict(verdict_word(&facts.verdict), color)
-        ));
+        let word = out.verdict(verdict_word(&facts.verdict), color);
+        out.line(format!("no file was read: gone for SQL, and nothing is claimed beyond: {word}"));
     } else {
         out.line(format!(
             "originals found in the files: {} before, {after} after: {}",
             before.map_or_else(|| "not searched".to_owned(), |hits| hits.to_string()),
             out.verdict(verdict_word(&facts.verdict), color)
         ));
+    }
+    for skipped in facts.after.skipped.iter().take(20) {
+        out.line(format!("  not covered: {}: {}", skipped.name, skipped.why));
     }
     copies(out, &facts.uncovered);
     out.next(

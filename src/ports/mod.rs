@@ -16,7 +16,7 @@ pub use sample::{
 };
 pub use source::{
     Counts, CursorId, CursorState, Interval, Limit, Originals, PageFacts, Pass, Rejection, Row,
-    RowVersion, RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow,
+    RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow,
     Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{

@@ -17,6 +17,9 @@ use super::words::counted;
 use crate::lifecycle::Phase;
 use crate::residue::{self, Doubt, FileClass, ScanReport, Verdict};
 
+/// How many files that were not read are named.
+const SKIPPED_MAX: usize = 40;
+
 /// What a purge proves, and what not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Certificate {
@@ -204,6 +207,14 @@ fn not_covered(
     verification: &VerificationPart,
 ) -> Vec<String> {
     let mut list = purge.not_covered.clone();
+    if let Some(scan) = &evidence.residue_after {
+        let named = scan.skipped.iter().take(SKIPPED_MAX);
+        list.extend(named.map(|skipped| format!("{}: {}", skipped.name, skipped.why)));
+        let more = scan.skipped.len().saturating_sub(SKIPPED_MAX) as u64;
+        if more > 0 {
+            list.push(format!("{} more", counted(more, "file", "files")));
+        }
+    }
     let left: Vec<_> = evidence
         .quarantine
         .iter()
@@ -362,6 +373,8 @@ pub(super) fn class_title(class: FileClass) -> &'static str {
         FileClass::Journal => "journal",
         FileClass::SuperJournal => "super-journal",
         FileClass::Other => "other",
+        FileClass::ServerLog => "server log",
+        FileClass::ServerFiles => "other files of the server",
     }
 }
 

@@ -27,12 +27,30 @@ pub enum Encoding {
     Json,
     /// As in a JSON string that escapes everything outside ASCII (`\u00e9`).
     JsonAscii,
+    /// A wide integer in eight bytes, the lowest first, as in PostgreSQL's pages. The highest first,
+    /// as in SQLite's, is [`Encoding::Raw`].
+    IntegerLe,
+    /// A long integer in digits, as in dumps and logs.
+    Decimal,
 }
+
+/// From here on an integer in eight bytes is met nowhere by chance.
+const WIDE_MIN: u64 = 1 << 48;
+/// From here on an integer in digits is: it has twelve of them.
+const LONG_MIN: u64 = 100_000_000_000;
 
 impl Encoding {
     /// Every form, in the order in which a tie is decided.
-    pub const ALL: [Self; 6] =
-        [Self::Raw, Self::Utf16Le, Self::HexLower, Self::HexUpper, Self::Json, Self::JsonAscii];
+    pub const ALL: [Self; 8] = [
+        Self::Raw,
+        Self::Utf16Le,
+        Self::HexLower,
+        Self::HexUpper,
+        Self::Json,
+        Self::JsonAscii,
+        Self::IntegerLe,
+        Self::Decimal,
+    ];
 
     /// The word that reports use.
     #[must_use]
@@ -44,6 +62,8 @@ impl Encoding {
             Self::HexUpper => "hex_upper",
             Self::Json => "json",
             Self::JsonAscii => "json_ascii",
+            Self::IntegerLe => "integer_le",
+            Self::Decimal => "decimal",
         }
     }
 
@@ -51,6 +71,9 @@ impl Encoding {
     /// other than an earlier one of [`Encoding::ALL`].
     #[must_use]
     pub fn encode(self, original: &Original) -> Option<Zeroizing<Vec<u8>>> {
+        if original.kind() == ValueType::Integer {
+            return self.integer(original);
+        }
         self.write(original.expose(), text_of(original))
     }
 
@@ -60,6 +83,9 @@ impl Encoding {
     /// Gives `Some` in a few cases where `encode` gives `None` only if the heads of two forms are
     /// the same; a filter does not mind.
     pub(super) fn stem(self, original: &Original) -> Option<Zeroizing<Vec<u8>>> {
+        if original.kind() == ValueType::Integer {
+            return self.integer(original);
+        }
         let bytes = original.expose();
         let mut stem = match text_of(original) {
             Some(text) => {
@@ -70,6 +96,27 @@ impl Encoding {
         };
         stem.truncate(STEM_BYTES_MAX);
         Some(stem)
+    }
+
+    /// The forms of an integer, as far as its width allows to tell it from others.
+    fn integer(self, original: &Original) -> Option<Zeroizing<Vec<u8>>> {
+        let number = i64::from_be_bytes(original.expose().try_into().ok()?);
+        let (is_wide, is_long) =
+            (number.unsigned_abs() >= WIDE_MIN, number.unsigned_abs() >= LONG_MIN);
+        let written = match self {
+            Self::Raw if is_wide => number.to_be_bytes().to_vec(),
+            Self::IntegerLe if is_wide => number.to_le_bytes().to_vec(),
+            Self::Decimal if is_long => number.to_string().into_bytes(),
+            Self::Raw
+            | Self::Utf16Le
+            | Self::HexLower
+            | Self::HexUpper
+            | Self::Json
+            | Self::JsonAscii
+            | Self::IntegerLe
+            | Self::Decimal => return None,
+        };
+        Some(Zeroizing::new(written))
     }
 
     fn write(self, bytes: &[u8], text: Option<&str>) -> Option<Zeroizing<Vec<u8>>> {
@@ -87,6 +134,7 @@ impl Encoding {
                 escaped(text, false)
             }
             Self::JsonAscii => escaped(text.filter(|text| !text.is_ascii())?, true),
+            Self::IntegerLe | Self::Decimal => return None,
         };
         Some(Zeroizing::new(written))
     }
@@ -158,6 +206,18 @@ mod tests {
         assert_eq!(encoded(Encoding::JsonAscii, "alice@example.com"), None);
         assert_eq!(encoded(Encoding::HexUpper, "12345678"), None);
         assert_eq!(Encoding::Utf16Le.encode(&Original::new(ValueType::Blob, vec![1; 9])), None);
+    }
+
+    #[test]
+    fn an_integer_is_sought_where_it_is_wide_enough() {
+        let forms = |number: i64| {
+            let form = |encoding: &Encoding| encoding.encode(&Original::integer(number)).is_some();
+            Encoding::ALL.into_iter().filter(form).collect::<Vec<_>>()
+        };
+        assert_eq!(forms(4_711), []);
+        assert_eq!(forms(447_700_900_123), [Encoding::Decimal]);
+        let all = [Encoding::Raw, Encoding::IntegerLe, Encoding::Decimal];
+        assert_eq!(forms(4_111_111_111_111_111), all);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct Unsearchable {
     pub short_text: u64,
     /// Blobs under eight bytes.
     pub short_blob: u64,
-    /// Integers: a few bytes that occur everywhere.
+    /// Integers of few digits: bytes that occur everywhere.
     pub integer: u64,
     /// Reals.
     pub real: u64,
@@ -88,12 +88,14 @@ impl FilterBuilder {
         let not_searchable = &mut self.filter.unsearchable;
         let bytes = original.expose();
         match original.kind() {
-            ValueType::Integer => not_searchable.integer += 1,
+            ValueType::Integer if Encoding::ALL.iter().all(|form| form.encode(original).is_none()) => {
+                not_searchable.integer += 1;
+            }
             ValueType::Real => not_searchable.real += 1,
             ValueType::Text if bytes.len() < WINDOW_BYTES => not_searchable.short_text += 1,
             ValueType::Blob if bytes.len() < WINDOW_BYTES => not_searchable.short_blob += 1,
             ValueType::Text | ValueType::Blob if is_uniform(bytes) => not_searchable.uniform += 1,
-            ValueType::Text | ValueType::Blob => {
+            ValueType::Text | ValueType::Blob | ValueType::Integer => {
                 self.filter.values += 1;
                 for encoding in Encoding::ALL {
                     if let Some(stem) = encoding.stem(original) {

@@ -98,10 +98,12 @@ pub enum RunError {
     #[error("verification found {} mismatches", .0.len())]
     Mismatches(Vec<Mismatch>),
     /// The files still hold originals.
-    #[error("originals were found in the files after the purge ({hits} hits)")]
+    #[error("originals survive in {places} ({hits} hits)")]
     Residue {
         /// How many hits.
         hits: u64,
+        /// In which files, tables and indexes, the first of them.
+        places: String,
     },
     /// The policy's `[window]` is closed.
     #[error("it is outside the `[window]` of the policy")]

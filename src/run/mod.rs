@@ -45,6 +45,7 @@ pub use error::{Mismatch, MismatchKind, RunError};
 pub use job::{Began, Job, LockMeter, Stop, manifest_hash};
 pub use purge::{PurgeFacts, facts_of, purge, residue_of};
 pub use record::{BackupCell, BackupRecord, RecordError};
+pub use residue::{FromVault, random};
 pub use rewrite::{resweep, rewrite, row_digest};
 pub use rollback::rollback;
 pub use scan::{ScannedColumn, ScannedTable, Sketch, scan};

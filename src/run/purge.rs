@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::{KeyHeader, KeyPurpose, KeyState};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::TableName;
-use crate::ports::{Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep};
-use crate::residue::{Evidence, ScanReport, Verdict};
+use crate::ports::{Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep, Scrubbed};
+use crate::residue::{Evidence, FileReport, ScanReport, Verdict};
 use crate::run::error::RunError;
 use crate::run::job::{Job, ms};
 use crate::run::residue::{as_json, control_report, count, scan, uncovered_copies};
@@ -28,6 +28,9 @@ pub(crate) const SCRUBBED: &str = "purge_scrubbed";
 /// The action of the entry of a purge that found originals after it had rewritten the files. Nothing
 /// is destroyed then: the purge may be tried again, and the run may still be rolled back.
 pub(crate) const RESIDUE_FOUND: &str = "residue_found";
+
+/// How many places of residue an error names.
+const PLACES_MAX: usize = 8;
 
 /// What a purge found out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,10 +59,15 @@ pub struct PurgeFacts {
 ///
 /// [`RunError`]. Up to the entry `purge_scrubbed` nothing is lost and the run may still be rolled
 /// back; after it a repeated call finishes the work.
-pub async fn purge(job: &Job, approved: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
+pub async fn purge(
+    job: &Job,
+    approved: &str,
+    scratch: PathBuf,
+    patience: Duration,
+) -> Result<PurgeFacts, RunError> {
     let facts = match scrubbed(job).await? {
         Some(facts) => facts,
-        None => scrub(job, approved, scratch).await?,
+        None => scrub(job, approved, scratch, patience).await?,
     };
     destroy(job).await?;
     Ok(facts)
@@ -88,14 +96,25 @@ fn facts_in(entry: &crate::ledger::Entry) -> Option<PurgeFacts> {
     serde_json::from_value(entry.details.get("facts")?.clone()).ok()
 }
 
-async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
+async fn scrub(
+    job: &Job,
+    digest: &str,
+    scratch: PathBuf,
+    patience: Duration,
+) -> Result<PurgeFacts, RunError> {
     let begun = Instant::now();
     job.source.seize(&tables(job)).await?;
-    let rewritten = rewrite_seized(job, digest, scratch).await;
+    let rewritten = rewrite_seized(job, digest, scratch.clone(), patience).await;
     // The lock ends whatever happened; an error of the work is the one to report.
     let released = job.source.release().await;
-    let (steps, cells) = rewritten?;
+    let (scrubbed, mut cells) = rewritten?;
     released?;
+    let Scrubbed { mut steps, written_since } = scrubbed;
+    if written_since > 0 {
+        // The lock could not be held over the rewrite, and somebody wrote in between.
+        cells = verify_again(job, digest, scratch).await?;
+    }
+    steps.extend(job.source.retire_log().await?);
     // ORDER: after the lock, because its journal goes with it.
     let facts = weigh(job, steps, cells).await?;
     let is_left = matches!(facts.verdict, Verdict::Residue { .. }) || facts.late_hits > 0;
@@ -122,29 +141,50 @@ fn facts_json(facts: &PurgeFacts) -> Result<serde_json::Value, RunError> {
     Ok(json)
 }
 
+/// Verifies every cell once more, under the lock.
+async fn verify_again(job: &Job, digest: &str, scratch: PathBuf) -> Result<u64, RunError> {
+    job.source.seize(&tables(job)).await?;
+    let proven = proven(job, digest, scratch).await;
+    let released = job.source.release().await;
+    let cells = proven?.cells();
+    released?;
+    Ok(cells)
+}
+
 async fn rewrite_seized(
     job: &Job,
     digest: &str,
     scratch: PathBuf,
-) -> Result<(Vec<ScrubStep>, u64), RunError> {
+    patience: Duration,
+) -> Result<(Scrubbed, u64), RunError> {
+    let proof = proven(job, digest, scratch).await?;
+    let cells = proof.cells();
+    Ok((rewrite_files(job, proof, patience).await?, cells))
+}
+
+/// Verifies under the lock; what is verified has to be what was approved.
+async fn proven(job: &Job, digest: &str, scratch: PathBuf) -> Result<RoundTripProof, RunError> {
     let verified = verify(job, Phase::PurgeApproved, scratch, Drive::Prove).await?;
     if verified.proof.digest() != digest {
         return Err(RunError::Inconsistent(
             "what was verified under the lock is not what the approval is bound to".to_owned(),
         ));
     }
-    let cells = verified.proof.cells();
-    Ok((rewrite_files(job, verified.proof).await?, cells))
+    Ok(verified.proof)
 }
 
 /// The act that cannot be undone. It takes the proof that every token opened to its original, and
 /// spends it.
-async fn rewrite_files(job: &Job, proof: RoundTripProof) -> Result<Vec<ScrubStep>, RunError> {
+async fn rewrite_files(
+    job: &Job,
+    proof: RoundTripProof,
+    patience: Duration,
+) -> Result<Scrubbed, RunError> {
     if proof.run() != job.run {
         let run = proof.run();
         return Err(RunError::Inconsistent(format!("the proof is of run {run}, not {}", job.run)));
     }
-    Ok(job.source.scrub(&tables(job)).await?)
+    Ok(job.source.scrub(&tables(job), patience).await?)
 }
 
 /// The tables of a run.
@@ -168,15 +208,31 @@ async fn weigh(job: &Job, steps: Vec<ScrubStep>, cells: u64) -> Result<PurgeFact
         Some(before) => Evidence::weigh(before, &after),
         None => Verdict::NotEvidence { reasons: Vec::new() },
     };
-    let structure = job.source.structure().await?;
+    let structure = job.source.structure(&tables(job)).await?;
     let uncovered = uncovered_copies(job).await?;
     Ok(PurgeFacts { steps, before, after, verdict, late_hits, uncovered, cells, structure })
 }
 
 fn residue_found(facts: &PurgeFacts) -> RunError {
+    let residue = |file: &&FileReport| file.hits.residue() > 0;
     let hits: u64 =
         facts.after.files.iter().map(|file| file.hits.residue()).sum::<u64>() + facts.late_hits;
-    RunError::Residue { hits }
+    let mut places: Vec<String> = facts
+        .after
+        .files
+        .iter()
+        .filter(residue)
+        .map(|file| match file.by_owner.keys().next() {
+            Some(owner) => format!("{} ({owner})", file.name),
+            None => file.name.clone(),
+        })
+        .collect();
+    if places.len() > PLACES_MAX {
+        let more = places.len() - PLACES_MAX;
+        places.truncate(PLACES_MAX);
+        places.push(format!("{more} more"));
+    }
+    RunError::Residue { hits, places: places.join(", ") }
 }
 
 /// Destroys the backup and the key that opens it, then moves the run to `purged`.

@@ -2,20 +2,29 @@
 //!
 //! The originals are streamed from the backup each time they are needed; no list of them is kept.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use rand::Rng;
 
+use crate::crypto::KeyRing;
 use crate::ledger::Draft;
 use crate::policy::ColumnName;
-use crate::ports::{FileKind, FileRow, Originals, ScanDepth, Visitor};
-use crate::residue::{FilterBuilder, ScanReport};
+use crate::ports::{EntryRow, FileKind, FileRow, Originals, ScanDepth, Vault, Visitor};
+use crate::residue::{Filter, FilterBuilder, ScanReport};
+use crate::run::batch::compute;
+use crate::run::column::Column;
+use crate::run::entries::open_entry;
 use crate::run::error::RunError;
 use crate::run::increments::read_increment;
 use crate::run::job::Job;
 use crate::run::record::{BackupCell, BackupRecord};
+use crate::token::DomainId;
 use crate::value::Original;
+
+/// Entries that are opened together.
+const ENTRIES: usize = 8_192;
 
 /// The action of the ledger entry that holds the positive control.
 pub(crate) const CONTROL: &str = "residue_control";
@@ -64,6 +73,97 @@ impl Originals for FromFiles<'_> {
     }
 }
 
+/// The originals of a vault, opened anew each time.
+pub struct FromVault {
+    vault: Arc<dyn Vault>,
+    keys: Arc<KeyRing>,
+    columns: HashMap<DomainId, Column>,
+    /// Scans ask from threads that know no runtime.
+    runtime: tokio::runtime::Handle,
+}
+
+impl FromVault {
+    /// Takes the domains whose keys are there; `only` of these names, or all.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] where the vault cannot be read.
+    pub async fn new(
+        vault: Arc<dyn Vault>,
+        keys: Arc<KeyRing>,
+        only: Option<&[String]>,
+    ) -> Result<Self, RunError> {
+        let columns = crate::serve::domains(vault.as_ref(), &keys)
+            .await?
+            .into_iter()
+            .filter(|domain| only.is_none_or(|only| only.contains(&domain.name)))
+            .map(|domain| (domain.column.domain_id(), domain.column))
+            .collect();
+        Ok(Self { vault, keys, columns, runtime: tokio::runtime::Handle::current() })
+    }
+
+    /// Builds the filter for a scan, under a fresh key.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] where an entry does not open.
+    pub async fn filter(&self) -> Result<Filter, RunError> {
+        let mut values = 0;
+        self.read(&mut |_| values += 1).await?;
+        let mut builder = FilterBuilder::new(random(), values);
+        self.read(&mut |original| builder.add(original)).await?;
+        Ok(builder.build())
+    }
+
+    /// Opens some entries on all cores.
+    fn open(&self, entries: &[EntryRow]) -> Vec<Result<Original, RunError>> {
+        compute(entries, |entry| {
+            let column = self.columns.get(&entry.domain)?;
+            Some(open_entry(&self.keys, column, entry))
+        })
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    async fn read(&self, visit: &mut (dyn FnMut(&Original) + Send)) -> Result<(), RunError> {
+        let mut after = None;
+        loop {
+            let entries = self.vault.scan(after.clone(), ENTRIES).await?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            after = Some((last.domain, last.token.clone()));
+            for original in self.open(&entries) {
+                visit(&original?);
+            }
+        }
+    }
+}
+
+impl Originals for FromVault {
+    fn each(
+        &self,
+        visit: &mut dyn FnMut(&Original),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let mut after = None;
+        loop {
+            let entries = self.runtime.block_on(self.vault.scan(after.clone(), ENTRIES))?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            after = Some((last.domain, last.token.clone()));
+            for original in self.open(&entries) {
+                visit(&original?);
+            }
+        }
+    }
+}
+
+/// Random bytes, for keys that live as long as a scan.
+#[must_use]
+pub fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
+}
+
 /// Scans the source for the originals of the run's files of one kind.
 pub(crate) async fn scan(
     job: &Job,
@@ -75,13 +175,11 @@ pub(crate) async fn scan(
     let originals = FromFiles { job, files };
     let mut values = 0_u64;
     originals.read(&mut |_| values += 1)?;
-    let (mut key, mut digest_key) = ([0; 16], [0; 32]);
-    rand::rng().fill_bytes(&mut key);
-    rand::rng().fill_bytes(&mut digest_key);
-    let mut builder = FilterBuilder::new(key, values);
+    let mut builder = FilterBuilder::new(random(), values);
     originals.read(&mut |original| builder.add(original))?;
     let filter = builder.build();
-    Ok(job.source.scan(&filter, digest_key, &originals, depth).await?)
+    let named = &job.policy.purge.scan;
+    Ok(job.source.scan(&filter, random(), &originals, depth, named).await?)
 }
 
 /// The positive control: the scan has to find the originals while they are still there. A zero

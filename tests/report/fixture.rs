@@ -1,6 +1,6 @@
 //! A small invented run, as evidence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift::crypto::{KeyPurpose, KeyState};
 use sealift::ledger::{ApprovalKind, Digest, Entry};
@@ -229,8 +229,12 @@ pub(super) fn scan(residue: u64, live: u64) -> ScanReport {
             hits: HitCounts { whole: residue, part: 0, live },
             places: PlaceCounts { live, unused: residue, free: 0, unknown: 0 },
             by_encoding: BTreeMap::new(),
+            by_codec: BTreeMap::new(),
+            by_owner: BTreeMap::new(),
             listed: Vec::new(),
         }],
+        skipped: Vec::new(),
+        planted: BTreeSet::new(),
     }
 }
 

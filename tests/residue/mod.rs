@@ -2,6 +2,7 @@
 
 mod evidence;
 mod files;
+mod postgres;
 mod scan;
 mod synth;
 

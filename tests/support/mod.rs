@@ -11,6 +11,7 @@ mod ledger;
 mod life;
 mod postgres;
 mod seed;
+mod server;
 mod shop;
 
 pub(crate) use answer::Answer;
@@ -22,4 +23,5 @@ pub(crate) use ledger::{actions, exported};
 pub(crate) use life::{PASSES, plan_and_approve, to_phase, tokens_open_to, verified};
 pub(crate) use postgres::Postgres;
 pub(crate) use seed::Seed;
+pub(crate) use server::Server;
 pub(crate) use shop::{Journal, POLICY, originals, shop};

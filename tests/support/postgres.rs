@@ -25,9 +25,15 @@ impl Postgres {
     pub(crate) fn with(sql: &str) -> Self {
         let url = std::env::var("SEALIFT_TEST_POSTGRES_URL")
             .expect("SEALIFT_TEST_POSTGRES_URL names a server; tests/all.sh starts one");
+        Self::on(&url, sql)
+    }
+
+    /// Makes a database on this server and fills it.
+    #[track_caller]
+    pub(crate) fn on(url: &str, sql: &str) -> Self {
         let (_, password) = url.split_once("://").unwrap().1.split_once(':').unwrap();
         let password = password.split('@').next().unwrap().to_owned();
-        let server = PgConnectOptions::from_str(&url).unwrap().disable_statement_logging();
+        let server = PgConnectOptions::from_str(url).unwrap().disable_statement_logging();
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("sealift_test_{}_{number}", std::process::id());
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();

@@ -11,6 +11,7 @@ mod connect;
 mod cursor;
 mod error;
 mod facts;
+mod files;
 mod purge;
 mod sample;
 mod session;

@@ -1,0 +1,168 @@
+//! What lies in the unused part of a tree's pages, held against the cells of the same tree.
+//!
+//! SQLite balances a tree by copying cells between neighbours. Where a page turns out too small for
+//! what was begun to be copied into it, it is written anew from the end, and what was copied until
+//! then stays in the middle, also under `secure_delete`, also when it is VACUUM that builds the tree.
+//! Such bytes are copies of rows and keys that SQL still sees. Nothing here knows files.
+//!
+//! **Invariant:** bytes are explained only by whole live cells in a row. The last may be cut short;
+//! the first may lack its beginning where eight bytes or more of it are left.
+
+use std::collections::{BTreeSet, HashSet};
+
+use zeroize::Zeroizing;
+
+use super::Structure;
+use crate::residue::WINDOW_BYTES;
+
+/// More pages with remains than this are no trace of a balancing, and are not looked into.
+const RUNS_MAX: usize = 4_096;
+
+/// Everything that lies in unused parts.
+#[derive(Default)]
+pub(super) struct Remains {
+    runs: Vec<Run>,
+    owners: BTreeSet<u32>,
+    /// Beyond those that are kept.
+    set: u64,
+    pages: HashSet<u32>,
+}
+
+/// From the first to the last byte that is set in one unused part.
+struct Run {
+    page: u32,
+    owner: u32,
+    bytes: Zeroizing<Vec<u8>>,
+    /// From where to where a live cell repeats it.
+    pieces: BTreeSet<(usize, usize)>,
+    is_explained: bool,
+}
+
+impl Remains {
+    /// Takes in an unused part of a page.
+    pub(super) fn note(&mut self, page: u32, owner: u32, unused: &[u8]) {
+        let Some(first) = unused.iter().position(|byte| *byte != 0) else { return };
+        let last = unused.iter().rposition(|byte| *byte != 0).unwrap_or(first);
+        let bytes = &unused[first..=last];
+        if self.runs.len() >= RUNS_MAX {
+            self.set += set_in(bytes);
+            self.pages.insert(page);
+            return;
+        }
+        self.owners.insert(owner);
+        let bytes = Zeroizing::new(bytes.to_vec());
+        self.runs.push(Run { page, owner, bytes, pieces: BTreeSet::new(), is_explained: false });
+    }
+
+    /// Whether something lies on pages of this tree.
+    pub(super) fn asks_about(&self, owner: u32) -> bool {
+        self.owners.contains(&owner)
+    }
+
+    /// Holds a live cell of a tree against what lies on its pages.
+    pub(super) fn compare(&mut self, owner: u32, cell: &[u8]) {
+        let open = |run: &&mut Run| run.owner == owner && !run.is_explained;
+        for run in self.runs.iter_mut().filter(open) {
+            run.compare(cell);
+        }
+    }
+
+    /// Adds what was found to the facts.
+    pub(super) fn count(self, facts: &mut Structure) {
+        let mut pages = self.pages;
+        facts.unused_bytes_set += self.set;
+        for run in &self.runs {
+            let set = set_in(&run.bytes);
+            if run.is_explained {
+                facts.copied_bytes += set;
+            } else {
+                facts.unused_bytes_set += set;
+                pages.insert(run.page);
+            }
+        }
+        facts.pages_with_unused_set += pages.len() as u64;
+    }
+}
+
+impl Run {
+    fn compare(&mut self, cell: &[u8]) {
+        let known = self.pieces.len();
+        // Cells differ early: most places are left after a byte or two.
+        for at in 0..self.bytes.len() {
+            let rest = &self.bytes[at..];
+            let length = rest.len().min(cell.len());
+            if rest[..length] == cell[..length] {
+                self.pieces.insert((at, at + length));
+            }
+        }
+        // What lacks its beginning.
+        let head = self.bytes.len().min(WINDOW_BYTES);
+        if head == WINDOW_BYTES {
+            for from in 1..cell.len().saturating_sub(WINDOW_BYTES) {
+                let length = self.bytes.len().min(cell.len() - from);
+                if cell[from..from + length] == self.bytes[..length] {
+                    self.pieces.insert((0, length));
+                }
+            }
+        }
+        if self.pieces.len() > known {
+            self.is_explained = self.is_tiled();
+        }
+    }
+
+    /// Whether pieces lead from the beginning to the end without a gap.
+    fn is_tiled(&self) -> bool {
+        let mut reached = HashSet::from([0]);
+        for (from, to) in &self.pieces {
+            if reached.contains(from) {
+                reached.insert(*to);
+            }
+        }
+        reached.contains(&self.bytes.len())
+    }
+}
+
+fn set_in(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte != 0).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weighed(unused: &[u8], cells: &[&[u8]]) -> Structure {
+        let mut remains = Remains::default();
+        remains.note(7, 1, unused);
+        for cell in cells {
+            remains.compare(1, cell);
+        }
+        let mut facts = Structure::default();
+        remains.count(&mut facts);
+        facts
+    }
+
+    const CELLS: [&[u8]; 2] = [b"\x11\x03\x27\x01slk_aaaaaaaaa", b"\x11\x03\x27\x01slk_bbbbbbbbb"];
+
+    #[test]
+    fn copies_of_live_cells_are_explained_also_when_the_last_is_cut() {
+        let two = [b"\0\0", CELLS[0], &CELLS[1][..9], b"\0\0"].concat();
+        let facts = weighed(&two, &CELLS);
+        assert_eq!((facts.pages_with_unused_set, facts.unused_bytes_set), (0, 0));
+        assert_eq!(facts.copied_bytes, 26);
+        assert_eq!(weighed(&CELLS[1][..2], &CELLS).unused_bytes_set, 0);
+        let headless = [&CELLS[0][5..], CELLS[1]].concat();
+        assert_eq!(weighed(&headless, &CELLS).unused_bytes_set, 0);
+    }
+
+    #[test]
+    fn anything_else_is_not_however_short() {
+        for other in [&b"Anna"[..], b"\x11\x03\x27\x01slk_ccccccccc", b"a", b"aaaaaaa"] {
+            let unused = [CELLS[0], other].concat();
+            let facts = weighed(&unused, &CELLS);
+            assert_eq!(facts.pages_with_unused_set, 1);
+            assert!(facts.unused_bytes_set > 0);
+            assert_eq!(weighed(other, &CELLS).pages_with_unused_set, 1, "{other:?}");
+        }
+        assert_eq!(weighed(CELLS[0], &[]).pages_with_unused_set, 1);
+    }
+}
