@@ -13,6 +13,7 @@ pub mod report;
 pub mod residue;
 pub mod token;
 pub mod value;
+pub mod words;
 
 // Middle: the work, in order, against traits.
 pub mod ports;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sealift::lifecycle::Phase;
 
 /// No I/O, no async, no clock, no randomness of its own.
-const CORE: [&str; 12] = [
+const CORE: [&str; 13] = [
     "access",
     "catalog",
     "classify",
@@ -23,6 +23,7 @@ const CORE: [&str; 12] = [
     "residue",
     "token",
     "value",
+    "words",
 ];
 
 /// The work, against traits.

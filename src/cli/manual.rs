@@ -36,7 +36,7 @@ pub(super) fn man(out: &Output, folder: Option<&Path>) -> Result<Outcome, Failur
     let pages = pages(&Args::command());
     out.object(&json!({"output": folder.display().to_string(), "pages": pages}));
     out.line(format!("{pages} manual pages are in {}", folder.display()));
-    let page = crate::plan::shell_word(&folder.join("sealift.1").display().to_string());
+    let page = crate::words::shell_word(&folder.join("sealift.1").display().to_string());
     out.line(format!("read one: man {page}"));
     Ok(Outcome::Done)
 }

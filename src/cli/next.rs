@@ -5,8 +5,8 @@
 
 use super::args::{Args, Verb};
 use crate::lifecycle::Phase;
-use crate::plan::shell_word;
 use crate::ports::{Condition, RunRow};
+use crate::words::shell_word;
 
 /// Settings that were typed, and that the next command needs too.
 #[derive(Debug, Clone, Default)]

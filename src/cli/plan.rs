@@ -15,7 +15,7 @@ use crate::access::Verb;
 use crate::access::grants::Grant;
 use crate::catalog::Catalog;
 use crate::lifecycle::{Phase, RunId};
-use crate::plan::{Assessment, Facts, Finding, QueryText, Strategy, Verdict, assess, shell_word};
+use crate::plan::{Assessment, Facts, Finding, QueryText, Strategy, Verdict, assess};
 use crate::policy::{ColumnRule, OnFailure, Policy};
 use crate::ports::{Change, RunRow, SampleSize, Silent, Source, Vault};
 use crate::report::{
@@ -23,6 +23,7 @@ use crate::report::{
     plan_digest,
 };
 use crate::run::{COPY_ROWS_MAX, copies};
+use crate::words::shell_word;
 
 pub(super) async fn plan(
     settings: &Settings,

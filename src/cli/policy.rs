@@ -31,7 +31,7 @@ pub(super) fn policy(out: &Output, typed: &Typed) -> Result<Outcome, Failure> {
         policy.purposes.len(),
         policy.source
     ));
-    let file = crate::plan::shell_word(&file.display().to_string());
+    let file = crate::words::shell_word(&file.display().to_string());
     out.next("a steward", &format!("sealift plan --policy {file}"));
     Ok(Outcome::Done)
 }

@@ -10,9 +10,9 @@ use super::folder::{
     ENV, EXPORT, FINGERPRINT, Folder, PLAN, README, REPORT, SECRET, SOURCE, VAULT,
 };
 use super::measured::{Field, Kept, Next};
-use super::screen::quoted;
 use super::shop::{PASSPHRASE, REASON, STEWARD};
 use crate::cli::Failure;
+use crate::words::shell_word;
 
 /// Writes what a newcomer needs to go on from here.
 pub(super) fn notes(folder: &Folder) -> Result<(), Failure> {
@@ -26,12 +26,14 @@ pub(super) fn notes(folder: &Folder) -> Result<(), Failure> {
     let mut lines = vec![format!(
         "# Settings for the database and the vault of this tour. As it stands you are {STEWARD}."
     )];
-    lines.extend(settings.iter().map(|(name, value)| format!("export {name}={}", quoted(value))));
+    lines.extend(
+        settings.iter().map(|(name, value)| format!("export {name}={}", shell_word(value))),
+    );
     if let Some(bin) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
-        lines.push(format!("export PATH={}:\"$PATH\"", quoted(&bin.display().to_string())));
+        lines.push(format!("export PATH={}:\"$PATH\"", shell_word(&bin.display().to_string())));
     }
     fs::write(folder.file(ENV), lines.join("\n") + "\n")?;
-    let readme = include_str!("readme.txt").replace("{env}", &quoted(&folder.name(ENV)));
+    let readme = include_str!("readme.txt").replace("{env}", &shell_word(&folder.name(ENV)));
     fs::write(folder.file(README), readme)?;
     Ok(())
 }
@@ -54,7 +56,7 @@ pub(super) fn next(folder: &Folder, row: &[Field]) -> Vec<Next> {
     let address = row.iter().find(|field| field.name == "email").or(row.first());
     let token = address.map_or("", |field| field.after.as_str());
     let mut check = words(&["ledger", "verify", &folder.name(EXPORT), "--key"]);
-    check.push(format!("\"$(cat {})\"", quoted(&folder.name(FINGERPRINT))));
+    check.push(format!("\"$(cat {})\"", shell_word(&folder.name(FINGERPRINT))));
     vec![
         Next {
             who: "Data steward",
@@ -84,8 +86,8 @@ pub(super) fn next(folder: &Folder, row: &[Field]) -> Vec<Next> {
 }
 
 fn words(typed: &[&str]) -> Vec<String> {
-    let typed = typed.iter().map(|word| quoted(word));
-    std::iter::once(quoted(&program())).chain(typed).collect()
+    let typed = typed.iter().map(|word| shell_word(word));
+    std::iter::once(shell_word(&program())).chain(typed).collect()
 }
 
 /// This program, as it can be typed where the tour was started.

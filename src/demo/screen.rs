@@ -5,6 +5,7 @@
 //! **Invariant:** no line is wider than the terminal, but for the words of commands, which are never
 //! cut: what is shown to be pasted can be pasted.
 
+use crate::words::{grouped, shell_word};
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -297,7 +298,7 @@ fn places(page: &mut Page, measured: &Measured) {
     }
     let tidy = format!("{} in all; to remove it:", bytes(measured.folder_bytes));
     page.prose("    ", &tidy, LABELS);
-    let command = page.paint(&format!("rm -r {}", quoted(&folder)), COMMANDS);
+    let command = page.paint(&format!("rm -r {}", shell_word(&folder)), COMMANDS);
     page.line(format!("    {command}"));
 }
 
@@ -350,31 +351,6 @@ fn units(words: &[String]) -> Vec<String> {
         takes_value = is_option;
     }
     units
-}
-
-/// A word as a shell has to be given it.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |sign: char| {
-        sign.is_ascii_alphanumeric() || matches!(sign, '/' | '.' | '_' | '-' | ':' | '=')
-    };
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-/// A number, its digits in groups.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// How many invented customers.
@@ -445,20 +421,9 @@ mod tests {
 
     #[test]
     fn figures_are_written_for_people() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1_000), "1,000");
-        assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(seconds(3.12), "3.1 s");
         assert_eq!(bytes(500), "1 KiB");
         assert_eq!(bytes(79_304 << 10), "77 MiB");
-    }
-
-    #[test]
-    fn a_word_with_spaces_is_one_word_for_a_shell() {
-        assert_eq!(quoted("sqlite:/tmp/a.db"), "sqlite:/tmp/a.db");
-        assert_eq!(quoted("case 4711"), "'case 4711'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::folder::{
 };
 use super::leave;
 use super::measured::{Field, Ledger, Measured, Originals, Pass, Scanned, Step, View};
-use super::screen::{bytes, grouped, people, quoted, step_lines};
+use super::screen::{bytes, people, step_lines};
 use super::shop::{
     CALLERS, FIELDS, PASSPHRASE, POLICY, Picked, REASON, REQUESTS, STEWARD, cells, columns, pick,
 };
@@ -27,6 +27,7 @@ use crate::engine::sqlite::vault::SqliteVault;
 use crate::lifecycle::RunId;
 use crate::ports::{Progress, Vault};
 use crate::synth::{Counts, Shape, people_at};
+use crate::words::{grouped, shell_word};
 
 /// The passes: what they are called, the ledger's entry of each, the plan's word for it.
 const PASSES: [(&str, &str, &str); 5] = [
@@ -330,7 +331,7 @@ impl<'t> Tour<'t> {
         self.end(begun, "ledger", said);
         if python_agrees == Some(false) {
             return Err(Failure::finding("the two verifiers of the ledger do not agree")
-                .hint(format!("python3 {0}/verify.py {0}", quoted(&export))));
+                .hint(format!("python3 {0}/verify.py {0}", shell_word(&export))));
         }
         Ok(Ledger { entries, fingerprint: fingerprint.to_owned(), python_agrees })
     }
@@ -397,7 +398,7 @@ impl<'t> Tour<'t> {
         let outcome = Box::pin(run_captured(args, &self.capture)).await;
         let heard = self.capture.take();
         if self.options.verbose {
-            let words: Vec<String> = typed.iter().map(|word| quoted(word)).collect();
+            let words: Vec<String> = typed.iter().map(|word| shell_word(word)).collect();
             self.out.line(format!("    {caller}$ sealift {}", words.join(" ")));
             for line in heard.lines {
                 self.out.line(format!("      {line}"));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::screen::grouped;
 use crate::ports::Progress;
+use crate::words::grouped;
 
 /// How often the line moves.
 const TICK: Duration = Duration::from_millis(100);

@@ -19,7 +19,6 @@ mod facts;
 mod groups;
 mod model;
 mod query_text;
-mod shell;
 mod sql;
 mod units;
 mod walks;
@@ -85,7 +84,6 @@ pub use model::{
     UnitColumn, UnitMode, UnitTable, Verdict, Walk,
 };
 pub use query_text::QueryText;
-pub use shell::shell_word;
 pub use walks::row_id_name;
 
 use case::{Case, InScope};

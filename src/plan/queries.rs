@@ -236,7 +236,7 @@ impl<'a> Judge<'a> {
     fn remedy(&self, how: &How, column: &InScope<'_>) -> String {
         let tokenize = format!(
             "`sealift tokenize --purpose PURPOSE --reason REASON --domain {}`",
-            crate::plan::shell_word(&column.domain)
+            crate::words::shell_word(&column.domain)
         );
         match how {
             How::Sorts | How::Ranges | How::Extreme(_) => ORDER.to_owned(),

@@ -17,7 +17,7 @@ mod parse;
 mod reader;
 
 pub use column_name::{ColumnName, ColumnNameError, TableName};
-pub use draft::{Candidate, Draft, because, grouped};
+pub use draft::{Candidate, Draft, because};
 pub use errors::{PolicyError, PolicyErrors, PolicyProblem};
 pub use model::{
     Approval, BackupRule, ChangeRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape,

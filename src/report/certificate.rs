@@ -13,9 +13,9 @@ use super::evidence::{
 };
 use super::places::{self, PlaceLine};
 use super::summary::Tone;
-use super::words::counted;
 use crate::lifecycle::Phase;
 use crate::residue::{self, Doubt, FileClass, ScanReport, Verdict};
+use crate::words::counted;
 
 /// How many files that were not read are named.
 const SKIPPED_MAX: usize = 40;

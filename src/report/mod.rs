@@ -38,7 +38,6 @@ mod stages;
 mod summary;
 mod text;
 mod timeline;
-mod words;
 
 pub use access::{ApprovalPart, ApprovalRow, KeyLine, PurposeLine};
 pub use certificate::{

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::certificate::{Certificate, CertificateStatus, live_places};
 use super::counts::{Reconciliation, VerificationPart};
 use super::evidence::{Condition, Evidence};
-use super::words::{counted, grouped};
 use crate::lifecycle::{Event, Phase};
+use crate::words::{counted, grouped};
 
 /// The report in five seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

@@ -1,7 +1,7 @@
 //! The report in a terminal: its first screen. What else there is stands in the page.
 
 use super::Report;
-use super::words::{capital, grouped};
+use crate::words::{capital, grouped};
 
 /// Letters of a line, at the most.
 const WIDTH: usize = 92;

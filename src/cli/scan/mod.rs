@@ -23,6 +23,7 @@ use crate::plan::CopyFacts;
 use crate::policy::{ColumnName, ColumnRule, Draft, Policy, TableName, TokenKind};
 use crate::ports::{SampleSize, Source};
 use crate::run::{self, ScannedColumn, ScannedTable};
+use crate::words::{grouped, shell_word};
 
 /// Rows of a table that are read, unless somebody says otherwise.
 pub(super) const ROWS: u64 = 10_000;
@@ -237,7 +238,7 @@ async fn write(
         name.unwrap_or_else(|| path.to_owned()),
         found.tables.len(),
         found.columns().count(),
-        crate::policy::grouped(rows)
+        grouped(rows)
     );
     let draft: Draft = run::draft(source, found.catalog, &found.tables, &stem, &head).await?;
     if draft.is_empty() {
@@ -269,12 +270,12 @@ async fn write(
 
 /// Who does what next.
 fn next(out: &Output, found: &Found<'_>, typed: &Scan, url: &str, written: bool) {
-    let source = shell(url);
+    let source = shell_word(url);
     if let Some(file) = typed.write_policy.as_deref().filter(|_| written) {
-        let file = shell(&file.display().to_string());
+        let file = shell_word(&file.display().to_string());
         out.next("a steward", &format!("sealift plan --source {source} --policy {file} --dry-run"));
     } else if let Some(file) = &typed.policy {
-        let file = shell(&file.display().to_string());
+        let file = shell_word(&file.display().to_string());
         let verb = if found.is_open() {
             format!(
                 "sealift scan --source {source} --policy {file}   # after adding what is missing"
@@ -288,17 +289,5 @@ fn next(out: &Output, found: &Found<'_>, typed: &Scan, url: &str, written: bool)
             "a steward",
             &format!("sealift scan --source {source} --write-policy policy.toml"),
         );
-    }
-}
-
-/// A word as a shell takes it.
-fn shell(word: &str) -> String {
-    let is_plain = |each: char| {
-        each.is_ascii_alphanumeric() || matches!(each, '/' | '.' | ':' | '_' | '-' | '=' | '@')
-    };
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }

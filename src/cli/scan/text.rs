@@ -7,9 +7,10 @@ use super::super::output::Output;
 use super::{Found, listed};
 use crate::catalog::TableKind;
 use crate::plan::{copied_line, copied_remedy};
-use crate::policy::{because, grouped};
+use crate::policy::because;
 use crate::ports::SampleExtent;
 use crate::run::{ScannedColumn, ScannedTable};
+use crate::words::grouped;
 
 /// From here on a finding is called sure, and from here on likely.
 const SURE: f64 = 0.9;

@@ -1,6 +1,7 @@
 //! What a finding rests on, as a sentence of counts.
 
 use crate::classify::{Evidence, Finding};
+use crate::words::grouped;
 
 /// Says why a column was found to hold something, such as `59 of 59 look like it`.
 #[must_use]
@@ -45,20 +46,6 @@ fn of_values(evidence: &Evidence) -> Option<String> {
     }
     (evidence.plausible > 0)
         .then(|| format!("{} of {tested} can be it{scheme}", grouped(evidence.plausible)))
-}
-
-/// Writes a number in groups of three digits.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

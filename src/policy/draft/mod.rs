@@ -10,7 +10,7 @@ mod because;
 mod mend;
 mod text;
 
-pub use because::{because, grouped};
+pub use because::because;
 
 use std::collections::{BTreeMap, HashMap};
 

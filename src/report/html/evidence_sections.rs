@@ -5,11 +5,11 @@ use super::pictures;
 use crate::crypto::KeyState;
 use crate::policy::{Form, Permission};
 use crate::report::certificate::class_title;
-use crate::report::words::{between, capital, duration, grouped};
 use crate::report::{
     Certificate, CertificateStatus, Claim, ClaimState, PurposeLine, Report, RiskKind, ScanFigures,
     Tone,
 };
+use crate::words::{between, capital, duration, grouped};
 
 pub(super) fn approvals(markup: &mut Markup, report: &Report) {
     let part = &report.approvals;

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 pub(super) use crate::report::Tone;
-use crate::report::words::grouped;
+use crate::words::grouped;
 
 /// A page, or a piece of one.
 #[derive(Default)]

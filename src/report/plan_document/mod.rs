@@ -207,7 +207,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// `1 table`, `2 tables`, `1,200 tables`.
 fn counted(number: u64, what: &str) -> String {
-    let number_text = super::words::grouped(number);
+    let number_text = crate::words::grouped(number);
     if number == 1 { format!("{number_text} {what}") } else { format!("{number_text} {what}s") }
 }
 

@@ -11,7 +11,7 @@ use super::work::UnitLine;
 use super::{PlanDocument, counted};
 use crate::plan::{Finding, TouchedKind, UnitMode, Verdict, readable_bytes, readable_ms};
 use crate::report::html::{is_invisible, readable};
-use crate::report::words::grouped;
+use crate::words::grouped;
 
 /// The widest line.
 const COLUMNS: usize = 80;

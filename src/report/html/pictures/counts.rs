@@ -4,7 +4,7 @@ use super::{fill_of, legend, part_title, words};
 use crate::report::Report;
 use crate::report::html::markup::Markup;
 use crate::report::html::svg::{Anchor, At, Drawing, Fill, Share, split};
-use crate::report::words::{counted, grouped};
+use crate::words::{counted, grouped};
 
 pub(crate) fn draw(markup: &mut Markup, report: &Report) {
     let counts = &report.counts;

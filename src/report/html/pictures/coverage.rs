@@ -3,8 +3,8 @@
 use super::{fill_of, legend, part_title, words};
 use crate::report::html::markup::Markup;
 use crate::report::html::svg::{Anchor, At, Drawing, Fill, Share, label, split};
-use crate::report::words::{counted, grouped};
 use crate::report::{Report, TableCoverage};
+use crate::words::{counted, grouped};
 
 /// Pixels from one table to the next.
 const ROW: u64 = 56;

@@ -15,7 +15,7 @@ pub(super) use stages::draw as stages;
 use super::markup::Markup;
 use super::svg::{Fill, swatch};
 use crate::report::CountPart;
-use crate::report::words::grouped;
+use crate::words::grouped;
 
 /// How the cells of a part are filled.
 fn fill_of(part: &str) -> Fill {

@@ -3,8 +3,8 @@
 use super::legend;
 use crate::report::html::markup::Markup;
 use crate::report::html::svg::{Anchor, At, Drawing, Fill, Share};
-use crate::report::words::grouped;
 use crate::report::{PlaceKind, PlaceLine, Report};
+use crate::words::grouped;
 
 /// Pixels from one place to the next.
 const ROW: u64 = 66;

@@ -3,8 +3,8 @@
 use super::legend;
 use crate::report::html::markup::Markup;
 use crate::report::html::svg::{Anchor, At, Drawing, Fill, Share, split};
-use crate::report::words::duration;
 use crate::report::{Report, Stage, StageKind};
+use crate::words::duration;
 
 /// Pixels from one stage to the next.
 const ROW: u64 = 40;

@@ -8,7 +8,7 @@ use super::svg::{Drawing, Fill, Share};
 use crate::plan::{readable_bytes, readable_ms};
 use crate::report::Tone;
 use crate::report::plan_document::{PlanDocument, PlanVerdict};
-use crate::report::words::grouped;
+use crate::words::grouped;
 
 mod map;
 mod sections;

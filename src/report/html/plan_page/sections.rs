@@ -5,7 +5,7 @@ use super::{bar, map};
 use crate::plan::{Finding, TouchedKind, UnitMode, Verdict};
 use crate::report::Tone;
 use crate::report::plan_document::{PlanDocument, ScopeColumn};
-use crate::report::words::grouped;
+use crate::words::grouped;
 
 /// Out-of-scope tables beyond these are folded together.
 const TABLES_OPEN: usize = 12;

@@ -1,6 +1,10 @@
-//! Numbers and times as people read them, the same in every form of a report.
+//! Numbers, times and commands as people read and paste them, the same everywhere.
 //!
-//! It knows no report. Nothing here depends on a language or a time zone of the machine.
+//! It knows no report and no verb. Nothing here depends on a language or a time zone of the machine.
+
+mod shell;
+
+pub use shell::shell_word;
 
 use jiff::Timestamp;
 
@@ -11,7 +15,8 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 /// Writes a count with commas between the thousands.
-pub(super) fn grouped(number: u64) -> String {
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -24,12 +29,14 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// Writes a count with the word for what was counted: `1 column`, `5 columns`.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+#[must_use]
+pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 /// Writes how long something took, to two units at the most: `4.4 s`, `12 min 30 s`, `1 d 3 h`.
-pub(super) fn duration(millis: u64) -> String {
+#[must_use]
+pub fn duration(millis: u64) -> String {
     let two = |large: u64, unit: &str, small: u64, below: &str| {
         let (whole, rest) = (millis / large, millis % large / small);
         if rest == 0 { format!("{whole} {unit}") } else { format!("{whole} {unit} {rest} {below}") }
@@ -45,13 +52,15 @@ pub(super) fn duration(millis: u64) -> String {
 }
 
 /// How many milliseconds lie between two times; none where one cannot be read or lies behind.
-pub(super) fn between(from: &str, until: &str) -> Option<u64> {
+#[must_use]
+pub fn between(from: &str, until: &str) -> Option<u64> {
     let (from, until): (Timestamp, Timestamp) = (from.parse().ok()?, until.parse().ok()?);
     u64::try_from(until.as_millisecond() - from.as_millisecond()).ok()
 }
 
 /// Writes a sentence with a capital letter: statements of a report are parts of sentences.
-pub(super) fn capital(text: &str) -> String {
+#[must_use]
+pub fn capital(text: &str) -> String {
     let mut characters = text.chars();
     characters
         .next()

@@ -4,7 +4,8 @@
 #[must_use]
 pub fn shell_word(word: &str) -> String {
     let is_plain = |byte: u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b':' | b'=')
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'_' | b'-' | b'.' | b'/' | b':' | b'=' | b'@')
     };
     if !word.is_empty() && word.bytes().all(is_plain) {
         word.to_owned()
