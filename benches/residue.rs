@@ -132,7 +132,6 @@ fn grep(dir: &Path, file: &Path, count: u64) -> Duration {
 fn peak_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kib: u64 =
-        line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0);
+    let kib: u64 = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0);
     kib / 1_024
 }

@@ -31,12 +31,12 @@ pub(super) async fn residue(
     let originals = FromVault::new(desk.vault.clone(), desk.keys.clone(), only).await?;
     let filter = originals.filter().await?;
     if filter.values() == 0 {
-        return Err(Failure::refused("the vault holds no value that can be searched for")
-            .hint("values come into the vault with `sealift run`; short ones cannot be searched for"));
+        return Err(Failure::refused("the vault holds no value that can be searched for").hint(
+            "values come into the vault with `sealift run`; short ones cannot be searched for",
+        ));
     }
-    let report = tokio::task::block_in_place(|| {
-        named.scan(&filter, random(), &originals, ScanDepth::Whole)
-    });
+    let report =
+        tokio::task::block_in_place(|| named.scan(&filter, random(), &originals, ScanDepth::Whole));
     let report = report.map_err(failed)?;
     let mut draft = desk.draft("residue_scanned", format!("{} paths", paths.len()));
     let hits: u64 = report.files.iter().map(|file| file.hits.total()).sum();

@@ -16,8 +16,8 @@ pub use sample::{
 };
 pub use source::{
     Counts, CursorId, CursorState, Interval, Limit, Originals, PageFacts, Pass, Rejection, Row,
-    RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow,
-    Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
+    RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity,
+    SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind,

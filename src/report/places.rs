@@ -98,11 +98,9 @@ impl PlaceKind {
             Self::UnusedSpace => unused,
             Self::FreePages => free,
             Self::Elsewhere => elsewhere,
-            Self::Wal
-            | Self::Journal
-            | Self::OtherFiles
-            | Self::ServerLog
-            | Self::ServerFiles => file.hits.total(),
+            Self::Wal | Self::Journal | Self::OtherFiles | Self::ServerLog | Self::ServerFiles => {
+                file.hits.total()
+            }
         }
     }
 }

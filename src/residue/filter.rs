@@ -88,7 +88,9 @@ impl FilterBuilder {
         let not_searchable = &mut self.filter.unsearchable;
         let bytes = original.expose();
         match original.kind() {
-            ValueType::Integer if Encoding::ALL.iter().all(|form| form.encode(original).is_none()) => {
+            ValueType::Integer
+                if Encoding::ALL.iter().all(|form| form.encode(original).is_none()) =>
+            {
                 not_searchable.integer += 1;
             }
             ValueType::Real => not_searchable.real += 1,

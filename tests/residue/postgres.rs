@@ -60,7 +60,7 @@ fn city(n: u32) -> String {
 
 /// Long enough to be compressed in its row.
 fn letter(n: u32) -> String {
-    format!("Letter {n}: {}", words(n, 60))
+    format!("Letter {n}: {}", words(n, 120))
 }
 
 /// So long that it is moved out of its row.

@@ -15,10 +15,8 @@ impl Server {
     pub(crate) fn start(options: &str) -> Self {
         let script = r#". tests/postgres.sh && postgres_start >&2 &&
             printf '%s\n%s\n' "$SEALIFT_TEST_POSTGRES_URL" "$postgres_folder""#;
-        let output = Self::shell(script)
-            .env("SEALIFT_TEST_POSTGRES_OPTIONS", options)
-            .output()
-            .unwrap();
+        let output =
+            Self::shell(script).env("SEALIFT_TEST_POSTGRES_OPTIONS", options).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let mut lines = said.lines().rev();

@@ -39,7 +39,11 @@ type Buffered<'r> = io::BufReader<Hashing<'r>>;
 pub(super) enum Source<'r> {
     Plain(Hashing<'r>),
     Gzip(flate2::bufread::MultiGzDecoder<Buffered<'r>>),
-    Zstd(Option<Box<ruzstd::decoding::StreamingDecoder<Buffered<'r>, ruzstd::decoding::FrameDecoder>>>),
+    Zstd(
+        Option<
+            Box<ruzstd::decoding::StreamingDecoder<Buffered<'r>, ruzstd::decoding::FrameDecoder>>,
+        >,
+    ),
 }
 
 impl<'r> Source<'r> {
@@ -58,7 +62,8 @@ impl<'r> Source<'r> {
     }
 }
 
-type Frame<'r> = Box<ruzstd::decoding::StreamingDecoder<Buffered<'r>, ruzstd::decoding::FrameDecoder>>;
+type Frame<'r> =
+    Box<ruzstd::decoding::StreamingDecoder<Buffered<'r>, ruzstd::decoding::FrameDecoder>>;
 
 fn frame(source: Buffered<'_>) -> io::Result<Frame<'_>> {
     ruzstd::decoding::StreamingDecoder::new(source)

@@ -100,7 +100,11 @@ impl Record {
                 self.add(&mut found, image.codec, probe_all(filter, &image.bytes, CANDIDATES_MAX));
             }
             each_embedded(&image.bytes, Stride::Aligned, |_, codec, unpacked| {
-                self.add(&mut found, Some(codec), probe_all(filter, &unpacked.bytes, CANDIDATES_MAX));
+                self.add(
+                    &mut found,
+                    Some(codec),
+                    probe_all(filter, &unpacked.bytes, CANDIDATES_MAX),
+                );
             });
         }
         each_embedded(&record.bytes, Stride::Any, |_, codec, unpacked| {

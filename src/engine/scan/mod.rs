@@ -23,10 +23,10 @@ use zeroize::Zeroizing;
 
 use self::fill::{Hashing, Source, fill};
 use self::log::Log;
-use self::slots::{Slots, Spot};
 pub use self::paths::Named;
 pub(crate) use self::paths::opened;
 pub(crate) use self::planted::{finds, marker, planted};
+use self::slots::{Slots, Spot};
 use crate::ports::{Originals, ScanDepth};
 use crate::residue::codec::{Codec, Stride, each_embedded};
 use crate::residue::pages::postgres::{RelationKind, holds_live};
@@ -382,10 +382,8 @@ impl<'a> ByteScan<'a> {
     /// Looks into the records of the log: what is compressed, and what lies across pages.
     fn search_records(&mut self, records: Vec<log::Record>) {
         let filter = self.filter;
-        let found: Vec<_> = records
-            .par_iter()
-            .flat_map_iter(|record| record.candidates(filter))
-            .collect();
+        let found: Vec<_> =
+            records.par_iter().flat_map_iter(|record| record.candidates(filter)).collect();
         for (spot, candidate, snippet) in found {
             self.slots.add(candidate, spot, &snippet);
         }

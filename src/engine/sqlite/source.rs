@@ -25,8 +25,8 @@ use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
     Counts, CursorId, CursorState, Limit, Originals, PageFacts, Pass, Rejection, Row, RowWrite,
-    Sampler, ScanDepth, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow, Step,
-    Visitor, WalkFilter, WindowOutcome, WriteOutcome,
+    Sampler, ScanDepth, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor,
+    WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::{
     super::{
-        Approval, BackupRule, ChangeRule, Check, Expect, Limits, OnFailure, PurgeRule, Throttle, Window,
-        measure,
+        Approval, BackupRule, ChangeRule, Check, Expect, Limits, OnFailure, PurgeRule, Throttle,
+        Window, measure,
         reader::{At, Reader, Section},
     },
     columns,

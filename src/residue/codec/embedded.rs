@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn the_first_chunk_of_several_gives_the_head_of_its_value() {
-        let text: Vec<u8> = (0..4_000_u32).flat_map(|n| format!("{n}@example.com ").into_bytes()).collect();
+        let text: Vec<u8> =
+            (0..4_000_u32).flat_map(|n| format!("{n}@example.com ").into_bytes()).collect();
         let packed = lz4_flex::block::compress(&text);
         let mut page = vec![0; 32];
         let length = u32::try_from(4 + 4 + 1_988).unwrap();

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::read::Reach;
 use super::kind_of;
+use super::read::Reach;
 use crate::engine::postgres::shape::schema_of;
 use crate::engine::scan::{Layout, Reading, Subject};
 use crate::policy::TableName;
@@ -89,8 +89,7 @@ impl Relations {
         let (schema, name) = (relation.table.0.as_str(), relation.table.1.as_str());
         let is_statistics =
             schema == "pg_catalog" && ["pg_statistic", "pg_statistic_ext_data"].contains(&name);
-        is_statistics
-            || tables.iter().any(|table| schema_of(table) == schema && table.name == name)
+        is_statistics || tables.iter().any(|table| schema_of(table) == schema && table.name == name)
     }
 
     fn reading(&self, path: &str) -> Reading {

@@ -40,7 +40,8 @@ impl ServerFiles {
         let layout = inventory::layout(connection).await?;
         let relations = Relations::read(connection).await?;
         let mut found = Found::default();
-        if !reach.is_none() && sqlx::raw_sql("CHECKPOINT").execute(&mut *connection).await.is_err() {
+        if !reach.is_none() && sqlx::raw_sql("CHECKPOINT").execute(&mut *connection).await.is_err()
+        {
             found.note(
                 "tables and indexes",
                 "this role may not have the server write its memory to disk (CHECKPOINT), so that \
@@ -114,10 +115,7 @@ impl ServerFiles {
             Ok::<_, ScanError>(facts)
         });
         let facts = facts.map_err(failed)?;
-        Ok(Some(PageFacts {
-            pages: facts.pages,
-            pages_with_remains: facts.unread,
-        }))
+        Ok(Some(PageFacts { pages: facts.pages, pages_with_remains: facts.unread }))
     }
 }
 

@@ -42,8 +42,7 @@ impl Reach {
         let place: Option<String> =
             sqlx::query_scalar(PLACE).fetch_optional(&mut *connection).await?;
         // language=PostgreSQL
-        const IDENTIFIER: &str =
-            "SELECT system_identifier FROM pg_catalog.pg_control_system()";
+        const IDENTIFIER: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
         let identifier: Option<i64> =
             sqlx::query_scalar(IDENTIFIER).fetch_one(&mut *connection).await.ok();
         if let (Some(place), Some(identifier)) = (place, identifier) {

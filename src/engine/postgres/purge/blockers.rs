@@ -136,11 +136,8 @@ pub(super) async fn wait_for_horizon(
     let there: Vec<String> = sqlx::query_scalar(THERE).fetch_one(&mut *connection).await?;
     let begun = Instant::now();
     loop {
-        let found = sqlx::query(HOLDERS)
-            .bind(&now)
-            .bind(&there)
-            .fetch_optional(&mut *connection)
-            .await?;
+        let found =
+            sqlx::query(HOLDERS).bind(&now).bind(&there).fetch_optional(&mut *connection).await?;
         let Some(row) = found else { return Ok(Ok(())) };
         if begun.elapsed() >= patience {
             return Ok(Err(row.try_get(0)?));

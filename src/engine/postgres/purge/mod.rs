@@ -252,8 +252,7 @@ async fn with_descendants(
         let below: Vec<(String, String)> =
             sqlx::query_as(BELOW).bind(name).fetch_all(&mut *connection).await?;
         for (schema, name) in below {
-            let is_known =
-                |known: &&TableName| schema_of(known) == schema && known.name == name;
+            let is_known = |known: &&TableName| schema_of(known) == schema && known.name == name;
             if !all.iter().any(|known| is_known(&known)) {
                 all.push(catalog::table_name(&schema, &name));
             }

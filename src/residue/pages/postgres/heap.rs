@@ -82,8 +82,15 @@ pub fn examine(bytes: &[u8], kind: RelationKind) -> PageFacts {
     if kind == RelationKind::Other {
         return facts;
     }
+    if kind == RelationKind::BTree && is_meta(&page) {
+        return facts;
+    }
     let is_set = bytes[page.hole()].iter().any(|byte| *byte != 0);
     facts.holes_set = u64::from(is_set && copied(&page, kind) == Copied::No);
+    if kind == RelationKind::OtherIndex {
+        // What lies in front of the hole there is not always a list of line pointers.
+        return facts;
+    }
     for item in page.items() {
         match item.state {
             ItemState::Unused | ItemState::Dead if item.range.is_empty() => {}
@@ -105,12 +112,18 @@ pub fn holds_live(bytes: &[u8], kind: RelationKind, offset: usize) -> bool {
     let Some(page) = Page::read(bytes) else { return false };
     let shows = |item: &Item| item.state == ItemState::Normal && item.range.contains(&offset);
     match kind {
-        RelationKind::Heap => {
-            page.items().any(|item| shows(&item) && is_there(bytes, &item.range))
-        }
+        RelationKind::Heap => page.items().any(|item| shows(&item) && is_there(bytes, &item.range)),
         RelationKind::BTree | RelationKind::OtherIndex => page.items().any(|item| shows(&item)),
         RelationKind::Other => false,
     }
+}
+
+/// The first page of a B-tree holds no items.
+// SPEC: BTPageOpaqueData and BTP_META of src/include/access/nbtree.h
+fn is_meta(page: &Page<'_>) -> bool {
+    const FLAGS: usize = 12;
+    const META: usize = 1 << 3;
+    half(&page.bytes()[page.special()], FLAGS) & META != 0
 }
 
 /// Whether a row is there for SQL, as far as its header says.
@@ -166,4 +179,97 @@ fn has_gap(page: &Page<'_>) -> bool {
         at = at.max(range.end);
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BYTES: usize = 8_192;
+
+    /// A page of a table with one row of this text, written and not deleted.
+    fn page(text: &[u8]) -> Vec<u8> {
+        let mut page = vec![0; BYTES];
+        let length = TUPLE_HEADER_BYTES + 1 + text.len();
+        let upper = (BYTES - length) / 8 * 8;
+        page[12..14].copy_from_slice(&28_u16.to_le_bytes());
+        page[14..16].copy_from_slice(&u16::try_from(upper).unwrap().to_le_bytes());
+        page[16..18].copy_from_slice(&8_192_u16.to_le_bytes());
+        page[18..20].copy_from_slice(&(8_192_u16 | 4).to_le_bytes());
+        point(&mut page, 24, upper, 1, length);
+        page[upper..upper + 4].copy_from_slice(&700_u32.to_le_bytes());
+        let mask = u16::try_from(XMIN_COMMITTED | XMAX_INVALID).unwrap();
+        page[upper + 20..upper + 22].copy_from_slice(&mask.to_le_bytes());
+        page[upper + 22] = 24;
+        page[upper + 24..upper + 24 + text.len()].copy_from_slice(text);
+        page
+    }
+
+    fn point(page: &mut [u8], at: usize, offset: usize, state: u32, length: usize) {
+        let (offset, length) = (u32::try_from(offset).unwrap(), u32::try_from(length).unwrap());
+        page[at..at + 4].copy_from_slice(&(offset | state << 15 | length << 17).to_le_bytes());
+    }
+
+    fn upper(page: &[u8]) -> usize {
+        half(page, 14)
+    }
+
+    #[test]
+    fn a_page_with_one_row_holds_nothing_else() {
+        let page = page(b"alice@example.com");
+        let facts = examine(&page, RelationKind::Heap);
+        assert!(facts.is_without_remains() && facts.live_items == 1, "{facts:?}");
+        assert!(holds_live(&page, RelationKind::Heap, upper(&page) + 24));
+        assert!(examine(&[0; BYTES], RelationKind::Heap).is_without_remains());
+    }
+
+    #[test]
+    fn dead_bytes_in_the_hole_are_seen() {
+        let mut page = page(b"alice@example.com");
+        page[4_000..4_017].copy_from_slice(b"carol@example.com");
+        let facts = examine(&page, RelationKind::Heap);
+        assert_eq!((facts.holes_set, facts.is_without_remains()), (1, false));
+        assert!(!holds_live(&page, RelationKind::Heap, 4_000));
+    }
+
+    #[test]
+    fn a_deleted_row_is_not_live() {
+        let mut page = page(b"alice@example.com");
+        let at = upper(&page);
+        page[at + 4..at + 8].copy_from_slice(&701_u32.to_le_bytes());
+        let mask = u16::try_from(XMIN_COMMITTED).unwrap();
+        page[at + 20..at + 22].copy_from_slice(&mask.to_le_bytes());
+        assert_eq!(examine(&page, RelationKind::Heap).deleted_rows, 1);
+        assert!(!holds_live(&page, RelationKind::Heap, at + 24));
+    }
+
+    #[test]
+    fn a_dead_item_that_keeps_its_bytes_is_seen_and_so_is_a_redirect() {
+        let mut dead = page(b"alice@example.com");
+        let (at, length) = (upper(&dead), TUPLE_HEADER_BYTES + 18);
+        point(&mut dead, 24, at, 3, length);
+        assert_eq!(examine(&dead, RelationKind::Heap).dead_items, 1);
+        let mut led = page(b"alice@example.com");
+        point(&mut led, 24, 1, 2, 0);
+        assert_eq!(examine(&led, RelationKind::Heap).dead_items, 1);
+    }
+
+    #[test]
+    fn what_a_b_tree_repeats_of_its_own_items_is_no_remainder() {
+        let mut page = page(b"alice@example.com");
+        let at = upper(&page);
+        let head = page[at..at + 16].to_vec();
+        page[at - 16..at].copy_from_slice(&head);
+        assert!(examine(&page, RelationKind::BTree).is_without_remains());
+        assert!(!examine(&page, RelationKind::Heap).is_without_remains());
+        page[at - 10] = b'x';
+        assert!(!examine(&page, RelationKind::BTree).is_without_remains());
+    }
+
+    #[test]
+    fn what_is_no_page_is_never_live() {
+        let noise: Vec<u8> = (0..BYTES).map(|at| u8::try_from(at * 31 % 251).unwrap()).collect();
+        assert_eq!(examine(&noise, RelationKind::Heap).unread, 1);
+        assert!((0..BYTES).all(|at| !holds_live(&noise, RelationKind::Heap, at)));
+    }
 }

@@ -111,16 +111,13 @@ impl LogReader {
 
     /// Takes the next page, which lies at this offset of this file, and shows each record that ends
     /// on it.
-    pub fn page(
-        &mut self,
-        position: (u32, u64),
-        page: &[u8],
-        visit: &mut dyn FnMut(LogRecord),
-    ) {
+    pub fn page(&mut self, position: (u32, u64), page: &[u8], visit: &mut dyn FnMut(LogRecord)) {
         let magic = half(page, 0);
         if page.len() < LONG_HEADER_BYTES || !MAGICS.contains(&magic) {
-            self.unread += u64::from(page.iter().any(|byte| *byte != 0));
-            self.drop_held();
+            let is_set = page.iter().any(|byte| *byte != 0);
+            self.unread += u64::from(is_set);
+            // A page of zeros is where nothing was written yet.
+            self.let_go(is_set);
             self.next = 0;
             return;
         }
@@ -128,7 +125,8 @@ impl LogReader {
         let info = half(page, 2);
         let address = long(page, 8);
         if address != self.next {
-            self.drop_held();
+            // Older pages behind newer ones were in the file before it was used again.
+            self.let_go(address > self.next);
         }
         self.next = address + page.len() as u64;
         let start = if info & IS_LONG == 0 { PAGE_HEADER_BYTES } else { LONG_HEADER_BYTES };
@@ -140,7 +138,7 @@ impl LogReader {
                 .go_on(body, &page[start..], rest, visit)
                 .map_or(page.len(), |used| start + used);
         } else {
-            self.drop_held();
+            self.let_go(true);
         }
         self.records(position, page, address, at, visit);
     }
@@ -148,7 +146,6 @@ impl LogReader {
     /// Ends: what was not finished is shown as far as it is there.
     pub fn finish(&mut self, visit: &mut dyn FnMut(LogRecord)) {
         if let Some(held) = self.held.take() {
-            self.cut += 1;
             visit(self.parsed(held));
         }
     }
@@ -175,7 +172,7 @@ impl LogReader {
             }
             // The record began in a file that is gone, or is too long.
             _ => {
-                self.drop_held();
+                self.let_go(true);
                 self.cut += u64::from(rest <= body.len());
             }
         }
@@ -213,8 +210,9 @@ impl LogReader {
         }
     }
 
-    fn drop_held(&mut self) {
-        self.cut += u64::from(self.held.take().is_some());
+    /// Lets go of a record whose end is not there. It counts, unless the log ends here.
+    fn let_go(&mut self, is_cut: bool) {
+        self.cut += u64::from(self.held.take().is_some() && is_cut);
     }
 
     fn parsed(&self, held: Held) -> LogRecord {
@@ -313,12 +311,7 @@ impl Blocks {
 }
 
 impl Block {
-    fn read(
-        record: &[u8],
-        at: &mut usize,
-        relation: &mut (u32, u32),
-        is_15: bool,
-    ) -> Option<Self> {
+    fn read(record: &[u8], at: &mut usize, relation: &mut (u32, u32), is_15: bool) -> Option<Self> {
         const HAS_IMAGE: u8 = 0x10;
         const SAME_RELATION: u8 = 0x80;
         let flags = *record.get(*at)?;

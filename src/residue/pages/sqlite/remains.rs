@@ -6,22 +6,41 @@
 //! Such bytes are copies of rows and keys that SQL still sees. Nothing here knows files.
 //!
 //! **Invariant:** bytes are explained only by whole live cells in a row. The last may be cut short;
-//! the first may lack its beginning where eight bytes or more of it are left.
+//! the first may lack its beginning where 24 bytes or more of it are left.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use zeroize::Zeroizing;
 
 use super::Structure;
-use crate::residue::WINDOW_BYTES;
 
-/// More pages with remains than this are no trace of a balancing, and are not looked into.
-const RUNS_MAX: usize = 4_096;
+/// More unused parts than this are no trace of a balancing, and are not looked into.
+const RUNS_MAX: usize = 1_024;
+
+/// By so many first bytes a cell is looked for: as many of these as it has.
+const HEADS: [usize; 3] = [24, 8, 2];
+
+/// Of what is left at the end of a run the beginning of a cell is looked for.
+const HEAD_BYTES: usize = HEADS[0];
+
+/// More bytes in unused parts than this are no trace of a balancing either.
+const RUN_BYTES_MAX: usize = 1 << 20;
+
+/// Tree, first bytes.
+type Head = (u32, Zeroizing<Vec<u8>>);
+
+/// Runs, and where in each.
+type Places = Vec<(usize, usize)>;
 
 /// Everything that lies in unused parts.
 #[derive(Default)]
 pub(super) struct Remains {
     runs: Vec<Run>,
+    /// Where a whole cell can begin.
+    heads: HashMap<Head, Places>,
+    /// Where a cell can begin that is cut at the end of its run.
+    tails: HashMap<Head, Places>,
+    bytes: usize,
     owners: BTreeSet<u32>,
     /// Beyond those that are kept.
     set: u64,
@@ -31,7 +50,6 @@ pub(super) struct Remains {
 /// From the first to the last byte that is set in one unused part.
 struct Run {
     page: u32,
-    owner: u32,
     bytes: Zeroizing<Vec<u8>>,
     /// From where to where a live cell repeats it.
     pieces: BTreeSet<(usize, usize)>,
@@ -44,14 +62,28 @@ impl Remains {
         let Some(first) = unused.iter().position(|byte| *byte != 0) else { return };
         let last = unused.iter().rposition(|byte| *byte != 0).unwrap_or(first);
         let bytes = &unused[first..=last];
-        if self.runs.len() >= RUNS_MAX {
+        if self.runs.len() >= RUNS_MAX || self.bytes + bytes.len() > RUN_BYTES_MAX {
             self.set += set_in(bytes);
             self.pages.insert(page);
             return;
         }
+        self.bytes += bytes.len();
         self.owners.insert(owner);
+        let place = |at| (self.runs.len(), at);
+        for at in 0..bytes.len() {
+            let rest = &bytes[at..];
+            for length in HEADS {
+                if let Some(head) = rest.get(..length) {
+                    self.heads.entry(head_of(owner, head)).or_default().push(place(at));
+                }
+            }
+            if rest.len() < HEAD_BYTES {
+                let head = &rest[..rest.len().min(2)];
+                self.tails.entry(head_of(owner, head)).or_default().push(place(at));
+            }
+        }
         let bytes = Zeroizing::new(bytes.to_vec());
-        self.runs.push(Run { page, owner, bytes, pieces: BTreeSet::new(), is_explained: false });
+        self.runs.push(Run { page, bytes, pieces: BTreeSet::new(), is_explained: false });
     }
 
     /// Whether something lies on pages of this tree.
@@ -61,9 +93,26 @@ impl Remains {
 
     /// Holds a live cell of a tree against what lies on its pages.
     pub(super) fn compare(&mut self, owner: u32, cell: &[u8]) {
-        let open = |run: &&mut Run| run.owner == owner && !run.is_explained;
-        for run in self.runs.iter_mut().filter(open) {
-            run.compare(cell);
+        if let Some(length) = HEADS.into_iter().find(|length| cell.len() >= *length) {
+            let head = head_of(owner, &cell[..length]);
+            for (run, at) in self.heads.get(&head).into_iter().flatten() {
+                self.runs[*run].compare(*at, cell);
+            }
+        }
+        for length in [1, 2] {
+            let Some(head) = cell.get(..length) else { continue };
+            for (run, at) in self.tails.get(&head_of(owner, head)).into_iter().flatten() {
+                self.runs[*run].compare(*at, cell);
+            }
+        }
+        // What lacks its beginning: only where it is first, and long enough.
+        for from in 1..cell.len().saturating_sub(HEAD_BYTES - 1) {
+            let head = head_of(owner, &cell[from..from + HEAD_BYTES]);
+            for (run, at) in self.heads.get(&head).into_iter().flatten() {
+                if *at == 0 {
+                    self.runs[*run].compare(0, &cell[from..]);
+                }
+            }
         }
     }
 
@@ -85,27 +134,13 @@ impl Remains {
 }
 
 impl Run {
-    fn compare(&mut self, cell: &[u8]) {
-        let known = self.pieces.len();
-        // Cells differ early: most places are left after a byte or two.
-        for at in 0..self.bytes.len() {
-            let rest = &self.bytes[at..];
-            let length = rest.len().min(cell.len());
-            if rest[..length] == cell[..length] {
-                self.pieces.insert((at, at + length));
-            }
+    fn compare(&mut self, at: usize, cell: &[u8]) {
+        if self.is_explained {
+            return;
         }
-        // What lacks its beginning.
-        let head = self.bytes.len().min(WINDOW_BYTES);
-        if head == WINDOW_BYTES {
-            for from in 1..cell.len().saturating_sub(WINDOW_BYTES) {
-                let length = self.bytes.len().min(cell.len() - from);
-                if cell[from..from + length] == self.bytes[..length] {
-                    self.pieces.insert((0, length));
-                }
-            }
-        }
-        if self.pieces.len() > known {
+        let rest = &self.bytes[at..];
+        let length = rest.len().min(cell.len());
+        if rest[..length] == cell[..length] && self.pieces.insert((at, at + length)) {
             self.is_explained = self.is_tiled();
         }
     }
@@ -120,6 +155,10 @@ impl Run {
         }
         reached.contains(&self.bytes.len())
     }
+}
+
+fn head_of(owner: u32, bytes: &[u8]) -> Head {
+    (owner, Zeroizing::new(bytes.to_vec()))
 }
 
 fn set_in(bytes: &[u8]) -> u64 {
@@ -141,14 +180,17 @@ mod tests {
         facts
     }
 
-    const CELLS: [&[u8]; 2] = [b"\x11\x03\x27\x01slk_aaaaaaaaa", b"\x11\x03\x27\x01slk_bbbbbbbbb"];
+    const CELLS: [&[u8]; 2] = [
+        b"\x23\x03\x4b\x01slk_aaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        b"\x23\x03\x4b\x01slk_bbbbbbbbbbbbbbbbbbbbbbbbbbb",
+    ];
 
     #[test]
     fn copies_of_live_cells_are_explained_also_when_the_last_is_cut() {
         let two = [b"\0\0", CELLS[0], &CELLS[1][..9], b"\0\0"].concat();
         let facts = weighed(&two, &CELLS);
         assert_eq!((facts.pages_with_unused_set, facts.unused_bytes_set), (0, 0));
-        assert_eq!(facts.copied_bytes, 26);
+        assert_eq!(facts.copied_bytes, CELLS[0].len() as u64 + 9);
         assert_eq!(weighed(&CELLS[1][..2], &CELLS).unused_bytes_set, 0);
         let headless = [&CELLS[0][5..], CELLS[1]].concat();
         assert_eq!(weighed(&headless, &CELLS).unused_bytes_set, 0);
@@ -156,7 +198,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_however_short() {
-        for other in [&b"Anna"[..], b"\x11\x03\x27\x01slk_ccccccccc", b"a", b"aaaaaaa"] {
+        for other in [&b"Anna"[..], b"\x23\x03\x4b\x01slk_ccc", b"a", b"aaaaaaa"] {
             let unused = [CELLS[0], other].concat();
             let facts = weighed(&unused, &CELLS);
             assert_eq!(facts.pages_with_unused_set, 1);
