@@ -64,7 +64,8 @@ fn failed(error: ScanError) -> Failure {
         ScanError::Originals(_) => "check the vault: `sealift status --all`",
         ScanError::Read { .. } => "check the path, and that it may be read",
     };
-    Failure::failed(std::io::Error::other(error).to_string()).hint(hint)
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    Failure::failed(format!("{error}{}", cause.unwrap_or_default())).hint(hint)
 }
 
 async fn known_domains(desk: &Desk, wanted: &[String]) -> Result<(), Failure> {

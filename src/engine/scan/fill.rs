@@ -38,12 +38,8 @@ type Buffered<'r> = io::BufReader<Hashing<'r>>;
 /// A file as it is searched.
 pub(super) enum Source<'r> {
     Plain(Hashing<'r>),
-    Gzip(flate2::bufread::MultiGzDecoder<Buffered<'r>>),
-    Zstd(
-        Option<
-            Box<ruzstd::decoding::StreamingDecoder<Buffered<'r>, ruzstd::decoding::FrameDecoder>>,
-        >,
-    ),
+    Gzip(Box<flate2::bufread::MultiGzDecoder<Buffered<'r>>>),
+    Zstd(Option<Frame<'r>>),
 }
 
 impl<'r> Source<'r> {
@@ -51,7 +47,7 @@ impl<'r> Source<'r> {
         let buffered = |file| io::BufReader::with_capacity(1 << 18, file);
         Ok(match reading {
             Reading::Packed(Codec::Gzip) => {
-                Self::Gzip(flate2::bufread::MultiGzDecoder::new(buffered(file)))
+                Self::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered(file))))
             }
             Reading::Packed(Codec::Zstd) => Self::Zstd(Some(frame(buffered(file))?)),
             Reading::Packed(Codec::Pglz | Codec::Lz4)

@@ -222,7 +222,7 @@ impl<'a> ByteScan<'a> {
     /// Ends, and puts the report together.
     pub(crate) fn finish(mut self) -> Result<ScanReport, ScanError> {
         let last = self.log.finish();
-        self.search_records(last);
+        self.search_records(&last);
         self.confirm()?;
         if self.log.cut() > 0 {
             let cut = self.log.cut();
@@ -318,7 +318,7 @@ impl<'a> ByteScan<'a> {
             Reading::Log => {
                 let base = window.offset + fresh as u64;
                 let records = self.log.read(file, base, &window.bytes[fresh..]);
-                self.search_records(records);
+                self.search_records(&records);
             }
             Reading::Plain | Reading::Packed(_) => {}
         }
@@ -380,7 +380,7 @@ impl<'a> ByteScan<'a> {
     }
 
     /// Looks into the records of the log: what is compressed, and what lies across pages.
-    fn search_records(&mut self, records: Vec<log::Record>) {
+    fn search_records(&mut self, records: &[log::Record]) {
         let filter = self.filter;
         let found: Vec<_> =
             records.par_iter().flat_map_iter(|record| record.candidates(filter)).collect();

@@ -205,7 +205,7 @@ impl Found {
             settings.insert(row.get::<String, _>(0), value);
         }
         let is = |name: &str| settings.get(name).map(String::as_str).unwrap_or_default();
-        if is("log_destination").contains("log,") || is("log_destination").contains("syslog") {
+        if ["syslog", "eventlog"].iter().any(|other| is("log_destination").contains(other)) {
             self.note("the server's log", "it goes to the system's log, whose keeper has to look");
         }
         if is("logging_collector") == "on" {

@@ -39,10 +39,10 @@ impl Reach {
                 'pg_catalog.pg_ls_dir(text, boolean, boolean)', 'EXECUTE')
             AND pg_catalog.has_function_privilege(
                 'pg_catalog.pg_stat_file(text, boolean)', 'EXECUTE')";
-        let place: Option<String> =
-            sqlx::query_scalar(PLACE).fetch_optional(&mut *connection).await?;
         // language=PostgreSQL
         const IDENTIFIER: &str = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
+        let place: Option<String> =
+            sqlx::query_scalar(PLACE).fetch_optional(&mut *connection).await?;
         let identifier: Option<i64> =
             sqlx::query_scalar(IDENTIFIER).fetch_one(&mut *connection).await.ok();
         if let (Some(place), Some(identifier)) = (place, identifier) {
