@@ -11,6 +11,7 @@ mod demo;
 mod desk;
 mod detokenize;
 mod estimates;
+mod examples;
 mod exit;
 mod init;
 mod job;
@@ -19,6 +20,7 @@ mod ledger;
 mod manual;
 mod next;
 mod output;
+mod parse;
 mod pause;
 mod plan;
 mod plan_document;
@@ -33,6 +35,7 @@ mod run;
 mod scan;
 mod settings;
 mod status;
+mod tables;
 mod tokenize;
 mod verify;
 
@@ -41,6 +44,7 @@ use std::sync::Arc;
 pub use args::{Args, Verb};
 pub use exit::{Failure, Outcome};
 pub use output::{Capture, Heard, Output};
+pub use parse::{command, parse};
 pub use settings::Settings;
 
 /// Does what was typed.

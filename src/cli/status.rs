@@ -10,6 +10,7 @@ use super::exit::{Failure, Outcome};
 use super::next;
 use super::output::Output;
 use super::settings::Settings;
+use super::tables;
 use crate::lifecycle::Phase;
 use crate::ports::{Condition, QuarantineState, RunRow, Vault};
 
@@ -40,7 +41,7 @@ pub(super) async fn status(
             out.next("a steward", "sealift scan --write-policy policy.toml");
         }
         for row in shown {
-            tell(vault.as_ref(), out, row).await?;
+            tell(settings, vault.as_ref(), out, row).await?;
         }
         if !typed.watch {
             return Ok(Outcome::Done);
@@ -52,7 +53,13 @@ pub(super) async fn status(
     }
 }
 
-async fn tell(vault: &dyn Vault, out: &Output, row: &RunRow) -> Result<(), Failure> {
+async fn tell(
+    settings: &Settings,
+    vault: &dyn Vault,
+    out: &Output,
+    row: &RunRow,
+) -> Result<(), Failure> {
+    let progress = tables::of_run(settings, vault, row).await?;
     let entries = vault.ledger_of(row.run).await?;
     let counts = entries
         .iter()
@@ -66,7 +73,7 @@ async fn tell(vault: &dyn Vault, out: &Output, row: &RunRow) -> Result<(), Failu
         "run": row.run.to_string(), "source": row.source, "phase": row.phase.name(),
         "condition": row.condition.map(Condition::name), "reason": row.condition_reason,
         "planned_by": row.planned_by, "planned_at": row.planned_at, "quarantined": waiting,
-        "counts": counts, "estimates": checks,
+        "counts": counts, "estimates": checks, "tables": progress,
     }));
     out.heading(&format!("run {} on `{}`: {}", row.run, row.source, row.phase));
     out.line(format!("  {}", picture(row.phase)));
@@ -80,7 +87,8 @@ async fn tell(vault: &dyn Vault, out: &Output, row: &RunRow) -> Result<(), Failu
     if waiting > 0 {
         out.line(format!("  {waiting} rows wait in quarantine"));
     }
-    let (who, command) = next::of_run(row);
+    tables::tell(out, row, &progress);
+    let (who, command) = next::in_vault(vault, row).await?;
     out.next(&who, &command);
     Ok(())
 }

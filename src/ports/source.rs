@@ -276,6 +276,12 @@ pub enum SourceError {
         /// The URL, without a password.
         url: String,
     },
+    /// The file is a database that the engine cannot read: cut off, or overwritten in places.
+    #[error("source `{url}` is damaged: the engine cannot read its pages")]
+    Damaged {
+        /// The URL, without a password.
+        url: String,
+    },
     /// The file or the account may not be written.
     #[error("source `{url}` is read-only")]
     ReadOnly {
@@ -332,7 +338,7 @@ impl SourceError {
             | Self::ReadOnly { .. }
             | Self::OtherVault { .. } => Remedy::ChangeRequest,
             Self::Blocked { .. } => Remedy::RetryLater,
-            Self::Engine { .. } | Self::Inconsistent(_) => Remedy::Escalate,
+            Self::Damaged { .. } | Self::Engine { .. } | Self::Inconsistent(_) => Remedy::Escalate,
         }
     }
 }
