@@ -25,7 +25,7 @@ use self::fill::{Hashing, Source, fill};
 use self::log::Log;
 pub use self::paths::Named;
 pub(crate) use self::paths::opened;
-pub(crate) use self::planted::{finds, marker, planted};
+pub(crate) use self::planted::{Memory, finds, marker, planted};
 use self::slots::{Slots, Spot};
 use crate::ports::{Originals, ScanDepth};
 use crate::residue::codec::{Codec, Stride, each_embedded};
@@ -40,8 +40,10 @@ const PIECE_BYTES: usize = 1 << 20;
 const PIECES: usize = 8;
 /// How many candidates a round holds.
 const CANDIDATES_MAX: usize = 150_000;
-/// How many a class of files may have before a control is content.
-const CONTROL_MAX: usize = 20_000;
+/// A control looks after so many candidates whether one is confirmed, and after sixteen times as
+/// many the next time: every look has the originals come by.
+const CONTROL_MIN: usize = 1;
+const CONTROL_GROWS: usize = 16;
 /// How many bytes are kept at a candidate: what is longer counts as found in part.
 pub(super) const SNIPPET_BYTES: usize = 256;
 
@@ -131,6 +133,8 @@ pub(crate) struct ByteScan<'a> {
     skipped: Vec<SkippedFile>,
     /// Classes that a control has seen enough of.
     content: BTreeSet<FileClass>,
+    /// After how many candidates a control looks next.
+    control_at: usize,
 }
 
 /// A run of bytes of the file that is being read.
@@ -165,6 +169,7 @@ impl<'a> ByteScan<'a> {
             files: Vec::new(),
             skipped: Vec::new(),
             content: BTreeSet::new(),
+            control_at: CONTROL_MIN,
         }
     }
 
@@ -202,8 +207,9 @@ impl<'a> ByteScan<'a> {
             let sha256 = data_encoding::HEXLOWER.encode(&hash.0.clone().finalize());
             let (name, class) = (subject.name.clone(), subject.class);
             self.files.push(FileReport::new(name, class, hash.1, sha256, Tally::default()));
-            if self.depth == ScanDepth::Control && self.slots.len() >= CONTROL_MAX {
+            if self.depth == ScanDepth::Control && self.slots.len() >= self.control_at {
                 self.confirm()?;
+                self.control_at = self.control_at.saturating_mul(CONTROL_GROWS);
                 let is_of_class = |file: &FileReport| file.class == subject.class;
                 let mut files = self.files.iter().zip(&self.tallies);
                 if files.any(|(file, tally)| is_of_class(file) && tally.total() > 0) {
@@ -272,7 +278,8 @@ impl<'a> ByteScan<'a> {
             if let Err(error) = read {
                 return Ok(Err(error));
             }
-            let is_content = self.depth == ScanDepth::Control && self.slots.len() >= CONTROL_MAX;
+            let is_content =
+                self.depth == ScanDepth::Control && self.slots.len() >= self.control_at;
             if is_end || is_content {
                 return Ok(Ok(()));
             }

@@ -64,9 +64,14 @@ pub(crate) fn finds(
 }
 
 /// A file that is in memory only: what is planted where nothing may be written.
-struct Memory(Vec<u8>);
+pub(crate) struct Memory(Vec<u8>);
 
 impl Memory {
+    /// These bytes and no others.
+    pub(crate) fn of(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     /// Some 64 KiB of noise with these bytes in the middle.
     fn holding(bytes: &[u8]) -> Self {
         use rand::Rng as _;

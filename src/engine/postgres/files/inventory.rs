@@ -113,6 +113,14 @@ fn taken_apart(path: &str) -> (&str, u64, &str) {
     (main, segment.parse().unwrap_or(0), fork.trim_start_matches('_'))
 }
 
+/// Whether a file is of a relation that came after the server's own.
+pub(super) fn is_of_user(path: &str) -> bool {
+    const FIRST: u64 = 16_384;
+    let (main, _, fork) = taken_apart(path);
+    let number = main.rsplit('/').next().and_then(|name| name.parse::<u64>().ok());
+    fork.is_empty() && number.is_some_and(|number| number >= FIRST)
+}
+
 /// What there is.
 #[derive(Default)]
 pub(super) struct Found {

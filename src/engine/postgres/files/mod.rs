@@ -18,7 +18,7 @@ use self::inventory::{Found, Relations};
 use self::read::{Reach, ServerStock};
 use super::connect::Address;
 use crate::engine::scan::{
-    ByteScan, Layout, Named, Reading, ScanError, Subject, finds, marker, planted,
+    ByteScan, Layout, Memory, Named, Reading, ScanError, Subject, finds, marker, planted,
 };
 use crate::policy::TableName;
 use crate::ports::{Originals, PageFacts, ScanDepth, SourceError};
@@ -62,7 +62,11 @@ impl ServerFiles {
         let (mut subjects, mut skipped) = (self.found.subjects, self.found.skipped);
         add_named(named, &mut subjects, &mut skipped)?;
         let planted = match sought.depth {
-            ScanDepth::Control => self.reach.plant(address, &subjects, self.layout).await,
+            ScanDepth::Control => {
+                subjects.retain(|subject| subject.class == FileClass::Database);
+                subjects.sort_by_key(|subject| !inventory::is_of_user(&subject.name));
+                self.reach.plant(address, self.layout).await
+            }
             ScanDepth::Whole => BTreeSet::new(),
         };
         let stock = self.reach.stock(address).await?;
@@ -172,47 +176,39 @@ fn add_named(
 impl Reach {
     /// Plants a text in the log of changes, and one in memory for the classes of files that hold no
     /// original as a rule; says in which classes the scan finds them.
-    async fn plant(
-        &self,
-        address: &Address,
-        subjects: &[Subject],
-        layout: Layout,
-    ) -> BTreeSet<FileClass> {
+    ///
+    /// Of the log only what was planted is read: originals may have left it long ago.
+    async fn plant(&self, address: &Address, layout: Layout) -> BTreeSet<FileClass> {
         let mut classes = tokio::task::block_in_place(planted);
-        if self.plants_in_log(address, subjects, layout).await.unwrap_or(false) {
+        if !self.is_none() && self.plants_in_log(address, layout).await.unwrap_or(false) {
             classes.insert(FileClass::Wal);
         }
         classes
     }
 
-    async fn plants_in_log(
-        &self,
-        address: &Address,
-        subjects: &[Subject],
-        layout: Layout,
-    ) -> Result<bool, sqlx::Error> {
+    async fn plants_in_log(&self, address: &Address, layout: Layout) -> Result<bool, sqlx::Error> {
         // language=PostgreSQL
         const PLANT: &str = "SELECT pg_catalog.pg_logical_emit_message(true, 'sealift', $1)";
         // language=PostgreSQL
-        const CURRENT: &str =
-            "SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn())";
+        const PLACE: &str = "
+            SELECT 'pg_wal/' || (f.at).file_name, (f.at).file_offset::int8
+            FROM (SELECT pg_catalog.pg_walfile_name_offset(
+                pg_catalog.pg_current_wal_insert_lsn()) AS at) AS f";
         let (marker, filter) = marker();
-        let mut connection = address.connect().await?;
-        let current: String = sqlx::query_scalar(CURRENT).fetch_one(&mut connection).await?;
         let text = std::str::from_utf8(marker.expose()).unwrap_or_default().to_owned();
+        let mut connection = address.connect().await?;
+        let (name, offset): (String, i64) =
+            sqlx::query_as(PLACE).fetch_one(&mut connection).await?;
         sqlx::query(PLANT).bind(text).execute(&mut connection).await?;
         super::connect::close(connection).await;
-        let log: Vec<Subject> = subjects
-            .iter()
-            .filter(|subject| {
-                let file = subject.name.rsplit('/').next().unwrap_or_default();
-                subject.reading == Reading::Log && file >= current.as_str()
-            })
-            .cloned()
-            .collect();
+        let page = layout.log_page_bytes as u64;
+        let offset = offset.unsigned_abs() / page * page;
+        let subject = Subject { name, class: FileClass::Wal, reading: Reading::Log };
         let Ok(stock) = self.stock(address).await else { return Ok(false) };
         let found = tokio::task::block_in_place(|| {
-            finds(&log, stock.as_ref(), marker, &filter, Layout { database: 0, ..layout })
+            let read = stock.open(&subject).ok().flatten().and_then(|file| part_of(file, offset));
+            let memory = Memory::of(read.unwrap_or_default());
+            finds(&[subject], &memory, marker, &filter, Layout { database: 0, ..layout })
         });
         Ok(found)
     }
@@ -227,6 +223,16 @@ impl Reach {
             Self::None => Box::new(read::LocalStock::new(PathBuf::from("/nonexistent"))),
         })
     }
+}
+
+/// A part of a file that is large enough for what was planted.
+fn part_of(mut file: Box<dyn std::io::Read + Send + '_>, offset: u64) -> Option<Vec<u8>> {
+    use std::io::Read as _;
+    const PART_BYTES: u64 = 1 << 18;
+    std::io::copy(&mut file.by_ref().take(offset), &mut std::io::sink()).ok()?;
+    let mut part = Vec::new();
+    file.take(PART_BYTES).read_to_end(&mut part).ok()?;
+    Some(part)
 }
 
 fn failed(error: ScanError) -> SourceError {
