@@ -191,9 +191,9 @@ impl Reach {
         const PLANT: &str = "SELECT pg_catalog.pg_logical_emit_message(true, 'sealift', $1)";
         // language=PostgreSQL
         const PLACE: &str = "
-            SELECT 'pg_wal/' || (f.at).file_name, (f.at).file_offset::int8
+            SELECT 'pg_wal/' || (f.place).file_name, (f.place).file_offset::int8
             FROM (SELECT pg_catalog.pg_walfile_name_offset(
-                pg_catalog.pg_current_wal_insert_lsn()) AS at) AS f";
+                pg_catalog.pg_current_wal_insert_lsn()) AS place) AS f";
         let (marker, filter) = marker();
         let text = std::str::from_utf8(marker.expose()).unwrap_or_default().to_owned();
         let mut connection = address.connect().await?;
