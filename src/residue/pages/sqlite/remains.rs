@@ -9,6 +9,7 @@
 //! the first may lack its beginning where 24 bytes or more of it are left.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use zeroize::Zeroizing;
 
@@ -26,8 +27,8 @@ const HEAD_BYTES: usize = HEADS[0];
 /// More bytes in unused parts than this are no trace of a balancing either.
 const RUN_BYTES_MAX: usize = 1 << 20;
 
-/// Tree, first bytes.
-type Head = (u32, Zeroizing<Vec<u8>>);
+/// A hash of tree and first bytes: two that share one are told apart when cells are compared.
+type Head = u64;
 
 /// Runs, and where in each.
 type Places = Vec<(usize, usize)>;
@@ -69,17 +70,17 @@ impl Remains {
         }
         self.bytes += bytes.len();
         self.owners.insert(owner);
-        let place = |at| (self.runs.len(), at);
+        let run = self.runs.len();
         for at in 0..bytes.len() {
             let rest = &bytes[at..];
             for length in HEADS {
                 if let Some(head) = rest.get(..length) {
-                    self.heads.entry(head_of(owner, head)).or_default().push(place(at));
+                    self.heads.entry(head_of(owner, head)).or_default().push((run, at));
                 }
             }
             if rest.len() < HEAD_BYTES {
                 let head = &rest[..rest.len().min(2)];
-                self.tails.entry(head_of(owner, head)).or_default().push(place(at));
+                self.tails.entry(head_of(owner, head)).or_default().push((run, at));
             }
         }
         let bytes = Zeroizing::new(bytes.to_vec());
@@ -158,7 +159,9 @@ impl Run {
 }
 
 fn head_of(owner: u32, bytes: &[u8]) -> Head {
-    (owner, Zeroizing::new(bytes.to_vec()))
+    let mut hasher = DefaultHasher::new();
+    (owner, bytes).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn set_in(bytes: &[u8]) -> u64 {
