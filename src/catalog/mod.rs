@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** the [`Catalog::fingerprint`] does not change by our own work.
 
+mod parts;
 pub mod postgres;
 pub mod sqlite_ddl;
 pub mod sqlite_text;

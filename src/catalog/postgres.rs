@@ -54,8 +54,11 @@ pub struct PostgresTable {
     pub columns: Vec<PostgresColumn>,
     /// Tables that inherit from it, or are its partitions.
     pub children: Vec<TableName>,
-    /// Columns by which it, or a table above it, is partitioned.
+    /// Columns by which it, or a table above it, is partitioned, also inside an expression.
     pub partition_key: Vec<String>,
+    /// Keys that tell each of its rows from every other, the primary key first: unique at once, over
+    /// whole columns that are NOT NULL, compared as the columns themselves compare.
+    pub keys: Vec<Vec<String>>,
     /// Row security is switched on.
     pub has_row_security: bool,
     /// Row security holds for the owner too.
@@ -108,6 +111,10 @@ pub struct PostgresForeignKey {
     pub on_update: String,
     /// It can wait for the end of a transaction.
     pub is_deferrable: bool,
+    /// Every row is known to keep it; not so where it is `NOT VALID`.
+    pub is_validated: bool,
+    /// It follows from the foreign key of a partitioned table, on either side.
+    pub is_inherited: bool,
 }
 
 /// Facts about one column.
@@ -173,16 +180,37 @@ impl PostgresCatalog {
         self.tables.iter().find(|table| &table.name == name)
     }
 
-    /// The views that show a column, directly or by way of other views; a view comes after those
-    /// that it reads.
+    /// The tables that a table inherits from or is a partition of, the nearest first.
+    #[must_use]
+    pub fn above(&self, name: &TableName) -> Vec<&TableName> {
+        let mut above: Vec<&TableName> = Vec::new();
+        let mut below: Vec<&TableName> = vec![name];
+        while !below.is_empty() {
+            let next: Vec<&TableName> = self
+                .tables
+                .iter()
+                .filter(|table| table.children.iter().any(|child| below.contains(&child)))
+                .map(|table| &table.name)
+                .filter(|table| !above.contains(table))
+                .collect();
+            above.extend(&next);
+            below = next;
+        }
+        above
+    }
+
+    /// The views that show a column, directly, by way of other views, or through a table above it; a
+    /// view comes after those that it reads.
     #[must_use]
     pub fn views_over(&self, table: &TableName, column: &str) -> Vec<&PostgresView> {
+        let above = self.above(table);
         let mut reached: Vec<&PostgresView> = Vec::new();
         loop {
             let next = self.views.iter().find(|view| {
                 !reached.iter().any(|known| known.name == view.name)
                     && view.reads.iter().any(|read| {
-                        (&read.table == table && read.column == column)
+                        ((&read.table == table || above.contains(&&read.table))
+                            && read.column == column)
                             || reached.iter().any(|known| known.name == read.table)
                     })
             });

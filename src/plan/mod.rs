@@ -136,7 +136,7 @@ const SQLITE: [Pitfall; 38] = [
 
 /// The pitfalls that every engine has, in the order of the findings. Those that only PostgreSQL has
 /// come after them.
-const EVERYWHERE: [Pitfall; 21] = [
+const EVERYWHERE: [Pitfall; 22] = [
     strategy::find,
     missing_table::find,
     missing_column::find,
@@ -151,6 +151,7 @@ const EVERYWHERE: [Pitfall; 21] = [
     queries::find,
     copies::find,
     key_in_scope::find,
+    no_key::find,
     recognisable::find,
     format_fit::find,
     value_size::find,
@@ -174,6 +175,7 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
     };
     let mut findings: Vec<Finding> = pitfalls.iter().flat_map(|find| find(&case)).collect();
     findings.extend(disk_space::find(&case, &estimate));
+    once(&mut findings);
     queries::fold(&mut findings);
     // The sort is stable: within a verdict the order of the pitfalls stays.
     findings.sort_by_key(|finding| finding.verdict);
@@ -187,9 +189,22 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
     }
 }
 
+/// Leaves each finding in once: partitions of one table often have the same to say.
+fn once(findings: &mut Vec<Finding>) {
+    let mut seen: Vec<Finding> = Vec::with_capacity(findings.len());
+    for finding in findings.drain(..) {
+        if !seen.contains(&finding) {
+            seen.push(finding);
+        }
+    }
+    *findings = seen;
+}
+
 fn extent(catalog: &Catalog, policy: &Policy) -> Extent {
     let in_scope = |table: &&crate::catalog::Table| {
-        policy.columns.iter().any(|rule| rule.name.table == table.name)
+        let mut names = catalog.above(&table.name);
+        names.push(&table.name);
+        policy.columns.iter().any(|rule| names.contains(&&rule.name.table))
     };
     let columns = |table: &crate::catalog::Table| table.columns.len() as u64;
     Extent {

@@ -153,7 +153,8 @@ pub struct UnitTable {
 pub enum Walk {
     /// By the primary key or a unique index: no column in scope, none that holds NULL.
     Key(Vec<String>),
-    /// By the bare row id, which is no key outside one transaction: only in [`UnitMode::Window`].
+    /// By the bare row id (on PostgreSQL: by where a row lies), which is no key outside one
+    /// transaction: only in [`UnitMode::Window`].
     RowId,
     /// By a primary key that is itself in scope, of a `WITHOUT ROWID` table: the rows move under
     /// the walk, so only in [`UnitMode::Window`], and only with tokens that are recognisable.

@@ -148,8 +148,17 @@ fn what_hangs_on_a_column_is_named() {
     let parent = "CREATE TABLE p (email text PRIMARY KEY, id integer NOT NULL UNIQUE);
                   CREATE TABLE t (id integer PRIMARY KEY, email text REFERENCES p ON UPDATE SET NULL);";
     let both = column("t.email", "domain = \"d\"") + &column("p.email", "domain = \"d\"");
-    holds(parent, &both, "foreign_key_action", "blocks");
-    holds(&parent.replace("SET NULL", "CASCADE"), &both, "foreign_key_action", "handled");
+    for action in ["SET NULL", "SET DEFAULT", "RESTRICT", "CASCADE", "NO ACTION"] {
+        let sql = parent.replace("SET NULL", action);
+        holds(&sql, &both, "foreign_key_action", "handled");
+        is_silent(&sql, &both, "blocks");
+    }
+    let parts = "CREATE TABLE p (email text PRIMARY KEY, id integer NOT NULL UNIQUE);
+                 CREATE TABLE t (id integer, email text REFERENCES p, PRIMARY KEY (id)) PARTITION BY HASH (id);
+                 CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 1, REMAINDER 0);";
+    is_silent(parts, &both, "blocks");
+    holds(parts, &column("t.email", ""), "foreign_key", "blocks");
+    holds(parts, &column("p.email", ""), "foreign_key", "blocks");
 }
 
 #[test]
@@ -157,15 +166,36 @@ fn what_hangs_on_a_column_is_named() {
 fn tables_of_another_kind_are_named() {
     let email = column("t.email", "");
     let unkeyed = "CREATE TABLE t (email text);";
-    holds(unkeyed, &email, "unkeyed", "blocks");
+    holds(unkeyed, &email, "no_key", "warns");
+    let random = email.replace("keyed", "random");
+    holds(unkeyed, &random, "no_key", "blocks");
     let natural = "CREATE TABLE t (email text PRIMARY KEY);";
-    holds(natural, &email, "unkeyed", "blocks");
+    holds(natural, &email, "no_key", "warns");
+    holds(natural, &email, "key_in_scope", "warns");
     let parts = "CREATE TABLE t (id integer, email text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
                  CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (100);";
-    holds(parts, &email, "partitioned", "blocks");
+    holds(parts, &email, "partitioned", "handled");
+    is_silent(parts, &email, "blocks");
     is_silent(parts, &column("t1.email", ""), "blocks");
+    let two = format!("{parts} CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (100) TO (200);");
+    holds(&two, &column("t1.email", ""), "partitioned", "warns");
+    let none = "CREATE TABLE t (id integer, email text) PARTITION BY RANGE (id);";
+    holds(none, &email, "partitioned", "warns");
+    for key in ["LIST (email)", "HASH (lower(email))"] {
+        let by = format!("CREATE TABLE t (id integer, email text) PARTITION BY {key};");
+        holds(&by, &email, "partitioned", "blocks");
+    }
+    let below = "CREATE TABLE t (id integer, email text) PARTITION BY LIST (id);
+                 CREATE TABLE t1 PARTITION OF t DEFAULT PARTITION BY HASH (email);";
+    holds(below, &email, "partitioned", "blocks");
+    let elsewhere = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;
+                     CREATE TABLE t (id integer, email text) PARTITION BY LIST (id);
+                     CREATE FOREIGN TABLE t1 PARTITION OF t DEFAULT SERVER s;";
+    holds(elsewhere, &email, "partitioned", "blocks");
     let heirs = format!("{T} CREATE TABLE u () INHERITS (t);");
-    holds(&heirs, &email, "inheritance", "blocks");
+    holds(&heirs, &email, "inheritance", "handled");
+    is_silent(&heirs, &email, "blocks");
+    holds(&heirs, &column("u.email", ""), "inheritance", "warns");
     let secured = format!("{T} ALTER TABLE t ENABLE ROW LEVEL SECURITY;");
     holds(&secured, &email, "row_security", "handled");
     let full =

@@ -146,6 +146,40 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    /// The database as `pg_dump` writes it, the rows of each table sorted, without the lines that
+    /// hold something random.
+    #[track_caller]
+    pub(crate) fn pg_dump(&mut self) -> Vec<String> {
+        let folder = self.value("SELECT setting FROM pg_config WHERE name = 'BINDIR'");
+        let program = std::path::Path::new(&folder).join("pg_dump");
+        let output = std::process::Command::new(&program)
+            .arg(self.url())
+            .output()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (mut lines, mut rows): (Vec<String>, Option<Vec<String>>) = (Vec::new(), None);
+        for line in text.lines() {
+            let is_random = line.starts_with("\\restrict") || line.starts_with("\\unrestrict");
+            match &mut rows {
+                _ if is_random => {}
+                Some(_) if line == "\\." => {
+                    let mut sorted = rows.take().unwrap_or_default();
+                    sorted.sort_unstable();
+                    lines.extend(sorted);
+                }
+                Some(rows) => rows.push(line.to_owned()),
+                None => {
+                    rows = line.starts_with("COPY ").then(Vec::new);
+                    lines.push(line.to_owned());
+                }
+            }
+        }
+        lines
+    }
+}
+
 impl Drop for Postgres {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {

@@ -52,10 +52,11 @@ pub(crate) fn constraint(error: &sqlx::Error) -> Option<String> {
     let error = database(error)?;
     let code = error.code();
     // 22: the value does not fit (width, syntax); 23: a constraint; 44000: a view's CHECK OPTION;
-    // P0001: a trigger that raises; 27000: a trigger that changed the row itself.
+    // 54000: the row is too wide for a page; P0001: a trigger that raises; 27000: a trigger that
+    // changed the row itself.
     let is_of_the_row = code.starts_with("22")
         || code.starts_with("23")
-        || matches!(code, "44000" | "P0001" | "27000");
+        || matches!(code, "44000" | "54000" | "P0001" | "27000");
     is_of_the_row.then(|| described(error))
 }
 
@@ -116,6 +117,7 @@ fn meaning(code: &str) -> Option<&'static str> {
         "53100" => "the disk of the server is full",
         "53300" => "the server has no connection left",
         "55P03" => "a lock was waited for too long",
+        "54000" => "a row would be too wide for a page",
         "57014" => "the statement was cancelled",
         "57P01" => "the server was shut down",
         "57P03" => "the server is not ready",

@@ -12,6 +12,7 @@ mod cursor;
 mod error;
 mod facts;
 mod files;
+mod foreign_keys;
 mod purge;
 mod sample;
 mod session;
@@ -19,6 +20,7 @@ mod shape;
 pub mod source;
 mod statement;
 pub mod vault;
+mod walk;
 mod window;
 mod write;
 

@@ -9,7 +9,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::TryStreamExt;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -19,8 +18,9 @@ use super::error::{open_error, source_error};
 use super::files::{ServerFiles, Sought};
 use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
+use super::walk::{Reading, Standing, is_by_place};
 use super::window::PostgresWindow;
-use super::{catalog, cursor, facts, purge, statement, write};
+use super::{catalog, cursor, facts, purge, walk, write};
 use crate::catalog::Catalog;
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
@@ -37,6 +37,8 @@ use crate::value::RowKey;
 pub struct PostgresSource {
     address: Address,
     session: Arc<Mutex<Session>>,
+    /// The walk of a table without a key, which is one snapshot from its first call to its last.
+    standing: Mutex<Option<Standing>>,
 }
 
 impl PostgresSource {
@@ -51,7 +53,8 @@ impl PostgresSource {
             source: Box::new(error),
         })?;
         let session = Session::open(address.clone()).await?;
-        Ok(Self { address, session: Arc::new(Mutex::new(session)) })
+        let session = Arc::new(Mutex::new(session));
+        Ok(Self { address, session, standing: Mutex::new(None) })
     }
 
     async fn lock(&self) -> OwnedMutexGuard<Session> {
@@ -129,10 +132,18 @@ impl Source for PostgresSource {
         limit: Limit,
         filter: &WalkFilter,
     ) -> Result<Vec<Row>, SourceError> {
+        let reading = Reading { after, upto, limit, filter, leaves_own: false };
         let mut session = self.lock().await;
+        // Under the lock of a purge nothing moves, and only the session that holds it may look.
+        if is_by_place(table) && session.doing != Doing::Seizure {
+            let mut standing = self.standing.lock().await;
+            let read = Standing::walk(&mut standing, &self.address, table, reading).await;
+            return read.map_err(self.failed("walking a table"));
+        }
         again!(session, "walking a table", {
             session.connection().await?;
-            walk_once(&mut session, table, after, upto, limit, filter).await
+            let shape = session.shape(&table.table).await?;
+            walk::read(session.within()?, table, &shape, reading).await
         })
     }
 
@@ -293,25 +304,6 @@ impl Source for PostgresSource {
         close(connection).await;
         read.map_err(self.failed("looking for copies"))
     }
-}
-
-/// Reads rows once, inside whatever the session is in the middle of.
-pub(super) async fn walk_once(
-    session: &mut Session,
-    table: &UnitTable,
-    after: Option<&RowKey>,
-    upto: Option<&RowKey>,
-    limit: Limit,
-    filter: &WalkFilter,
-) -> Result<Vec<Row>, sqlx::Error> {
-    let shape = session.shape(&table.table).await?;
-    let (sql, arguments) = statement::walk(table, &shape, after, upto, limit, filter)?;
-    let mut rows = Vec::new();
-    let mut stream = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch(session.within()?);
-    while let Some(row) = stream.try_next().await? {
-        rows.push(statement::read_row(&row, table)?);
-    }
-    Ok(rows)
 }
 
 /// Runs a statement of the steward's, read-only; its answer as text.

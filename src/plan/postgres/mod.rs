@@ -20,18 +20,16 @@ mod server_log;
 mod server_state;
 mod trigger_function;
 mod type_fit;
-mod unkeyed;
 mod view_over_column;
 mod wraparound;
 
 /// The pitfalls, in the order of the findings.
-pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
+pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 16] = [
     server_state::find,
     privileges::find,
     partitioned::find,
     inheritance::find,
     type_fit::find,
-    unkeyed::find,
     row_security::find,
     rule::find,
     trigger_function::find,

@@ -31,7 +31,8 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
                     || trigger.update_of.iter().any(|name| columns.contains(&name.as_str())));
             if fires {
                 let is_suppressed = suppressed.contains(&trigger.name);
-                findings.push(of_trigger(&table.name, trigger, &columns, is_suppressed));
+                let named = case.named_as(&table.name);
+                findings.push(of_trigger(named, trigger, &columns, is_suppressed));
             }
         }
     }

@@ -30,7 +30,8 @@ pub(super) async fn triggers(
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
         JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-        WHERE NOT t.tgisinternal AND {theirs}
+        -- Up to version 14 the copy that a partition has of a trigger counts as internal.
+        WHERE (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0)) AND {theirs}
         ORDER BY n.nspname, c.relname, t.tgname";
     let what = "the triggers";
     let rows = ask(conn, what, SQL).await?;
