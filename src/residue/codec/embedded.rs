@@ -15,6 +15,10 @@ use super::{Codec, Unpacked, unpack};
 /// The most that one value is unpacked to: its head is what is looked for.
 const UNPACKED_MAX: usize = 256 * 1024;
 
+/// What only looks like a compressed value comes to fewer bytes than this, if to any.
+const PROBE_BYTES: usize = 512;
+const PROBE_BYTES_MIN: usize = 32;
+
 /// Length word and size word.
 const WORDS: usize = 8;
 
@@ -64,14 +68,15 @@ fn datum(bytes: &[u8], at: usize) -> Option<(Codec, Unpacked)> {
     // What is cut off at the end of the bytes is unpacked as far as it goes.
     let end = from.checked_add(packed_length)?;
     let packed = bytes.get(from..end.min(bytes.len()))?;
-    if packed.len() < 4 || size <= packed_length.min(16) || size > SIZE_MAX {
+    // Nothing is kept compressed that did not become shorter.
+    if packed.len() < 4 || size <= packed_length || size > SIZE_MAX {
         return None;
     }
     let is_chunk = word(bytes, at) & 3 == 0;
     if is_chunk && end > bytes.len() {
         return None;
     }
-    if !is_chunk && (size < packed_length || size / RATIO_MAX > packed_length) {
+    if !is_chunk && size / RATIO_MAX > packed_length {
         return None;
     }
     // The first of several chunks comes to less than the size of the whole.
@@ -81,6 +86,10 @@ fn datum(bytes: &[u8], at: usize) -> Option<(Codec, Unpacked)> {
         1 => Codec::Lz4,
         _ => return None,
     };
+    let probed = unpack(codec, packed, size.min(PROBE_BYTES));
+    if probed.bytes.len() < PROBE_BYTES_MIN.min(size) {
+        return None;
+    }
     let unpacked = unpack(codec, packed, size);
     (unpacked.bytes.len() >= crate::residue::WINDOW_BYTES).then_some((codec, unpacked))
 }
