@@ -244,7 +244,9 @@ fn copies_in_a_history_table_are_named_and_not_called_clean() {
         "CREATE TABLE history (id bigint, email text);
          CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
              $$ BEGIN INSERT INTO history VALUES (OLD.id, OLD.email); RETURN NEW; END $$;
-         CREATE TRIGGER keep AFTER UPDATE ON people FOR EACH ROW EXECUTE FUNCTION keep();",
+         CREATE TRIGGER keep AFTER UPDATE ON people FOR EACH ROW EXECUTE FUNCTION keep();
+         UPDATE people SET born = 'long ago';
+         DROP TRIGGER keep ON people;",
     );
     let run = crm.to_purge();
     crm.purged(&run).mentions(&["public.history.email"]);
