@@ -198,7 +198,9 @@ fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
             Outcome::Refused,
             Some("let that run end first: `sealift status`, then purge it or `sealift rollback`"),
         ),
-        VaultError::BlindTaken | VaultError::EntriesTaken => (Outcome::Failed, Some("try again")),
+        VaultError::BlindTaken | VaultError::EntriesTaken | VaultError::IntakeMoved => {
+            (Outcome::Failed, Some("try again"))
+        }
         VaultError::Inconsistent(_) | VaultError::Engine { .. } => (
             Outcome::Failed,
             Some("the vault is not as it was written; compare it with a backup before going on"),

@@ -58,11 +58,24 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
     let job = job(&desk, settings, out, &row).await?;
     let worked = work(&desk, settings, &job, &row, until).await;
     if let Err(failure) = worked {
+        // What went wrong may be that somebody changed the tables: then the run is paused until
+        // they are as they were, and says so.
+        if let Err(changed) = still_as_planned(&desk, &job, &row).await
+            && changed.outcome == Outcome::Refused
+        {
+            return Err(changed);
+        }
         note_failure(&job, &failure).await;
         return Err(failure.or_hint(format!("sealift run {}", row.run)));
     }
     let row = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
     told(out, &desk, &row).await
+}
+
+/// Looks at the catalog once more, for the phase that the run is in by now.
+async fn still_as_planned(desk: &Desk, job: &Job, row: &RunRow) -> Result<(), Failure> {
+    let now = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
+    unchanged_catalog(desk, job, now.phase).await
 }
 
 /// The phase of a row opens nothing: whoever can only write the vault's tables could set it. The

@@ -5,7 +5,9 @@ use super::model::{Finding, Strategy, Verdict};
 use crate::catalog::sqlite_text::mentions;
 use crate::catalog::sqlite_trigger::TriggerText;
 use crate::catalog::{Catalog, Column, Table, TableKind, Trigger};
-use crate::policy::{ColumnName, ColumnRule, EmptyRule, FormatShape, Policy, TableName, TokenKind};
+use crate::policy::{
+    ColumnName, ColumnRule, EmptyRule, FormatShape, GeneratedRule, Policy, TableName, TokenKind,
+};
 
 /// Everything a pitfall is looked for in.
 pub(super) struct Case<'a> {
@@ -154,6 +156,14 @@ impl<'a> Case<'a> {
                 text.fires_on_update_of(self.of_table(table).map(|c| c.column.name.as_str()))
             })
             .collect()
+    }
+
+    /// Whether the policy lets generated columns of a table be computed from tokens.
+    pub(super) fn recomputes(&self, table: &TableName) -> bool {
+        let named = self.named_as(table);
+        let of_table = |rule: &&crate::policy::TableRule| [table, named].contains(&&rule.name);
+        let mut rules = self.policy.tables.iter().filter(of_table);
+        rules.any(|rule| rule.generated_columns == GeneratedRule::Recompute)
     }
 
     /// The triggers of a table that the policy keeps from firing; a partition has those of the table

@@ -70,6 +70,7 @@ mod postgres;
 #[cfg(test)]
 mod fixture;
 
+pub use crate::catalog::ColumnChange;
 pub use actuals::{
     EstimateCheck, EstimateUnit, compare as compare_estimates, in_all as estimates_in_all,
     readable_bytes, readable_ms,
@@ -173,6 +174,7 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
         EngineKind::Sqlite => SQLITE.to_vec(),
         EngineKind::Postgres => EVERYWHERE.into_iter().chain(postgres::PITFALLS).collect(),
     };
+    let changes = postgres::changes(&case);
     let mut findings: Vec<Finding> = pitfalls.iter().flat_map(|find| find(&case)).collect();
     findings.extend(disk_space::find(&case, &estimate));
     once(&mut findings);
@@ -186,6 +188,9 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
         estimate,
         fingerprint: fingerprint(catalog, policy),
         extent: Some(extent(catalog, policy)),
+        fingerprint_after: (!changes.is_empty())
+            .then(|| fingerprint_of(policy, &catalog.canonical_text_before(&changes))),
+        changes,
     }
 }
 
@@ -223,8 +228,19 @@ fn extent(catalog: &Catalog, policy: &Policy) -> Extent {
 /// catalog and the hash of the policy. Changed data leaves it as it is, a changed schema does not.
 #[must_use]
 pub fn fingerprint(catalog: &Catalog, policy: &Policy) -> String {
+    fingerprint_of(policy, &catalog.canonical_text())
+}
+
+/// As [`fingerprint`], of a source whose columns a run has changed: it equals the plan's
+/// [`Assessment::fingerprint_after`] where nothing else has changed.
+#[must_use]
+pub fn fingerprint_after(catalog: &Catalog, policy: &Policy, changes: &[ColumnChange]) -> String {
+    fingerprint_of(policy, &catalog.canonical_text_after(changes))
+}
+
+fn fingerprint_of(policy: &Policy, catalog: &str) -> String {
     let mut hash = Sha256::new();
-    for part in ["sealift/v1/plan", &policy.source, &policy.hash, &catalog.canonical_text()] {
+    for part in ["sealift/v1/plan", &policy.source, &policy.hash, catalog] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }

@@ -15,14 +15,15 @@ pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,
 };
 pub use source::{
-    Counts, CursorId, CursorState, Interval, Limit, Originals, PageFacts, Pass, Rejection, Row,
-    RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity,
+    Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
+    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity,
     SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind,
-    FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, RangeRow,
-    RunRow, SegmentRow, SlotRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
+    FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, Quota,
+    RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault,
+    VaultError, VaultHeader,
 };
 
 /// What a program should do about an error, so that nobody has to read its text.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Remedy, Sampler};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{ColumnName, Policy, TableName};
@@ -78,7 +78,10 @@ pub enum WalkFilter {
     All,
     /// Those with a cell that neither is NULL nor matches its column's pattern (one `GLOB`
     /// pattern a column; `None`: the column is not looked at). Empty texts pass where kept.
+    /// Rows that stand as a batch of the run wrote them may be left out unseen.
     Originals {
+        /// Whose batches.
+        run: RunId,
         /// One pattern for each of the unit's columns.
         globs: Vec<Option<String>>,
         /// Whether the column keeps `''`, for each of the unit's columns.
@@ -409,6 +412,17 @@ pub trait Source: Send + Sync {
         version: Option<i64>,
     ) -> Result<(WindowOutcome, Option<Box<dyn SourceWindow>>), SourceError>;
 
+    /// Gives columns the types that their changes say, all in one transaction; `false` where they
+    /// have them already. What reads the columns comes back as it was.
+    async fn fit(&self, changes: &[ColumnChange], to: FitTo) -> Result<bool, SourceError> {
+        if changes.is_empty() {
+            return Ok(false);
+        }
+        Err(SourceError::Inconsistent(format!(
+            "types of columns are not changed on this engine (asked for {to:?})"
+        )))
+    }
+
     /// Removes every object of ours.
     async fn remove_traces(&self) -> Result<(), SourceError>;
 
@@ -461,6 +475,15 @@ pub trait Source: Send + Sync {
         policy: &Policy,
         visitor: &mut dyn Visitor,
     ) -> Result<(), SourceError>;
+}
+
+/// What a column's type shall have room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FitTo {
+    /// Tokens: the type that the plan has chosen.
+    Tokens,
+    /// Originals: the type that was there before the run.
+    Originals,
 }
 
 /// How far a scan goes.

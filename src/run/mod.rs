@@ -14,6 +14,7 @@
 //! **Invariant:** vault first, durable, then the source. No vault transaction is begun or waited
 //! for while a lock on the source is held.
 
+mod ahead;
 mod backup;
 mod batch;
 mod buckets;
@@ -22,9 +23,11 @@ mod copies;
 mod draft;
 mod entries;
 mod error;
+mod fit;
 mod increments;
 mod job;
 mod load;
+mod merge;
 mod purge;
 mod record;
 mod residue;
@@ -37,6 +40,7 @@ mod wanted;
 mod window;
 
 pub use backup::backup;
+pub(crate) use batch::compute;
 pub use column::{Column, Fate};
 pub use copies::{COPY_ROWS_MAX, copies};
 pub use draft::draft;

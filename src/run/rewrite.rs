@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::ports::{
-    BlindRow, Change, Counts, CursorId, CursorState, Interval, Limit, Pass, QuarantineRow,
+    BlindRow, Change, Counts, CursorId, CursorState, FitTo, Interval, Limit, Pass, QuarantineRow,
     QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step, VaultError,
     WalkFilter, WriteOutcome,
 };
@@ -19,6 +19,7 @@ use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::{Column, Fate};
 use crate::run::entries::{draw, known};
 use crate::run::error::RunError;
+use crate::run::fit::fit;
 use crate::run::increments::{Newest, Place, add};
 use crate::run::job::{Job, ms, table_of};
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell};
@@ -43,6 +44,8 @@ const SWEEPS_MAX: u32 = 20;
 pub async fn rewrite(job: &Job) -> Result<(), RunError> {
     let begun = Instant::now();
     bind_source(job).await?;
+    // ORDER: after everything is sealed and before the first token.
+    fit(job, FitTo::Tokens).await?;
     let resumed = !job.source.cursors(job.run, Pass::Rewrite).await?.is_empty();
     let rows = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|table| table.rows).sum();
     job.progress.begin("rewrite", "rows", rows);
@@ -598,7 +601,7 @@ async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Resu
     let globs: Vec<Option<String>> = columns.iter().map(|c| c.treatment.sqlite_glob()).collect();
     let filter = if globs.iter().all(Option::is_some) {
         let keeps_empty = columns.iter().map(|c| c.treatment.keeps(&Original::text(""))).collect();
-        WalkFilter::Originals { globs, keeps_empty }
+        WalkFilter::Originals { run: job.run, globs, keeps_empty }
     } else {
         WalkFilter::All
     };

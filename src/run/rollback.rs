@@ -8,13 +8,14 @@ use std::collections::{HashMap, HashSet};
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable, Walk};
 use crate::ports::{
-    Counts, CursorId, FileKind, FileRow, Interval, Limit, Pass, RangeRow, Row, RowWrite,
+    Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Row, RowWrite,
     SourceWindow, Step, WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::Column;
 use crate::run::entries::open_entry;
 use crate::run::error::{Mismatch, MismatchKind, RunError};
+use crate::run::fit::fit;
 use crate::run::increments::read_increment;
 use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};
@@ -64,6 +65,8 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
             counts.add(&state.counts);
         }
         compare(job).await?;
+        // ORDER: no token is left, and our tables still say that the source is ours.
+        fit(job, FitTo::Originals).await?;
         // Traces of another open run in this source are not ours to remove.
         if only_run_in_source(job).await? {
             job.source.remove_traces().await?;

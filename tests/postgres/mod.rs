@@ -1,7 +1,11 @@
 //! What only PostgreSQL has: its guard, its retries, its errors, its pitfalls.
 
+mod consent;
 mod grown;
 mod guard;
+mod load;
 mod pitfalls;
 mod silence;
+mod types;
 mod walks;
+mod widen;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::support::{Desk, Needle, Postgres, Server, found_in, to_phase};
+use crate::support::{Desk, Needle, Postgres, PostgresServer, found_in, to_phase};
 
 const PEOPLE: u32 = 400;
 
@@ -113,12 +113,12 @@ fn needles() -> Vec<Needle> {
 struct Crm {
     desk: Desk,
     db: Postgres,
-    server: Server,
+    server: PostgresServer,
 }
 
 impl Crm {
     fn on(options: &str, more: &str) -> Self {
-        let server = Server::start(options);
+        let server = PostgresServer::start(options);
         let db = Postgres::on(server.url(), &(filled() + more));
         let desk = Desk::over(&db.url());
         desk.write("shop.toml", POLICY);

@@ -52,6 +52,13 @@ impl Postgres {
         database
     }
 
+    /// A second session with the same database; the first one's drops it.
+    pub(crate) fn beside(other: &Self) -> Session {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let connection = runtime.block_on(other.options.connect()).unwrap();
+        Session { runtime, connection }
+    }
+
     /// Its address, password included.
     pub(crate) fn url(&self) -> String {
         format!(
@@ -131,9 +138,7 @@ impl Postgres {
                    ('information_schema', 'sealift')
              ORDER BY 1",
         ));
-        lines.extend(self.column(
-            "SELECT tgname::text || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
-        ));
+        lines.extend(self.objects());
         let tables = self.column(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
              WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1",
@@ -143,6 +148,51 @@ impl Postgres {
             lines.extend(rows.into_iter().map(|row| format!("{table} {row}")));
         }
         lines
+    }
+
+    /// What is no table: views, rules, triggers, policies, indexes; with owners, grants, options and
+    /// comments.
+    #[track_caller]
+    pub(crate) fn objects(&mut self) -> Vec<String> {
+        const OBJECTS: [&str; 5] = [
+            "SELECT concat_ws(' ', 'view', c.oid::regclass, c.relkind, c.relispopulated,
+                    pg_get_userbyid(c.relowner), c.reloptions::text, pg_get_viewdef(c.oid),
+                    (SELECT string_agg(x::text, ' ' ORDER BY x::text)
+                     FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x),
+                    (SELECT string_agg(concat_ws(' ', attname, attacl::text,
+                                pg_get_expr(adbin, adrelid)), ', ' ORDER BY attnum)
+                     FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+                     WHERE attrelid = c.oid AND attnum > 0))
+             FROM pg_class c WHERE c.relkind IN ('v', 'm')
+               AND relnamespace::regnamespace::text NOT IN
+                   ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1",
+            "SELECT concat_ws(' ', 'rule', ev_enabled, pg_get_ruledef(r.oid)) FROM pg_rewrite r
+             JOIN pg_class c ON c.oid = ev_class WHERE rulename <> '_RETURN'
+               AND relnamespace::regnamespace::text NOT IN
+                   ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1",
+            "SELECT concat_ws(' ', 'trigger', tgenabled, pg_get_triggerdef(oid)) FROM pg_trigger
+             WHERE NOT tgisinternal ORDER BY 1",
+            "SELECT concat_ws(' ', 'policy', polrelid::regclass, polname, polcmd, polpermissive,
+                    polroles::text, pg_get_expr(polqual, polrelid),
+                    pg_get_expr(polwithcheck, polrelid)) FROM pg_policy ORDER BY 1",
+            "SELECT concat_ws(' ', 'index', pg_get_indexdef(indexrelid), indisclustered,
+                    indisreplident) FROM pg_index JOIN pg_class c ON c.oid = indrelid
+             WHERE relnamespace::regnamespace::text NOT IN
+                   ('pg_catalog', 'pg_toast', 'information_schema', 'sealift') ORDER BY 1",
+        ];
+        const COMMENTS: &str = "SELECT concat_ws(' ', 'comment',
+                pg_describe_object(classoid, objoid, objsubid), description) FROM pg_description
+            WHERE objoid >= 16384 AND pg_describe_object(classoid, objoid, objsubid) !~ '(sealift|table cursor$|table source$)'
+            ORDER BY 1";
+        const COLUMNS: &str = "SELECT concat_ws(' ', 'column', attrelid::regclass, attname,
+                attcollation::regcollation, attstorage, coalesce(attstattarget, -1), attnotnull,
+                attacl::text, pg_get_expr(adbin, adrelid))
+            FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+            LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+            WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p')
+              AND relnamespace::regnamespace::text NOT IN
+                  ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1";
+        OBJECTS.into_iter().chain([COMMENTS, COLUMNS]).flat_map(|sql| self.column(sql)).collect()
     }
 }
 
@@ -193,5 +243,20 @@ impl Drop for Postgres {
                 let _ = sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut admin).await;
             }
         });
+    }
+}
+
+/// Another session with a database.
+pub(crate) struct Session {
+    runtime: Runtime,
+    connection: PgConnection,
+}
+
+impl Session {
+    /// The only value of a query, as text.
+    #[track_caller]
+    pub(crate) fn value(&mut self, sql: &str) -> String {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+        self.runtime.block_on(query.fetch_one(&mut self.connection)).unwrap()
     }
 }

@@ -21,6 +21,16 @@ struct Withheld {
     text: String,
 }
 
+/// Somebody changed a table under the run: trying again does not help.
+#[derive(Debug, thiserror::Error)]
+#[error("the columns of a table were changed during the run")]
+struct Moved;
+
+/// Says that a table is not what the run began with.
+pub(crate) fn moved() -> sqlx::Error {
+    sqlx::Error::AnyDriverError(Box::new(Moved))
+}
+
 /// The five letters of PostgreSQL's error code, where the error is one of PostgreSQL's.
 pub(crate) fn state(error: &sqlx::Error) -> Option<&str> {
     database(error).map(PgDatabaseError::code)
@@ -134,6 +144,8 @@ pub(crate) fn safe(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Syn
     }
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => Box::new(error),
+        // The driver of one engine never makes these: they are ours.
+        sqlx::Error::AnyDriverError(error) if error.is::<Moved>() => error,
         sqlx::Error::RowNotFound => Box::new(Withheld { text: "a row is missing".to_owned() }),
         sqlx::Error::ColumnDecode { index, .. } => {
             Box::new(Withheld { text: format!("column {index} of an answer cannot be read") })

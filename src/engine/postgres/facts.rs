@@ -8,17 +8,16 @@
 use std::hash::RandomState;
 
 use futures::TryStreamExt;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row as _, ValueRef as _};
 
 use super::check_trial;
-use super::shape::{quoted, table_sql};
+use super::shape::{CellForm, Shape, quoted, table_sql};
 use super::statement::original;
 use crate::catalog::{Catalog, Table, TableKind};
 use crate::plan::{CheckTrial, Counter, Facts, TableFacts};
 use crate::policy::{ColumnName, ColumnRule, Policy, TableName};
 use crate::ports::Visitor;
-use crate::value::ValueType;
 
 /// Counts, for each table with a column in scope, what [`Facts`] asks for.
 ///
@@ -108,10 +107,13 @@ impl Counted {
         rules: &[(usize, &ColumnRule)],
         of_part: &[usize],
     ) -> Result<(), sqlx::Error> {
-        let wanted = of_part
-            .iter()
-            .map(|at| Ok(format!("{}::text", quoted(&rules[*at].1.name.column)?)))
-            .collect::<Result<Vec<_>, sqlx::Error>>()?;
+        let shape = Shape::read(connection, &part.name).await?;
+        let (mut wanted, mut forms) = (Vec::new(), Vec::new());
+        for at in of_part {
+            let column = &rules[*at].1.name.column;
+            wanted.push(shape.told(column, &quoted(column)?)?);
+            forms.push(shape.form(column)?);
+        }
         let sql = format!("SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&part.name)?);
         let mut rows = 0_u64;
         let mut stream = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
@@ -119,10 +121,9 @@ impl Counted {
             rows += 1;
             for (place, at) in of_part.iter().enumerate() {
                 let counter = &mut self.counters[*at];
-                if row.try_get_raw(place)?.is_null() {
-                    counter.observe_null();
-                } else {
-                    counter.observe(ValueType::Text, row.try_get::<&str, _>(place)?.as_bytes());
+                match original(&row, place, forms[place])? {
+                    None => counter.observe_null(),
+                    Some(cell) => counter.observe(cell.kind(), cell.expose()),
                 }
             }
         }
@@ -174,7 +175,7 @@ pub(super) async fn uncovered(
         let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
             for (at, name) in names.iter().enumerate() {
-                if let Some(cell) = original(&row, at)? {
+                if let Some(cell) = original(&row, at, CellForm::Text)? {
                     visitor.visit(name, &cell);
                 }
             }

@@ -55,7 +55,7 @@ pub(super) enum Again {
 impl Session {
     pub(super) async fn open(address: Address) -> Result<Self, SourceError> {
         let connection =
-            address.connect().await.map_err(|error| open_error(error, address.shown()))?;
+            connect(&address).await.map_err(|error| open_error(error, address.shown()))?;
         let (doing, shapes) = (Doing::Nothing, HashMap::new());
         Ok(Self { address, connection: Some(connection), doing, shapes })
     }
@@ -69,7 +69,7 @@ impl Session {
             if self.doing == Doing::Seizure {
                 return Err(sqlx::Error::Protocol("the connection with the lock is gone".into()));
             }
-            self.connection = Some(self.address.connect().await?);
+            self.connection = Some(connect(&self.address).await?);
         }
         self.within()
     }
@@ -116,6 +116,11 @@ impl Session {
         Ok(shape)
     }
 
+    /// Has the shapes of tables read anew: this session has changed some.
+    pub(super) fn forget_shapes(&mut self) {
+        self.shapes.clear();
+    }
+
     /// Whether a failed step may be tried again, after a pause that this call makes. The transaction
     /// is rolled back, and a lost connection is let go.
     pub(super) async fn may_try_again(
@@ -149,6 +154,17 @@ impl Session {
     pub(super) fn failed(&self, error: sqlx::Error, doing: &'static str) -> SourceError {
         source_error(error, self.address.shown(), doing)
     }
+}
+
+/// Opens a session in which a walk follows the index of its key. Whatever the statistics say of a
+/// table that changes under them: a sort would read a whole range for each batch, and what it does
+/// not keep in memory it writes to files of the server, originals among it.
+async fn connect(address: &Address) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = address.connect().await?;
+    sqlx::raw_sql("SET enable_sort = off; SET enable_bitmapscan = off;")
+        .execute(&mut connection)
+        .await?;
+    Ok(connection)
 }
 
 /// Waits, the longer the more often it was tried, and never as long as another worker.

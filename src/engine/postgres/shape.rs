@@ -4,9 +4,11 @@ use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
 use super::catalog::table_name;
+use super::error::moved;
 use crate::catalog::postgres::DEFAULT_SCHEMA;
 use crate::engine::ident::{IdentError, quote, quote_table};
 use crate::policy::TableName;
+use crate::value::{Original, ValueType};
 
 /// What statements have to know of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,43 @@ struct ColumnShape {
     /// Text goes into the column by assignment, which refuses what is too long; an explicit cast
     /// would cut it.
     takes_text: bool,
+    /// Bytes travel as hexadecimal digits.
+    is_bytes: bool,
+}
+
+/// How a cell travels between the server and us: always as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CellForm {
+    /// As the text of its type.
+    Text,
+    /// As hexadecimal digits. Bytes that are text are text for us, so that a token in a column of
+    /// bytes is one like any other; the bytes are the same either way.
+    Bytes,
+}
+
+impl CellForm {
+    /// A cell as it came.
+    pub(super) fn original(self, told: &str) -> Result<Original, sqlx::Error> {
+        if self == Self::Text {
+            return Ok(Original::text(told));
+        }
+        let bytes = data_encoding::HEXLOWER
+            .decode(told.as_bytes())
+            .map_err(|_| sqlx::Error::Protocol("bytes of a cell cannot be read".to_owned()))?;
+        let is_text = !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok();
+        Ok(Original::new(if is_text { ValueType::Text } else { ValueType::Blob }, bytes))
+    }
+
+    /// A cell as it goes.
+    pub(super) fn told(self, cell: &Original) -> Result<String, sqlx::Error> {
+        match self {
+            Self::Text => cell
+                .as_text()
+                .map(str::to_owned)
+                .ok_or_else(|| sqlx::Error::Protocol("a cell is not text".to_owned())),
+            Self::Bytes => Ok(data_encoding::HEXLOWER.encode(cell.expose())),
+        }
+    }
 }
 
 impl Shape {
@@ -48,7 +87,8 @@ impl Shape {
                      AND ao.amopstrategy = 5
                  JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr
                  JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
-                 WHERE oc.opcdefault AND oc.opcintype = base.oid AND n.nspname <> 'pg_catalog')
+                 WHERE oc.opcdefault AND oc.opcintype = base.oid AND n.nspname <> 'pg_catalog'),
+                base.oid = 'pg_catalog.bytea'::pg_catalog.regtype
             FROM pg_catalog.pg_attribute a
             JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -72,16 +112,14 @@ impl Shape {
                 takes_text: row.try_get(2)?,
                 key_type: row.try_get(3)?,
                 operators: row.try_get(4)?,
+                is_bytes: row.try_get(5)?,
             })
         };
         Ok(Self { columns: rows.iter().map(column).collect::<Result<_, sqlx::Error>>()? })
     }
 
     fn column(&self, name: &str) -> Result<&ColumnShape, sqlx::Error> {
-        self.columns
-            .iter()
-            .find(|column| column.name == name)
-            .ok_or_else(|| sqlx::Error::Protocol("a column of the run is gone".to_owned()))
+        self.columns.iter().find(|column| column.name == name).ok_or_else(moved)
     }
 
     /// A text as a value to compare a key with.
@@ -112,10 +150,53 @@ impl Shape {
         Ok(format!("({text})::{}", self.column(column)?.type_name))
     }
 
+    /// As [`cast`](Self::cast), to a type of any length: what a constraint says of a token is asked
+    /// apart from whether the column has room for it.
+    pub(super) fn cast_uncut(&self, column: &str, text: &str) -> Result<String, sqlx::Error> {
+        let declared = &self.column(column)?.type_name;
+        let uncut = match declared.split_once('(') {
+            Some(("character", rest)) if rest.ends_with("[]") => "bpchar[]",
+            Some(("character varying", rest)) if rest.ends_with("[]") => "text[]",
+            Some(("character", _)) => "bpchar",
+            Some(("character varying", _)) => "text",
+            _ => declared,
+        };
+        Ok(format!("({text})::{uncut}"))
+    }
+
     /// A text as a value that can be assigned to a column.
     pub(super) fn assign(&self, column: &str, text: &str) -> Result<String, sqlx::Error> {
         let shape = self.column(column)?;
-        if shape.takes_text { Ok(text.to_owned()) } else { self.cast(column, text) }
+        if shape.takes_text {
+            Ok(text.to_owned())
+        } else if shape.is_bytes {
+            Ok(format!("pg_catalog.decode({text}, 'hex')"))
+        } else {
+            self.cast(column, text)
+        }
+    }
+
+    /// A cell as it travels: what [`CellForm`] reads and writes. `name` is the column, quoted, with
+    /// whatever stands before it.
+    pub(super) fn told(&self, column: &str, name: &str) -> Result<String, sqlx::Error> {
+        Ok(match self.form(column)? {
+            CellForm::Text => format!("{name}::text"),
+            CellForm::Bytes => format!("pg_catalog.encode({name}, 'hex')"),
+        })
+    }
+
+    /// A cell as text in which a token reads as itself.
+    pub(super) fn shown(&self, column: &str, name: &str) -> Result<String, sqlx::Error> {
+        Ok(match self.form(column)? {
+            CellForm::Text => format!("{name}::text"),
+            CellForm::Bytes => format!("pg_catalog.encode({name}, 'escape')"),
+        })
+    }
+
+    /// How cells of a column travel.
+    pub(super) fn form(&self, column: &str) -> Result<CellForm, sqlx::Error> {
+        let is_bytes = self.column(column)?.is_bytes;
+        Ok(if is_bytes { CellForm::Bytes } else { CellForm::Text })
     }
 }
 

@@ -20,14 +20,14 @@ use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
 use super::walk::{Reading, Standing, is_by_place};
 use super::window::PostgresWindow;
-use super::{catalog, cursor, facts, purge, walk, write};
-use crate::catalog::Catalog;
+use super::{catalog, cursor, facts, fit, purge, walk, write};
+use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
-    CursorId, CursorState, Limit, Originals, PageFacts, Pass, Row, RowWrite, Sampler, ScanDepth,
-    ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor,
+    CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Row, RowWrite, Sampler,
+    ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor,
     WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
@@ -225,6 +225,14 @@ impl Source for PostgresSource {
         }
         let window = PostgresWindow::open(self.lock().await, tables).await?;
         Ok((WindowOutcome::Held, Some(Box::new(window))))
+    }
+
+    async fn fit(&self, changes: &[ColumnChange], to: FitTo) -> Result<bool, SourceError> {
+        let mut session = self.lock().await;
+        let fitted: Result<_, SourceError> = again!(session, "changing the types of columns", {
+            fit::fit(&mut session, changes, to).await
+        });
+        fitted?
     }
 
     async fn remove_traces(&self) -> Result<(), SourceError> {

@@ -7,7 +7,8 @@ use sqlx::Arguments as _;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Row as _, ValueRef as _};
 
-use super::shape::{Shape, quoted, table_sql};
+use super::cursor;
+use super::shape::{CellForm, Shape, quoted, table_sql};
 use crate::plan::{UnitTable, Walk};
 use crate::ports::{Limit, Row, RowVersion, RowWrite, SourceError, WalkFilter};
 use crate::value::{KeyPart, Original, RowKey};
@@ -71,13 +72,16 @@ pub(super) fn walk(
     wanted.push("ctid::text AS place, xmin::text AS writer".to_owned());
     named.push("place, writer".to_owned());
     for (place, column) in table.columns.iter().enumerate() {
-        wanted.push(format!("{}::text AS c{place}", quoted(&column.column)?));
+        let told = shape.told(&column.column, &quoted(&column.column)?)?;
+        wanted.push(format!("{told} AS c{place}"));
         named.push(format!("c{place}"));
         lengths.push(format!("coalesce(octet_length(c{place}), 0)"));
     }
     let mut conditions = between(keys, shape, span, &mut arguments)?;
-    if let WalkFilter::Originals { globs, keeps_empty } = filter {
-        conditions.push(originals(table, globs, keeps_empty, &mut arguments)?);
+    if let WalkFilter::Originals { run, globs, keeps_empty } = filter {
+        // The cheap condition first: patterns are looked for in few rows then.
+        conditions.push(cursor::not_ours(*run, &mut arguments)?);
+        conditions.push(originals(table, shape, globs, keeps_empty, &mut arguments)?);
     }
     let condition =
         if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
@@ -178,6 +182,7 @@ fn compare(
 /// True for a row with a cell that is an original by its shape.
 fn originals(
     table: &UnitTable,
+    shape: &Shape,
     globs: &[Option<String>],
     keeps_empty: &[bool],
     arguments: &mut PgArguments,
@@ -188,10 +193,9 @@ fn originals(
         let name = quoted(&column.column)?;
         arguments.add(regex_of(glob)).map_err(sqlx::Error::Encode)?;
         let mark = arguments.len();
-        let kept = if *keeps_empty { format!(" AND {name}::text <> ''") } else { String::new() };
-        any.push(format!(
-            "({name} IS NOT NULL{kept} AND {name}::text COLLATE \"C\" !~ ${mark}::text)"
-        ));
+        let shown = shape.shown(&column.column, &name)?;
+        let kept = if *keeps_empty { format!(" AND {shown} <> ''") } else { String::new() };
+        any.push(format!("({name} IS NOT NULL{kept} AND {shown} COLLATE \"C\" !~ ${mark}::text)"));
     }
     Ok(if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" OR ")) })
 }
@@ -260,19 +264,21 @@ pub(super) fn update(
     found.push("old.ctid = new.place::tid".to_owned());
     found.push("old.xmin = new.writer::xid".to_owned());
     for (place, column) in table.columns.iter().enumerate() {
+        let form = shape.form(&column.column)?;
         let cells = writes
             .iter()
             .map(|(write, _)| {
-                write.cells.get(place).and_then(Option::as_ref).map(cell_text).transpose()
+                let cell = write.cells.get(place).and_then(Option::as_ref);
+                cell.map(|cell| form.told(cell)).transpose()
             })
             .collect::<Result<Vec<_>, _>>()?;
         array(format!("c{place}"), cells)?;
         let name = quoted(&column.column)?;
         let assigned = shape.assign(&column.column, &format!("new.c{place}"))?;
         sets.push(format!("{name} = {assigned}"));
-        checks.push(format!(
-            "old.{name}::text COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""
-        ));
+        let told = shape.told(&column.column, &format!("old.{name}"))?;
+        checks
+            .push(format!("{told} COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""));
     }
     let sql = format!(
         "UPDATE ONLY {} AS old SET {} FROM unnest({}) AS new ({}) WHERE {} RETURNING {}",
@@ -287,35 +293,38 @@ pub(super) fn update(
 }
 
 /// Reads a row of [`walk`].
-pub(super) fn read_row(row: &PgRow, table: &UnitTable) -> Result<Row, sqlx::Error> {
+pub(super) fn read_row(row: &PgRow, table: &UnitTable, shape: &Shape) -> Result<Row, sqlx::Error> {
     // Where a row lies is a key of one part.
     let width = keys(table)?.len().max(1);
     let key = (0..width).map(|at| Ok(KeyPart::text(&row.try_get::<String, _>(at)?)));
     let key = RowKey(key.collect::<Result<_, sqlx::Error>>()?);
     let version = Some(RowVersion { place: row.try_get(width)?, writer: row.try_get(width + 1)? });
-    let cells = (width + 2..row.len()).map(|at| original(row, at)).collect::<Result<_, _>>()?;
+    let cells = table
+        .columns
+        .iter()
+        .zip(width + 2..)
+        .map(|(column, at)| original(row, at, shape.form(&column.column)?))
+        .collect::<Result<_, _>>()?;
     Ok(Row { key, cells, version })
 }
 
-/// Reads a cell that was asked for as text.
-pub(super) fn original(row: &PgRow, at: usize) -> Result<Option<Original>, sqlx::Error> {
+/// Reads a cell that was asked for as [`Shape::told`] says.
+pub(super) fn original(
+    row: &PgRow,
+    at: usize,
+    form: CellForm,
+) -> Result<Option<Original>, sqlx::Error> {
     let value = row.try_get_raw(at)?;
     if value.is_null() {
         return Ok(None);
     }
     let text: &str = row.try_get(at)?;
-    Ok(Some(Original::text(text)))
+    form.original(text).map(Some)
 }
 
 fn part_text(part: &KeyPart) -> Result<String, sqlx::Error> {
     String::from_utf8(part.bytes.clone())
         .map_err(|_| sqlx::Error::Protocol("a part of a key is not text".to_owned()))
-}
-
-fn cell_text(cell: &Original) -> Result<String, sqlx::Error> {
-    cell.as_text()
-        .map(str::to_owned)
-        .ok_or_else(|| sqlx::Error::Protocol("a cell is not text".to_owned()))
 }
 
 /// Says that rows were not what the lock should have kept them.

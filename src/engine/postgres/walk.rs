@@ -83,7 +83,7 @@ async fn rows(
     let mut rows = Vec::new();
     let mut stream = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch(connection);
     while let Some(row) = stream.try_next().await? {
-        rows.push(statement::read_row(&row, table)?);
+        rows.push(statement::read_row(&row, table, shape)?);
     }
     Ok(rows)
 }

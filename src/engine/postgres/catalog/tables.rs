@@ -20,6 +20,7 @@ pub(super) async fn read(
 ) -> Result<(Vec<Table>, Vec<PostgresTable>), CatalogError> {
     let mut found = Found::read(conn).await?;
     found.columns(conn).await?;
+    found.dependents(conn).await?;
     found.indexes(conn).await?;
     found.constraints(conn).await?;
     found.foreign_keys(conn).await?;
@@ -93,7 +94,7 @@ impl Found {
                 coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), ''),
                 CASE WHEN bn.nspname = 'pg_catalog' OR b.typname = 'citext' THEN b.typname::text
                      ELSE bn.nspname || '.' || b.typname END,
-                CASE WHEN b.typname IN ('varchar', 'bpchar')
+                CASE WHEN b.typname IN ('varchar', 'bpchar', '_varchar', '_bpchar')
                      THEN nullif(CASE WHEN a.atttypmod <> -1 THEN a.atttypmod
                                       ELSE down.typmod END, -1) - 4 END,
                 CASE WHEN t.typtype = 'd'
@@ -117,6 +118,45 @@ impl Found {
         for row in ask(conn, what, SQL).await? {
             if let Some(entry) = self.of(&row).map_err(failed(what))? {
                 entry.add_column(&row).map_err(failed(what))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What reads a column so that its type cannot be changed beneath it.
+    async fn dependents(&mut self, conn: &mut PgConnection) -> Result<(), CatalogError> {
+        // language=PostgreSQL
+        const SQL: &str = "SELECT d.refobjid::int8, a.attname::text,
+                d.classid IN ('pg_catalog.pg_policy'::pg_catalog.regclass,
+                              'pg_catalog.pg_trigger'::pg_catalog.regclass,
+                              'pg_catalog.pg_rewrite'::pg_catalog.regclass),
+                pg_catalog.pg_describe_object(d.classid, d.objid, 0)
+            FROM pg_catalog.pg_depend d
+            JOIN pg_catalog.pg_class c ON c.oid = d.refobjid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+            LEFT JOIN pg_catalog.pg_trigger t
+                ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND t.oid = d.objid
+            LEFT JOIN pg_catalog.pg_rewrite r
+                ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
+            WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              AND c.relkind IN ('r', 'p', 'f') AND {theirs}
+              AND (d.classid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                                 'pg_catalog.pg_publication_rel'::pg_catalog.regclass,
+                                 'pg_catalog.pg_policy'::pg_catalog.regclass)
+                   OR (t.oid IS NOT NULL AND NOT t.tgisinternal)
+                   OR r.rulename <> '_RETURN')
+            GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 4";
+        let what = "what reads the columns";
+        for row in ask(conn, what, SQL).await? {
+            let (column, is_dependent, name) = (|| -> Result<_, sqlx::Error> {
+                Ok((text(&row, 1)?, row.try_get::<bool, _>(2)?, text(&row, 3)?))
+            })()
+            .map_err(failed(what))?;
+            if let Some(entry) = self.of(&row).map_err(failed(what))?
+                && let Some(facts) = entry.sheet.columns.iter_mut().find(|one| one.name == column)
+            {
+                if is_dependent { &mut facts.dependents } else { &mut facts.holders }.push(name);
             }
         }
         Ok(())
@@ -361,6 +401,9 @@ impl Entry {
             chars_max: chars.and_then(|chars| u64::try_from(chars).ok()),
             domain: row.try_get(9)?,
             is_nondeterministic: row.try_get(10)?,
+            is_identity: !identity.is_empty(),
+            dependents: Vec::new(),
+            holders: Vec::new(),
             may_read: row.try_get(12)?,
             may_rewrite: row.try_get::<bool, _>(12)? && row.try_get::<bool, _>(13)?,
         };

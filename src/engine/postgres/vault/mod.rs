@@ -19,8 +19,8 @@ use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow, IntakeRow,
-    KeyRow, LoadCursor, PurposeRow, QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow,
-    VAULT_FORMAT, Vault, VaultError, VaultHeader,
+    KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, SealedReason,
+    SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -28,6 +28,7 @@ mod commit;
 mod entries;
 mod ledger;
 mod read;
+mod stage;
 
 /// How long is waited before something is tried again; one more try than there are waits.
 const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
@@ -35,13 +36,17 @@ const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
 /// Names the lock of whoever works on runs of the vault in this database: `sealift` in ASCII.
 const RUN_LOCK: i64 = 0x0073_6561_6c69_6674;
 
-/// How long is waited after each try to take that lock.
+/// Names the lock of whoever puts requests into the tree: `slintake` in ASCII.
+const INTAKE_LOCK: i64 = 0x736c_696e_7461_6b65;
+
+/// How long is waited after each try to take the lock of runs.
 const RUN_LOCK_WAITS_MS: [u64; 4] = [50, 150, 300, 500];
 
 /// A vault in a PostgreSQL database.
 pub struct PostgresVault {
     address: Address,
     session: Mutex<Option<PgConnection>>,
+    builds: Mutex<stage::Builds>,
 }
 
 /// Why a piece of work did not come to its end.
@@ -93,7 +98,7 @@ impl PostgresVault {
         if found > VAULT_FORMAT {
             return Err(VaultError::Newer { found, known: VAULT_FORMAT });
         }
-        Ok(Self { address, session: Mutex::new(Some(session)) })
+        Ok(Self { address, session: Mutex::new(Some(session)), builds: Mutex::default() })
     }
 
     /// Makes a vault, in the schema `sealift` of a database that may hold other things.
@@ -111,7 +116,7 @@ impl PostgresVault {
         migrations.create_schemas = vec!["sealift".into()].into();
         migrations.run_direct(None, &mut session, false).await.map_err(unmigrated)?;
         begin(&mut session, header).await.map_err(|error| vault_error(error, "making it"))?;
-        Ok(Self { address, session: Mutex::new(Some(session)) })
+        Ok(Self { address, session: Mutex::new(Some(session)), builds: Mutex::default() })
     }
 
     /// Ends the session.
@@ -343,6 +348,9 @@ impl Vault for PostgresVault {
             for change in &changes {
                 commit::apply(connection, change).await?;
             }
+            if changes.iter().any(commit::changes_grants) {
+                commit::grants_changed(connection).await?;
+            }
             // ORDER: the head is locked last, so that a long change does not hold it.
             ledger::append(connection, drafts.clone()).await?
         })
@@ -366,6 +374,10 @@ impl Vault for PostgresVault {
 
     async fn purposes(&self) -> Result<Vec<PurposeRow>, VaultError> {
         reading!(self, "reading its purposes", |connection| read::purposes(connection).await?)
+    }
+
+    async fn unlocks(&self) -> Result<Vec<UnlockRow>, VaultError> {
+        reading!(self, "reading its unlocks", |connection| read::unlocks(connection).await?)
     }
 
     async fn runs(&self) -> Result<Vec<RunRow>, VaultError> {
@@ -437,11 +449,30 @@ impl Vault for PostgresVault {
         entries: &[EntryRow],
         next: &LoadCursor,
     ) -> Result<Vec<EntryRow>, VaultError> {
+        let mut builds = self.builds.lock().await;
+        if let Some(before) = builds.look(entries, next.done) {
+            let complete = reading!(self, "looking for stages", |connection| {
+                stage::complete(connection, run, before).await?
+            })?;
+            builds.begin(&self.address, run, complete);
+        }
+        if next.done {
+            let built = builds.wait().await;
+            built.map_err(|error| vault_error(error, "building the index of sealed values"))?;
+        }
+        drop(builds);
         let added = in_transaction!(self, "loading sealed values", |connection| {
-            // Nothing of a batch with a token that exists stays: the caller opens and compares,
-            // and sends the batch again without it.
-            if entries::add(connection, entries).await? < entries.len() {
-                return_vault(VaultError::EntriesTaken)?;
+            for group in entries.chunk_by(|one, two| one.domain == two.domain) {
+                if stage::takes(connection, run, group[0].domain, group.len()).await? {
+                    stage::copy(connection, run, group).await?;
+                } else if entries::add(connection, group).await? < group.len() {
+                    // Nothing of a batch with a token that exists stays: the caller opens and
+                    // compares, and sends the batch again without it.
+                    return_vault(VaultError::EntriesTaken)?;
+                }
+            }
+            if next.done {
+                stage::publish(connection, run).await?;
             }
             entries::move_load_cursor(connection, run, next).await?;
         });
@@ -519,18 +550,41 @@ impl Vault for PostgresVault {
         reading!(self, "reading its segments", |connection| read::segments(connection).await?)
     }
 
-    async fn intake(&self, row: IntakeRow) -> Result<(), VaultError> {
-        in_transaction!(self, "recording a request", |connection| {
-            ledger::intake(connection, &row).await?;
+    async fn grants_version(&self) -> Result<u64, VaultError> {
+        reading!(self, "asking what has changed", |c| ledger::grants_version(c).await?)
+    }
+
+    async fn intake(&self, row: IntakeRow, reasons: Vec<SealedReason>) -> Result<(), VaultError> {
+        let mut session = self.lock().await?;
+        let written = async {
+            ledger::intake(session.connection()?, &row, &reasons).await?;
+            Ok(())
+        }
+        .await;
+        // One statement, tried once: where it is lost on the way nobody is told that it is there.
+        if let Err(broken) = written {
+            session.roll_back(&broken).await;
+            return Err(broken.told("recording a request"));
+        }
+        Ok(())
+    }
+
+    async fn intake_rows(&self, limit: usize) -> Result<Vec<IntakeRow>, VaultError> {
+        reading!(self, "reading recorded requests", |c| ledger::intake_rows(c, limit).await?)
+    }
+
+    async fn intake_through(&self, writer: &str) -> Result<u64, VaultError> {
+        reading!(self, "reading recorded requests", |c| ledger::intake_through(c, writer).await?)
+    }
+
+    async fn leads_intake(&self) -> Result<bool, VaultError> {
+        reading!(self, "asking who leads", |c| ledger::leads_intake(c).await?)
+    }
+
+    async fn take_quota(&self, quotas: &[Quota], count: u64) -> Result<Taken, VaultError> {
+        in_transaction!(self, "counting tokens", |connection| {
+            ledger::take_quota(connection, quotas, count).await?
         })
-    }
-
-    async fn intake_rows(&self) -> Result<Vec<IntakeRow>, VaultError> {
-        reading!(self, "reading recorded requests", |c| ledger::intake_rows(c).await?)
-    }
-
-    async fn intake_next(&self, writer: &str) -> Result<u64, VaultError> {
-        reading!(self, "numbering a request", |c| ledger::intake_next(c, writer).await?)
     }
 
     async fn head(&self) -> Result<Head, VaultError> {
@@ -547,6 +601,14 @@ impl Vault for PostgresVault {
 
     async fn ledger_of_callers(&self) -> Result<Vec<Entry>, VaultError> {
         reading!(self, "reading its ledger", |c| ledger::of_callers(c).await?)
+    }
+
+    async fn ledger_of_policies(&self) -> Result<Vec<Entry>, VaultError> {
+        reading!(self, "reading its ledger", |c| ledger::of_policies(c).await?)
+    }
+
+    async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError> {
+        reading!(self, "reading its checkpoints", |c| ledger::newest_checkpoint(c).await?)
     }
 
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {
