@@ -27,8 +27,8 @@ use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
     CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Row, RowWrite, Sampler,
-    ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor,
-    WalkFilter, WindowOutcome, WriteOutcome,
+    ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow, Step,
+    Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;
