@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::Structure;
 
 /// More unused parts than this are no trace of a balancing, and are not looked into.
-const RUNS_MAX: usize = 1_024;
+const RUNS_MAX: usize = 512;
 
 /// By so many first bytes a cell is looked for: as many of these as it has.
 const HEADS: [usize; 3] = [24, 8, 2];
@@ -25,7 +25,7 @@ const HEADS: [usize; 3] = [24, 8, 2];
 const HEAD_BYTES: usize = HEADS[0];
 
 /// More bytes in unused parts than this are no trace of a balancing either.
-const RUN_BYTES_MAX: usize = 1 << 20;
+const RUN_BYTES_MAX: usize = 1 << 16;
 
 /// A hash of tree and first bytes: two that share one are told apart when cells are compared.
 type Head = u64;
@@ -42,6 +42,8 @@ pub(super) struct Remains {
     /// Where a cell can begin that is cut at the end of its run.
     tails: HashMap<Head, Places>,
     bytes: usize,
+    /// There is too much of it: nothing is explained any more.
+    is_beyond: bool,
     owners: BTreeSet<u32>,
     /// Beyond those that are kept.
     set: u64,
@@ -64,6 +66,9 @@ impl Remains {
         let last = unused.iter().rposition(|byte| *byte != 0).unwrap_or(first);
         let bytes = &unused[first..=last];
         if self.runs.len() >= RUNS_MAX || self.bytes + bytes.len() > RUN_BYTES_MAX {
+            self.give_up();
+        }
+        if self.is_beyond {
             self.set += set_in(bytes);
             self.pages.insert(page);
             return;
@@ -85,6 +90,18 @@ impl Remains {
         }
         let bytes = Zeroizing::new(bytes.to_vec());
         self.runs.push(Run { page, bytes, pieces: BTreeSet::new(), is_explained: false });
+    }
+
+    /// So much is no trace of a balancing: all of it counts, and no time is lost with it.
+    fn give_up(&mut self) {
+        self.is_beyond = true;
+        for run in self.runs.drain(..) {
+            self.set += set_in(&run.bytes);
+            self.pages.insert(run.page);
+        }
+        self.heads.clear();
+        self.tails.clear();
+        self.owners.clear();
     }
 
     /// Whether something lies on pages of this tree.
