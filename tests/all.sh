@@ -10,7 +10,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Commands, and the Debian packages that bring them.
-need=(cargo: curl:curl python3:python3 ensurepip:python3-venv sqlite3:sqlite3 setpriv:util-linux)
+need=(cargo: curl:curl python3:python3 ensurepip:python3-venv sqlite3:sqlite3 setpriv:util-linux
+    pgbouncer:pgbouncer)
 
 # A server is started here unless one is named.
 . tests/postgres.sh

@@ -24,8 +24,15 @@ use crate::ports::{BackupError, BackupStore, FileSeal, RecordReader, RecordWrite
 /// The longest record that is read: a value of 16 MiB, its key, and room to spare.
 const RECORD_BYTES_MAX: usize = 256 << 20;
 
+mod vault_file;
+
+pub use vault_file::VaultFile;
+
 const MARKER: &str = "RUN";
 const KEYS: &str = "keys.json";
+
+/// How large the vault's ledger was when it was last noted.
+const LEDGER: &str = "ledger.size";
 
 /// Makes the identity that opens a run's files, as the text that `age` keeps.
 #[must_use]
@@ -113,6 +120,22 @@ impl AgeFolder {
         Ok(Self { dir, identity, recipients })
     }
 
+    /// The largest ledger that is noted in the folder of a run; 0 where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`] where the note cannot be read.
+    pub fn ledger_noted(base: &Path, run: RunId) -> Result<u64, BackupError> {
+        let dir = base.join(run.to_string());
+        match fs::read_to_string(dir.join(LEDGER)) {
+            Ok(text) => {
+                text.trim().parse().map_err(|_| BackupError::Altered { name: LEDGER.to_owned() })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(failed(&dir, LEDGER, error)),
+        }
+    }
+
     /// The folder itself.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -165,12 +188,7 @@ impl BackupStore for AgeFolder {
         let path = self.dir.join(name);
         let file = File::create(&path).map_err(|error| self.io(name, error))?;
         let hashing = Hashing { inner: BufWriter::new(file), hash: Sha256::new(), bytes: 0 };
-        let recipients = self.recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
-        let stream = age::Encryptor::with_recipients(recipients)
-            .map_err(io::Error::other)
-            .and_then(|encryptor| encryptor.wrap_output(hashing))
-            .map_err(|error| self.io(name, error))?;
-        Ok(Box::new(Writer { dir: self.dir.clone(), name: name.to_owned(), stream, records: 0 }))
+        writer(&self.dir, name, hashing, &self.recipients)
     }
 
     fn open(&self, name: &str, sha256: &[u8; 32]) -> Result<Box<dyn RecordReader>, BackupError> {
@@ -181,12 +199,7 @@ impl BackupStore for AgeFolder {
             return Err(BackupError::Altered { name: name.to_owned() });
         }
         file.rewind().map_err(|error| self.io(name, error))?;
-        let altered = |_| BackupError::Altered { name: name.to_owned() };
-        let stream = age::Decryptor::new(BufReader::with_capacity(1 << 16, file))
-            .map_err(altered)?
-            .decrypt(std::iter::once(&self.identity as &dyn age::Identity))
-            .map_err(altered)?;
-        Ok(Box::new(Reader { dir: self.dir.clone(), name: name.to_owned(), stream }))
+        reader(&self.dir, name, BufReader::with_capacity(1 << 16, file), &self.identity)
     }
 
     fn remove(&self, name: &str) -> Result<(), BackupError> {
@@ -198,6 +211,19 @@ impl BackupStore for AgeFolder {
 
     fn destroy(&self) -> Result<u64, BackupError> {
         destroy_folder(&self.dir)
+    }
+
+    fn note_ledger(&self, size: u64) -> Result<(), BackupError> {
+        let text = fs::read_to_string(self.dir.join(LEDGER)).unwrap_or_default();
+        if text.trim().parse().is_ok_and(|noted: u64| noted >= size) {
+            return Ok(());
+        }
+        // Written beside and moved: a note that is cut off would refuse the vault that wrote it.
+        let beside = self.dir.join(format!("{LEDGER}.{}", std::process::id()));
+        write_durably(&beside, format!("{size}\n").as_bytes())
+            .and_then(|()| fs::rename(&beside, self.dir.join(LEDGER)))
+            .and_then(|()| sync_folder(&self.dir))
+            .map_err(|error| self.io(LEDGER, error))
     }
 
     fn place(&self) -> String {
@@ -272,6 +298,36 @@ impl Write for HashOnly<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Encrypts records behind what was written already.
+fn writer(
+    dir: &Path,
+    name: &str,
+    to: Hashing<BufWriter<File>>,
+    recipients: &[Recipient],
+) -> Result<Box<dyn RecordWriter>, BackupError> {
+    let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
+    let stream = age::Encryptor::with_recipients(recipients)
+        .map_err(io::Error::other)
+        .and_then(|encryptor| encryptor.wrap_output(to))
+        .map_err(|error| failed(dir, name, error))?;
+    Ok(Box::new(Writer { dir: dir.to_owned(), name: name.to_owned(), stream, records: 0 }))
+}
+
+/// Decrypts records from where a file stands.
+fn reader(
+    dir: &Path,
+    name: &str,
+    from: BufReader<File>,
+    identity: &Identity,
+) -> Result<Box<dyn RecordReader>, BackupError> {
+    let altered = |_| BackupError::Altered { name: name.to_owned() };
+    let stream = age::Decryptor::new(from)
+        .map_err(altered)?
+        .decrypt(std::iter::once(identity as &dyn age::Identity))
+        .map_err(altered)?;
+    Ok(Box::new(Reader { dir: dir.to_owned(), name: name.to_owned(), stream }))
 }
 
 struct Writer {

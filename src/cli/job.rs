@@ -19,7 +19,7 @@ use crate::lifecycle::{Event, Phase};
 use crate::plan::{Assessment, fingerprint, fingerprint_after};
 use crate::policy::{ColumnRule, Policy, TokenKind};
 use crate::ports::{Change, Condition, DomainRow, RunRow, Vault};
-use crate::run::{Began, Job, Stop};
+use crate::run::{Began, Job, RunError, Stop};
 use crate::token::DomainId;
 
 /// Held while a process works on runs of a vault; it dies with the process.
@@ -112,6 +112,9 @@ pub(super) async fn job(
     let (policy, plan) = parsed(row)?;
     let source = settings.open_source().await?;
     same_source(desk, source.as_ref()).await?;
+    // Before anything is written: an older copy would begin its backup anew, over the only one.
+    let noted = AgeFolder::ledger_noted(Path::new(&row.backup_dir), row.run)?;
+    no_older_than(desk, noted).await?;
     let keys = Arc::new(prepared_keys(desk, row, &policy).await?);
     let files = folder(desk, row, &policy, &keys).await?;
     Ok(Job {
@@ -167,7 +170,15 @@ fn stop_on_interrupt() -> Stop {
     stop
 }
 
-/// Refuses a source whose tokens belong to another vault, before anything is written.
+/// Refuses a vault whose ledger is shorter than one that was seen: it was restored from a copy, and
+/// knows nothing of what has happened since.
+async fn no_older_than(desk: &Desk, expected: u64) -> Result<(), Failure> {
+    let found = desk.vault.head().await?.size();
+    if found < expected { Err(RunError::OldVault { found, expected }.into()) } else { Ok(()) }
+}
+
+/// Refuses a source whose tokens belong to another vault, or to a newer copy of this one, before
+/// anything is written.
 pub(super) async fn same_source(
     desk: &Desk,
     source: &dyn crate::ports::Source,
@@ -177,7 +188,7 @@ pub(super) async fn same_source(
         Some(identity) if identity.vault != expected => {
             Err(crate::ports::SourceError::OtherVault { found: identity.vault, expected }.into())
         }
-        _ => Ok(()),
+        _ => no_older_than(desk, source.ledger_seen().await?).await,
     }
 }
 
@@ -320,6 +331,11 @@ async fn folder(
 
 /// Slots and wrapped keys, so that a lost vault does not lose the backup.
 async fn keys_copy(vault: &dyn Vault) -> Result<String, Failure> {
+    serde_json::to_string_pretty(&keys_json(vault).await?).map_err(Failure::fault)
+}
+
+/// Slots and wrapped keys: with the passphrase, all that opens what was sealed.
+pub(super) async fn keys_json(vault: &dyn Vault) -> Result<serde_json::Value, Failure> {
     let header = vault.header().await?;
     let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
     let slots: Vec<serde_json::Value> = vault
@@ -341,11 +357,10 @@ async fn keys_copy(vault: &dyn Vault) -> Result<String, Failure> {
             })
         })
         .collect();
-    let copy = serde_json::json!({
+    Ok(serde_json::json!({
         "vault": header.vault.to_string(), "format": header.format,
         "key_check": hex(&header.key_check), "slots": slots, "keys": keys,
-    });
-    serde_json::to_string_pretty(&copy).map_err(Failure::fault)
+    }))
 }
 
 /// Refuses to go on over a catalog that is not the one that was signed.

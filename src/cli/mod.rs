@@ -43,6 +43,7 @@ mod settings;
 mod status;
 mod tables;
 mod tokenize;
+mod vault;
 mod verify;
 
 use std::sync::Arc;
@@ -105,6 +106,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Serve(typed) => serve::serve(settings, out, typed).await,
         Verb::Residue(typed) => residue::residue(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
+        Verb::Vault(typed) => vault::vault(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
         Verb::Demo(typed) => demo::demo(out, typed).await,
         Verb::Completions { shell } => manual::completions(shell),

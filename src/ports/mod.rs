@@ -3,14 +3,24 @@
 //! `run` and `serve` are written against these traits; `engine` and `backup` implement them. This
 //! room holds no behaviour, and knows no engine.
 
+mod archive;
 mod files;
 mod progress;
+mod rows;
 mod sample;
 mod source;
 mod vault;
 
+pub use archive::{
+    ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, VaultRebuild,
+};
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use progress::{Progress, Silent};
+pub use rows::{
+    ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, DomainRow, EntryRow, FileKind, FileRow,
+    IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, Quota, RangeRow,
+    RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VaultHeader,
+};
 pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,
 };
@@ -19,12 +29,7 @@ pub use source::{
     Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity,
     SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
-pub use vault::{
-    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind,
-    FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, Quota,
-    RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault,
-    VaultError, VaultHeader,
-};
+pub use vault::{Change, VAULT_FORMAT, Vault, VaultError};
 
 /// What a program should do about an error, so that nobody has to read its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

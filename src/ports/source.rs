@@ -390,6 +390,16 @@ pub trait Source: Send + Sync {
         pass: Pass,
     ) -> Result<Vec<(u16, u32, CursorState)>, SourceError>;
 
+    /// What the engine itself can say of the soundness of some tables: what is asked, and an answer
+    /// that has to be the same before and after a run. It names objects and counts, and no value.
+    async fn integrity(&self, _tables: &[TableName]) -> Result<Vec<(String, String)>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// The largest ledger that any cursor has seen, of whatever run: a vault with a smaller one is
+    /// an older copy. 0 where there is no cursor.
+    async fn ledger_seen(&self) -> Result<u64, SourceError>;
+
     /// Writes one batch: cursor first, then the guard, then the rows, in one transaction.
     ///
     /// `read` is what the batch was made from, and `version` what [`Source::version`] gave before

@@ -264,6 +264,10 @@ mod tests {
             Ok(0)
         }
 
+        fn note_ledger(&self, _size: u64) -> Result<(), BackupError> {
+            Ok(())
+        }
+
         fn place(&self) -> String {
             String::new()
         }

@@ -44,6 +44,7 @@ pub(crate) use batch::compute;
 pub use column::{Column, Fate};
 pub use copies::{COPY_ROWS_MAX, copies};
 pub use draft::draft;
+pub(crate) use entries::token_name;
 pub use entries::{add_entries, draw as draw_token, open_entry};
 pub use error::{Mismatch, MismatchKind, RunError};
 pub use job::{Began, Job, LockMeter, Stop, manifest_hash};

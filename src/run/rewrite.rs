@@ -71,13 +71,11 @@ pub(crate) async fn bind_source(job: &Job) -> Result<u64, RunError> {
         return Err(other.into());
     }
     let size = job.vault.head().await?.size();
-    for pass in [Pass::Rewrite, Pass::Rollback] {
-        for (_, _, state) in job.source.cursors(job.run, pass).await? {
-            if state.ledger_size > size {
-                return Err(RunError::OldVault { found: size, expected: state.ledger_size });
-            }
-        }
+    let seen = job.source.ledger_seen().await?;
+    if seen > size {
+        return Err(RunError::OldVault { found: size, expected: seen });
     }
+    job.files.note_ledger(size)?;
     Ok(size)
 }
 

@@ -150,6 +150,17 @@ pub(super) async fn all(
     .await
 }
 
+/// The largest ledger that any cursor has seen.
+pub(super) async fn ledger_seen(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    if !has_table(connection, "cursor").await? {
+        return Ok(0);
+    }
+    let seen: Option<i64> = sqlx::query_scalar("SELECT max(ledger_size) FROM sealift.cursor")
+        .fetch_one(connection)
+        .await?;
+    Ok(seen.map_or(0, unsigned))
+}
+
 /// Moves the cursor where it stands as expected; `false` where somebody else holds the range.
 ///
 /// **Invariant:** nothing is moved but by the epoch and from the position that the step names; the

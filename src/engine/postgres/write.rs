@@ -9,7 +9,8 @@ use super::cursor;
 use super::error::{constraint, moved};
 use super::session::{Again, Session};
 use super::shape::{Shape, quoted, schema_of, table_sql};
-use super::statement;
+use super::statement::{self, Update};
+use super::unseen::{self, Told};
 use crate::plan::UnitTable;
 use crate::ports::{Rejection, Row, RowVersion, RowWrite, SourceError, Step, WriteOutcome};
 use crate::value::RowKey;
@@ -19,6 +20,30 @@ use crate::value::RowKey;
 // language=PostgreSQL
 const BATCH: &str = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
     SET LOCAL enable_seqscan = off;";
+
+/// Lets triggers that fire in this transaction find what they name without a schema, as they do in
+/// the database's own sessions. Ours names everything in full, and the server's own functions come
+/// first, so that nothing of it changes its meaning.
+pub(super) async fn look_where_triggers_look(
+    connection: &mut PgConnection,
+) -> Result<(), sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, ' || coalesce(
+        (SELECT substr(setting, length('search_path=') + 1)
+         FROM pg_catalog.pg_db_role_setting AS s
+         JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase,
+              unnest(s.setconfig) AS setting
+         WHERE d.datname = current_database() AND s.setrole = 0
+           AND left(setting, length('search_path=')) = 'search_path='),
+        '\"$user\", public'), true)";
+    sqlx::query(SQL).execute(connection).await.map(|_| ())
+}
+
+/// Looks at home again: the server tells names in full only there.
+async fn look_at_home(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    // language=PostgreSQL
+    sqlx::raw_sql("SET LOCAL search_path = pg_catalog").execute(connection).await.map(|_| ())
+}
 
 /// Which version of each row is meant.
 pub(super) type Versions = HashMap<RowKey, RowVersion>;
@@ -39,8 +64,10 @@ pub(super) async fn write(
     let versions = versions(read);
     let mut attempt = 0;
     let mut was_lost = false;
+    let watch = session.watch();
     loop {
-        let error = match batch(session, table, step, &versions, writes, was_lost).await {
+        let written = watch.over(batch(session, table, step, &versions, writes, was_lost));
+        let error = match written.await {
             Ok(WriteOutcome::Written) => return Ok(WriteOutcome::Written),
             Ok(outcome) => {
                 session.roll_back().await;
@@ -85,6 +112,8 @@ async fn batch(
             // ORDER: after the rows, whose lock keeps triggers and rules from being added.
             cursor::note_writer(session.within()?, step.cursor, &table_sql(&table.table)?).await?;
         }
+        // Triggers that were put off to the end of the transaction fire with its COMMIT.
+        look_where_triggers_look(session.within()?).await?;
         session.commit().await?;
     }
     Ok(outcome)
@@ -108,28 +137,44 @@ pub(super) async fn rows(
         let Some(version) = versions.get(&write.key) else { return Ok(WriteOutcome::Changed) };
         guarded.push((write, version));
     }
+    let is_silent = session.is_silent;
     let connection = session.within()?;
     let suppressed = suppress(connection, table).await?;
-    let (sql, arguments) = statement::update(table, &shape, &guarded)?;
-    let written =
-        sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&mut *connection).await?;
+    let update = statement::update(table, &shape, &guarded)?;
+    look_where_triggers_look(connection).await?;
+    let told = if is_silent {
+        bound(connection, &update).await?
+    } else {
+        unseen::fill(connection, &update.columns).await?;
+        unseen::update(connection, &update.from(&unseen::stage(update.columns.len()))).await?
+    };
+    look_at_home(connection).await?;
     // INVARIANT: from its first row on the UPDATE holds a lock that keeps columns as they are, so
     // what is read here is what was written into.
     if Shape::read(connection, &table.table).await? != shape {
         return Err(moved());
     }
-    if written.len() != writes.len() {
+    if told.written != writes.len() {
         return Ok(WriteOutcome::Changed);
     }
-    for row in &written {
-        if !row.try_get::<bool, _>(0)? {
-            let key = (writes.len() == 1).then(|| writes[0].key.clone());
-            let reason = "a trigger changed what was written".to_owned();
-            return Ok(WriteOutcome::Rejected(Rejection { key, reason }));
-        }
+    if told.unlike > 0 {
+        let key = (writes.len() == 1).then(|| writes[0].key.clone());
+        let reason = "a trigger changed what was written".to_owned();
+        return Ok(WriteOutcome::Rejected(Rejection { key, reason }));
     }
     restore(connection, table, suppressed).await?;
     Ok(WriteOutcome::Written)
+}
+
+/// Writes with values bound, where the server logs nothing of them.
+async fn bound(connection: &mut PgConnection, update: &Update) -> Result<Told, sqlx::Error> {
+    let (sql, arguments) = update.bound()?;
+    let written = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
+    let mut unlike = 0;
+    for row in &written {
+        unlike += usize::from(row.try_get::<Option<bool>, _>(0)? != Some(true));
+    }
+    Ok(Told { written: written.len(), unlike })
 }
 
 /// Switches triggers off; says which were on, and how.
@@ -174,7 +219,7 @@ async fn restore(
         return Ok(());
     }
     // A table with checks that wait for the COMMIT cannot be altered: have them done.
-    sqlx::raw_sql("SET CONSTRAINTS ALL IMMEDIATE").execute(&mut *connection).await?;
+    unseen::run(connection, "SET CONSTRAINTS ALL IMMEDIATE").await?;
     for (name, again) in suppressed {
         alter_trigger(connection, table, &name, again).await?;
     }

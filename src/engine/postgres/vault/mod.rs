@@ -13,22 +13,27 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::connect::{Address, close};
+use super::connect::{Address, Opened, close};
 use super::error::{is_lost, is_passing, safe, state, vault_error};
+use super::watch::Watch;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow, IntakeRow,
-    KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, SealedReason,
-    SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
+    ApprovalRow, ArchiveError, ArchiveSink, BlindRow, CallerRow, Change, CheckRow, DomainRow,
+    EntryRow, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow,
+    RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError,
+    VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
+mod archive;
 mod commit;
 mod entries;
 mod ledger;
 mod read;
 mod stage;
+
+pub use archive::PostgresRebuild;
 
 /// How long is waited before something is tried again; one more try than there are waits.
 const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
@@ -46,6 +51,7 @@ const RUN_LOCK_WAITS_MS: [u64; 4] = [50, 150, 300, 500];
 pub struct PostgresVault {
     address: Address,
     session: Mutex<Option<PgConnection>>,
+    watch: Watch,
     builds: Mutex<stage::Builds>,
 }
 
@@ -93,12 +99,12 @@ impl PostgresVault {
     ///
     /// [`VaultError`] where there is none, it is of a newer format, or the server does not let us in.
     pub async fn open(url: &str) -> Result<Self, VaultError> {
-        let (address, mut session) = connected(url).await?;
-        let found = format_of(&mut session, &address).await?;
+        let (address, mut opened) = connected(url).await?;
+        let found = format_of(&mut opened.connection, &address).await?;
         if found > VAULT_FORMAT {
             return Err(VaultError::Newer { found, known: VAULT_FORMAT });
         }
-        Ok(Self { address, session: Mutex::new(Some(session)), builds: Mutex::default() })
+        Ok(Self::over(address, opened))
     }
 
     /// Makes a vault, in the schema `sealift` of a database that may hold other things.
@@ -107,16 +113,24 @@ impl PostgresVault {
     ///
     /// [`VaultError::Exists`] where the database holds a vault already; nothing is changed then.
     pub async fn create(url: &str, header: &VaultHeader) -> Result<Self, VaultError> {
-        let (address, mut session) = connected(url).await?;
-        if format_of(&mut session, &address).await.is_ok() {
+        let (address, mut opened) = connected(url).await?;
+        let session = &mut opened.connection;
+        if format_of(session, &address).await.is_ok() {
             return Err(VaultError::Exists { url: address.shown().to_owned() });
         }
-        let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
-        migrations.dangerous_set_table_name("sealift.migration");
-        migrations.create_schemas = vec!["sealift".into()].into();
-        migrations.run_direct(None, &mut session, false).await.map_err(unmigrated)?;
-        begin(&mut session, header).await.map_err(|error| vault_error(error, "making it"))?;
-        Ok(Self { address, session: Mutex::new(Some(session)), builds: Mutex::default() })
+        migrate(session).await?;
+        begin(session, header).await.map_err(|error| vault_error(error, "making it"))?;
+        Ok(Self::over(address, opened))
+    }
+
+    fn over(address: Address, opened: Opened) -> Self {
+        let watch = Watch::new(address.clone(), opened.backend);
+        Self {
+            address,
+            session: Mutex::new(Some(opened.connection)),
+            watch,
+            builds: Mutex::default(),
+        }
     }
 
     /// Ends the session.
@@ -136,16 +150,10 @@ impl PostgresVault {
     }
 
     async fn reconnected(&self) -> Result<PgConnection, VaultError> {
-        let mut waits = WAITS_MS.iter();
-        loop {
-            match self.address.connect().await {
-                Ok(session) => return Ok(session),
-                Err(error) => match waits.next() {
-                    Some(wait) if is_lost(&error) => pause(*wait).await,
-                    _ => return Err(unopened(&self.address, error)),
-                },
-            }
-        }
+        let opened =
+            self.address.open_again().await.map_err(|error| unopened(&self.address, error))?;
+        self.watch.is_now(opened.backend);
+        Ok(opened.connection)
     }
 }
 
@@ -180,18 +188,33 @@ async fn pause(wait_ms: u64) {
     tokio::time::sleep(Duration::from_millis(wait_ms)).await;
 }
 
-async fn connected(url: &str) -> Result<(Address, PgConnection), VaultError> {
+async fn connected(url: &str) -> Result<(Address, Opened), VaultError> {
     // What cannot be read as an address is not repeated: it may hold a password.
     let address = Address::parse(url).map_err(|error| VaultError::Open {
         url: "postgres:".to_owned(),
         source: Box::new(error),
     })?;
-    let session = address.connect().await.map_err(|error| unopened(&address, error))?;
-    Ok((address, session))
+    let opened = address.open().await.map_err(|error| unopened(&address, error))?;
+    Ok((address, opened))
 }
 
 fn unopened(address: &Address, error: sqlx::Error) -> VaultError {
-    VaultError::Open { url: address.shown().to_owned(), source: safe(error) }
+    VaultError::Open { url: address.shown().to_owned(), source: super::error::unopened(error) }
+}
+
+async fn migrate(session: &mut PgConnection) -> Result<(), VaultError> {
+    let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
+    migrations.dangerous_set_table_name("sealift.migration");
+    // A role may own the schema and may not make it.
+    let has_schema: bool =
+        sqlx::query_scalar("SELECT pg_catalog.to_regnamespace('sealift') IS NOT NULL")
+            .fetch_one(&mut *session)
+            .await
+            .map_err(|error| vault_error(error, "looking for its schema"))?;
+    if !has_schema {
+        migrations.create_schemas = vec!["sealift".into()].into();
+    }
+    migrations.run_direct(None, session, false).await.map_err(unmigrated)
 }
 
 fn unmigrated(error: sqlx::migrate::MigrateError) -> VaultError {
@@ -251,7 +274,7 @@ impl PostgresRunLock {
     ///
     /// [`VaultError`] where the server does not let us in.
     pub async fn take(url: &str) -> Result<Option<Self>, VaultError> {
-        let (_, mut session) = connected(url).await?;
+        let (_, Opened { connection: mut session, .. }) = connected(url).await?;
         // The server needs a moment to see that a process which was killed is gone.
         for wait in RUN_LOCK_WAITS_MS {
             let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
@@ -274,11 +297,11 @@ macro_rules! reading {
         let mut waits = WAITS_MS.iter();
         loop {
             let mut session = $self.lock().await?;
-            let outcome: Result<_, Broken> = async {
+            let work = async {
                 let $connection = session.connection()?;
                 Ok($work)
-            }
-            .await;
+            };
+            let outcome: Result<_, Broken> = $self.watch.over(work).await;
             match outcome {
                 Ok(value) => break Ok(value),
                 Err(broken) => {
@@ -301,21 +324,20 @@ macro_rules! in_transaction {
         let mut waits = WAITS_MS.iter();
         loop {
             let mut session = $self.lock().await?;
-            let outcome: Result<_, Broken> = async {
+            let work = async {
                 let $connection = session.connection()?;
                 sqlx::raw_sql("BEGIN").execute(&mut *$connection).await?;
                 Ok($work)
-            }
-            .await;
+            };
+            let outcome: Result<_, Broken> = $self.watch.over(work).await;
             let broken = match outcome {
                 Ok(value) => {
-                    let committed = async {
+                    let commit = async {
                         let connection = session.connection()?;
                         sqlx::raw_sql("COMMIT").execute(connection).await?;
                         Ok(())
-                    }
-                    .await;
-                    match committed {
+                    };
+                    match $self.watch.over(commit).await {
                         Ok(()) => break Ok(value),
                         // The outcome is known to be none: it may be tried again.
                         Err(Broken::Engine(error)) if is_passing(&error) => Broken::Engine(error),
@@ -613,6 +635,10 @@ impl Vault for PostgresVault {
 
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {
         reading!(self, "reading its checkpoints", |c| ledger::checkpoints(c).await?)
+    }
+
+    async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {
+        archive::copy_out(&self.address, sink).await
     }
 }
 

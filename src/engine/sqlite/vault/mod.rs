@@ -17,16 +17,20 @@ use super::error::{code, vault_error};
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, DomainRow, EntryRow, FileRow, IntakeRow,
-    KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, SealedReason,
-    SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
+    ApprovalRow, ArchiveError, ArchiveSink, BlindRow, CallerRow, Change, CheckRow, DomainRow,
+    EntryRow, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow,
+    RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError,
+    VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
+mod archive;
 mod commit;
 mod entries;
 mod ledger;
 mod read;
+
+pub use archive::SqliteRebuild;
 
 /// A vault in a SQLite file.
 pub struct SqliteVault {
@@ -71,11 +75,7 @@ impl SqliteVault {
         if format_of(&mut connection, url).await.is_ok() {
             return Err(VaultError::Exists { url: url.to_owned() });
         }
-        let mut migrations: Migrator = sqlx::migrate!("./vault-schema/sqlite");
-        migrations.dangerous_set_table_name("sealift_migration");
-        migrations.run_direct(None, &mut connection, false).await.map_err(|error| {
-            VaultError::Engine { doing: "making its tables", source: Box::new(error) }
-        })?;
+        migrate(&mut connection).await?;
         sqlx::query("INSERT INTO sealift_vault VALUES (1, ?, ?, ?, ?, ?, ?)")
             .bind(header.vault.0.to_vec())
             .bind(i64::from(header.format))
@@ -114,6 +114,15 @@ impl SqliteVault {
     fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> VaultError + '_ {
         move |error| vault_error(error, &self.url, doing)
     }
+}
+
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), VaultError> {
+    let mut migrations: Migrator = sqlx::migrate!("./vault-schema/sqlite");
+    migrations.dangerous_set_table_name("sealift_migration");
+    migrations
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|error| VaultError::Engine { doing: "making its tables", source: Box::new(error) })
 }
 
 /// Why a URL of another kind is not opened.
@@ -431,5 +440,9 @@ impl Vault for SqliteVault {
         ledger::checkpoints(&mut *self.lock().await)
             .await
             .map_err(self.failed("reading its checkpoints"))
+    }
+
+    async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {
+        archive::copy_out(&self.path, &self.url, sink).await
     }
 }
