@@ -5,7 +5,7 @@
 # It exports SEALIFT_TEST_POSTGRES_URL: the address of a superuser, whose password the tests look
 # for in every message. The server listens on loopback and on a socket in its own folder, runs as an
 # unprivileged user (PostgreSQL refuses root), and is gone with its folder afterwards. Nothing in it
-# outlives a crash, so fsync is off. SEALIFT_TEST_POSTGRES_OPTIONS has further options for it.
+# outlives a crash, so fsync is off.
 # shellcheck shell=bash
 
 # The folder with initdb and pg_ctl: the one of SEALIFT_TEST_POSTGRES_BIN, that of PATH, or the newest
@@ -60,8 +60,7 @@ postgres_start() {
             postgres_as "$binaries/pg_ctl" start --wait --silent --pgdata data --log log \
                 --options "-p $port -c listen_addresses=127.0.0.1 -c fsync=off \
                     -c unix_socket_directories=$postgres_folder -c max_connections=200 \
-                    -c max_prepared_transactions=4 -c wal_level=logical \
-                    ${SEALIFT_TEST_POSTGRES_OPTIONS:-}"
+                    -c max_prepared_transactions=4 -c wal_level=logical"
         ) >/dev/null; then
             export SEALIFT_TEST_POSTGRES_URL="postgres://sealift:an-invented-password@127.0.0.1:$port/postgres"
             return

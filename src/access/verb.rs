@@ -70,6 +70,8 @@ verbs! {
     SlotCheck = "keys slot check",
     /// Reads schema and samples of a source.
     Scan = "scan",
+    /// Looks whether originals came back since a purge.
+    ScanRun = "scan --run",
     /// Plans a run and stores it.
     Plan = "plan",
     /// Plans, and stores nothing.
@@ -244,6 +246,7 @@ fn nature(verb: Verb) -> Nature {
         | Verb::SlotAdd
         | Verb::SlotRemove
         | Verb::SlotCheck
+        | Verb::ScanRun
         | Verb::Plan
         | Verb::Run
         | Verb::Verify

@@ -342,6 +342,10 @@ pub struct Scan {
     /// Read this table only; may be given several times
     #[arg(long, value_name = "TABLE")]
     pub table: Vec<String>,
+    /// Has an original come back since this run was purged? Reads every row of its tables; what is
+    /// found goes on the ledger, and the certificate says so
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["policy", "write_policy", "rows", "table"])]
+    pub run: Option<String>,
 }
 
 /// `plan`

@@ -51,6 +51,11 @@ impl Failure {
         Self { outcome: Outcome::Finding, error: error.into(), hint: None }
     }
 
+    /// What went wrong, for whoever says it in words of its own.
+    pub(super) fn into_error(self) -> Box<dyn Error + Send + Sync> {
+        self.error
+    }
+
     /// A file could not be read.
     pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
         Self::failed(format!("`{}` cannot be read: {error}", file.display()))
@@ -277,6 +282,11 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
         RunError::Residue { .. } => (
             Outcome::Finding,
             "the backup is still there; remove what is named, or rewrite it (VACUUM FULL), and purge again",
+        ),
+        RunError::VaultCopy(_) => (
+            Outcome::Failed,
+            "make room beside the backup folder, and see `sealift vault check`; then purge again: \
+             the run's backup is still there",
         ),
         RunError::Quarantine { .. } => (
             Outcome::Finding,

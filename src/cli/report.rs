@@ -20,7 +20,7 @@ use crate::ports::{Change, QuarantineState as Waits, RunRow, Vault};
 use crate::report::{
     ApprovalFact, BackupFate, CheckFact, Condition, Evidence, KeyFact, PurgeFacts, PurgeStep,
     QuarantineCause, QuarantineFact, QuarantineState, Report, RowDigest, SegmentFact,
-    StructureFacts, UncoveredCopy, UnitFact,
+    StructureFacts, UncoveredCopy, UnitFact, VaultCopyLine,
 };
 use crate::run::{facts_of, residue_of};
 
@@ -288,6 +288,11 @@ fn purge_facts(facts: crate::run::PurgeFacts, kept: Option<String>) -> PurgeFact
             pages_with_remains: structure.pages_with_remains,
         }),
         backup: kept.map_or(BackupFate::Destroyed, BackupFate::KeptUntil),
+        vault_copies: facts
+            .vault_copies
+            .into_iter()
+            .map(|copy| VaultCopyLine { at: copy.at, file: copy.file, sha256: copy.sha256 })
+            .collect(),
     }
 }
 

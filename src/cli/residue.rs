@@ -37,7 +37,7 @@ pub(super) async fn residue(
     }
     let report =
         tokio::task::block_in_place(|| named.scan(&filter, random(), &originals, ScanDepth::Whole));
-    let report = report.map_err(failed)?;
+    let report = report.map_err(|error| failed(&error))?;
     let mut draft = desk.draft("residue_scanned", format!("{} paths", paths.len()));
     let hits: u64 = report.files.iter().map(|file| file.hits.total()).sum();
     draft.counts.insert("values_searched".into(), report.values_searched);
@@ -51,7 +51,7 @@ pub(super) async fn residue(
 }
 
 fn listed(paths: &[PathBuf]) -> Result<Named, Failure> {
-    let named = Named::list(paths).map_err(failed)?;
+    let named = Named::list(paths).map_err(|error| failed(&error))?;
     if named.is_empty() {
         return Err(Failure::failed("there is no file at these paths")
             .hint("name files, or folders that hold files"));
@@ -59,12 +59,12 @@ fn listed(paths: &[PathBuf]) -> Result<Named, Failure> {
     Ok(named)
 }
 
-fn failed(error: ScanError) -> Failure {
-    let hint = match &error {
+fn failed(error: &ScanError) -> Failure {
+    let hint = match error {
         ScanError::Originals(_) => "check the vault: `sealift status --all`",
         ScanError::Read { .. } => "check the path, and that it may be read",
     };
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
     Failure::failed(format!("{error}{}", cause.unwrap_or_default())).hint(hint)
 }
 

@@ -12,7 +12,8 @@ mod source;
 mod vault;
 
 pub use archive::{
-    ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, VaultRebuild,
+    ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, VaultCopies,
+    VaultCopy, VaultRebuild,
 };
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use progress::{Progress, Silent};

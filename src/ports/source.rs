@@ -335,12 +335,11 @@ impl SourceError {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Locked { .. } | Self::Full => Remedy::RetryLater,
+            Self::Locked { .. } | Self::Full | Self::Blocked { .. } => Remedy::RetryLater,
             Self::Open { .. }
             | Self::NotADatabase { .. }
             | Self::ReadOnly { .. }
             | Self::OtherVault { .. } => Remedy::ChangeRequest,
-            Self::Blocked { .. } => Remedy::RetryLater,
             Self::Damaged { .. } | Self::Engine { .. } | Self::Inconsistent(_) => Remedy::Escalate,
         }
     }

@@ -41,7 +41,8 @@ mod timeline;
 
 pub use access::{ApprovalPart, ApprovalRow, KeyLine, PurposeLine};
 pub use certificate::{
-    Certificate, CertificateStatus, Claim, ClaimState, CopyLine, ScanFigures, ScannedFile,
+    CAME_BACK, Certificate, CertificateStatus, Claim, ClaimState, CopyLine, ScanFigures,
+    ScannedFile, VaultCopyLine,
 };
 pub use counts::{CountPart, QuarantineLine, Reconciliation, VerificationPart};
 pub use coverage::TableCoverage;

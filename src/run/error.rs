@@ -108,6 +108,9 @@ pub enum RunError {
         /// In which files, tables and indexes, the first of them.
         places: String,
     },
+    /// The vault could not be copied before what could replace it is removed.
+    #[error("the purge stopped before the vault, from then on the only copy, was copied itself")]
+    VaultCopy(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The policy's `[window]` is closed.
     #[error("it is outside the `[window]` of the policy")]
     OutsideWindow,
@@ -139,6 +142,7 @@ impl RunError {
             | Self::NoKey(_)
             | Self::Counts { .. }
             | Self::Residue { .. }
+            | Self::VaultCopy(_)
             | Self::Mismatches(_)
             | Self::Inconsistent(_) => Remedy::Escalate,
         }

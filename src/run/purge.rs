@@ -1,7 +1,8 @@
 //! The fifth pass: originals gone from the files, and what is known about that.
 //!
-//! Order: the lock that lasts; every cell verified again inside it; the files rewritten; the scan;
-//! the facts on the ledger; the backup and the key that opens it, last. From the moment that the
+//! Order: the lock that lasts; every cell verified again inside it; the files rewritten; the vault
+//! copied and the copy tried out; the log of changes retired; the scan; the facts on the ledger; the
+//! backup and the key that opens it, last. From the moment that the
 //! facts are on the ledger the vault is the only copy, and a purge that is cut off there only has
 //! its backup left to destroy.
 
@@ -15,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::{KeyHeader, KeyPurpose, KeyState};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::TableName;
-use crate::ports::{Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep, Scrubbed};
+use crate::ports::{
+    Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep, Scrubbed, VaultCopies, VaultCopy,
+};
 use crate::residue::{Evidence, FileReport, ScanReport, Verdict};
 use crate::run::error::RunError;
 use crate::run::job::{Job, ms};
@@ -28,6 +31,9 @@ pub(crate) const SCRUBBED: &str = "purge_scrubbed";
 /// The action of the entry of a purge that found originals after it had rewritten the files. Nothing
 /// is destroyed then: the purge may be tried again, and the run may still be rolled back.
 pub(crate) const RESIDUE_FOUND: &str = "residue_found";
+
+/// The action of the entry of a copy of the vault.
+pub(crate) const VAULT_COPIED: &str = "vault_backed_up";
 
 /// How many places of residue an error names.
 const PLACES_MAX: usize = 8;
@@ -51,6 +57,20 @@ pub struct PurgeFacts {
     pub cells: u64,
     /// The pages of the files, taken apart.
     pub structure: Option<PageFacts>,
+    /// Copies of the vault since the run was planned: each holds the wrapped key of its backup.
+    #[serde(default)]
+    pub vault_copies: Vec<VaultCopyFact>,
+}
+
+/// A copy of the vault, as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultCopyFact {
+    /// When.
+    pub at: String,
+    /// Its file, as it was named then.
+    pub file: String,
+    /// Its hash, in hex.
+    pub sha256: String,
 }
 
 /// Purges a run that was approved for it. `approved` is the verified digest that was signed.
@@ -64,10 +84,11 @@ pub async fn purge(
     approved: &str,
     scratch: PathBuf,
     patience: Duration,
+    copies: &dyn VaultCopies,
 ) -> Result<PurgeFacts, RunError> {
     let facts = match scrubbed(job).await? {
         Some(facts) => facts,
-        None => scrub(job, approved, scratch, patience).await?,
+        None => scrub(job, approved, scratch, patience, copies).await?,
     };
     destroy(job).await?;
     Ok(facts)
@@ -101,6 +122,7 @@ async fn scrub(
     digest: &str,
     scratch: PathBuf,
     patience: Duration,
+    copies: &dyn VaultCopies,
 ) -> Result<PurgeFacts, RunError> {
     let begun = Instant::now();
     job.source.seize(&tables(job)).await?;
@@ -114,6 +136,8 @@ async fn scrub(
         // The lock could not be held over the rewrite, and somebody wrote in between.
         cells = verify_again(job, digest, scratch).await?;
     }
+    // ORDER: behind the rewrite, and before anything else goes that could bring originals back.
+    steps.push(copied(copies).await?);
     steps.extend(job.source.retire_log().await?);
     // ORDER: after the lock, because its journal goes with it.
     let facts = weigh(job, steps, cells).await?;
@@ -128,6 +152,18 @@ async fn scrub(
     draft.details.insert("facts".into(), facts_json(&facts)?);
     job.vault.commit(Vec::new(), vec![draft]).await?;
     if is_left { Err(residue_found(&facts)) } else { Ok(facts) }
+}
+
+/// A copy of the vault, tried out, as a step of the purge.
+async fn copied(copies: &dyn VaultCopies) -> Result<ScrubStep, RunError> {
+    let started_at = Timestamp::now().to_string();
+    let VaultCopy { file, rows } = copies.copy().await.map_err(RunError::VaultCopy)?;
+    Ok(ScrubStep {
+        step: "copy of the vault".to_owned(),
+        outcome: format!("{file}: {rows} rows, put back as a trial and read through"),
+        started_at,
+        finished_at: Timestamp::now().to_string(),
+    })
 }
 
 fn facts_json(facts: &PurgeFacts) -> Result<serde_json::Value, RunError> {
@@ -210,7 +246,46 @@ async fn weigh(job: &Job, steps: Vec<ScrubStep>, cells: u64) -> Result<PurgeFact
     };
     let structure = job.source.structure(&tables(job)).await?;
     let uncovered = uncovered_copies(job).await?;
-    Ok(PurgeFacts { steps, before, after, verdict, late_hits, uncovered, cells, structure })
+    let vault_copies = vault_copies(job).await?;
+    Ok(PurgeFacts {
+        steps,
+        before,
+        after,
+        verdict,
+        late_hits,
+        uncovered,
+        cells,
+        structure,
+        vault_copies,
+    })
+}
+
+/// Copies of the vault that the ledger has since the run's first entry.
+async fn vault_copies(job: &Job) -> Result<Vec<VaultCopyFact>, RunError> {
+    const ENTRIES: usize = 1_000;
+    let mut from = job.vault.ledger_of(job.run).await?.first().map_or(0, |entry| entry.seq);
+    let mut copies = Vec::new();
+    loop {
+        let bodies = job.vault.ledger(from, ENTRIES).await?;
+        let Some(last) = from.checked_add(bodies.len() as u64).filter(|end| *end > from) else {
+            return Ok(copies);
+        };
+        from = last;
+        // Most entries are of requests: only those are taken apart that can be meant.
+        let is_meant =
+            |body: &&Vec<u8>| memchr::memmem::find(body, VAULT_COPIED.as_bytes()).is_some();
+        for body in bodies.iter().filter(is_meant) {
+            let entry = crate::ledger::Entry::parse(body)
+                .map_err(|error| RunError::Inconsistent(error.to_string()))?;
+            let text = |name: &str| {
+                entry.details.get(name).and_then(|value| value.as_str()).unwrap_or_default()
+            };
+            if entry.action == VAULT_COPIED {
+                let (file, sha256) = (text("file").to_owned(), text("sha256").to_owned());
+                copies.push(VaultCopyFact { at: entry.at.clone(), file, sha256 });
+            }
+        }
+    }
 }
 
 fn residue_found(facts: &PurgeFacts) -> RunError {

@@ -1,6 +1,6 @@
 //! The stage: people, their orders, their notes, in SQLite or in PostgreSQL.
 
-use crate::support::{Db, Desk, Postgres, PostgresServer};
+use crate::support::{Cluster, Db, Desk, Postgres};
 use std::fmt::Write as _;
 
 /// People on the stage.
@@ -77,7 +77,7 @@ pub(super) struct Stage {
     vault: VaultPlace,
     /// Where the stage has one to itself.
     #[expect(dead_code, reason = "held, not read")]
-    server: Option<PostgresServer>,
+    server: Option<Cluster>,
 }
 
 /// Where the vault is kept.
@@ -114,7 +114,7 @@ impl Stage {
         Self::over_postgres(Postgres::with(&filled()), VaultPlace::File, None)
     }
 
-    fn over_postgres(db: Postgres, vault: VaultPlace, server: Option<PostgresServer>) -> Self {
+    fn over_postgres(db: Postgres, vault: VaultPlace, server: Option<Cluster>) -> Self {
         let desk = match vault {
             VaultPlace::Source => Desk::between(&db.url(), &db.url()),
             VaultPlace::File | VaultPlace::Database(_) => Desk::over(&db.url()),
@@ -128,8 +128,8 @@ impl Stage {
         if let Engine::Sqlite(_) = self.engine {
             return self;
         }
-        let server = PostgresServer::start("");
-        let db = Postgres::on(server.url(), &filled());
+        let server = Cluster::with(&[]);
+        let db = Postgres::on(&server.url(), &filled());
         Self::over_postgres(db, self.vault, Some(server))
     }
 

@@ -13,7 +13,7 @@ use sealift::policy::{ColumnName, Policy};
 use sealift::report::{
     ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, Evidence, KeyFact, PurgeFacts,
     PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest, SegmentFact,
-    StructureFacts, UnitFact,
+    StructureFacts, UnitFact, VaultCopyLine,
 };
 use sealift::residue::{FileClass, FileReport, HitCounts, PlaceCounts, ScanReport, Unsearchable};
 
@@ -119,6 +119,11 @@ pub(super) fn closed() -> Evidence {
             not_covered: Vec::new(),
             structure: Some(StructureFacts { pages: 1_204, pages_with_remains: 0 }),
             backup: BackupFate::Destroyed,
+            vault_copies: vec![VaultCopyLine {
+                at: "2026-03-02T08:01:12Z".into(),
+                file: "sealift-backup/vault-7f3a0c11-1.copy".into(),
+                sha256: "5e".repeat(32),
+            }],
         }),
         quarantine: Vec::new(),
         purposes: policy.purposes.clone(),

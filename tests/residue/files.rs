@@ -243,13 +243,25 @@ async fn what_vacuum_copies_between_the_pages_of_an_index_is_no_remains() {
 
 #[tokio::test]
 async fn a_damaged_database_is_read_without_harm() {
+    damaged(12).await;
+}
+
+mod soak {
+    #[tokio::test]
+    #[ignore = "minutes long; tests/soak.sh runs it"]
+    async fn a_database_damaged_in_many_ways_is_read_without_harm() {
+        super::damaged(400).await;
+    }
+}
+
+async fn damaged(ways: u32) {
     let folder = tempfile::tempdir().unwrap();
     let (path, mut db) = filled(folder.path()).await;
     run(&mut db, REWRITE).await;
     db.close().await.unwrap();
     let whole = std::fs::read(&path).unwrap();
     let mut place = 1_usize;
-    for _ in 0..400 {
+    for _ in 0..ways {
         let mut damaged = whole.clone();
         for _ in 0..6 {
             place = place.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888);

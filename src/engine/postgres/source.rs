@@ -253,6 +253,7 @@ impl Source for PostgresSource {
     async fn remove_traces(&self) -> Result<(), SourceError> {
         let mut session = self.lock().await;
         again!(session, "removing our tables", {
+            purge::put_back_settings(session.connection().await?).await?;
             cursor::remove_all(session.connection().await?).await
         })
     }

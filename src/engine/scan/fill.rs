@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
+use zeroize::Zeroize as _;
 
 use super::Reading;
 use crate::residue::codec::Codec;
@@ -90,22 +91,49 @@ impl Read for Source<'_> {
     }
 }
 
-/// Appends up to `length` bytes; fewer only at the end.
-pub(super) fn fill(source: &mut Source<'_>, into: &mut Vec<u8>, length: usize) -> io::Result<()> {
-    let start = into.len();
-    into.resize(start + length, 0);
-    let mut filled = start;
-    while filled < into.len() {
-        match source.read(&mut into[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                into.truncate(filled);
-                return Err(error);
-            }
-        }
+/// Room for bytes of a file, wiped as far as it was ever used. It is made once for a scan: most
+/// files of a server are small, and clearing room for each of them would take longer than reading.
+pub(super) struct Room {
+    bytes: Box<[u8]>,
+    filled: usize,
+    used: usize,
+}
+
+impl Room {
+    pub(super) fn of(size: usize) -> Self {
+        Self { bytes: vec![0; size].into_boxed_slice(), filled: 0, used: 0 }
     }
-    into.truncate(filled);
-    Ok(())
+
+    /// What is in it.
+    pub(super) fn held(&self) -> &[u8] {
+        &self.bytes[..self.filled]
+    }
+
+    /// Begins with these bytes.
+    pub(super) fn begin_with(&mut self, head: &[u8]) {
+        self.bytes[..head.len()].copy_from_slice(head);
+        self.filled = head.len();
+        self.used = self.used.max(self.filled);
+    }
+
+    /// Appends up to `length` bytes; fewer only at the end, or where there is no room.
+    pub(super) fn fill(&mut self, source: &mut Source<'_>, length: usize) -> io::Result<()> {
+        let end = self.bytes.len().min(self.filled + length);
+        while self.filled < end {
+            match source.read(&mut self.bytes[self.filled..end]) {
+                Ok(0) => break,
+                Ok(read) => self.filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            self.used = self.used.max(self.filled);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.bytes[..self.used].zeroize();
+    }
 }

@@ -26,7 +26,7 @@ pub(super) struct Log {
 pub(super) struct Record {
     file: u32,
     offset: u64,
-    record: LogRecord,
+    inner: LogRecord,
 }
 
 type Found = (Spot, Candidate, Zeroizing<Vec<u8>>);
@@ -82,7 +82,7 @@ impl Log {
                     }
                 }
             } else if let Some((file, range)) = record.parts.first() {
-                kept.push(Record { file: *file, offset: range.start, record });
+                kept.push(Record { file: *file, offset: range.start, inner: record });
             }
         }
         kept
@@ -94,7 +94,7 @@ impl Record {
     /// that lie across a page of the log.
     pub(super) fn candidates(&self, filter: &Filter) -> Vec<Found> {
         let mut found = Vec::new();
-        let record = &self.record;
+        let record = &self.inner;
         for image in &record.images {
             if image.codec.is_some() {
                 self.add(&mut found, image.codec, probe_all(filter, &image.bytes, CANDIDATES_MAX));

@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use self::fill::{Hashing, Source, fill};
+use self::fill::{Hashing, Room, Source};
 use self::log::Log;
 pub use self::paths::Named;
 pub(crate) use self::paths::opened;
@@ -36,8 +36,8 @@ use crate::residue::{
 
 /// How much is looked at by one core.
 const PIECE_BYTES: usize = 1 << 20;
-/// How many pieces are looked at together, while as many are read.
-const PIECES: usize = 8;
+/// How much is looked at together, while as much is read.
+const WINDOW_BYTES: usize = 8 * PIECE_BYTES;
 /// How many candidates a round holds.
 const CANDIDATES_MAX: usize = 150_000;
 /// A control looks after so many candidates whether one is confirmed, and after sixteen times as
@@ -181,6 +181,8 @@ impl<'a> ByteScan<'a> {
         subjects: &[Subject],
         stock: &(dyn Stock + Sync),
     ) -> Result<(), ScanError> {
+        let room = || Room::of(WINDOW_BYTES + self.ahead());
+        let mut rooms = [room(), room()];
         for subject in subjects {
             if self.content.contains(&subject.class) {
                 continue;
@@ -197,7 +199,7 @@ impl<'a> ByteScan<'a> {
             let hash = Arc::new(Mutex::new((Sha256::new(), 0)));
             let hashing = Hashing::new(opened, Arc::clone(&hash));
             let outcome = match Source::new(hashing, &subject.reading) {
-                Ok(source) => self.file(subject, source)?,
+                Ok(source) => self.file(subject, source, &mut rooms)?,
                 Err(error) => Err(error),
             };
             if let Err(error) = outcome {
@@ -248,31 +250,37 @@ impl<'a> ByteScan<'a> {
         Ok(report)
     }
 
+    /// How many bytes behind a window are looked at with it: a multiple of the page, so that every
+    /// page lies whole in the window where it begins.
+    fn ahead(&self) -> usize {
+        self.layout.page_bytes.max(self.layout.log_page_bytes).max(SNIPPET_BYTES)
+    }
+
     /// Reads one file to its end, or until a control has seen enough.
     fn file(
         &mut self,
         subject: &Subject,
         mut source: Source<'_>,
+        rooms: &mut [Room; 2],
     ) -> Result<io::Result<()>, ScanError> {
-        // A multiple of the page, so that every page lies whole in the window where it begins.
-        let ahead = self.layout.page_bytes.max(self.layout.log_page_bytes).max(SNIPPET_BYTES);
-        let room = PIECES * PIECE_BYTES;
-        let (mut now, mut next) = (Zeroizing::new(Vec::new()), Zeroizing::new(Vec::new()));
+        let ahead = self.ahead();
+        let [now, next] = rooms;
         let mut offset = 0;
         let mut carried = 0;
-        if let Err(error) = fill(&mut source, &mut now, room) {
+        now.begin_with(&[]);
+        if let Err(error) = now.fill(&mut source, WINDOW_BYTES) {
             return Ok(Err(error));
         }
         loop {
-            let is_end = now.len() - carried < room;
-            let starts = if is_end { now.len() } else { now.len() - ahead };
-            next.clear();
-            next.extend_from_slice(&now[starts..]);
-            let window = Window { offset, bytes: &now, fresh: now.len() - carried, starts };
+            let bytes = now.held();
+            let is_end = bytes.len() - carried < WINDOW_BYTES;
+            let starts = if is_end { bytes.len() } else { bytes.len() - ahead };
+            next.begin_with(&bytes[starts..]);
+            let window = Window { offset, bytes, fresh: bytes.len() - carried, starts };
             // The next bytes are read while these are searched.
             let (searched, read) = rayon::join(
                 || self.window(subject, &window),
-                || if is_end { Ok(()) } else { fill(&mut source, &mut next, room) },
+                || if is_end { Ok(()) } else { next.fill(&mut source, WINDOW_BYTES) },
             );
             searched?;
             if let Err(error) = read {
@@ -285,7 +293,7 @@ impl<'a> ByteScan<'a> {
             }
             offset += starts as u64;
             carried = ahead;
-            std::mem::swap(&mut now, &mut next);
+            std::mem::swap(now, next);
         }
     }
 

@@ -72,7 +72,7 @@ fn datum(bytes: &[u8], at: usize) -> Option<(Codec, Unpacked)> {
     if packed.len() < 4 || size <= packed_length || size > SIZE_MAX {
         return None;
     }
-    let is_chunk = word(bytes, at) & 3 == 0;
+    let is_chunk = word(bytes, at).trailing_zeros() >= 2;
     if is_chunk && end > bytes.len() {
         return None;
     }

@@ -67,18 +67,14 @@ pub fn unpack(codec: Codec, bytes: &[u8], size: usize) -> Unpacked {
 
 fn unpack_lz4(bytes: &[u8], size: usize) -> Unpacked {
     let mut out = Zeroizing::new(vec![0; size]);
-    match lz4_flex::block::decompress_into(bytes, &mut out) {
-        Ok(length) => {
-            out.truncate(length);
-            Unpacked { is_whole: length == size, bytes: out }
-        }
-        // What was written before the fault stands there; behind it are the zeros from above.
-        Err(_) => {
-            let length = out.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
-            out.truncate(length);
-            Unpacked { bytes: out, is_whole: false }
-        }
+    if let Ok(length) = lz4_flex::block::decompress_into(bytes, &mut out) {
+        out.truncate(length);
+        return Unpacked { is_whole: length == size, bytes: out };
     }
+    // What was written before the fault stands there; behind it are the zeros from above.
+    let length = out.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    out.truncate(length);
+    Unpacked { bytes: out, is_whole: false }
 }
 
 fn unpack_stream(stream: Option<impl std::io::Read>, size: usize) -> Unpacked {
@@ -118,8 +114,8 @@ mod tests {
         use std::io::Write as _;
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         packer.write_all(&vec![b'a'; 1 << 20]).unwrap();
-        let packed = packer.finish().unwrap();
-        assert_eq!(unpack(Codec::Gzip, &packed, 1_000).bytes.len(), 1_000);
+        let archive = packer.finish().unwrap();
+        assert_eq!(unpack(Codec::Gzip, &archive, 1_000).bytes.len(), 1_000);
         assert_eq!(unpack(Codec::Lz4, &lz4_flex::block::compress(TEXT), 8).bytes.len(), 8);
     }
 

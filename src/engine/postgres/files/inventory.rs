@@ -339,8 +339,7 @@ async fn walk_server(connection: &mut PgConnection) -> Result<Vec<String>, sqlx:
 fn is_ours(path: &str, database: u32) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     let owner = match parts.as_slice() {
-        ["base", owner, _, ..] => owner,
-        ["pg_tblspc", _, _, owner, _, ..] => owner,
+        ["base", owner, _, ..] | ["pg_tblspc", _, _, owner, _, ..] => owner,
         _ => return true,
     };
     owner.parse::<u32>().map_or(true, |number| number == database)

@@ -4,6 +4,9 @@
 //! them. So recycling is switched off for as long as this takes, files that wait for use are used up
 //! (the rest of a file that is ended early is written with zeros), and the settings are put back,
 //! also where something fails.
+//!
+//! **Invariant:** what the settings were is committed in a table of ours before the first of them
+//! changes: whoever comes after a purge that was killed puts them back.
 
 use std::time::Duration;
 
@@ -11,6 +14,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::Steps;
+use crate::engine::postgres::cursor;
 use crate::engine::postgres::shape::quoted;
 
 /// Settings that keep files of the log, with what they are for as long as it is retired.
@@ -20,24 +24,35 @@ const SWITCHES_MAX: usize = 200;
 /// How long the server's processes take to read their settings again.
 const RELOAD: Duration = Duration::from_millis(300);
 
-/// Retires the log, as far as the role may.
-pub(super) async fn retire(
+/// Has the server write its memory to disk, and notes the address of the log behind the rewrite.
+pub(super) async fn mark(
     connection: &mut PgConnection,
     steps: &mut Steps,
 ) -> Result<(), sqlx::Error> {
     // language=PostgreSQL
     const ADDRESS: &str = "SELECT pg_catalog.pg_current_wal_insert_lsn()::text";
-    if sqlx::raw_sql("CHECKPOINT").execute(&mut *connection).await.is_err() {
-        steps.done(
-            "CHECKPOINT",
-            "not permitted to this role; the log of changes holds originals until the server \
-             removes or overwrites its files",
-        );
-        return Ok(());
-    }
-    let address: String = sqlx::query_scalar(ADDRESS).fetch_one(&mut *connection).await?;
-    steps.done("CHECKPOINT", format!("purge address {address}"));
-    let Some(settings) = Settings::set(connection).await? else {
+    let outcome = if checkpoint(connection).await {
+        let address: String = sqlx::query_scalar(ADDRESS).fetch_one(connection).await?;
+        format!("purge address {address}")
+    } else {
+        "not permitted to this role; the files can be older than what they hold".to_owned()
+    };
+    steps.done("CHECKPOINT", outcome);
+    Ok(())
+}
+
+async fn checkpoint(connection: &mut PgConnection) -> bool {
+    sqlx::raw_sql("CHECKPOINT").execute(connection).await.is_ok()
+}
+
+/// Retires the log, as far as the role may.
+pub(super) async fn retire(
+    connection: &mut PgConnection,
+    steps: &mut Steps,
+) -> Result<(), sqlx::Error> {
+    let settings =
+        if checkpoint(connection).await { Settings::set(connection).await? } else { None };
+    let Some(settings) = settings else {
         steps.done(
             "retire the log of changes",
             "not permitted to this role; it holds originals until its files are overwritten",
@@ -111,11 +126,8 @@ async fn look(connection: &mut PgConnection, purged: &str) -> Result<Left, sqlx:
     Ok(Left { older: count(0), waiting: count(1) })
 }
 
-/// What the settings were before.
-struct Settings {
-    /// Those that `ALTER SYSTEM` had set already.
-    own: Vec<(String, String)>,
-}
+/// What the settings were before: those that `ALTER SYSTEM` had set already, by name.
+struct Settings(Vec<(String, String)>);
 
 impl Settings {
     /// Sets them; `None` where the role may not.
@@ -123,11 +135,14 @@ impl Settings {
         // language=PostgreSQL
         const OWN: &str = "SELECT name, setting FROM pg_catalog.pg_file_settings
             WHERE sourcefile LIKE '%postgresql.auto.conf' AND name = ANY ($1)";
+        put_back_left(connection).await?;
         let names: Vec<&str> = KEEPING.iter().map(|(name, _)| *name).collect();
         let Ok(own) = sqlx::query_as(OWN).bind(&names).fetch_all(&mut *connection).await else {
             return Ok(None);
         };
-        let settings = Self { own };
+        let settings = Self(own);
+        // ORDER: what they were, durable, before the first of them changes.
+        cursor::keep_settings(connection, &settings.0).await?;
         for (name, value) in KEEPING {
             if alter(connection, name, Some(value)).await.is_err() {
                 settings.put_back(connection).await?;
@@ -138,14 +153,25 @@ impl Settings {
         Ok(Some(settings))
     }
 
-    /// Puts them back.
+    /// Puts them back, and then forgets what they were.
     async fn put_back(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         for (name, _) in KEEPING {
-            let own = self.own.iter().find(|(own, _)| own == name);
+            let own = self.0.iter().find(|(own, _)| own == name);
             // A setting that could not be set need not be put back.
             let _ = alter(connection, name, own.map(|(_, value)| value.as_str())).await;
         }
-        reload(connection).await
+        reload(connection).await?;
+        cursor::forget_settings(connection).await
+    }
+}
+
+/// Puts back the settings that a purge had changed when it was killed.
+pub(in crate::engine::postgres) async fn put_back_left(
+    connection: &mut PgConnection,
+) -> Result<(), sqlx::Error> {
+    match cursor::kept_settings(connection).await? {
+        Some(kept) => Settings(kept).put_back(connection).await,
+        None => Ok(()),
     }
 }
 

@@ -11,6 +11,8 @@
 mod blockers;
 mod log;
 
+pub(super) use log::put_back_left as put_back_settings;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -144,6 +146,7 @@ async fn scrub_tables(
     for table in ["pg_statistic", "pg_statistic_ext_data"] {
         statistics(connection, table, steps).await?;
     }
+    log::mark(connection, steps).await?;
     Ok(Ok(written_since(connection, &tables, before).await?))
 }
 

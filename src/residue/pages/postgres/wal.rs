@@ -192,7 +192,7 @@ impl LogReader {
         while at + 4 <= page.len() {
             let length = word(page, at) as usize;
             // Zeros end what was written; anything else that is no length is not understood.
-            if length < RECORD_HEADER_BYTES || length > RECORD_BYTES_MAX {
+            if !(RECORD_HEADER_BYTES..=RECORD_BYTES_MAX).contains(&length) {
                 self.cut += u64::from(length != 0);
                 return;
             }
