@@ -282,7 +282,8 @@ fn not_covered(
             facts.pages_with_remains, facts.pages
         )),
         None if unsearched > 0 => list.push(format!(
-            "values too short to be searched for, without a proof by structure: {unsearched}"
+            "values too short, or of a type whose bytes are not searched for, without a proof by \
+             structure: {unsearched}"
         )),
         Some(_) | None => {}
     }

@@ -390,7 +390,8 @@ impl Facts<'_> {
             && self.evidence.purge.as_ref().is_some_and(|purge| purge.structure.is_some())
         {
             limits.push(format!(
-                "{} too short to be searched for: for these the proof is by structure",
+                "{} too short to be searched for, or kept in bytes of their type: for these the \
+                 proof is by structure",
                 counted(scan.not_byte_searchable, "value is", "values are")
             ));
         }

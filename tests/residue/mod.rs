@@ -5,6 +5,8 @@ mod files;
 mod postgres;
 mod scan;
 mod synth;
+mod tree;
+mod typed;
 
 use std::convert::Infallible;
 

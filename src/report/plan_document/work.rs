@@ -288,6 +288,10 @@ fn purge(facts: &PlanFacts<'_>) -> String {
     if !policy.purge.scan.is_empty() {
         said.push(format!("it searches {} too", policy.purge.scan.join(", ")));
     }
+    said.push(
+        "it copies the vault beside the backup and tries the copy out before the backup goes"
+            .to_owned(),
+    );
     said.push(match policy.approval.purge {
         0 => "the policy asks for no approval of it".to_owned(),
         needed => format!("it needs {} of its own", counted(u64::from(needed), "signature")),
