@@ -4,12 +4,18 @@
 //! room holds no behaviour, and knows no engine.
 
 mod files;
+mod lease;
+mod pressure;
 mod progress;
 mod sample;
 mod source;
 mod vault;
 
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
+pub use lease::{
+    Beat, CutState, Holder, Lease, Piece, PieceCounts, Rate, RunState, Task, WorkerRow,
+};
+pub use pressure::{Held, Pressure, ReplicaLag, RetainedWal, Wait};
 pub use progress::{Progress, Silent};
 pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,

@@ -9,6 +9,9 @@
 //!
 //! [`rollback`] goes the other way, from every phase before the purge.
 //!
+//! The first three passes are shared out: workers take pieces by leases, in this process and in
+//! others that have joined, and what exactly one may do is done in a [`turn`].
+//!
 //! Nothing here knows an engine: it works against `ports`.
 //!
 //! **Invariant:** vault first, durable, then the source. No vault transaction is begun or waited
@@ -32,8 +35,11 @@ mod rewrite;
 mod rollback;
 mod scan;
 mod seal;
+mod share;
+mod throttle;
 mod verify;
 mod wanted;
+mod watch;
 mod window;
 
 pub use backup::backup;
@@ -49,4 +55,7 @@ pub use rewrite::{resweep, rewrite, row_digest};
 pub use rollback::rollback;
 pub use scan::{ScannedColumn, ScannedTable, Sketch, scan};
 pub use seal::seal;
+pub use share::{Crew, Turn, turn};
+pub use throttle::Throttle;
+pub use watch::{Tell, Watch, Watching, watch};
 pub use verify::{Drive, RoundTripProof, Verified, verify};

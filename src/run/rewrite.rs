@@ -3,7 +3,7 @@
 //! A batch is read without a lock and prepared; whatever in it the backup does not know yet goes
 //! into an increment and into the vault; only then is the source written, under its guard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use serde_json::json;
@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::ports::{
-    BlindRow, Change, Counts, CursorId, CursorState, Interval, Limit, Pass, QuarantineRow,
-    QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step, VaultError,
+    BlindRow, Change, Counts, CursorId, CursorState, Interval, Lease, Pass, Piece, QuarantineRow,
+    QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step, Task, VaultError,
     WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
@@ -20,8 +20,9 @@ use crate::run::column::{Column, Fate};
 use crate::run::entries::{draw, known};
 use crate::run::error::RunError;
 use crate::run::increments::{Newest, Place, add};
-use crate::run::job::{Job, ms, table_of};
+use crate::run::job::{Job, ms, table_of, unit_of};
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell};
+use crate::run::share::{Laid, piece_of, share, turn};
 use crate::run::window::rewrite_window;
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
@@ -46,8 +47,25 @@ pub async fn rewrite(job: &Job) -> Result<(), RunError> {
     let resumed = !job.source.cursors(job.run, Pass::Rewrite).await?.is_empty();
     let rows = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|table| table.rows).sum();
     job.progress.begin("rewrite", "rows", rows);
+    job.watch.does("rewrites");
+    if job.crew.shares {
+        let laid = lay_out(job).await?;
+        let wanted = laid.ranges.len() as u64;
+        share(job, Task::Rewrite, wanted, laid).await?;
+    }
+    let Some(turn) = turn(job, Phase::Sealed).await? else {
+        job.progress.end();
+        return Ok(());
+    };
+    let done = rest(job, begun, resumed).await;
+    turn.end(done).await
+}
+
+/// What one process does: windows, sweeps, the phase.
+async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
     for unit in &job.plan.units {
         match unit.mode {
+            UnitMode::Ranges if job.crew.shares => {}
             UnitMode::Ranges => rewrite_ranges(job, unit).await?,
             UnitMode::Window => rewrite_window(job, unit).await?,
         }
@@ -55,6 +73,51 @@ pub async fn rewrite(job: &Job) -> Result<(), RunError> {
     job.progress.end();
     sweep(job).await?;
     finish(job, begun, resumed).await
+}
+
+/// Makes a piece of each range. The epoch of a piece begins where that of its cursor is.
+async fn lay_out(job: &Job) -> Result<Laid, RunError> {
+    let in_ranges = |unit: u16| {
+        job.plan.units.iter().any(|known| known.id == unit && known.mode == UnitMode::Ranges)
+    };
+    let mut ranges = job.vault.ranges(job.run).await?;
+    ranges.retain(|range| in_ranges(range.unit));
+    let epochs: HashMap<(u16, u32), u64> = job
+        .source
+        .cursors(job.run, Pass::Rewrite)
+        .await?
+        .into_iter()
+        .map(|(unit, range, state)| ((unit, range), state.epoch))
+        .collect();
+    let pieces: Vec<(Piece, u64)> = ranges
+        .iter()
+        .map(|range| {
+            let epoch = epochs.get(&(range.unit, range.number)).copied().unwrap_or(0);
+            (piece_of(job, Task::Rewrite, range.unit, range.table, range.number), epoch)
+        })
+        .collect();
+    job.vault.add_pieces(&pieces).await?;
+    Ok(Laid { ranges, files: Vec::new() })
+}
+
+/// Rewrites the range of one piece.
+pub(crate) async fn rewrite_piece(job: &Job, lease: &Lease) -> Result<(), RunError> {
+    let piece = &lease.piece;
+    let range = job
+        .crew
+        .laid
+        .ranges
+        .iter()
+        .find(|range| range.unit == piece.unit && range.number == piece.range)
+        .ok_or_else(|| RunError::Inconsistent("a piece of work names no range".to_owned()))?;
+    let table = table_of(unit_of(job, piece.unit)?, range.table)?;
+    // The tokens of the range, and a batch in its several forms.
+    let rows = usize::try_from(range.rows).unwrap_or(usize::MAX);
+    let tokens = rows.saturating_mul(100 + 100 * table.columns.len());
+    let _room = job.crew.room(tokens.saturating_add(3 * BYTES_MAX)).await;
+    rewrite_range(job, table, range, Some(lease)).await?;
+    job.vault.commit(vec![Change::PieceDone(lease.clone())], Vec::new()).await?;
+    Ok(())
 }
 
 /// Binds the source to this vault, and refuses a vault that is behind what the source has seen.
@@ -83,16 +146,26 @@ async fn rewrite_ranges(job: &Job, unit: &Unit) -> Result<(), RunError> {
     for range in ranges.iter().filter(|range| range.unit == unit.id) {
         job.refuse_if_paused().await?;
         let table = table_of(unit, range.table)?;
-        rewrite_range(job, table, range).await?;
+        rewrite_range(job, table, range, None).await?;
     }
     Ok(())
 }
 
-async fn rewrite_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Result<(), RunError> {
+async fn rewrite_range(
+    job: &Job,
+    table: &UnitTable,
+    range: &RangeRow,
+    lease: Option<&Lease>,
+) -> Result<(), RunError> {
     let cursor =
         CursorId { run: job.run, pass: Pass::Rewrite, unit: range.unit, range: range.number };
     let ledger_size = job.vault.head().await?.size();
-    let state = job.source.take(cursor, ledger_size).await?;
+    let state = match lease {
+        Some(lease) => job.source.take_as(cursor, lease.epoch, ledger_size).await?.ok_or(
+            RunError::LeaseLost { unit: range.unit, range: range.number },
+        )?,
+        None => job.source.take(cursor, ledger_size).await?,
+    };
     if state.done {
         job.progress.advance(state.counts.rows);
         return Ok(());
@@ -105,10 +178,9 @@ async fn rewrite_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Result
     let mut position = state.position.or_else(|| range.lower.clone());
     let mut stored = worker.stored_position(position.as_ref());
     loop {
-        job.may_go_on()?;
+        let limit = worker.pace.begin().await?;
         let version = job.source.version().await?;
         worker.pace.saw(version);
-        let limit = worker.pace.limit();
         let read = job
             .source
             .walk(table, position.as_ref(), range.upper.as_ref(), limit, &WalkFilter::All)
@@ -141,7 +213,7 @@ pub(crate) struct Worker<'w> {
     increments: u32,
     at_start: bool,
     misses: u32,
-    pub(crate) pace: Pace,
+    pub(crate) pace: Pace<'w>,
 }
 
 /// A batch that is ready to be written.
@@ -174,7 +246,7 @@ impl<'w> Worker<'w> {
             increments: 0,
             at_start: state.position.is_none(),
             misses: 0,
-            pace: Pace::new(job.rows_per_s_max),
+            pace: Pace::new(job),
         }
     }
 
@@ -217,7 +289,7 @@ impl<'w> Worker<'w> {
             WriteOutcome::Written => {
                 self.misses = 0;
                 self.at_start = false;
-                self.pace.went(read.len(), begun.elapsed()).await;
+                self.pace.went(read.len(), begun.elapsed());
                 Ok(true)
             }
             WriteOutcome::LeaseLost => {
@@ -620,9 +692,9 @@ async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Resu
     let mut position: Option<RowKey> = None;
     let mut rewritten = 0;
     loop {
-        job.may_go_on()?;
+        let limit = worker.pace.begin().await?;
         let version = job.source.version().await?;
-        let limit = Limit { rows: worker.pace.limit().rows, bytes: BYTES_MAX };
+        worker.pace.saw(version);
         let read = job.source.walk(table, position.as_ref(), None, limit, &filter).await?;
         let last = read.last().map(|row| row.key.clone());
         let step = worker.step(None, None, true, None);
@@ -672,8 +744,10 @@ impl Worker<'_> {
         }
         step.counts = Counts { tokenized: prepared.counts.tokenized, ..Counts::default() };
         let tokenized = step.counts.tokenized;
+        let begun = Instant::now();
         match self.job.source.write(self.table, &step, read, &prepared.writes, version).await? {
             WriteOutcome::Written => {
+                self.pace.went(read.len(), begun.elapsed());
                 *rewritten += tokenized;
                 Ok(true)
             }

@@ -5,16 +5,23 @@
 //! and cursors would wander from one server connection to another.
 
 use std::str::FromStr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use rand::RngExt as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::error::{LOCK_TIMEOUT, millis};
 
-/// How long a transaction of ours may lie idle before the server ends it: a process that is stopped
-/// cannot hold rows for longer.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a lease lasts that is not renewed.
+const LEASE: Duration = Duration::from_secs(15);
+
+/// What may be set as a lease's time, for tests that have no time.
+const LEASES_MS: std::ops::RangeInclusive<u64> = 500..=600_000;
+
+/// What the names of all our sessions begin with.
+pub(crate) const PROGRAM: &str = "sealift";
 
 /// How long a server may take to answer a login.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -43,6 +50,28 @@ const QUIET: [(&str, &str); 6] = [
     ("log_statement", "none"),
     ("log_min_duration_statement", "-1"),
 ];
+
+/// How long a lease lasts that is not renewed. `SEALIFT_LEASE_MS` sets it; all processes at work on
+/// a run have to agree about it.
+#[must_use]
+pub fn lease_time() -> Duration {
+    let set = std::env::var("SEALIFT_LEASE_MS").ok().and_then(|text| text.parse().ok());
+    set.filter(|ms| LEASES_MS.contains(ms)).map_or(LEASE, Duration::from_millis)
+}
+
+/// How long a transaction of ours may lie idle before the server ends it: a process that is stopped
+/// cannot hold rows for longer, and not until its lease is somebody else's.
+fn idle_timeout() -> Duration {
+    lease_time().mul_f64(2.0 / 3.0)
+}
+
+/// The name of this process, which all its sessions bear: random, so that a server can tell what is
+/// left of a process that died from what another one does.
+#[must_use]
+pub fn process_name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| format!("{PROGRAM}-{:016x}", rand::rng().random::<u64>()))
+}
 
 /// Whether a URL names a PostgreSQL server.
 #[must_use]
@@ -100,10 +129,10 @@ impl Address {
         let options = self
             .options
             .clone()
-            .application_name("sealift")
+            .application_name(process_name())
             .options([
                 ("search_path", "pg_catalog".to_owned()),
-                ("idle_in_transaction_session_timeout", millis(IDLE_TIMEOUT).to_string()),
+                ("idle_in_transaction_session_timeout", millis(idle_timeout()).to_string()),
                 ("statement_timeout", "0".to_owned()),
                 ("lock_timeout", millis(LOCK_TIMEOUT).to_string()),
                 ("standard_conforming_strings", "on".to_owned()),
@@ -126,6 +155,7 @@ impl Address {
         })??;
         be_durable(&mut connection).await?;
         be_quiet(&mut connection).await?;
+        be_watched(&mut connection).await?;
         Ok(connection)
     }
 }
@@ -173,6 +203,19 @@ async fn be_quiet(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         }
     }
     Ok(())
+}
+
+/// Has the server look whether we are still there while it works for us, where it can (from 14 on):
+/// what a killed process was waiting for, or had begun, ends within a second or two.
+async fn be_watched(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let set =
+        sqlx::raw_sql("SET client_connection_check_interval = '1s'").execute(connection).await;
+    match set {
+        Ok(_) => Ok(()),
+        // 42704: an older server does not know it; 22023: its system cannot do it.
+        Err(error) if matches!(super::error::state(&error), Some("42704" | "22023")) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Ends a session; whatever it still had open is rolled back by the server.

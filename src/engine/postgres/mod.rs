@@ -9,6 +9,7 @@ pub mod catalog;
 mod check_trial;
 mod connect;
 mod cursor;
+mod cut;
 mod error;
 mod facts;
 mod purge;
@@ -18,7 +19,8 @@ mod shape;
 pub mod source;
 mod statement;
 pub mod vault;
+mod watch;
 mod window;
 mod write;
 
-pub use connect::{Address, AddressError, is_postgres};
+pub use connect::{Address, AddressError, is_postgres, lease_time, process_name};

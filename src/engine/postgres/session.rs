@@ -2,7 +2,7 @@
 //! may pass (a deadlock, a lock that is held) is tried again with growing pauses.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use sqlx::postgres::PgConnection;
@@ -41,6 +41,8 @@ pub(super) struct Session {
     pub(super) doing: Doing,
     /// Shapes of tables, read once.
     shapes: HashMap<TableName, Shape>,
+    /// How long the last COMMIT took.
+    pub(super) commit_took: Option<Duration>,
 }
 
 /// What to do about an error.
@@ -57,7 +59,7 @@ impl Session {
         let connection =
             address.connect().await.map_err(|error| open_error(error, address.shown()))?;
         let (doing, shapes) = (Doing::Nothing, HashMap::new());
-        Ok(Self { address, connection: Some(connection), doing, shapes })
+        Ok(Self { address, connection: Some(connection), doing, shapes, commit_took: None })
     }
 
     /// The connection; made again where it was lost, and rid of a transaction that was left open.
@@ -92,7 +94,9 @@ impl Session {
 
     /// Commits. After an error its outcome is unknown where the connection was lost.
     pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        let begun = Instant::now();
         sqlx::raw_sql("COMMIT").execute(self.within()?).await?;
+        self.commit_took = Some(begun.elapsed());
         self.doing = Doing::Nothing;
         Ok(())
     }

@@ -91,7 +91,7 @@ pub(super) fn walk(
     Ok((sql, arguments))
 }
 
-fn compare(
+pub(super) fn compare(
     keys: &[String],
     shape: &Shape,
     operator: &str,
