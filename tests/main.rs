@@ -26,3 +26,4 @@ mod scan;
 mod support;
 mod token;
 mod vectors;
+mod workers;

@@ -23,6 +23,7 @@ mod pause;
 mod plan;
 mod plan_document;
 mod policy;
+mod process;
 mod purge;
 mod quarantine;
 mod queries;
@@ -32,6 +33,7 @@ mod run;
 mod scan;
 mod settings;
 mod status;
+mod throttle;
 mod tokenize;
 mod verify;
 
@@ -84,6 +86,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Rollback(typed) => rollback::rollback(settings, out, &typed).await,
         Verb::Pause(typed) => pause::pause(settings, out, &typed).await,
         Verb::Resume(typed) => pause::resume(settings, out, &typed).await,
+        Verb::Throttle(typed) => throttle::throttle(settings, out, &typed).await,
         Verb::Status(typed) => status::status(settings, out, &typed).await,
         Verb::Quarantine(typed) => quarantine::quarantine(settings, out, typed).await,
         Verb::Detokenize(typed) => detokenize::detokenize(settings, out, typed).await,

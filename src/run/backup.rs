@@ -99,12 +99,14 @@ fn is_shared(job: &Job, unit: &Unit) -> bool {
         && unit.tables.iter().all(|table| matches!(table.walk, Walk::Key(_)))
 }
 
-fn shared_tables(job: &Job) -> impl Iterator<Item = (&Unit, u16, &UnitTable)> {
-    job.plan.units.iter().filter(|unit| is_shared(job, unit)).flat_map(|unit| {
-        unit.tables.iter().enumerate().map(move |(at, table)| {
-            (unit, u16::try_from(at).unwrap_or(u16::MAX), table)
-        })
-    })
+fn shared_tables(job: &Job) -> Vec<(&Unit, u16, &UnitTable)> {
+    let mut shared = Vec::new();
+    for unit in job.plan.units.iter().filter(|unit| is_shared(job, unit)) {
+        for (table, at) in unit.tables.iter().zip(0_u16..) {
+            shared.push((unit, at, table));
+        }
+    }
+    shared
 }
 
 /// Cuts the next range off a table that is not cut to its end, and takes it.
@@ -118,8 +120,7 @@ pub(crate) async fn cut(job: &Job) -> Result<Option<Lease>, RunError> {
                 CutState::Upto { last, upper, next } => (Some(last), Some(upper), next),
             };
             let upper = job.source.cut(table, lower.as_ref(), RANGE_ROWS).await?;
-            let piece =
-                Piece { lower, upper, ..piece_of(job, Task::Backup, unit.id, at, next) };
+            let piece = Piece { lower, upper, ..piece_of(job, Task::Backup, unit.id, at, next) };
             let (holder, lease_ms) = (&job.crew.holder, job.crew.lease_ms());
             let lease = job.vault.cut_piece(&piece, after, holder, lease_ms).await?;
             if lease.is_some() {
@@ -147,7 +148,8 @@ pub(crate) async fn back_up_piece(job: &Job, lease: &Lease) -> Result<(), RunErr
     let unit = unit_of(job, *unit)?;
     let table = table_of(unit, *at)?;
     let columns = job.columns(table).await?;
-    let _room = job.crew.room(3 * BYTES_MAX).await;
+    let bytes = job.crew.batch_bytes();
+    let _room = job.crew.room(3 * bytes).await;
     // INVARIANT: a name of its own for each attempt, because a worker that was passed over may still
     // be writing its file.
     let attempt = if lease.epoch == 1 { String::new() } else { format!("-e{}", lease.epoch) };
@@ -156,7 +158,7 @@ pub(crate) async fn back_up_piece(job: &Job, lease: &Lease) -> Result<(), RunErr
     let mut position = lower.clone();
     let rest = loop {
         job.may_go_on()?;
-        let limit = Limit { rows: SNAPSHOT_ROWS, bytes: BYTES_MAX };
+        let limit = Limit { rows: SNAPSHOT_ROWS, bytes };
         let (after, upto) = (position.as_ref(), upper.as_ref());
         let rows = job.source.walk(table, after, upto, limit, &WalkFilter::All).await?;
         let Some(last) = rows.last() else { break None };
@@ -178,8 +180,14 @@ pub(crate) async fn back_up_piece(job: &Job, lease: &Lease) -> Result<(), RunErr
         originals: range.originals,
     };
     let seal = range.writer.finish()?;
-    let file =
-        FileRow { kind: FileKind::Backup, unit: unit.id, range: *number, epoch: 0, number: 0, seal };
+    let file = FileRow {
+        kind: FileKind::Backup,
+        unit: unit.id,
+        range: *number,
+        epoch: 0,
+        number: 0,
+        seal,
+    };
     let mut changes = vec![Change::PutRange(job.run, row), Change::PutFile(job.run, file)];
     changes.extend(rest.map(|at| Change::SplitPiece(lease.clone(), at)));
     changes.push(Change::PieceDone(lease.clone()));
@@ -316,6 +324,7 @@ pub(crate) async fn backup_records(
             Fate::Null | Fate::Empty | Fate::Original => None,
         })
     });
+    let shaped: Vec<_> = shaped.collect();
     let known = known(job.vault.as_ref(), shaped).await?;
     let is_known = |column: &Column, token: &TokenBody| {
         known.contains_key(&(column.domain_id(), token.clone()))

@@ -59,7 +59,7 @@ impl<'p> Pace<'p> {
     pub(crate) async fn begin(&mut self) -> Result<Limit, RunError> {
         self.give_back();
         self.permitted = self.job.permit(self.rows).await?;
-        Ok(Limit { rows: self.permitted, bytes: BYTES_MAX })
+        Ok(Limit { rows: self.permitted, bytes: self.job.crew.batch_bytes() })
     }
 
     /// What was permitted and not used does not count.

@@ -138,9 +138,11 @@ impl RunError {
             Self::Source(error) => error.remedy(),
             Self::Vault(error) => error.remedy(),
             Self::Backup(error) => error.remedy(),
-            Self::OutsideWindow | Self::Paused | Self::Stopped | Self::Busy { .. } | Self::LeaseLost { .. } => {
-                Remedy::RetryLater
-            }
+            Self::OutsideWindow
+            | Self::Paused
+            | Self::Stopped
+            | Self::Busy { .. }
+            | Self::LeaseLost { .. } => Remedy::RetryLater,
             Self::OldVault { .. } | Self::Quarantine { .. } | Self::WindowRefused { .. } => {
                 Remedy::ChangeRequest
             }

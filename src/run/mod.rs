@@ -57,5 +57,5 @@ pub use scan::{ScannedColumn, ScannedTable, Sketch, scan};
 pub use seal::seal;
 pub use share::{Crew, Turn, turn};
 pub use throttle::Throttle;
-pub use watch::{Tell, Watch, Watching, watch};
 pub use verify::{Drive, RoundTripProof, Verified, verify};
+pub use watch::{Tell, Watch, Watching, watch};

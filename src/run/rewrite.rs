@@ -3,7 +3,7 @@
 //! A batch is read without a lock and prepared; whatever in it the backup does not know yet goes
 //! into an increment and into the vault; only then is the source written, under its guard.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
 use serde_json::json;
@@ -15,7 +15,7 @@ use crate::ports::{
     QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step, Task, VaultError,
     WalkFilter, WriteOutcome,
 };
-use crate::run::batch::{BYTES_MAX, Pace, compute};
+use crate::run::batch::{Pace, compute};
 use crate::run::column::{Column, Fate};
 use crate::run::entries::{draw, known};
 use crate::run::error::RunError;
@@ -75,13 +75,19 @@ async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> 
     finish(job, begun, resumed).await
 }
 
-/// Makes a piece of each range. The epoch of a piece begins where that of its cursor is.
-async fn lay_out(job: &Job) -> Result<Laid, RunError> {
+/// The ranges that are rewritten one by one.
+async fn lay_out_ranges(job: &Job) -> Result<Vec<RangeRow>, RunError> {
     let in_ranges = |unit: u16| {
         job.plan.units.iter().any(|known| known.id == unit && known.mode == UnitMode::Ranges)
     };
     let mut ranges = job.vault.ranges(job.run).await?;
     ranges.retain(|range| in_ranges(range.unit));
+    Ok(ranges)
+}
+
+/// Makes a piece of each range. The epoch of a piece begins where that of its cursor is.
+async fn lay_out(job: &Job) -> Result<Laid, RunError> {
+    let ranges = lay_out_ranges(job).await?;
     let epochs: HashMap<(u16, u32), u64> = job
         .source
         .cursors(job.run, Pass::Rewrite)
@@ -97,7 +103,7 @@ async fn lay_out(job: &Job) -> Result<Laid, RunError> {
         })
         .collect();
     job.vault.add_pieces(&pieces).await?;
-    Ok(Laid { ranges, files: Vec::new() })
+    Ok(Laid { ranges })
 }
 
 /// Rewrites the range of one piece.
@@ -114,7 +120,7 @@ pub(crate) async fn rewrite_piece(job: &Job, lease: &Lease) -> Result<(), RunErr
     // The tokens of the range, and a batch in its several forms.
     let rows = usize::try_from(range.rows).unwrap_or(usize::MAX);
     let tokens = rows.saturating_mul(100 + 100 * table.columns.len());
-    let _room = job.crew.room(tokens.saturating_add(3 * BYTES_MAX)).await;
+    let _room = job.crew.room(tokens.saturating_add(3 * job.crew.batch_bytes())).await;
     rewrite_range(job, table, range, Some(lease)).await?;
     job.vault.commit(vec![Change::PieceDone(lease.clone())], Vec::new()).await?;
     Ok(())
@@ -161,9 +167,11 @@ async fn rewrite_range(
         CursorId { run: job.run, pass: Pass::Rewrite, unit: range.unit, range: range.number };
     let ledger_size = job.vault.head().await?.size();
     let state = match lease {
-        Some(lease) => job.source.take_as(cursor, lease.epoch, ledger_size).await?.ok_or(
-            RunError::LeaseLost { unit: range.unit, range: range.number },
-        )?,
+        Some(lease) => job
+            .source
+            .take_as(cursor, lease.epoch, ledger_size)
+            .await?
+            .ok_or(RunError::LeaseLost { unit: range.unit, range: range.number })?,
         None => job.source.take(cursor, ledger_size).await?,
     };
     if state.done {
@@ -769,6 +777,15 @@ impl Worker<'_> {
 /// Every range is done: late segments are closed, the counts go on the ledger.
 async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
     let cursors = job.source.cursors(job.run, Pass::Rewrite).await?;
+    let done: HashSet<(u16, u32)> =
+        cursors.iter().filter(|(_, _, state)| state.done).map(|(u, r, _)| (*u, *r)).collect();
+    for range in lay_out_ranges(job).await? {
+        // A mark in the vault does not stand for a cursor that the source has lost.
+        if !done.contains(&(range.unit, range.number)) {
+            let fact = format!("range {} has no cursor that is done", range.number);
+            return Err(RunError::Counts { unit: range.unit, fact });
+        }
+    }
     let mut counts = Counts::default();
     let mut of_units: BTreeMap<String, Counts> = BTreeMap::new();
     for (unit, range, state) in &cursors {

@@ -49,7 +49,7 @@ pub async fn seal(job: &Job) -> Result<(), RunError> {
             .collect();
         job.vault.add_pieces(&pieces).await?;
         let wanted = pieces.len() as u64;
-        let laid = Laid { ranges, files };
+        let laid = Laid { ranges };
         share(job, Task::Seal, wanted, laid).await?;
     } else {
         for file in left {
@@ -87,13 +87,13 @@ pub(crate) async fn seal_piece(job: &Job, lease: &Lease) -> Result<(), RunError>
     };
     // A piece that was left undone may have been done but for its mark.
     let files = job.vault.files(job.run).await?;
-    if let Some(file) = unsealed(&files).find(is_it) {
+    let file = unsealed(&files).find(is_it);
+    if let Some(file) = file {
         let bytes = usize::try_from(file.seal.bytes).unwrap_or(usize::MAX);
         let _room = job.crew.room(bytes.saturating_mul(4).saturating_add(BYTES_MAX)).await;
         // INVARIANT: a name of its own for each attempt, because a worker that was passed over may
         // still be writing its files.
-        let attempt =
-            if lease.epoch == 1 { String::new() } else { format!("-e{}", lease.epoch) };
+        let attempt = if lease.epoch == 1 { String::new() } else { format!("-e{}", lease.epoch) };
         seal_known(job, &job.crew.laid.ranges, file, &attempt).await?;
     }
     job.vault.commit(vec![Change::PieceDone(lease.clone())], Vec::new()).await?;

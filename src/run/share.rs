@@ -15,7 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::lifecycle::Phase;
-use crate::ports::{FileRow, Holder, Lease, Piece, RangeRow, Task};
+use crate::ports::{Holder, Lease, Piece, RangeRow, Task};
+use crate::run::batch::BYTES_MAX;
 use crate::run::error::RunError;
 use crate::run::job::{Job, Stop};
 use crate::run::{backup, rewrite, seal};
@@ -50,7 +51,6 @@ pub struct Crew {
 #[derive(Debug, Default)]
 pub(crate) struct Laid {
     pub(crate) ranges: Vec<RangeRow>,
-    pub(crate) files: Vec<FileRow>,
 }
 
 impl Crew {
@@ -77,6 +77,11 @@ impl Crew {
     #[must_use]
     pub fn lease_ms(&self) -> u64 {
         u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Bytes of in-scope cells in a batch: less where many have one in hand.
+    pub(crate) fn batch_bytes(&self) -> usize {
+        if self.workers > 4 { BYTES_MAX / 4 } else { BYTES_MAX }
     }
 
     /// Waits until so many bytes may be held; they are given back with what is returned.
@@ -108,12 +113,7 @@ impl Memory {
 /// # Errors
 ///
 /// The first error of a worker; the others end at their batch's end.
-pub(crate) async fn share(
-    job: &Job,
-    task: Task,
-    wanted: u64,
-    laid: Laid,
-) -> Result<(), RunError> {
+pub(crate) async fn share(job: &Job, task: Task, wanted: u64, laid: Laid) -> Result<(), RunError> {
     let laid = Arc::new(laid);
     let halt = Stop::default();
     let mut crew: JoinSet<Result<(), RunError>> = JoinSet::new();
@@ -254,8 +254,7 @@ pub async fn turn(job: &Job, phase: Phase) -> Result<Option<Turn<'_>>, RunError>
             return Ok(None);
         }
         let lease_ms = job.crew.lease_ms();
-        let taken =
-            job.vault.take_piece(job.run, Task::Alone, &job.crew.holder, lease_ms).await?;
+        let taken = job.vault.take_piece(job.run, Task::Alone, &job.crew.holder, lease_ms).await?;
         let Some(lease) = taken else {
             job.watch.waits(format!("another process to bring the run out of `{phase}`"));
             tokio::time::sleep(PATIENCE).await;

@@ -139,9 +139,8 @@ impl Throttle {
         let wait = Duration::from_millis(wait);
         let pressure = reading.and_then(|reading| reading.pressure.as_ref().ok());
         let waited = pressure.into_iter().flat_map(|pressure| &pressure.held_up);
-        let is_over = waited.map(|held| held.age_ms).max().is_some_and(|ms| {
-            Duration::from_millis(ms) > wait
-        });
+        let is_over =
+            waited.map(|held| held.age_ms).max().is_some_and(|ms| Duration::from_millis(ms) > wait);
         if self.is_polite() || is_over { AIM.min(wait / SHARE_OF_WAIT) } else { AIM }
     }
 
@@ -176,7 +175,10 @@ impl Throttle {
         };
         let age = now.saturating_duration_since(reading.at);
         if age > READING_AGE_MAX {
-            return Some(format!("the signals of the source were last read {} s ago", age.as_secs()));
+            return Some(format!(
+                "the signals of the source were last read {} s ago",
+                age.as_secs()
+            ));
         }
         self.lags(now, pressure, written).or_else(|| self.retains(pressure))
     }

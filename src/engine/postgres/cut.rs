@@ -24,7 +24,9 @@ pub(super) async fn cut(
     };
     let names = keys.iter().map(|key| quoted(key)).collect::<Result<Vec<_>, _>>()?;
     let texts: Vec<String> = names.iter().map(|name| format!("t.{name}::text")).collect();
-    arguments.add(i64::try_from(rows.max(1) - 1).unwrap_or(i64::MAX)).map_err(sqlx::Error::Encode)?;
+    arguments
+        .add(i64::try_from(rows.max(1) - 1).unwrap_or(i64::MAX))
+        .map_err(sqlx::Error::Encode)?;
     // Bounded by the rows of one range; where a run stands is never told by an OFFSET.
     let sql = format!(
         "SELECT {} FROM ONLY {} AS t WHERE {condition} ORDER BY {} OFFSET ${} LIMIT 1",
@@ -33,8 +35,7 @@ pub(super) async fn cut(
         names.iter().map(|name| format!("t.{name}")).collect::<Vec<_>>().join(", "),
         arguments.len(),
     );
-    let row =
-        sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_optional(connection).await?;
+    let row = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_optional(connection).await?;
     let Some(row) = row else { return Ok(None) };
     let parts = (0..keys.len()).map(|at| Ok(KeyPart::text(&row.try_get::<String, _>(at)?)));
     Ok(Some(RowKey(parts.collect::<Result<_, sqlx::Error>>()?)))

@@ -30,12 +30,13 @@ pub(super) async fn pressure(
     })
 }
 
-/// A base backup is no replica. Of others, a role without `pg_monitor` sees that they are there, and
+/// A base backup is no replica, and what only keeps the log has nothing to replay. Of all, a role without `pg_monitor` sees that they are there, and
 /// no more: the numbers are NULL then.
 async fn replicas(connection: &mut PgConnection) -> Result<Vec<ReplicaLag>, sqlx::Error> {
     // language=PostgreSQL
     const SQL: &str = "SELECT coalesce(nullif(application_name, ''), 'with pid ' || pid) AS name,
-            pg_catalog.pg_wal_lsn_diff(replay_lsn, '0/0')::bigint AS replayed,
+            pg_catalog.pg_wal_lsn_diff(coalesce(replay_lsn, flush_lsn, write_lsn, sent_lsn), '0/0')::bigint
+                AS replayed,
             (extract(epoch FROM replay_lag) * 1000)::bigint AS replay_ms
         FROM pg_catalog.pg_stat_replication
         WHERE state IS NULL OR state NOT IN ('backup', 'startup') ORDER BY pid";

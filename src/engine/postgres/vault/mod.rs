@@ -19,10 +19,10 @@ use super::error::{is_lost, is_passing, safe, state, vault_error};
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, Beat, BlindRow, CallerRow, Change, CheckRow, CutState, DomainRow, EntryRow, FileRow,
-    Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts, PurposeRow, QuarantineRow,
-    RangeRow, RunRow, RunState, SegmentRow, SlotRow, Task, VAULT_FORMAT, Vault, VaultError,
-    VaultHeader, WorkerRow,
+    ApprovalRow, Beat, BlindRow, CallerRow, Change, CheckRow, CutState, DomainRow, EntryRow,
+    FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts, PurposeRow,
+    QuarantineRow, RangeRow, RunRow, RunState, SegmentRow, SlotRow, Task, VAULT_FORMAT, Vault,
+    VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 

@@ -154,10 +154,7 @@ pub(super) async fn workers(
     Ok(rows.iter().map(worker).collect())
 }
 
-pub(super) async fn add_pieces(
-    connection: &mut SqliteConnection,
-    pieces: &[(Piece, u64)],
-) -> Done {
+pub(super) async fn add_pieces(connection: &mut SqliteConnection, pieces: &[(Piece, u64)]) -> Done {
     for (piece, epoch) in pieces {
         sqlx::query(
             "INSERT INTO sealift_lease VALUES (?, ?, ?, ?, ?, NULL, NULL, 0, 0, ?, NULL, NULL, 0)
@@ -230,8 +227,10 @@ pub(super) async fn cut_state(
     unit: u16,
     table: u16,
 ) -> Result<CutState, VaultError> {
-    let failed =
-        |error| VaultError::Engine { doing: "reading how far a table is cut", source: Box::new(error) };
+    let failed = |error| VaultError::Engine {
+        doing: "reading how far a table is cut",
+        source: Box::new(error),
+    };
     let next: i64 = sqlx::query_scalar(
         "SELECT coalesce(max(range) + 1, 0) FROM sealift_lease
          WHERE run = ? AND task = 'backup' AND unit = ?",
@@ -337,11 +336,7 @@ pub(super) async fn give_back(connection: &mut SqliteConnection, lease: &Lease) 
 }
 
 /// Splits a piece at a key: the end of it becomes a piece of its own.
-pub(super) async fn split(
-    connection: &mut SqliteConnection,
-    lease: &Lease,
-    at: &RowKey,
-) -> Done {
+pub(super) async fn split(connection: &mut SqliteConnection, lease: &Lease, at: &RowKey) -> Done {
     for sql in [
         "INSERT INTO sealift_lease
          SELECT l.run, l.task, l.unit, l.tbl,

@@ -16,7 +16,12 @@ use super::connect;
 use super::error::{code, vault_error};
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
-use crate::ports::{ApprovalRow, Beat, BlindRow, CallerRow, Change, CheckRow, CutState, DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts, PurposeRow, QuarantineRow, RangeRow, RunRow, RunState, SegmentRow, SlotRow, Task, Vault, VaultError, VaultHeader, WorkerRow, VAULT_FORMAT};
+use crate::ports::{
+    ApprovalRow, Beat, BlindRow, CallerRow, Change, CheckRow, CutState, DomainRow, EntryRow,
+    FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts, PurposeRow,
+    QuarantineRow, RangeRow, RunRow, RunState, SegmentRow, SlotRow, Task, VAULT_FORMAT, Vault,
+    VaultError, VaultHeader, WorkerRow,
+};
 use crate::token::{DomainId, TokenBody};
 
 mod commit;
@@ -415,16 +420,12 @@ impl Vault for SqliteVault {
     }
 
     async fn workers(&self) -> Result<Vec<WorkerRow>, VaultError> {
-        lease::workers(&mut *self.lock().await)
-            .await
-            .map_err(self.failed("reading who is at work"))
+        lease::workers(&mut *self.lock().await).await.map_err(self.failed("reading who is at work"))
     }
 
     async fn add_pieces(&self, pieces: &[(Piece, u64)]) -> Result<(), VaultError> {
         in_transaction!(self, "laying out the work", |connection| {
-            lease::add_pieces(connection, pieces)
-                .await
-                .map_err(self.failed("laying out the work"))
+            lease::add_pieces(connection, pieces).await.map_err(self.failed("laying out the work"))
         })
     }
 
