@@ -12,6 +12,9 @@ use crate::run::throttle::Took;
 /// Rows of the first batch of a run.
 pub(crate) const ROWS_AT_FIRST: usize = 500;
 
+/// Time alone makes no batch smaller than this.
+const ROWS_MIN: usize = 50;
+
 /// Rows of the largest batch.
 const ROWS_MAX: usize = 50_000;
 
@@ -84,12 +87,16 @@ impl<'p> Pace<'p> {
         let (reading, _) = self.job.watch.reading();
         let aim = self.job.throttle.aim(reading.as_ref());
         let is_full = rows >= self.permitted.min(self.rows);
-        let fits = aim.as_secs_f64() / took.as_secs_f64().max(0.000_1);
+        let commit = self.job.source.commit_took();
+        // What a COMMIT takes for itself does not get less with fewer rows.
+        let work = took.saturating_sub(commit.unwrap_or_default()).max(took / 4);
+        let fits = aim.as_secs_f64() / work.as_secs_f64().max(0.000_1);
         if fits < 1.0 || is_full {
-            self.rows = scaled(self.rows.min(rows.max(1)), fits.clamp(0.25, 2.0));
+            let base = self.rows.min(rows.max(1));
+            let floor = if fits < 1.0 { base.min(ROWS_MIN) } else { 1 };
+            self.rows = scaled(base, fits.clamp(0.25, 2.0)).max(floor);
             self.job.throttle.learn(self.rows);
         }
-        let commit = self.job.source.commit_took();
         let took = Took::Worked { batch: took, commit, reading: reading.as_ref() };
         self.job.throttle.settle(self.permitted.max(rows), rows, took);
         self.permitted = 0;

@@ -7,3 +7,4 @@ mod leases;
 mod stage;
 mod stopped;
 mod throttle;
+mod writers;

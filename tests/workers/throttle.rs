@@ -112,14 +112,13 @@ impl Drop for Pair {
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_replica_that_is_held_back_or_cannot_be_seen_holds_the_run_and_it_goes_on_by_itself() {
     let pair = Pair::start();
-    let source = Postgres::on(&pair.primary, "CREATE TABLE people (id bigint PRIMARY KEY, email text);
+    let mut source = Postgres::on(&pair.primary, "CREATE TABLE people (id bigint PRIMARY KEY, email text);
         INSERT INTO people SELECT n, 'person' || n || '@example.com' FROM generate_series(1, 3000) n;
         CREATE ROLE app LOGIN PASSWORD 'an-invented-password';
         ALTER TABLE people OWNER TO app;
         DO $$ BEGIN EXECUTE 'GRANT CREATE ON DATABASE ' || current_database() || ' TO app'; END $$;
         GRANT EXECUTE ON FUNCTION pg_control_system() TO app");
     let mut replica = Postgres::existing(&pair.replica);
-    let mut source = source;
     let as_app = source.url().replace("//sealift:", "//app:");
     let desk = Desk::between(&as_app, "sqlite:vault.db");
     desk.write(
