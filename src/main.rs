@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use sealift::cli::{Args, Outcome};
+use sealift::cli::Outcome;
 
 fn main() -> ExitCode {
     // A panic says where, never what: its message could hold a value.
@@ -13,13 +12,9 @@ fn main() -> ExitCode {
             "sealift: a fault of the program{place}\nhint: please report it; nothing is half-written"
         );
     }));
-    let args = match Args::try_parse() {
+    let args = match sealift::cli::parse(std::env::args_os()) {
         Ok(args) => args,
-        Err(error) => {
-            let _ = error.print();
-            let code = if error.use_stderr() { Outcome::Failed } else { Outcome::Done };
-            return ExitCode::from(code as u8);
-        }
+        Err(outcome) => return ExitCode::from(outcome as u8),
     };
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("SEALIFT_LOG"))
@@ -28,7 +23,9 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("sealift: the runtime cannot start: {error}");
+            eprintln!(
+                "sealift: the runtime cannot start: {error}\nhint: the system refuses threads or memory; try again"
+            );
             return ExitCode::from(Outcome::Failed as u8);
         }
     };

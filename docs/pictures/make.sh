@@ -65,7 +65,10 @@ done
 
 node "$here/shoot.mjs" "$scratch/pages" "$scratch"
 for picture in "$scratch"/*.png; do
-    pngquant 64 --speed 1 --strip --force --output "$picture" -- "$picture"
+    colours=64
+    # Ten screens one below the other: letters and four tones are all that is looked for there.
+    [[ $picture == *-whole-* ]] && colours=16
+    pngquant "$colours" --nofs --speed 1 --strip --force --output "$picture" -- "$picture"
     cp "$picture" "$here/"
 done
 ls -l "$here"/*.png

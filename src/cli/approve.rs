@@ -94,11 +94,9 @@ pub(super) async fn approve(
         out.next("another approver", &format!("sealift approve {}", row.run));
     } else {
         out.line(format!("run {} is `{phase}`", row.run));
-        let next = match kind {
-            ApprovalKind::Plan => format!("sealift run {}", row.run),
-            ApprovalKind::Purge => format!("sealift purge {0} --confirm {0}", row.run),
-        };
-        out.next(&row.planned_by, &next);
+        let (who, command) =
+            super::next::in_vault(desk.vault.as_ref(), &RunRow { phase, ..row }).await?;
+        out.next(&who, &command);
     }
     Ok(Outcome::Done)
 }
@@ -197,7 +195,7 @@ pub(super) async fn settle(
     draft.details.insert("digest".into(), digest(row, kind)?.into());
     vault.commit(changes, vec![draft]).await?;
     crate::serve::checkpoint(vault, keys).await?;
-    row.phase.after(event).map_err(Failure::failed)
+    row.phase.after(event).map_err(Failure::fault)
 }
 
 /// Who has validly signed what holds now.
@@ -244,7 +242,7 @@ fn purposes(keys: &KeyRing, policy: &Policy) -> Result<Vec<Change>, Failure> {
         .map(|purpose| {
             let mut row = PurposeRow {
                 name: purpose.name.clone(),
-                body: serde_json::to_string(purpose).map_err(Failure::failed)?,
+                body: serde_json::to_string(purpose).map_err(Failure::fault)?,
                 policy: policy.hash.clone(),
                 mac: Vec::new(),
             };

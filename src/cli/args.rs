@@ -1,20 +1,16 @@
-//! What can be typed. The help of every verb comes from the comments here.
+//! What can be typed. The help of every verb comes from the comments here, and from `examples`.
 
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-const EXAMPLES: &str = "\
-Examples:
-  sealift demo                                         try it, on an invented database
-  sealift scan --source sqlite:crm.db                  what is sensitive in there? needs nothing else
-  sealift init --caller alice --role steward --credential-file alice.key
-  sealift plan --policy crm.toml                       what would happen, and what stands in the way
-  sealift run                                          back up, seal, rewrite, verify; again to resume
-  sealift detokenize --purpose support_case --reason \"case 4711\" TOKEN
-
+/// What help opens with, below the examples.
+const SETTINGS: &str = "\
 Settings come from options or from the environment: SEALIFT_VAULT, SEALIFT_SOURCE,
 SEALIFT_CREDENTIAL_FILE; the passphrase from SEALIFT_PASSPHRASE, --passphrase-file or a prompt.";
+
+/// Where options stand that every verb takes.
+const EVERYWHERE: &str = "Options of every verb";
 
 const CODES: &str = "\
 Exit codes:
@@ -28,32 +24,33 @@ Documentation: README.md, docs/";
 /// Move sensitive columns out of a database and into a privacy vault: online, verified, and
 /// provably gone.
 #[derive(Debug, Parser)]
-#[command(name = "sealift", version, before_help = EXAMPLES, after_help = CODES, max_term_width = 100)]
+#[command(name = "sealift", version, before_help = SETTINGS, after_help = CODES, max_term_width = 100)]
 pub struct Args {
     /// The vault: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
-    #[arg(long, global = true, env = "SEALIFT_VAULT", value_name = "URL", hide_env_values = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "SEALIFT_VAULT", value_name = "URL", hide_env_values = true)]
     pub vault: Option<String>,
 
-    /// The source: sqlite:PATH
-    #[arg(long, global = true, env = "SEALIFT_SOURCE", value_name = "URL", hide_env_values = true)]
+    /// The source: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "SEALIFT_SOURCE", value_name = "URL", hide_env_values = true)]
     pub source: Option<String>,
 
     /// A file with the passphrase as its only line
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
 
     /// Unlock with a recovery code instead of the passphrase
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub unlock_recovery_file: Option<PathBuf>,
 
     /// Unlock with a key file instead of the passphrase
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub unlock_key_file: Option<PathBuf>,
 
     /// The credential of whoever asks
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         env = "SEALIFT_CREDENTIAL_FILE",
         value_name = "FILE",
         hide_env_values = true
@@ -61,11 +58,11 @@ pub struct Args {
     pub as_file: Option<PathBuf>,
 
     /// How results are printed
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
     /// Whether to colour (`NO_COLOR` is respected)
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
 
     /// What to do

@@ -53,7 +53,7 @@ async fn add(
     file: &Path,
     expires: Option<String>,
 ) -> Result<Outcome, Failure> {
-    Role::from_str(role).map_err(Failure::failed)?;
+    Role::from_str(role)?;
     if let Some(expires) = &expires {
         jiff::Timestamp::from_str(expires).map_err(|_| {
             Failure::failed(format!("`{expires}` is not a time"))
@@ -80,7 +80,7 @@ async fn add(
     };
     row.mac = caller_mac(&desk.keys, &row);
     // ORDER: the file first; a row whose credential nobody has would only be in the way.
-    write_secret_file(file, &credential.expose_text()).map_err(Failure::failed)?;
+    write_secret_file(file, &credential.expose_text())?;
     let draft = added(&row, &desk.caller.name);
     if let Err(error) = desk.commit(vec![Change::PutCaller(row)], draft).await {
         let _ = std::fs::remove_file(file);

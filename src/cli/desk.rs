@@ -87,11 +87,14 @@ pub(super) async fn unlock(
         let opened = tokio::task::block_in_place(|| slot.open(header.vault, &secret));
         match opened {
             Ok(root) => {
-                root.check(header.vault, &header.key_check).map_err(Failure::failed)?;
+                root.check(header.vault, &header.key_check).map_err(|error| {
+                    Failure::failed(error)
+                        .hint("the vault is not as it was written; compare it with a backup")
+                })?;
                 return Ok((root, row.slot));
             }
             Err(SlotError::WrongSecret { .. }) => {}
-            Err(error) => return Err(Failure::failed(error)),
+            Err(error) => return Err(error.into()),
         }
     }
     Err(Failure::failed(format!("no {} opens this vault", secret.kind().name()))
@@ -99,17 +102,14 @@ pub(super) async fn unlock(
 }
 
 pub(super) fn parse_slot(row: &SlotRow) -> Result<Slot, Failure> {
-    serde_json::from_str(&row.body)
-        .map_err(|_| Failure::failed(format!("slot {} of the vault is malformed", row.slot)))
+    serde_json::from_str(&row.body).map_err(|_| Failure::malformed(format!("slot {}", row.slot)))
 }
 
 fn slot_secret(unlock: &Unlock) -> Result<SlotSecret, Failure> {
     match unlock {
         Unlock::Passphrase { file, environment } => {
             let source = PassphraseSource::choose(file.clone(), environment.clone());
-            source.read().map(SlotSecret::Passphrase).map_err(|error| {
-                Failure::failed(error).hint("set SEALIFT_PASSPHRASE, or use `--passphrase-file`")
-            })
+            Ok(SlotSecret::Passphrase(source.read()?))
         }
         Unlock::Recovery(file) => recovery_secret(file),
         Unlock::KeyFile(file) => key_file_secret(file),
@@ -117,13 +117,25 @@ fn slot_secret(unlock: &Unlock) -> Result<SlotSecret, Failure> {
 }
 
 pub(super) fn recovery_secret(file: &std::path::Path) -> Result<SlotSecret, Failure> {
-    let text = read_secret_file(file).map_err(Failure::failed)?;
-    RecoveryCode::parse(&text).map(SlotSecret::RecoveryCode).map_err(Failure::failed)
+    let text = read_secret_file(file)?;
+    let code = RecoveryCode::parse(&text);
+    code.map(SlotSecret::RecoveryCode).map_err(|error| no_secret(file, "recovery code", error))
 }
 
 pub(super) fn key_file_secret(file: &std::path::Path) -> Result<SlotSecret, Failure> {
-    let text = read_secret_file(file).map_err(Failure::failed)?;
-    KeyFile::parse(&text).map(SlotSecret::KeyFile).map_err(Failure::failed)
+    let text = read_secret_file(file)?;
+    let key = KeyFile::parse(&text);
+    key.map(SlotSecret::KeyFile).map_err(|error| no_secret(file, "key of a key file", error))
+}
+
+/// A file that holds something else than the secret that is wanted; what it holds is not said.
+fn no_secret(
+    file: &std::path::Path,
+    what: &str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> Failure {
+    Failure::failed(format!("`{}` holds no {what}: {error}", file.display()))
+        .hint("name the file that Sealift wrote; it is not changed by hand")
 }
 
 /// Unwraps every key of the vault.
@@ -140,7 +152,7 @@ pub(super) async fn ring(vault: &dyn Vault, root: RootKey) -> Result<KeyRing, Fa
 }
 
 pub(super) fn header_of(vault: VaultId, row: &KeyRow) -> Result<KeyHeader, Failure> {
-    let malformed = || Failure::failed(format!("key {} of the vault is malformed", row.key));
+    let malformed = || Failure::malformed(format!("key {}", row.key));
     Ok(KeyHeader {
         vault,
         id: KeyId(row.key),
@@ -177,8 +189,9 @@ async fn authenticate(
         Failure::failed("no credential is named")
             .hint("name its file: `--as-file FILE`, or set SEALIFT_CREDENTIAL_FILE")
     })?;
-    let text = read_secret_file(file).map_err(Failure::failed)?;
-    let credential = Credential::parse(&text).map_err(Failure::failed)?;
+    let text = read_secret_file(file)?;
+    let credential =
+        Credential::parse(&text).map_err(|error| no_secret(file, "credential", error))?;
     let unknown = || {
         Failure::refused("the credential is not one of this vault's")
             .hint("ask a steward: `sealift caller add NAME --role ROLE --credential-file FILE`")

@@ -2,7 +2,11 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::Path;
 
+use crate::access::RoleError;
+use crate::crypto::SlotError;
+use crate::keystore::{PassphraseError, SecretFileError};
 use crate::ports::{BackupError, SourceError, VaultError};
 use crate::run::RunError;
 
@@ -43,6 +47,29 @@ impl Failure {
     /// It finished, and the answer is no.
     pub fn finding(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { outcome: Outcome::Finding, error: error.into(), hint: None }
+    }
+
+    /// A file could not be read.
+    pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        Self::failed(format!("`{}` cannot be read: {error}", file.display()))
+            .hint("check the name, and that you may read it")
+    }
+
+    /// A file or a folder could not be written.
+    pub(super) fn unwritable(file: &Path, error: &std::io::Error) -> Self {
+        Self::failed(format!("`{}` cannot be written: {error}", file.display()))
+            .hint("name a place that you may write to, with room on its disk")
+    }
+
+    /// A row of the vault is not what Sealift writes.
+    pub(super) fn malformed(what: impl fmt::Display) -> Self {
+        Self::failed(format!("{what} of the vault is malformed"))
+            .hint("the vault is not as it was written; compare it with a backup before going on")
+    }
+
+    /// What cannot happen has happened.
+    pub(super) fn fault(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::failed(error).hint("a fault of the program: please report it with these two lines")
     }
 
     /// Says what to do about it.
@@ -88,6 +115,15 @@ impl Failure {
     }
 }
 
+/// What may be done where nobody said anything better.
+fn hint_of(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done | Outcome::Finding => "`sealift report` says what was found",
+        Outcome::Failed => "`sealift status` says where runs stand, `sealift --help` what there is",
+        Outcome::Refused => "`sealift status` says what may come next",
+    }
+}
+
 /// The sentence, its causes in one line, and the hint in another.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,17 +132,15 @@ impl fmt::Display for Failure {
         let mut last = self.error.to_string();
         while let Some(error) = cause {
             let text = error.to_string();
-            // A transparent wrapper says what its cause says.
-            if text != last {
+            // Some wrappers say what their cause says, alone or with words of their own before it.
+            if !last.contains(&text) {
                 write!(f, ": {text}")?;
+                last = text;
             }
-            last = text;
             cause = error.source();
         }
-        if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {hint}")?;
-        }
-        Ok(())
+        let hint = self.hint.as_deref().unwrap_or_else(|| hint_of(self.outcome));
+        write!(f, "\nhint: {hint}")
     }
 }
 
@@ -123,11 +157,19 @@ fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
             "check `--source`: it is `postgres://USER@HOST:PORT/DATABASE`, the password in PGPASSWORD, \
              ~/.pgpass or the URL; TLS by `?sslmode=verify-full`; a pooler has to pool sessions"
         }
-        SourceError::Open { .. } => "check `--source`: it is `sqlite:` and the path of a file",
+        SourceError::Open { .. } => {
+            "check `--source`: `sqlite:` and the path of a file, or `postgres://USER@HOST/DATABASE`"
+        }
         SourceError::NotADatabase { .. } => {
             "the file is no SQLite database, or it is encrypted; check `--source`"
         }
-        SourceError::ReadOnly { .. } => "a run writes tokens: give the file write permission",
+        SourceError::Damaged { .. } => {
+            "is it a whole copy? `sqlite3 FILE 'PRAGMA integrity_check'` says what is broken; mend \
+             it or restore it first"
+        }
+        SourceError::ReadOnly { .. } => {
+            "a run writes tokens: give the file write permission (`chmod u+w FILE`)"
+        }
         SourceError::Locked { .. } => {
             "another program holds the write lock; try again when it is done, nothing was changed"
         }
@@ -274,6 +316,82 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::failed(error)
+        Self::failed(error).hint("check the disk, and that the folder may be written to")
+    }
+}
+
+impl From<SecretFileError> for Failure {
+    fn from(error: SecretFileError) -> Self {
+        let hint = match &error {
+            SecretFileError::Exists(_) => {
+                "name another file, or move that one away: it may be the only copy of a secret"
+            }
+            SecretFileError::Io { verb: "written", .. } => {
+                "name a file in a folder that exists and that you may write to"
+            }
+            SecretFileError::Io { .. } => "check the name, and that you may read it",
+            SecretFileError::TooLong(_) | SecretFileError::NotOneLine(_) => {
+                "name a file with the secret as its only line"
+            }
+        };
+        Self::failed(error).hint(hint)
+    }
+}
+
+impl From<PassphraseError> for Failure {
+    fn from(error: PassphraseError) -> Self {
+        Self::failed(error).hint("set SEALIFT_PASSPHRASE, or use `--passphrase-file FILE`")
+    }
+}
+
+impl From<SlotError> for Failure {
+    fn from(error: SlotError) -> Self {
+        let hint = match &error {
+            SlotError::EmptyPassphrase => "give it a passphrase of several words",
+            SlotError::Params(_) => {
+                "64 MiB and 3 passes are the least: `--kdf-memory-mib 128 --kdf-passes 4` is usual"
+            }
+            SlotError::Memory { .. } => "free memory on this machine, or use a larger one",
+            SlotError::WrongKind { .. } | SlotError::WrongSecret { .. } => {
+                "check SEALIFT_PASSPHRASE or the file that you named, and `--vault`"
+            }
+            SlotError::UnknownVersion { .. } => "use the Sealift that wrote it, or a newer one",
+            SlotError::Unauthentic { .. } => {
+                "the vault is not as it was written; compare it with a backup before going on"
+            }
+        };
+        Self::failed(error).hint(hint)
+    }
+}
+
+impl From<RoleError> for Failure {
+    fn from(error: RoleError) -> Self {
+        Self::failed(error).hint(
+            "`steward`, `approver` and `auditor` are built in; any other name is a role that \
+             purposes of a policy name",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the disk says: {0}")]
+    struct Wrapper(#[source] std::io::Error);
+
+    #[test]
+    fn a_cause_that_was_said_is_not_said_again() {
+        let failure = Failure::failed(Wrapper(std::io::Error::other("it is full")));
+        let said = failure.to_string();
+        assert_eq!(said.matches("it is full").count(), 1, "{said}");
+    }
+
+    #[test]
+    fn no_failure_is_without_a_hint() {
+        for failure in [Failure::failed("a"), Failure::refused("b"), Failure::finding("c")] {
+            assert!(failure.to_string().contains("\nhint: "), "{failure}");
+        }
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn init(
     out: &Output,
     typed: Init,
 ) -> Result<Outcome, Failure> {
-    Role::from_str(&typed.role).map_err(Failure::failed)?;
+    Role::from_str(&typed.role)?;
     let mut rng = OsRandom;
     let vault = VaultId::generate(&mut rng);
     let root = RootKey::generate(&mut rng);
@@ -35,14 +35,13 @@ pub(super) async fn init(
     let passphrase = new_passphrase(&settings.unlock)?;
     let first = tokio::task::block_in_place(|| {
         Slot::with_passphrase(1, &root, vault, &passphrase, params, &mut rng)
-    })
-    .map_err(Failure::failed)?;
+    })?;
     let code = RecoveryCode::generate(&mut rng);
     let second = Slot::with_recovery_code(2, &root, vault, &code, &mut rng);
     let created_at = now();
     let (keys, seed) = first_keys(&root, vault, &created_at, &mut rng)?;
     let origin = format!("sealift.vault/{vault}");
-    let identity = SigningIdentity::from_seed(&origin, seed.expose()).map_err(Failure::failed)?;
+    let identity = SigningIdentity::from_seed(&origin, seed.expose()).map_err(Failure::fault)?;
     let fingerprint = identity.verifier_key().fingerprint();
     let header = VaultHeader {
         vault,
@@ -55,13 +54,12 @@ pub(super) async fn init(
     let credential = Credential::generate(&mut rng);
     // ORDER: secrets that are shown once are written before the vault exists, so that no vault
     // exists whose first credential nobody has.
-    write_secret_file(&typed.credential_file, &credential.expose_text())
-        .map_err(Failure::failed)?;
+    write_secret_file(&typed.credential_file, &credential.expose_text())?;
     if let Some(file) = &typed.recovery_file {
         let written = write_secret_file(file, &code.expose_text());
         if let Err(error) = written {
             let _ = std::fs::remove_file(&typed.credential_file);
-            return Err(Failure::failed(error));
+            return Err(error.into());
         }
     }
     let store = match settings.create_vault(&header).await {
@@ -79,7 +77,7 @@ pub(super) async fn init(
         root,
         keys.iter().map(|(header, wrapped)| (header.clone(), Some(wrapped.clone()))),
     )
-    .map_err(Failure::failed)?;
+    .map_err(Failure::fault)?;
     let caller = first_caller(&unlocked, &typed, &credential, &created_at);
     record(store.as_ref(), &unlocked, &keys, &[first, second], caller, &created_at).await?;
     tell(out, &typed, vault, &fingerprint, &code);
@@ -91,9 +89,7 @@ fn new_passphrase(unlock: &Unlock) -> Result<secrecy::SecretString, Failure> {
         return Err(Failure::failed("a new vault begins with a passphrase")
             .hint("further ways to unlock come with `sealift keys slot add`"));
     };
-    PassphraseSource::choose(file.clone(), environment.clone()).read_new().map_err(|error| {
-        Failure::failed(error).hint("set SEALIFT_PASSPHRASE, or use `--passphrase-file`")
-    })
+    Ok(PassphraseSource::choose(file.clone(), environment.clone()).read_new()?)
 }
 
 type Keys = Vec<(KeyHeader, Vec<u8>)>;
@@ -113,7 +109,7 @@ fn first_keys(
         rng: &mut OsRandom,
     ) -> Result<(KeyHeader, Vec<u8>), Failure> {
         let header = KeyHeader::new(vault, crate::crypto::KeyId(id), K::PURPOSE, "", now);
-        let bytes = root.wrap_key(&header, key, rng).map_err(Failure::failed)?;
+        let bytes = root.wrap_key(&header, key, rng).map_err(Failure::fault)?;
         Ok((header, bytes))
     }
     let seed = LedgerSeed::generate(rng);
@@ -162,7 +158,7 @@ async fn record(
         ..Draft::default()
     }];
     for slot in slots {
-        let body = serde_json::to_string(slot).map_err(Failure::failed)?;
+        let body = serde_json::to_string(slot).map_err(Failure::fault)?;
         let row = SlotRow { slot: slot.id, body, created_at: now.to_owned(), opened_at: None };
         // What cannot be read back must not be the only way in.
         parse_slot(&row)?;

@@ -48,14 +48,16 @@ impl RunLock {
             return Ok(Self::Session(lock));
         }
         let path = path_of(&settings.vault).ok_or_else(|| {
-            Failure::failed(format!("`{}` is not a `sqlite:` URL", settings.vault))
+            Failure::failed("the vault is no file")
+                .hint("check `--vault`: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`")
         })?;
         let path = with_end(path, "lock");
-        let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path)?;
+        let file = OpenOptions::new().create(true).write(true).truncate(false).open(&path);
+        let file = file.map_err(|error| Failure::unwritable(&path, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self::File(file)),
             Err(TryLockError::WouldBlock) => Err(busy(vault).await),
-            Err(TryLockError::Error(error)) => Err(error.into()),
+            Err(TryLockError::Error(error)) => Err(Failure::unwritable(&path, &error)),
         }
     }
 }
@@ -125,7 +127,7 @@ fn with_end(path: PathBuf, end: &str) -> PathBuf {
 
 /// Parses what a run's row holds.
 pub(super) fn parsed(row: &RunRow) -> Result<(Policy, Assessment), Failure> {
-    let malformed = |_| Failure::failed(format!("the row of run {} is malformed", row.run));
+    let malformed = |_| Failure::malformed(format!("the row of run {}", row.run));
     Ok((
         serde_json::from_str(&row.policy).map_err(malformed)?,
         serde_json::from_str(&row.plan).map_err(malformed)?,
@@ -362,7 +364,7 @@ fn is_key(change: &Change, purpose: KeyPurpose, subject: &str) -> bool {
 fn new_key(desk: &Desk, purpose: KeyPurpose, subject: &str, id: u32) -> Result<Change, Failure> {
     fn wrapped<K: WrappedKey>(desk: &Desk, header: &KeyHeader, key: &K) -> Result<Change, Failure> {
         let wrapped =
-            desk.keys.root().wrap_key(header, key, &mut OsRandom).map_err(Failure::failed)?;
+            desk.keys.root().wrap_key(header, key, &mut OsRandom).map_err(Failure::fault)?;
         Ok(Change::PutKey(key_row(header, wrapped)))
     }
     let header = KeyHeader::new(desk.keys.vault(), KeyId(id), purpose, subject, &now());
@@ -371,7 +373,7 @@ fn new_key(desk: &Desk, purpose: KeyPurpose, subject: &str, id: u32) -> Result<C
         KeyPurpose::Token => wrapped(desk, &header, &TokenKey::generate(&mut OsRandom)),
         KeyPurpose::Format => wrapped(desk, &header, &FormatKey::generate(&mut OsRandom)),
         KeyPurpose::Run | KeyPurpose::Control | KeyPurpose::Index | KeyPurpose::Ledger => {
-            Err(Failure::failed(format!("a domain has no {} key", purpose.name())))
+            Err(Failure::fault(format!("a domain has no {} key", purpose.name())))
         }
     }
 }
@@ -383,13 +385,15 @@ fn domain_row(
     rule: &ColumnRule,
 ) -> Result<DomainRow, Failure> {
     let number = domains.iter().map(|row| row.domain.0).max().unwrap_or(0) + 1;
-    let domain = DomainId::new(number)
-        .ok_or_else(|| Failure::failed("the vault has no room for another domain"))?;
+    let domain = DomainId::new(number).ok_or_else(|| {
+        Failure::failed("the vault has no room for another domain")
+            .hint("give columns a `domain` in common, or use a second vault")
+    })?;
     let mut row = DomainRow {
         domain,
         name: name.to_owned(),
         class: rule.class.clone(),
-        treatment: serde_json::to_string(rule).map_err(Failure::failed)?,
+        treatment: serde_json::to_string(rule).map_err(Failure::fault)?,
         mac: Vec::new(),
     };
     let grant = DomainGrant {
@@ -410,7 +414,9 @@ async fn folder(
     keys: &crate::crypto::KeyRing,
 ) -> Result<AgeFolder, Failure> {
     let secret = keys.run_secret(&row.run.to_string()).ok_or_else(|| {
-        Failure::failed(format!("the key that opens the backup of run {} is gone", row.run))
+        Failure::failed(format!("the key that opens the backup of run {} is gone", row.run)).hint(
+            "a purge destroys it; before one, compare the vault with a backup of it before going on",
+        )
     })?;
     let base = Path::new(&row.backup_dir);
     let marker = format!("sealift backup of run {} for vault {}\n", row.run, keys.vault());
@@ -456,7 +462,7 @@ async fn keys_copy(vault: &dyn Vault) -> Result<String, Failure> {
         "vault": header.vault.to_string(), "format": header.format,
         "key_check": hex(&header.key_check), "slots": slots, "keys": keys,
     });
-    serde_json::to_string_pretty(&copy).map_err(Failure::failed)
+    serde_json::to_string_pretty(&copy).map_err(Failure::fault)
 }
 
 /// Refuses to go on over a catalog that is not the one that was signed.

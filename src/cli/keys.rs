@@ -17,6 +17,7 @@ use crate::crypto::{
     SlotKind, SlotSecret,
 };
 use crate::keystore::{PassphraseSource, read_secret_file, write_secret_file};
+use crate::lifecycle::Phase;
 use crate::ports::{Change, SlotRow};
 
 pub(super) async fn keys(
@@ -73,7 +74,6 @@ async fn list(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
             header.changed_at
         ));
     }
-    out.next(&desk.caller.name, "sealift status");
     for row in desk.vault.slots().await? {
         let slot = parse_slot(&row)?;
         out.object(&json!({
@@ -83,6 +83,7 @@ async fn list(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
         let opened = row.opened_at.unwrap_or_else(|| "never".to_owned());
         out.line(format!("slot {} {:<14} checked {opened}", row.slot, slot.kind.name()));
     }
+    out.next(&desk.caller.name, "sealift status");
     Ok(Outcome::Done)
 }
 
@@ -104,18 +105,17 @@ async fn rotate(settings: &Settings, out: &Output, domain: &str) -> Result<Outco
     let at = now();
     let mut rng = OsRandom;
     let mut retired = old.clone();
-    retired.state = old.state.after(KeyState::Deactivated).map_err(Failure::failed)?;
+    retired.state = old.state.after(KeyState::Deactivated).map_err(Failure::fault)?;
     retired.changed_at.clone_from(&at);
     let row = desk.vault.keys().await?.into_iter().find(|row| row.key == old.id.0);
     let wrapped = row.and_then(|row| row.wrapped).unwrap_or_default();
     let root = desk.keys.root();
-    let rewrapped =
-        root.rewrap(&old, &wrapped, root, &retired, &mut rng).map_err(Failure::failed)?;
+    let rewrapped = root.rewrap(&old, &wrapped, root, &retired, &mut rng).map_err(not_wrapped)?;
     let mut fresh =
         KeyHeader::new(desk.keys.vault(), desk.keys.next_id(), KeyPurpose::Data, domain, &at);
     fresh.version = old.version + 1;
     let key = DataKey::generate(&mut rng);
-    let new = root.wrap_key(&fresh, &key, &mut rng).map_err(Failure::failed)?;
+    let new = root.wrap_key(&fresh, &key, &mut rng).map_err(not_wrapped)?;
     let mut draft = desk.draft("key_rotated", format!("domain {domain}"));
     draft.key_ids = vec![old.id.0, fresh.id.0];
     let changes =
@@ -145,7 +145,7 @@ async fn rewrap(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
             .keys
             .root()
             .rewrap(&header, &wrapped, &root, &header, &mut rng)
-            .map_err(Failure::failed)?;
+            .map_err(not_wrapped)?;
         ids.push(header.id.0);
         changes.push(Change::PutKey(key_row(&header, again)));
     }
@@ -155,7 +155,7 @@ async fn rewrap(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
         if row.slot == desk.slot {
             let old = parse_slot(&row)?;
             let slot = same_way(settings, &old, &root, &desk, &mut rng)?;
-            let body = serde_json::to_string(&slot).map_err(Failure::failed)?;
+            let body = serde_json::to_string(&slot).map_err(Failure::fault)?;
             changes.push(Change::PutSlot(SlotRow { body, opened_at: None, ..row }));
         } else {
             lost.push(row.slot);
@@ -188,28 +188,30 @@ fn same_way(
     let vault = desk.keys.vault();
     match &settings.unlock {
         Unlock::Passphrase { file, environment } => {
-            let passphrase = PassphraseSource::choose(file.clone(), environment.clone())
-                .read()
-                .map_err(Failure::failed)?;
+            let passphrase = PassphraseSource::choose(file.clone(), environment.clone()).read()?;
             let params = old.argon2id.unwrap_or_default();
-            tokio::task::block_in_place(|| {
+            Ok(tokio::task::block_in_place(|| {
                 Slot::with_passphrase(old.id, root, vault, &passphrase, params, rng)
-            })
-            .map_err(Failure::failed)
+            })?)
         }
         Unlock::Recovery(file) => {
             let SlotSecret::RecoveryCode(code) = recovery_secret(file)? else {
-                return Err(Failure::failed("the recovery file holds no recovery code"));
+                return Err(Failure::fault("the recovery file holds no recovery code"));
             };
             Ok(Slot::with_recovery_code(old.id, root, vault, &code, rng))
         }
         Unlock::KeyFile(file) => {
             let SlotSecret::KeyFile(key) = key_file_secret(file)? else {
-                return Err(Failure::failed("the key file holds no key"));
+                return Err(Failure::fault("the key file holds no key"));
             };
             Ok(Slot::with_key_file(old.id, root, vault, &key, rng))
         }
     }
+}
+
+/// A key whose wrap the root key does not open.
+fn not_wrapped(error: crate::crypto::UnwrapError) -> Failure {
+    Failure::failed(error).hint("the vault's key rows were changed; compare with a backup")
 }
 
 enum New<'n> {
@@ -226,16 +228,16 @@ async fn add_slot(settings: &Settings, out: &Output, new: &New<'_>) -> Result<Ou
     let slot = match new {
         New::Recovery(file) => {
             let code = RecoveryCode::generate(&mut rng);
-            write_secret_file(file, &code.expose_text()).map_err(Failure::failed)?;
+            write_secret_file(file, &code.expose_text())?;
             Slot::with_recovery_code(id, root, vault, &code, &mut rng)
         }
         New::KeyFile(file) => {
             let key = KeyFile::generate(&mut rng);
-            write_secret_file(file, &key.expose_text()).map_err(Failure::failed)?;
+            write_secret_file(file, &key.expose_text())?;
             Slot::with_key_file(id, root, vault, &key, &mut rng)
         }
         New::Passphrase(file) => {
-            let text = read_secret_file(file).map_err(Failure::failed)?;
+            let text = read_secret_file(file)?;
             let passphrase = secrecy::SecretString::from(text.as_str());
             tokio::task::block_in_place(|| {
                 Slot::with_passphrase(
@@ -246,11 +248,10 @@ async fn add_slot(settings: &Settings, out: &Output, new: &New<'_>) -> Result<Ou
                     Argon2Params::default(),
                     &mut rng,
                 )
-            })
-            .map_err(Failure::failed)?
+            })?
         }
     };
-    let body = serde_json::to_string(&slot).map_err(Failure::failed)?;
+    let body = serde_json::to_string(&slot).map_err(Failure::fault)?;
     let row = SlotRow { slot: id, body, created_at: now(), opened_at: None };
     let draft = desk.draft("slot_added", format!("slot {id} ({})", slot.kind.name()));
     desk.commit(vec![Change::PutSlot(row)], draft).await?;
@@ -275,13 +276,19 @@ async fn check_slot(
         let Ok(root) = tokio::task::block_in_place(|| slot.open(header.vault, secret)) else {
             continue;
         };
-        root.check(header.vault, &header.key_check).map_err(Failure::failed)?;
+        root.check(header.vault, &header.key_check).map_err(Failure::fault)?;
         let at = now();
         let draft = desk.draft("slot_checked", format!("slot {} ({})", row.slot, slot.kind.name()));
         desk.commit(vec![Change::SlotOpened { slot: row.slot, at: at.clone() }], draft).await?;
         out.object(&json!({"slot": row.slot, "kind": slot.kind.name(), "opened_at": at}));
         out.line(format!("slot {} ({}) opens the vault", row.slot, slot.kind.name()));
-        out.next(&desk.caller.name, "sealift status");
+        let runs = desk.vault.runs().await?;
+        let waiting = runs.iter().find(|row| row.phase == Phase::PurgeApproved);
+        let (who, command) = match waiting {
+            Some(row) => super::next::in_vault(desk.vault.as_ref(), row).await?,
+            None => (desk.caller.name.clone(), "sealift status".to_owned()),
+        };
+        out.next(&who, &command);
         return Ok(Outcome::Done);
     }
     Err(Failure::failed(format!("this {} opens no slot of the vault", secret.kind().name()))
@@ -291,10 +298,9 @@ async fn check_slot(
 async fn remove_slot(settings: &Settings, out: &Output, slot: u32) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::SlotRemove).await?;
     let slots = desk.vault.slots().await?;
-    let row = slots
-        .iter()
-        .find(|row| row.slot == slot)
-        .ok_or_else(|| Failure::failed(format!("there is no slot {slot}")))?;
+    let row = slots.iter().find(|row| row.slot == slot).ok_or_else(|| {
+        Failure::failed(format!("there is no slot {slot}")).hint("`sealift keys list` lists them")
+    })?;
     if slot == desk.slot {
         return Err(Failure::refused("the slot that unlocked the vault cannot remove itself")
             .hint("unlock with another one: `--unlock-recovery-file` or `--unlock-key-file`"));

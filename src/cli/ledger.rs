@@ -42,9 +42,10 @@ async fn export(settings: &Settings, out: &Output, dir: &Path) -> Result<Outcome
         settings.open_vault().await?
     };
     let export = collect(vault.as_ref()).await?;
-    std::fs::create_dir_all(dir)?;
+    std::fs::create_dir_all(dir).map_err(|error| Failure::unwritable(dir, &error))?;
     for (name, bytes) in export.files() {
-        std::fs::write(dir.join(name), bytes)?;
+        let file = dir.join(name);
+        std::fs::write(&file, bytes).map_err(|error| Failure::unwritable(&file, &error))?;
     }
     let key = verifier_key(vault.as_ref()).await?.fingerprint();
     out.object(&json!({"output": dir.display().to_string(), "fingerprint": key}));
@@ -57,7 +58,8 @@ async fn export(settings: &Settings, out: &Output, dir: &Path) -> Result<Outcome
 pub(super) async fn collect(vault: &dyn Vault) -> Result<Export, Failure> {
     let mut notes = vault.checkpoints().await?;
     let (size, newest) = notes.pop().ok_or_else(|| {
-        Failure::failed("the ledger has no checkpoint yet").hint("sealift ledger checkpoint")
+        Failure::failed("the ledger has no checkpoint yet")
+            .hint("sign one: `sealift ledger checkpoint`")
     })?;
     let mut bodies: Vec<Vec<u8>> = Vec::new();
     while (bodies.len() as u64) < size {
@@ -90,12 +92,16 @@ fn verify(
             .hint("name the folder that `sealift ledger export --output DIR` wrote")
     })?;
     for entry in listed {
-        let path = entry?.path();
+        let path = entry.map_err(|error| Failure::unreadable(dir, &error))?.path();
         if let (true, Some(name)) = (path.is_file(), path.file_name().and_then(|n| n.to_str())) {
-            files.insert(name.to_owned(), std::fs::read(&path)?);
+            let bytes = std::fs::read(&path).map_err(|error| Failure::unreadable(&path, &error))?;
+            files.insert(name.to_owned(), bytes);
         }
     }
-    let since = since.map(std::fs::read_to_string).transpose()?;
+    let read = |file: &Path| {
+        std::fs::read_to_string(file).map_err(|error| Failure::unreadable(file, &error))
+    };
+    let since = since.map(read).transpose()?;
     let export = Export::from_files(files);
     let verdict = export.check(key, since.as_deref()).map_err(|error| {
         Failure::failed(error).hint("is this the folder that `sealift ledger export` wrote?")

@@ -4,8 +4,11 @@
 //! themselves know only runs and files.
 
 use super::args::{Args, Verb};
+use super::desk::parse_slot;
+use super::exit::Failure;
+use crate::crypto::SlotKind;
 use crate::lifecycle::Phase;
-use crate::ports::{Condition, RunRow};
+use crate::ports::{Condition, RunRow, SlotRow, Vault};
 use crate::words::shell_word;
 
 /// Settings that were typed, and that the next command needs too.
@@ -23,7 +26,7 @@ impl Given {
         let typed = |option: &str, variable: &str, value: Option<String>| {
             let value =
                 value.filter(|value| std::env::var(variable).ok().as_ref() != Some(value))?;
-            Some(format!("{option} {}", shell_word(&value)))
+            Some(format!("{option} {}", shell_word(&without_password(&value))))
         };
         let path = |file: &std::path::PathBuf| file.display().to_string();
         let unlock = [
@@ -88,8 +91,54 @@ impl Given {
     }
 }
 
-/// Who does what next about a run.
-pub(super) fn of_run(row: &RunRow) -> (String, String) {
+/// A URL without a password, which belongs into no output, also where it was typed: PGPASSWORD or
+/// ~/.pgpass has it.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| *scheme != "sqlite")
+    else {
+        return url.to_owned();
+    };
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let place = match place.rsplit_once('@') {
+        Some((user, host)) => format!("{}@{host}", user.split(':').next().unwrap_or_default()),
+        None => place.to_owned(),
+    };
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|each| !each.is_empty() && !each.starts_with("password="))
+        .collect();
+    let mark = if kept.is_empty() { "" } else { "?" };
+    format!("{scheme}://{place}{mark}{}", kept.join("&"))
+}
+
+/// Who does what next about a run of a vault.
+///
+/// # Errors
+///
+/// [`Failure`] where the vault does not answer.
+pub(super) async fn in_vault(vault: &dyn Vault, row: &RunRow) -> Result<(String, String), Failure> {
+    Ok(of_run(row, &vault.slots().await?))
+}
+
+/// The second way into the vault, tried since the plan: a purge leaves nothing but the keys.
+fn second_way(row: &RunRow, slots: &[SlotRow]) -> Option<String> {
+    if slots.iter().any(|slot| slot.opened_at.as_ref().is_some_and(|at| *at > row.planned_at)) {
+        return None;
+    }
+    let is_there = |kind: SlotKind| {
+        slots.iter().filter_map(|slot| parse_slot(slot).ok()).any(|slot| slot.kind == kind)
+    };
+    let command = if is_there(SlotKind::RecoveryCode) {
+        "sealift keys slot check --recovery-file recovery.txt   # has to open before the purge"
+    } else if is_there(SlotKind::KeyFile) {
+        "sealift keys slot check --key-file vault.key   # has to open before the purge"
+    } else {
+        "sealift keys slot add --recovery-file recovery.txt   # a purge wants a second way in"
+    };
+    Some(command.to_owned())
+}
+
+fn of_run(row: &RunRow, slots: &[SlotRow]) -> (String, String) {
     let run = row.run;
     let steward = row.planned_by.clone();
     if row.condition == Some(Condition::Paused) {
@@ -101,7 +150,10 @@ pub(super) fn of_run(row: &RunRow) -> (String, String) {
             (steward, format!("sealift run {run}"))
         }
         Phase::Verified => ("an approver".to_owned(), format!("sealift approve {run} --purge")),
-        Phase::PurgeApproved => (steward, format!("sealift purge {run} --confirm {run}")),
+        Phase::PurgeApproved => {
+            let purge = || format!("sealift purge {run} --confirm {run}");
+            (steward, second_way(row, slots).unwrap_or_else(purge))
+        }
         Phase::Purged => (steward, format!("sealift report {run} --close --output report.html")),
         Phase::RollingBack => (steward, format!("sealift rollback {run}")),
         Phase::Closed => {
@@ -166,6 +218,19 @@ mod tests {
             complete(&typed, "sealift run 7f3a0c11"),
             "sealift run 7f3a0c11 --vault sqlite:v.db"
         );
+    }
+
+    #[test]
+    fn a_password_that_was_typed_is_not_said_again() {
+        let source = "postgres://bob:se/c@ret@db:5433/crm?sslmode=require&password=secret";
+        let typed = ["--vault", "postgres://v:secret@h/v", "--source", source, "run"];
+        assert_eq!(
+            complete(&typed, "sealift run 7f3a0c11"),
+            "sealift run 7f3a0c11 --vault postgres://v@h/v --source \
+             'postgres://bob@db:5433/crm?sslmode=require'"
+        );
+        let file = ["--vault", "sqlite:a:b@c.db", "status"];
+        assert_eq!(complete(&file, "sealift status"), "sealift status --vault sqlite:a:b@c.db");
     }
 
     #[test]

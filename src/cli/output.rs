@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::args::{Color, Format};
+use super::exit::Failure;
 use super::next::Given;
 use crate::ports::Progress;
 
@@ -195,6 +196,17 @@ impl fmt::Debug for Capture {
 fn print(line: &str) {
     // What is coloured was decided once; a stream that decides again would take `always` back.
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Writes to standard output as it is. A closed pipe is no failure: whoever read it has enough.
+pub(super) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    match std::io::stdout().write_all(bytes) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::failed(format!("standard output cannot be written: {error}"))
+                .hint("make room, or name a file with `--output`"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A note on standard error.

@@ -205,18 +205,19 @@ async fn record(
     seen: &Seen,
 ) -> Result<(RunId, PlanDocument), Failure> {
     let runs = desk.vault.runs().await?;
-    let dir = std::path::absolute(&policy.backup.dir)?;
+    let dir = std::path::absolute(&policy.backup.dir)
+        .map_err(|error| Failure::unwritable(std::path::Path::new(&policy.backup.dir), &error))?;
     let (run, planned_at, vault) = (new_run_id(&runs), now(), desk.keys.vault().to_string());
     let recorded = Recorded { run, planned_by: &desk.caller.name, vault: &vault };
     let document = seen.document(policy, &planned_at, Some(recorded), false);
     let kept = StoredDocument::of(&document);
     let hashes = DocumentForm::ALL.map(|form| (form, kept.sha256(form)));
     let stored = StoredPlan { assessment: seen.plan.clone(), document: Some(kept) };
-    let plan_json = serde_json::to_string(&stored).map_err(Failure::failed)?;
+    let plan_json = serde_json::to_string(&stored).map_err(Failure::fault)?;
     let mut row = RunRow {
         run,
         source: policy.source.clone(),
-        policy: serde_json::to_string(policy).map_err(Failure::failed)?,
+        policy: serde_json::to_string(policy).map_err(Failure::fault)?,
         policy_hash: policy.hash.clone(),
         fingerprint: plan_digest(&vault, &policy.source, &policy.hash, &stored, &plan_json),
         plan: plan_json,

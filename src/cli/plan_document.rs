@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::Format;
 use super::desk::find_run;
 use super::exit::{Failure, Outcome};
-use super::output::Output;
+use super::output::{Output, print_bytes};
 use super::settings::Settings;
 use crate::ports::RunRow;
 use crate::report::{DocumentForm, LineTone, PlanDocument, StoredDocument, StoredPlan, TextLine};
@@ -19,7 +19,7 @@ pub(super) const TOOL: &str = concat!("sealift ", env!("CARGO_PKG_VERSION"));
 /// Parses the plan that a run's row holds, its document too.
 pub(super) fn stored(row: &RunRow) -> Result<StoredPlan, Failure> {
     serde_json::from_str(&row.plan)
-        .map_err(|_| Failure::failed(format!("the row of run {} is malformed", row.run)))
+        .map_err(|_| Failure::malformed(format!("the row of run {}", row.run)))
 }
 
 /// Where a source is, without what opens it: no user, no password, no parameter.
@@ -48,9 +48,7 @@ pub(super) fn form_of(file: &Path) -> Result<DocumentForm, Failure> {
 
 /// Writes a document to a file.
 pub(super) fn write(file: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(file, text).map_err(|error| {
-        Failure::failed(format!("`{}` cannot be written: {error}", file.display()))
-    })
+    std::fs::write(file, text).map_err(|error| Failure::unwritable(file, &error))
 }
 
 /// A document in one of its forms.
@@ -77,10 +75,9 @@ pub(super) fn print<'l>(out: &Output, lines: impl IntoIterator<Item = &'l TextLi
 
 /// Prints a page where one was asked for; `false` where not.
 pub(super) fn is_page(out: &Output, document: &PlanDocument) -> Result<bool, Failure> {
-    use std::io::Write as _;
     match out.format() {
         Format::Html => {
-            std::io::stdout().write_all(document.to_html().as_bytes())?;
+            print_bytes(document.to_html().as_bytes())?;
             Ok(true)
         }
         Format::Csv => Err(Failure::failed("a plan has no form as a table")
@@ -115,8 +112,7 @@ pub(super) async fn reissue(
     if let Some(file) = output {
         write(file, &text)?;
     } else {
-        use std::io::Write as _;
-        std::io::stdout().write_all(text.as_bytes())?;
+        print_bytes(text.as_bytes())?;
         return same(&row, &kept, form, &text);
     }
     let file = output.map(|file| file.display().to_string()).unwrap_or_default();

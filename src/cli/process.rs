@@ -74,13 +74,13 @@ fn host() -> String {
 /// When a process began, in the machine's own count; nothing where there is none that lives, or the
 /// machine does not tell.
 fn born(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in brackets may hold anything; the state comes behind it, and the start 19 later.
-    let (_, rest) = stat.rsplit_once(')')?;
+    let (_, rest) = line.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();
     let state = fields.next()?;
-    let start = fields.nth(18)?;
-    (!matches!(state, "Z" | "X")).then(|| start.to_owned())
+    let begun = fields.nth(18)?;
+    (!matches!(state, "Z" | "X")).then(|| begun.to_owned())
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -35,7 +35,7 @@ pub(super) async fn purge(
     if matches!(row.phase, Phase::Purged | Phase::Closed) {
         out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name()}));
         out.line(format!("run {} is `{}` already", row.run, row.phase));
-        let (who, command) = super::next::of_run(&row);
+        let (who, command) = super::next::in_vault(desk.vault.as_ref(), &row).await?;
         out.next(&who, &command);
         return Ok(Outcome::Done);
     }
@@ -152,7 +152,7 @@ async fn second_slot(desk: &Desk, row: &RunRow) -> Result<(), Failure> {
     Err(Failure::refused(
         "no second way to unlock the vault has been tried since the run was planned",
     )
-    .hint("sealift keys slot check --recovery-file FILE"))
+    .hint("try it: `sealift keys slot check --recovery-file FILE`"))
 }
 
 fn hits(report: &ScanReport) -> u64 {

@@ -64,7 +64,7 @@ async fn list(settings: &Settings, out: &Output, run: Option<&str>) -> Result<Ou
     let (who, command) = if waits {
         (row.planned_by.clone(), format!("sealift quarantine replay {}", row.run))
     } else {
-        super::next::of_run(&row)
+        super::next::in_vault(desk.vault.as_ref(), &row).await?
     };
     out.next(&who, &command);
     Ok(if waits { Outcome::Finding } else { Outcome::Done })

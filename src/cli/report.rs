@@ -1,7 +1,6 @@
 //! `sealift report`: what happened to a run. Needs no passphrase, except to close it.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
 
 use serde_json::json;
@@ -11,7 +10,7 @@ use super::args::{Format, Report as Typed};
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
 use super::job::parsed;
-use super::output::Output;
+use super::output::{Output, print_bytes};
 use super::settings::Settings;
 use crate::access::Verb;
 use crate::crypto::{KeyPurpose, KeyState};
@@ -50,6 +49,7 @@ pub(super) async fn report(
         Format::Text => match typed.output.as_deref().map(ending) {
             None => {
                 print_text(out, &row, &report);
+                next(vault.as_ref(), out, &row, &report).await?;
                 return Ok(Outcome::Done);
             }
             Some(end) if end == "html" || end == "htm" => report.to_html(),
@@ -65,9 +65,9 @@ pub(super) async fn report(
         if !report.summary.is_finished {
             out.line(format!("the run is not finished: {}", report.summary.verdict));
         }
-        next(out, &row, &report);
+        next(vault.as_ref(), out, &row, &report).await?;
     } else {
-        std::io::stdout().write_all(text.as_bytes())?;
+        print_bytes(text.as_bytes())?;
     }
     Ok(Outcome::Done)
 }
@@ -77,7 +77,7 @@ fn schema(output: Option<&Path>) -> Result<Outcome, Failure> {
     let text = Report::json_schema();
     match output {
         Some(file) => written(file, &text)?,
-        None => std::io::stdout().write_all(text.as_bytes())?,
+        None => print_bytes(text.as_bytes())?,
     }
     Ok(Outcome::Done)
 }
@@ -89,15 +89,25 @@ fn print_text(out: &Output, row: &RunRow, report: &Report) {
     }
     out.line("");
     out.line(format!("the whole of it: sealift report {} --output report.html", row.run));
-    next(out, row, report);
 }
 
-fn next(out: &Output, row: &RunRow, report: &Report) {
+async fn next(
+    vault: &dyn Vault,
+    out: &Output,
+    row: &RunRow,
+    report: &Report,
+) -> Result<(), Failure> {
     match &report.summary.next {
+        // What has to come before a purge, the vault knows and the report does not.
+        Some(_) if row.phase == Phase::PurgeApproved => {
+            let (who, command) = super::next::in_vault(vault, row).await?;
+            out.next(&who, &command);
+        }
         Some(command) if command.starts_with("sealift approve") => out.next("an approver", command),
         Some(command) => out.next(&row.planned_by, command),
         None => out.next("an auditor", "sealift ledger export --output ledger/"),
     }
+    Ok(())
 }
 
 /// What a file's name ends with: it says which form is meant where nothing else does.
@@ -106,10 +116,7 @@ fn ending(file: &Path) -> String {
 }
 
 fn written(file: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(file, text).map_err(|error| {
-        Failure::failed(format!("the report cannot be written to {}: {error}", file.display()))
-            .hint("name a file in a folder that exists and may be written to")
-    })
+    std::fs::write(file, text).map_err(|error| Failure::unwritable(file, &error))
 }
 
 /// Without a name the run that was planned last is meant.

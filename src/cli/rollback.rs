@@ -25,7 +25,7 @@ pub(super) async fn rollback(
     if row.phase == Phase::RolledBack {
         out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name()}));
         out.line(format!("run {} is `{}` already", row.run, row.phase));
-        let (who, command) = super::next::of_run(&row);
+        let (who, command) = super::next::in_vault(desk.vault.as_ref(), &row).await?;
         out.next(&who, &command);
         return Ok(Outcome::Done);
     }

@@ -249,7 +249,7 @@ async fn told(out: &Output, desk: &Desk, row: &RunRow) -> Result<Outcome, Failur
         out.line(format!("  {name:<16} {count}"));
     }
     estimates::tell(out, &checks);
-    let (who, command) = super::next::of_run(row);
+    let (who, command) = super::next::in_vault(desk.vault.as_ref(), row).await?;
     out.next(&who, &command);
     Ok(Outcome::Done)
 }

@@ -12,6 +12,7 @@ use super::next;
 use super::output::Output;
 use super::process::shown_host;
 use super::settings::Settings;
+use super::tables;
 use crate::lifecycle::Phase;
 use crate::ports::{Condition, QuarantineState, Rate, RunRow, Vault, WorkerRow};
 
@@ -45,7 +46,7 @@ pub(super) async fn status(
         for row in shown {
             let at_work: Vec<&WorkerRow> =
                 workers.iter().filter(|worker| worker.run == row.run).collect();
-            tell(vault.as_ref(), out, row, &at_work).await?;
+            tell(settings, vault.as_ref(), out, row, &at_work).await?;
         }
         if !typed.watch {
             return Ok(Outcome::Done);
@@ -58,11 +59,13 @@ pub(super) async fn status(
 }
 
 async fn tell(
+    settings: &Settings,
     vault: &dyn Vault,
     out: &Output,
     row: &RunRow,
     workers: &[&WorkerRow],
 ) -> Result<(), Failure> {
+    let progress = tables::of_run(settings, vault, row).await?;
     let entries = vault.ledger_of(row.run).await?;
     let counts = entries
         .iter()
@@ -78,7 +81,7 @@ async fn tell(
         "condition": row.condition.map(Condition::name), "reason": row.condition_reason,
         "planned_by": row.planned_by, "planned_at": row.planned_at, "quarantined": waiting,
         "counts": counts, "estimates": checks, "workers": workers_json(workers),
-        "rows_per_s": limits.rows_per_s, "window": limits.window,
+        "rows_per_s": limits.rows_per_s, "window": limits.window, "tables": progress,
     }));
     out.heading(&format!("run {} on `{}`: {}", row.run, row.source, row.phase));
     out.line(format!("  {}", picture(row.phase)));
@@ -94,7 +97,8 @@ async fn tell(
     if waiting > 0 {
         out.line(format!("  {waiting} rows wait in quarantine"));
     }
-    let (who, command) = next::of_run(row);
+    tables::tell(out, row, &progress);
+    let (who, command) = next::in_vault(vault, row).await?;
     out.next(&who, &command);
     Ok(())
 }

@@ -19,7 +19,11 @@ pub(super) async fn tokenize(
 ) -> Result<Outcome, Failure> {
     // Values never come as arguments: other users of the machine can read those.
     let lines = match &typed.values_file {
-        Some(file) => std::fs::read_to_string(file)?.lines().map(str::to_owned).collect(),
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| Failure::unreadable(file, &error))?
+            .lines()
+            .map(str::to_owned)
+            .collect(),
         None => lines_of_input()?,
     };
     let values: Vec<Original> = lines.iter().map(|line| Original::text(line)).collect();

@@ -46,7 +46,7 @@ pub(super) async fn verify(
     }
     let verified = named(verified)?;
     let now = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
-    let (next, phase) = (super::next::of_run(&now), now.phase);
+    let (next, phase) = (super::next::in_vault(desk.vault.as_ref(), &now).await?, now.phase);
     out.object(&json!({
         "run": row.run.to_string(), "phase": phase.name(), "counts": verified.counts,
         "digest": verified.proof.digest(),

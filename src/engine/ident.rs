@@ -20,26 +20,17 @@ pub enum IdentError {
     /// No engine can be asked for it: the statement would end at the NUL.
     #[error("the name `{}` has a NUL character in it", .0.escape_default())]
     Nul(String),
-    /// An empty name needs quotes that some engines read as "no name".
-    #[error("a name is empty")]
-    Empty,
 }
 
 impl Ident {
-    /// Takes a name as the catalog has it.
+    /// Takes a name as the catalog has it. SQLite has empty ones too.
     ///
     /// # Errors
     ///
-    /// Returns [`IdentError`] for an empty name and for one with a NUL character.
+    /// Returns [`IdentError`] for a name with a NUL character.
     pub fn new(name: impl Into<String>) -> Result<Self, IdentError> {
         let name = name.into();
-        if name.is_empty() {
-            Err(IdentError::Empty)
-        } else if name.contains('\0') {
-            Err(IdentError::Nul(name))
-        } else {
-            Ok(Self(name))
-        }
+        if name.contains('\0') { Err(IdentError::Nul(name)) } else { Ok(Self(name)) }
     }
 
     /// The name as the catalog has it.
@@ -106,7 +97,7 @@ mod tests {
     #[test]
     fn a_name_with_nul_is_refused() {
         assert_eq!(quote("a\0b"), Err(IdentError::Nul("a\0b".to_owned())));
-        assert_eq!(quote(""), Err(IdentError::Empty));
+        assert_eq!(quote("").unwrap(), r#""""#);
     }
 
     #[test]

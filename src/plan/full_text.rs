@@ -3,7 +3,8 @@
 use super::case::{Case, InScope, blocks, handled, warns};
 use super::model::Finding;
 use crate::catalog::sqlite_trigger::TriggerText;
-use crate::catalog::{Table, TableKind, sqlite_ddl};
+use crate::catalog::{Catalog, Table, TableKind, sqlite_ddl};
+use crate::policy::Policy;
 
 const PITFALL: &str = "full_text";
 
@@ -44,6 +45,34 @@ pub(super) fn content_of(table: &Table) -> Option<String> {
         Content::Of(source) => Some(source),
         Content::Own | Content::None => None,
     }
+}
+
+/// Whether a full-text table keeps a text of its own, which can be read like that of any table.
+#[must_use]
+pub fn keeps_text(table: &Table) -> bool {
+    is_full_text(table) && matches!(read(&table.sql).1, Content::Own)
+}
+
+/// Whether a full-text table shows the text of another table or view.
+#[must_use]
+pub fn shows_another(table: &Table) -> bool {
+    content_of(table).is_some()
+}
+
+/// Whether triggers carry what happens to columns of the policy over into a full-text table, so that
+/// a run changes both.
+#[must_use]
+pub fn follows(catalog: &Catalog, policy: &Policy, index: &Table) -> bool {
+    catalog.triggers.iter().any(|trigger| {
+        let mut columns = policy
+            .columns
+            .iter()
+            .filter(|rule| rule.name.table == trigger.table)
+            .map(|rule| rule.name.column.as_str());
+        TriggerText::parse(&trigger.sql).is_some_and(|text| {
+            text.writes_to(&index.name.name) && text.fires_on_update_of(&mut columns)
+        })
+    })
 }
 
 fn is_full_text(table: &Table) -> bool {

@@ -79,6 +79,7 @@ pub use case::reads_column;
 pub use copies::{copied_line, copied_remedy};
 pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
+pub use full_text::{follows as full_text_follows, keeps_text, shows_another};
 pub use model::{
     Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit,
     UnitColumn, UnitMode, UnitTable, Verdict, Walk,

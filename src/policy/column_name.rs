@@ -58,7 +58,7 @@ impl ColumnName {
     ///
     /// # Errors
     ///
-    /// Returns [`ColumnNameError`] where the text has not two or three non-empty parts.
+    /// Returns [`ColumnNameError`] where the text has not two or three parts, or an empty one without quotes.
     pub fn parse(text: &str) -> Result<Self, ColumnNameError> {
         let parts = parts(text)?;
         match parts.as_slice() {
@@ -79,7 +79,7 @@ impl TableName {
     ///
     /// # Errors
     ///
-    /// Returns [`ColumnNameError`] where the text has not one or two non-empty parts.
+    /// Returns [`ColumnNameError`] where the text has not one or two parts, or an empty one without quotes.
     pub fn parse(text: &str) -> Result<Self, ColumnNameError> {
         let parts = parts(text)?;
         match parts.as_slice() {
@@ -96,6 +96,7 @@ fn parts(text: &str) -> Result<Vec<String>, ColumnNameError> {
     let mut rest = text;
     loop {
         let part;
+        let is_quoted = rest.starts_with('"');
         if let Some(quoted) = rest.strip_prefix('"') {
             let mut name = String::new();
             let mut from = quoted;
@@ -117,7 +118,8 @@ fn parts(text: &str) -> Result<Vec<String>, ColumnNameError> {
             part = rest[..end].to_owned();
             rest = &rest[end..];
         }
-        if part.is_empty() {
+        // SQLite has names without a letter; in quotes nobody wrote one by accident.
+        if part.is_empty() && !is_quoted {
             return Err(ColumnNameError::Parts(text.to_owned()));
         }
         parts.push(part);
@@ -136,7 +138,7 @@ impl fmt::Display for ColumnName {
 }
 
 fn quoted(part: &str) -> String {
-    if part.contains(['.', '"']) {
+    if part.is_empty() || part.contains(['.', '"']) {
         format!("\"{}\"", part.replace('"', "\"\""))
     } else {
         part.to_owned()
@@ -149,7 +151,9 @@ mod tests {
 
     #[test]
     fn names_come_back_as_they_were_written() {
-        for text in ["customers.email", "crm.customers.email", r#""a.b".c"#, r#"t."x""y""#] {
+        for text in
+            ["customers.email", "crm.customers.email", r#""a.b".c"#, r#"t."x""y""#, r#"t."""#]
+        {
             assert_eq!(ColumnName::parse(text).unwrap().to_string(), text);
         }
     }

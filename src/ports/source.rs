@@ -278,6 +278,12 @@ pub enum SourceError {
         /// The URL, without a password.
         url: String,
     },
+    /// The file is a database that the engine cannot read: cut off, or overwritten in places.
+    #[error("source `{url}` is damaged: the engine cannot read its pages")]
+    Damaged {
+        /// The URL, without a password.
+        url: String,
+    },
     /// The file or the account may not be written.
     #[error("source `{url}` is read-only")]
     ReadOnly {
@@ -325,7 +331,7 @@ impl SourceError {
             | Self::NotADatabase { .. }
             | Self::ReadOnly { .. }
             | Self::OtherVault { .. } => Remedy::ChangeRequest,
-            Self::Engine { .. } | Self::Inconsistent(_) => Remedy::Escalate,
+            Self::Damaged { .. } | Self::Engine { .. } | Self::Inconsistent(_) => Remedy::Escalate,
         }
     }
 }

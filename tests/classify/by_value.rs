@@ -296,3 +296,10 @@ fn big_binary_is_skipped_and_counted() {
     let named = of("customers", "email", &[], &[blob, Original::text("alice@example.com")]);
     assert_eq!((named[0].evidence.skipped, named[0].evidence.tested), (1, 1));
 }
+
+#[test]
+fn when_somebody_came_is_not_who() {
+    let moments = ["2024-05-01 10:11:12", "2023-12-31 08:00:01", "2025-01-02 23:59:59"];
+    assert_eq!(kind(&findings("auth_user", "last_login", &moments)), "-");
+    assert_eq!(kind(&findings("auth_user", "login", &["alice.j", "bob77", "carol"])), "username");
+}

@@ -4,6 +4,7 @@ mod access;
 mod bad_input;
 mod files;
 mod help;
+mod hints;
 mod ledger;
 mod next;
 mod plan_document;

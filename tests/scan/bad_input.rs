@@ -130,3 +130,99 @@ fn a_table_that_is_not_there_is_answered_with_those_that_are() {
     desk.run(&["scan", "--rows", "0"]).ends(2);
     desk.run(&["scan", "--rows", "5", "--whole"]).ends(2);
 }
+
+#[test]
+fn a_column_without_a_name_is_read_like_any_other() {
+    let desk = Desk::bare();
+    let mut db = Db::open(&desk.source());
+    db.exec("CREATE TABLE people (id INTEGER PRIMARY KEY, \"\" TEXT, email TEXT)");
+    for row in 0..30 {
+        db.exec(format!(
+            "INSERT INTO people VALUES ({row}, 'a{row}@example.com', 'b{row}@example.com')"
+        ));
+    }
+    drop(db);
+
+    let found = desk.json(&["scan"]).done().objects();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().any(|finding| finding["column"] == ""), "{found:?}");
+    desk.run(&["scan", "--write-policy", "drafted.toml"]).done();
+    desk.run(&["plan", "--policy", "drafted.toml", "--dry-run"]).done();
+}
+
+#[test]
+fn a_full_text_table_is_read_where_it_keeps_its_text_and_named_where_it_cannot_be() {
+    let desk = Desk::bare();
+    let mut db = Db::open(&desk.source());
+    db.exec(
+        "CREATE TABLE letters (id INTEGER PRIMARY KEY, body TEXT);
+         CREATE VIRTUAL TABLE own USING fts5 (title, body);
+         CREATE VIRTUAL TABLE of_letters USING fts5 (body, content='letters', content_rowid='id');
+         CREATE VIRTUAL TABLE blind USING fts5 (body, content='');
+         CREATE VIRTUAL TABLE areas USING rtree (id, low, high);",
+    );
+    for row in 0..30 {
+        db.exec(format!(
+            "INSERT INTO own VALUES ('note', 'please write to person{row}@example.com today');
+             INSERT INTO blind (rowid, body) VALUES ({row}, 'person{row}@example.com')"
+        ));
+    }
+    drop(db);
+
+    let answer = scan(&desk, "shop.db").done();
+
+    answer.mentions(&[
+        "own  (all 30 rows)",
+        "1 full-text table",
+        "`blind` (virtual table",
+        "`areas`",
+    ]);
+    let found = desk.json(&["scan"]).done();
+    assert_eq!(found.objects().len(), 1, "{found}");
+    found.mentions(&["note: Not read, and not known to be free of anything"]);
+}
+
+#[test]
+fn a_full_text_table_that_triggers_keep_is_covered_with_its_table() {
+    let desk = Desk::bare();
+    let mut db = Db::open(&desk.source());
+    db.exec(
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT);
+         CREATE VIRTUAL TABLE found USING fts5 (email);
+         CREATE TRIGGER found_new AFTER INSERT ON people BEGIN
+             INSERT INTO found (rowid, email) VALUES (new.id, new.email); END;
+         CREATE TRIGGER found_changed AFTER UPDATE OF email ON people BEGIN
+             UPDATE found SET email = new.email WHERE rowid = new.id; END;",
+    );
+    for row in 0..30 {
+        db.exec(format!("INSERT INTO people VALUES ({row}, 'person{row}@example.com')"));
+    }
+    drop(db);
+    desk.write(
+        "people.toml",
+        "[source]\nname = \"people\"\n[[column]]\nname = \"people.email\"\nclass = \"contact\"\n",
+    );
+
+    desk.run(&["scan", "--policy", "people.toml"]).done().mentions(&["covers all that was found"]);
+    Db::open(&desk.source()).exec("DROP TRIGGER found_changed");
+    desk.run(&["scan", "--policy", "people.toml"]).ends(1).mentions(&["1 column not covered"]);
+}
+
+#[test]
+fn a_file_that_was_cut_off_or_cannot_be_written_is_told_apart() {
+    let desk = music(60);
+    let whole = std::fs::read(desk.source()).unwrap();
+    for (name, length) in [("half.db", whole.len() / 2), ("page.db", 5_000), ("head.db", 60)] {
+        std::fs::write(desk.path(name), &whole[..length]).unwrap();
+        scan(&desk, name).fails(2, &[name, "is damaged", "integrity_check"]);
+    }
+    std::fs::write(desk.path("none.db"), "").unwrap();
+    scan(&desk, "none.db").done().mentions(&["has no tables"]);
+
+    let mut modes = std::fs::metadata(desk.source()).unwrap().permissions();
+    modes.set_readonly(true);
+    std::fs::set_permissions(desk.source(), modes).unwrap();
+    let before = std::fs::read_dir(desk.folder()).unwrap().count();
+    scan(&desk, "shop.db").done();
+    assert_eq!(std::fs::read_dir(desk.folder()).unwrap().count(), before, "scan left a file");
+}

@@ -69,7 +69,7 @@ pub(super) const BLOCKERS: &str = "id, ids, uuid, guid, type, types, kind, count
     state, country, province, county, continent, nation, land, pais, pays, title, titel, unit, units, timezone, tz, locale, abbr, abbreviation";
 
 /// Words that say the same before a phrase; others there belong to it: `order_email`, `default_city`.
-pub(super) const BLOCKING_BEFORE: &str = "is, has, have, number of, num, count, cnt, id, fk, pk, total, min, max, \
+pub(super) const BLOCKING_BEFORE: &str = "is, has, have, number of, num, count, cnt, id, fk, pk, total, min, max, cargo, puesto, funcion, fonction, poste, mansione, beruf, job, stelle, \
     avg, sum, allow, allows, allowed, show, hide, use, uses, used, require, requires, required, verify, \
     verified, send, sent, can, should, type, typ, tipo, status, flag, enable, enabled, disable, disabled";
 
@@ -225,7 +225,11 @@ pub(super) const RULES: &[Rule] = &[
         beneficiary, recipient, addressee, \
         consignee, signed by, signatory, author name, authors, beneficiary name, \
         customer, employee, patient, passenger, guest, doctor, physician, borrower, \
-        tenant, applicant, candidate, attending physician, primary physician, contact first last"
+        tenant, applicant, candidate, attending physician, primary physician, contact first last, \
+        billing name, bill to name, shipping name, ship to name, delivery name, invoice name, \
+        order name, buyer name, sold to name, hausarzt, arzt, huisarts, medecin, medecin traitant, medico, \
+        medico curante, lekarz, lakare, laege, lege, doktor, врач, responsable, responsabile, responsavel, \
+        verantwortlicher, verantwoordelijke, encargado, encargada, evaluateur, evaluador, interlocuteur"
     ),
     rule!(
         PersonName,
@@ -299,7 +303,9 @@ pub(super) const RULES: &[Rule] = &[
         hometown, billing city, shipping city, ship city, birth city, city of birth, place of birth, \
         birth place, birthplace, mail city, locality, suburb city, \
         ort, wohnort, stadt, ortschaft, geburtsort, gemeinde, ortsname, ville, commune, localite, \
-        lieu de naissance, ciudad, poblacion, municipio, localidad, lugar de nacimiento, citta, comune, \
+        lieu de naissance, lieu naissance, ville de naissance, ville naissance, commune de naissance, commune naissance, geburts ort, \
+        luogo nascita, citta di nascita, lugar nacimiento, ciudad de nacimiento, local de nascimento, local nascimento, geboorte plaats, fodelseort, \
+        fodested, fodeby, dogum yeri, место рождения, ciudad, poblacion, municipio, localidad, lugar de nacimiento, citta, comune, \
         comune di residenza, luogo di nascita, cidade, municipio nome, localidade, naturalidade, \
         stad, woonplaats, plaats, plaatsnaam, geboorteplaats, gemeente, miasto, miejscowosc, \
         miejsce urodzenia, by navn, postort, poststed, kaupunki, paikkakunta, postitoimipaikka, varos, \
@@ -656,7 +662,8 @@ pub(super) const RULES: &[Rule] = &[
         chief complaint, chiefcomplaint, medical notes, clinical notes, hiv status, smoker, pregnancy, pregnant, bmi, vaccination, vaccine status, \
         immunization, test result, lab result, cause of death, mental health, medical license, dea number, npi, insurance id, insurance number, \
         insurance policy number, insurance member id, member id insurance, health id, \
-        diagnose, diagnosen, blutgruppe, krankheit, krankheiten, krankenversicherung, krankenversicherungsnummer, \
+        diagnose, diagnosen, blutgruppe, krankheit, krankheiten, krankenversicherung, krankenversicherungsnummer, vers nr, versnr, versicherten nr, versichertennr, versicherten nummer, \
+        versichertennummer, kvnr, kv nr, egk nr, numero assure, numero de asegurado, numero asegurado, nr ubezpieczenia, \
         krankenkasse, allergien, behinderung, groupe sanguin, diagnostic, antecedents, diagnostico, grupo sanguineo, tipo de sangre, \
         alergias, enfermedad, enfermedades, diagnosi, gruppo sanguigno, allergie, malattia, tipo sanguineo, \
         tessera sanitaria, bloedgroep, ziekte, ziekten, diagnoza, grupa krwi, choroba, blodgrupp, sjukdom, veriryhma, kan grubu, \

@@ -202,6 +202,8 @@ pub(super) fn recognise(look: &Look<'_>) -> Sighting {
         if seen.day.is_some() {
             seen.may_be(Place::DateOfBirth);
             seen.may_be(Place::CardDetail);
+            // `last_login` is when, not who.
+            seen.plausible.remove(Place::Username);
         }
         network::recognise(look, &mut seen);
         money::recognise(look, &mut seen);

@@ -20,6 +20,10 @@ pub(super) fn tell(out: &Output, found: &Found<'_>) {
     for copy in &found.copies {
         out.object(&of_copy(found, copy));
     }
+    // Standard output holds findings alone; what may hold something has to be said all the same.
+    if let Some(line) = super::unknown(found.catalog) {
+        out.note(format!("note: {line}"));
+    }
 }
 
 /// A kind of value that was found.
@@ -35,7 +39,7 @@ fn of_values(found: &Found<'_>, column: &ScannedColumn, finding: &Finding) -> Va
     object.insert("confidence".into(), json!(finding.confidence));
     object.insert("evidence".into(), json!(finding.evidence));
     // Without a policy there is nothing to be covered by.
-    let covered = found.policy.map(|_| found.rule(&column.name).is_some());
+    let covered = found.policy.map(|_| found.is_covered(&column.name));
     object.insert("covered".into(), json!(covered));
     Value::Object(object)
 }

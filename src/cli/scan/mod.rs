@@ -19,7 +19,7 @@ use super::policy;
 use super::settings::Settings;
 use crate::catalog::{Catalog, Table, TableKind};
 use crate::classify::{Detectors, Pattern};
-use crate::plan::CopyFacts;
+use crate::plan::{CopyFacts, full_text_follows, keeps_text, shows_another};
 use crate::policy::{ColumnName, ColumnRule, Draft, Policy, TableName, TokenKind};
 use crate::ports::{SampleSize, Source};
 use crate::run::{self, ScannedColumn, ScannedTable};
@@ -58,6 +58,16 @@ impl Found<'_> {
             && self.rule(&column.name).is_some_and(is_told_apart)
     }
 
+    /// Whether the policy reaches a column: by a rule, or by triggers that carry tokens over.
+    fn is_covered(&self, name: &ColumnName) -> bool {
+        self.rule(name).is_some()
+            || self.policy.is_some_and(|policy| {
+                self.catalog.table(&name.table).is_some_and(|table| {
+                    keeps_text(table) && full_text_follows(self.catalog, policy, table)
+                })
+            })
+    }
+
     /// Columns that hold something sensitive.
     fn sensitive(&self) -> usize {
         self.columns().filter(|column| !column.findings.is_empty()).count()
@@ -69,7 +79,7 @@ impl Found<'_> {
             && (!self.copies.is_empty()
                 || self.columns().any(|column| {
                     self.came_back(column)
-                        || (!column.findings.is_empty() && self.rule(&column.name).is_none())
+                        || (!column.findings.is_empty() && !self.is_covered(&column.name))
                 }))
     }
 }
@@ -185,9 +195,14 @@ fn same_database(
     Ok(())
 }
 
+/// Whether a table holds rows of its own that can be read.
+fn is_read(table: &Table) -> bool {
+    table.kind == TableKind::Ordinary || keeps_text(table)
+}
+
 /// The tables to be read: those that were named, or all that hold rows of their own.
 fn chosen<'c>(catalog: &'c Catalog, wanted: &[String]) -> Result<Vec<&'c Table>, Failure> {
-    let ordinary = || catalog.tables.iter().filter(|table| table.kind == TableKind::Ordinary);
+    let ordinary = || catalog.tables.iter().filter(|table| is_read(table));
     if wanted.is_empty() {
         return Ok(ordinary().collect());
     }
@@ -216,6 +231,49 @@ fn listed(names: &[String], most: usize) -> String {
     let shown: Vec<&str> = names.iter().take(most).map(String::as_str).collect();
     let more = names.len().saturating_sub(most);
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+/// What was not read because it shows what other tables hold.
+fn shown(catalog: &Catalog) -> Option<String> {
+    let count = |is: fn(&Table) -> bool| catalog.tables.iter().filter(|table| is(table)).count();
+    let parts: Vec<String> = [
+        (catalog.views.len(), "view", "views"),
+        (count(shows_another), "full-text table", "full-text tables"),
+        (
+            count(|table| table.kind == TableKind::Shadow),
+            "table that a virtual one keeps for itself",
+            "tables that virtual ones keep for themselves",
+        ),
+    ]
+    .into_iter()
+    .filter(|(number, ..)| *number > 0)
+    .map(|(number, one, more)| counted(number, one, more))
+    .collect();
+    (!parts.is_empty()).then(|| {
+        format!("Not read, because they show what other tables hold: {}.", parts.join(", "))
+    })
+}
+
+/// What could not be read, whatever it holds.
+fn unknown(catalog: &Catalog) -> Option<String> {
+    let names: Vec<String> = catalog
+        .tables
+        .iter()
+        .filter(|table| !is_read(table) && !shows_another(table))
+        .filter_map(|table| match &table.kind {
+            TableKind::Virtual(module) => {
+                Some(format!("`{}` (virtual table of module `{module}`)", table.name))
+            }
+            TableKind::Foreign => Some(format!("`{}` (lies on another server)", table.name)),
+            TableKind::Shadow | TableKind::Ordinary | TableKind::Partitioned => None,
+        })
+        .collect();
+    let names = (!names.is_empty()).then(|| listed(&names, 12))?;
+    Some(format!("Not read, and not known to be free of anything: {names}."))
+}
+
+fn counted(number: usize, one: &str, more: &str) -> String {
+    format!("{} {}", grouped(number as u64), if number == 1 { one } else { more })
 }
 
 /// Drafts a policy and writes it to a new file; whether there was anything to write.
@@ -252,10 +310,9 @@ async fn write(
         if error.kind() == std::io::ErrorKind::AlreadyExists {
             return exists(file);
         }
-        Failure::failed(format!("policy `{}` cannot be written: {error}", file.display()))
-            .hint("name a file in a folder that you may write to")
+        Failure::unwritable(file, &error)
     })?;
-    new.write_all(draft.text().as_bytes())?;
+    new.write_all(draft.text().as_bytes()).map_err(|error| Failure::unwritable(file, &error))?;
     out.line(format!(
         "Drafted {} columns into {}{}",
         draft.len(),

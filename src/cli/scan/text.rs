@@ -4,8 +4,7 @@ use anstyle::AnsiColor;
 use unicode_width::UnicodeWidthStr;
 
 use super::super::output::Output;
-use super::{Found, listed};
-use crate::catalog::TableKind;
+use super::{Found, counted, listed, shown, unknown};
 use crate::plan::{copied_line, copied_remedy};
 use crate::policy::because;
 use crate::ports::SampleExtent;
@@ -48,7 +47,9 @@ pub(super) fn tell(out: &Output, found: &Found<'_>, url: &str) {
     copies(out, found);
     out.line("");
     quiet(out, &tables);
-    left_out(out, found);
+    for line in [shown(found.catalog), unknown(found.catalog)].into_iter().flatten() {
+        out.line(plain(&line));
+    }
     summary(out, found);
 }
 
@@ -64,9 +65,12 @@ fn lines(found: &Found<'_>, table: &ScannedTable) -> Vec<Line> {
 
 fn of_column(found: &Found<'_>, column: &ScannedColumn) -> Vec<Line> {
     let rule = found.rule(&column.name);
-    let policy = found.policy.map(|_| match rule {
-        Some(_) => ("covered", AnsiColor::Green),
-        None => ("not covered", AnsiColor::Red),
+    let policy = found.policy.map(|_| {
+        if found.is_covered(&column.name) {
+            ("covered", AnsiColor::Green)
+        } else {
+            ("not covered", AnsiColor::Red)
+        }
     });
     let name = plain(&column.name.column);
     let mut lines: Vec<Line> = column
@@ -190,30 +194,6 @@ fn quiet(out: &Output, tables: &[(&ScannedTable, Vec<Line>)]) {
     }
 }
 
-fn left_out(out: &Output, found: &Found<'_>) {
-    let count = |is: fn(&TableKind) -> bool| {
-        found.catalog.tables.iter().filter(|table| is(&table.kind)).count()
-    };
-    let virtuals = count(|kind| matches!(kind, TableKind::Virtual(_)));
-    let shadows = count(|kind| matches!(kind, TableKind::Shadow));
-    let mut parts = Vec::new();
-    if !found.catalog.views.is_empty() {
-        parts.push(counted(found.catalog.views.len(), "view", "views"));
-    }
-    if virtuals > 0 {
-        parts.push(counted(virtuals, "virtual table", "virtual tables"));
-    }
-    if shadows > 0 {
-        parts.push(counted(shadows, "table of theirs", "tables of theirs"));
-    }
-    if !parts.is_empty() {
-        out.line(format!(
-            "Not read, because they show what other tables hold: {}.",
-            parts.join(", ")
-        ));
-    }
-}
-
 fn summary(out: &Output, found: &Found<'_>) {
     let rows: u64 = found.tables.iter().map(|table| table.extent.rows_read).sum();
     let seconds = found.took.as_secs_f64();
@@ -246,7 +226,7 @@ fn summary(out: &Output, found: &Found<'_>) {
     if found.policy.is_some() {
         let uncovered = found
             .columns()
-            .filter(|column| !column.findings.is_empty() && found.rule(&column.name).is_none())
+            .filter(|column| !column.findings.is_empty() && !found.is_covered(&column.name))
             .count();
         let came_back = found.columns().filter(|column| found.came_back(column)).count();
         if found.is_open() {
@@ -271,10 +251,6 @@ fn summary(out: &Output, found: &Found<'_>) {
 )]
 fn rate(rows: u64, seconds: f64) -> u64 {
     (rows as f64 / seconds.max(0.001)) as u64
-}
-
-fn counted(number: usize, one: &str, more: &str) -> String {
-    format!("{} {}", grouped(number as u64), if number == 1 { one } else { more })
 }
 
 #[cfg(test)]

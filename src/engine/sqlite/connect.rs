@@ -21,6 +21,11 @@ pub fn path_of(url: &str) -> Option<PathBuf> {
     (!path.is_empty()).then(|| PathBuf::from(path))
 }
 
+/// What may be shown of a URL of another kind, which may hold a password: its kind.
+pub(super) fn kind_of(url: &str) -> String {
+    url.split_once(':').map_or_else(|| url.to_owned(), |(kind, _)| format!("{kind}:"))
+}
+
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)

@@ -21,6 +21,7 @@ pub(crate) fn extended_code(error: &sqlx::Error) -> Option<i32> {
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const READONLY: i32 = 8;
+const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CONSTRAINT: i32 = 19;
 const NOT_A_DATABASE: i32 = 26;
@@ -50,6 +51,11 @@ fn safe(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
     }
 }
 
+/// Whether pages of the file are not what they have to be.
+pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
+    code(error) == Some(CORRUPT)
+}
+
 /// Says what went wrong with a source.
 pub(crate) fn source_error(error: sqlx::Error, url: &str, doing: &'static str) -> SourceError {
     match code(&error) {
@@ -57,6 +63,7 @@ pub(crate) fn source_error(error: sqlx::Error, url: &str, doing: &'static str) -
         Some(READONLY) => SourceError::ReadOnly { url: url.to_owned() },
         Some(FULL) => SourceError::Full,
         Some(NOT_A_DATABASE) => SourceError::NotADatabase { url: url.to_owned() },
+        Some(CORRUPT) => SourceError::Damaged { url: url.to_owned() },
         _ => SourceError::Engine { doing, source: safe(error) },
     }
 }

@@ -17,7 +17,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::error::{constraint, source_error};
+use super::catalog::CatalogError;
+use super::error::{constraint, is_damage, source_error};
 use super::sample::SqliteSampler;
 use super::{catalog, connect, facts, purge, statement, value};
 use crate::catalog::Catalog;
@@ -141,8 +142,7 @@ pub(super) fn existing(url: &str) -> Result<PathBuf, SourceError> {
         source: Box::new(std::io::Error::new(std::io::ErrorKind::NotFound, message)),
     };
     let path = connect::path_of(url).ok_or_else(|| SourceError::Open {
-        // A URL of another kind may hold a password: only its kind is shown.
-        url: url.split_once(':').map_or_else(|| url.to_owned(), |(kind, _)| format!("{kind}:")),
+        url: connect::kind_of(url),
         source: Box::new(std::io::Error::new(
             std::io::ErrorKind::NotFound,
             "the URL begins neither with `sqlite:` nor with `postgres:`",
@@ -178,9 +178,11 @@ async fn roll_back(guarded: &mut Guarded) {
 impl Source for SqliteSource {
     async fn catalog(&self) -> Result<Catalog, SourceError> {
         let mut guarded = self.lock().await?;
-        catalog::read(&mut guarded.connection).await.map_err(|error| SourceError::Engine {
-            doing: "reading its catalog",
-            source: Box::new(error),
+        catalog::read(&mut guarded.connection).await.map_err(|error| match error {
+            CatalogError::Query { source, .. } if is_damage(&source) => {
+                SourceError::Damaged { url: self.url.clone() }
+            }
+            error => SourceError::Engine { doing: "reading its catalog", source: Box::new(error) },
         })
     }
 

@@ -45,7 +45,7 @@ impl SqliteVault {
     /// [`VaultError`] where there is none, it is of a newer format, or the file cannot be opened.
     pub async fn open(url: &str) -> Result<Self, VaultError> {
         let path =
-            connect::path_of(url).ok_or_else(|| unopened(url, "it is not a `sqlite:` URL"))?;
+            connect::path_of(url).ok_or_else(|| unopened(&connect::kind_of(url), OTHER_KIND))?;
         if !path.is_file() {
             return Err(unopened(url, "there is no such file"));
         }
@@ -66,7 +66,7 @@ impl SqliteVault {
     pub async fn create(url: &str, header: &VaultHeader) -> Result<Self, VaultError> {
         let failed = |error| vault_error(error, url, "making its tables");
         let path =
-            connect::path_of(url).ok_or_else(|| unopened(url, "it is not a `sqlite:` URL"))?;
+            connect::path_of(url).ok_or_else(|| unopened(&connect::kind_of(url), OTHER_KIND))?;
         let mut connection = connect::new_vault(&path)
             .await
             .map_err(|error| VaultError::Open { url: url.to_owned(), source: Box::new(error) })?;
@@ -117,6 +117,9 @@ impl SqliteVault {
         move |error| vault_error(error, &self.url, doing)
     }
 }
+
+/// Why a URL of another kind is not opened.
+const OTHER_KIND: &str = "the URL begins neither with `sqlite:` nor with `postgres:`";
 
 fn unopened(url: &str, message: &'static str) -> VaultError {
     VaultError::Open { url: url.to_owned(), source: message.into() }

@@ -127,7 +127,7 @@ fn outcome(markup: &mut Markup, document: &PlanDocument) {
         PlanVerdict::Clear => ("<div class=\"outcome good\">", Tone::Good),
     };
     markup.raw(open).raw("<p class=\"word\">").text(&summary.word()).raw("</p>\n<p>");
-    markup.text(&capital(&summary.verdict_sentence())).raw(".</p>\n<ul class=\"claims\">\n");
+    markup.text(&capital(&summary.verdict_sentence())).raw(".</p>\n<ul class=\"tally\">\n");
     let counts = [
         ("blocking", summary.blocks, Tone::Bad),
         ("warnings", summary.warns, Tone::Warn),
