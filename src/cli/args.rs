@@ -319,6 +319,7 @@ pub struct Approve {
 
 /// `run`
 #[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_field_names, reason = "it is called what it is typed as")]
 pub struct Run {
     /// The run; may be left out where only one is open
     pub run: Option<String>,

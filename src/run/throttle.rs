@@ -286,8 +286,10 @@ mod tests {
 
     fn asked(throttle: &Throttle, pressure: Pressure, written: &[(u64, u64)]) -> Permit {
         let now = Instant::now();
-        let written =
-            written.iter().map(|(ago, bytes)| (now - Duration::from_secs(*ago), *bytes)).collect();
+        let written = written
+            .iter()
+            .map(|(ago, bytes)| (now.checked_sub(Duration::from_secs(*ago)).unwrap(), *bytes))
+            .collect();
         throttle.permit(10, Some(&reading(pressure)), &written)
     }
 

@@ -84,7 +84,7 @@ impl Stage {
     pub(super) fn wait_for(&mut self, what: &str, mut holds: impl FnMut(&mut Self) -> bool) {
         let begun = Instant::now();
         while !holds(self) {
-            assert!(begun.elapsed() < Duration::from_secs(60), "waited for {what} in vain");
+            assert!(begun.elapsed() < Duration::from_mins(1), "waited for {what} in vain");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
