@@ -93,8 +93,8 @@ replica_start() {
         if (
             cd "$postgres_folder"
             postgres_as "$binaries/pg_ctl" start --wait --silent --pgdata replica --log replica.log \
-                --options "-p $port -c listen_addresses=127.0.0.1 -c fsync=off \
-                    -c unix_socket_directories=$postgres_folder"
+                --options "-p $port -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200 \
+                    -c max_prepared_transactions=4 -c unix_socket_directories=$postgres_folder"
         ) >/dev/null; then
             export SEALIFT_TEST_REPLICA_URL="postgres://sealift:an-invented-password@127.0.0.1:$port/postgres"
             return

@@ -8,19 +8,19 @@ const SLOW: &str = "[throttle]\nrows_per_s_max = 1500";
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn four_workers_share_the_ranges_and_every_row_is_met_once() {
-    let mut stage = Stage::with(120_000, "");
+    let mut stage = Stage::with(80_000, "");
     stage.run(&["--workers", "4"]).done();
     let ranges = stage.vault.value("SELECT count(*)::text FROM sealift.range");
     assert!(ranges.parse::<u32>().unwrap() >= 4, "the table is more than one piece: {ranges}");
     let covered = stage.vault.value("SELECT sum(row_count)::text FROM sealift.range");
-    assert_eq!(covered, "120000", "ranges neither overlap nor leave a gap");
+    assert_eq!(covered, "80000", "ranges neither overlap nor leave a gap");
     stage.is_whole();
 }
 
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_second_process_joins_in_every_pass_and_both_end_well() {
-    let mut stage = Stage::with(100_000, "");
+    let mut stage = Stage::with(55_000, "");
     let mut first = stage.start("first.log", &["--workers", "1"]);
     let mut second = stage.start("second.log", &["--workers", "1"]);
     first.ends_well();

@@ -147,7 +147,7 @@ impl Running {
     pub(super) fn ends_well(&mut self) {
         let begun = Instant::now();
         while self.is_alive() {
-            if begun.elapsed() > Duration::from_secs(90) {
+            if begun.elapsed() > Duration::from_mins(3) {
                 self.child.kill().unwrap();
                 panic!("it does not end: {}", self.said());
             }
