@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** the [`Catalog::fingerprint`] does not change by our own work.
 
+mod parts;
 pub mod postgres;
 pub mod sqlite_ddl;
 pub mod sqlite_text;
@@ -212,6 +213,19 @@ pub struct View {
     pub sql: String,
 }
 
+/// A column whose type makes room for tokens during a run, and is put back by a rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnChange {
+    /// Its table; a partition or an heir has a change of its own.
+    pub table: TableName,
+    /// The column.
+    pub column: String,
+    /// The type that it has, as the engine writes it.
+    pub from: String,
+    /// The type that it gets.
+    pub to: String,
+}
+
 /// One trigger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trigger {
@@ -234,9 +248,27 @@ impl Catalog {
     /// changes (sizes, versions, row ids).
     #[must_use]
     pub fn canonical_text(&self) -> String {
+        self.text_with(|table| table.sql.clone())
+    }
+
+    /// As [`Catalog::canonical_text`], told of a database whose columns have yet to be changed as it
+    /// will read once they are.
+    #[must_use]
+    pub fn canonical_text_before(&self, changes: &[ColumnChange]) -> String {
+        self.text_with(|table| postgres::changed(table, changes, |one| &one.from))
+    }
+
+    /// As [`Catalog::canonical_text`], told of a database whose columns were changed: of these only
+    /// the new type counts.
+    #[must_use]
+    pub fn canonical_text_after(&self, changes: &[ColumnChange]) -> String {
+        self.text_with(|table| postgres::changed(table, changes, |one| &one.to))
+    }
+
+    fn text_with(&self, sql: impl Fn(&Table) -> String) -> String {
         let mut lines = vec![format!("encoding {}", self.encoding)];
         for table in &self.tables {
-            lines.push(format!("table {} {}", table.name, flat(&table.sql)));
+            lines.push(format!("table {} {}", table.name, flat(&sql(table))));
             for index in &table.indexes {
                 if !index.sql.is_empty() {
                     lines.push(format!("index {} {}", index.name, flat(&index.sql)));

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{ColumnChange, Table};
 use crate::policy::{ColumnName, TableName};
 
 /// The schema that an unqualified table name means.
@@ -54,8 +55,11 @@ pub struct PostgresTable {
     pub columns: Vec<PostgresColumn>,
     /// Tables that inherit from it, or are its partitions.
     pub children: Vec<TableName>,
-    /// Columns by which it, or a table above it, is partitioned.
+    /// Columns by which it, or a table above it, is partitioned, also inside an expression.
     pub partition_key: Vec<String>,
+    /// Keys that tell each of its rows from every other, the primary key first: unique at once, over
+    /// whole columns that are NOT NULL, compared as the columns themselves compare.
+    pub keys: Vec<Vec<String>>,
     /// Row security is switched on.
     pub has_row_security: bool,
     /// Row security holds for the owner too.
@@ -108,10 +112,15 @@ pub struct PostgresForeignKey {
     pub on_update: String,
     /// It can wait for the end of a transaction.
     pub is_deferrable: bool,
+    /// Every row is known to keep it; not so where it is `NOT VALID`.
+    pub is_validated: bool,
+    /// It follows from the foreign key of a partitioned table, on either side.
+    pub is_inherited: bool,
 }
 
 /// Facts about one column.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the catalog, not a mode")]
 pub struct PostgresColumn {
     /// Its name.
     pub name: String,
@@ -123,6 +132,13 @@ pub struct PostgresColumn {
     pub domain: Option<String>,
     /// Its collation calls unequal texts equal.
     pub is_nondeterministic: bool,
+    /// It numbers its rows itself (`GENERATED … AS IDENTITY`).
+    pub is_identity: bool,
+    /// Rules, policies and conditions of triggers that read it: a change of its type has to make
+    /// them anew.
+    pub dependents: Vec<String>,
+    /// What reads it and cannot be made anew by the way, so that its type stays as it is.
+    pub holders: Vec<String>,
     /// The role may read it.
     pub may_read: bool,
     /// The role may read and write it.
@@ -162,6 +178,10 @@ pub struct PostgresView {
     pub name: TableName,
     /// It keeps a copy of what it reads.
     pub is_materialised: bool,
+    /// The role owns it.
+    pub is_owned: bool,
+    /// What hangs on it beside views, rules and triggers, so that it cannot be made anew.
+    pub holders: Vec<String>,
     /// Columns of tables and of other views.
     pub reads: Vec<ColumnName>,
 }
@@ -173,16 +193,37 @@ impl PostgresCatalog {
         self.tables.iter().find(|table| &table.name == name)
     }
 
-    /// The views that show a column, directly or by way of other views; a view comes after those
-    /// that it reads.
+    /// The tables that a table inherits from or is a partition of, the nearest first.
+    #[must_use]
+    pub fn above(&self, name: &TableName) -> Vec<&TableName> {
+        let mut above: Vec<&TableName> = Vec::new();
+        let mut below: Vec<&TableName> = vec![name];
+        while !below.is_empty() {
+            let next: Vec<&TableName> = self
+                .tables
+                .iter()
+                .filter(|table| table.children.iter().any(|child| below.contains(&child)))
+                .map(|table| &table.name)
+                .filter(|table| !above.contains(table))
+                .collect();
+            above.extend(&next);
+            below = next;
+        }
+        above
+    }
+
+    /// The views that show a column, directly, by way of other views, or through a table above it; a
+    /// view comes after those that it reads.
     #[must_use]
     pub fn views_over(&self, table: &TableName, column: &str) -> Vec<&PostgresView> {
+        let above = self.above(table);
         let mut reached: Vec<&PostgresView> = Vec::new();
         loop {
             let next = self.views.iter().find(|view| {
                 !reached.iter().any(|known| known.name == view.name)
                     && view.reads.iter().any(|read| {
-                        (&read.table == table && read.column == column)
+                        ((&read.table == table || above.contains(&&read.table))
+                            && read.column == column)
                             || reached.iter().any(|known| known.name == read.table)
                     })
             });
@@ -192,6 +233,49 @@ impl PostgresCatalog {
             }
         }
     }
+}
+
+impl PostgresCatalog {
+    /// A table with all that inherit from it or from what it inherits from, and have a column: its
+    /// partitions and theirs. What happens to the column's type happens to all of them.
+    #[must_use]
+    pub fn family(&self, table: &TableName, column: &str) -> Vec<&PostgresTable> {
+        let has = |sheet: &&PostgresTable| sheet.column(column).is_some();
+        let mut family: Vec<&PostgresTable> = self.table(table).into_iter().filter(has).collect();
+        loop {
+            let next = self.tables.iter().filter(has).find(|sheet| {
+                !family.iter().any(|known| known.name == sheet.name)
+                    && family.iter().any(|known| {
+                        known.children.contains(&sheet.name) || sheet.children.contains(&known.name)
+                    })
+            });
+            match next {
+                Some(sheet) => family.push(sheet),
+                None => return family,
+            }
+        }
+    }
+}
+
+/// The lines of a table, those of changed columns told as they are afterwards; `expected` is the
+/// type that such a column is to have now.
+pub(super) fn changed(
+    table: &Table,
+    changes: &[ColumnChange],
+    expected: impl Fn(&ColumnChange) -> &str,
+) -> String {
+    let own: Vec<&ColumnChange> =
+        changes.iter().filter(|change| change.table == table.name).collect();
+    let line = |line: &str| {
+        let change = own.iter().find(|change| {
+            line.starts_with(&format!("column {} {} not_null=", change.column, expected(change)))
+        });
+        match change {
+            Some(change) => format!("column {} {}", change.column, change.to),
+            None => line.to_owned(),
+        }
+    };
+    table.sql.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 impl PostgresTable {
@@ -207,6 +291,38 @@ impl PostgresColumn {
     #[must_use]
     pub fn is_text(&self) -> bool {
         matches!(self.base_type.as_str(), "text" | "varchar" | "bpchar" | "citext")
+    }
+
+    /// Whether the column takes arrays of such texts.
+    #[must_use]
+    pub fn is_text_array(&self) -> bool {
+        matches!(self.base_type.as_str(), "_text" | "_varchar" | "_bpchar" | "_citext")
+    }
+
+    /// Whether every value of the type is told by its text, and comes back from it.
+    #[must_use]
+    pub fn is_told_by_text(&self) -> bool {
+        const TOLD: [&str; 18] = [
+            "int2",
+            "int4",
+            "int8",
+            "numeric",
+            "float4",
+            "float8",
+            "bool",
+            "date",
+            "time",
+            "timetz",
+            "timestamp",
+            "timestamptz",
+            "interval",
+            "inet",
+            "cidr",
+            "macaddr",
+            "macaddr8",
+            "uuid",
+        ];
+        TOLD.contains(&self.base_type.as_str()) || self.is_text()
     }
 
     /// Whether the column takes whole JSON documents.

@@ -11,12 +11,13 @@ use super::process::{bury_dead, shown_host, this};
 use super::settings::Settings;
 use crate::access::grants::{DomainGrant, Grant, RunGrant};
 use crate::backup::{AgeFolder, new_identity};
+use crate::catalog::Catalog;
 use crate::crypto::{DataKey, FormatKey, KeyHeader, KeyId, KeyPurpose, TokenKey, WrappedKey};
 use crate::engine::postgres::vault::{PostgresRunLock, RunShare};
 use crate::engine::postgres::{is_postgres, lease_time, process_name};
 use crate::engine::sqlite::path_of;
 use crate::lifecycle::{Event, Phase};
-use crate::plan::{Assessment, fingerprint};
+use crate::plan::{Assessment, fingerprint, fingerprint_after};
 use crate::policy::{ColumnRule, Policy, TokenKind};
 use crate::ports::{Change, Condition, DomainRow, Holder, Piece, RunRow, Task, Vault};
 use crate::run::{Began, Crew, Job, Stop, Throttle, Watch, Watching};
@@ -468,7 +469,7 @@ async fn keys_copy(vault: &dyn Vault) -> Result<String, Failure> {
 /// Refuses to go on over a catalog that is not the one that was signed.
 pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> Result<(), Failure> {
     let catalog = job.source.catalog().await?;
-    if fingerprint(&catalog, &job.policy) == job.plan.fingerprint {
+    if is_as_planned(job, phase, &catalog) {
         return Ok(());
     }
     let reason = "the catalog of the source is not the one that was planned for";
@@ -492,6 +493,26 @@ pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> R
     Err(Failure::refused(reason).hint(
         "put the catalog back as it was and `sealift resume`, or go back with `sealift rollback`",
     ))
+}
+
+/// Whether a catalog is the one that was signed. Where the run changes types of columns there are
+/// two: as it was until everything is sealed, as it becomes once tokens are written, and either
+/// while that happens.
+fn is_as_planned(job: &Job, phase: Phase, catalog: &Catalog) -> bool {
+    let is_before = || fingerprint(catalog, &job.policy) == job.plan.fingerprint;
+    let Some(after) = &job.plan.fingerprint_after else { return is_before() };
+    let is_after = || &fingerprint_after(catalog, &job.policy, &job.plan.changes) == after;
+    match phase {
+        Phase::Planned | Phase::Approved | Phase::BackedUp => is_before(),
+        Phase::Sealed => is_before() || is_after(),
+        Phase::Rewritten
+        | Phase::Verified
+        | Phase::PurgeApproved
+        | Phase::Purged
+        | Phase::Closed
+        | Phase::RollingBack
+        | Phase::RolledBack => is_after(),
+    }
 }
 
 /// Remembers that a run failed, so that `status` can say why. What somebody wanted is no failure.

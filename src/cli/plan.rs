@@ -306,6 +306,8 @@ fn tell(
         "units": plan.units,
         "columns": plan.columns,
         "fingerprint": plan.fingerprint,
+        "fingerprint_after": plan.fingerprint_after,
+        "changes": plan.changes,
         "document": {
             "sha256": kept.sha256(form),
             "form": form.name(),

@@ -70,6 +70,13 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
     let wait = job.watch.longest_wait();
     at_work.leave().await;
     if let Err(failure) = worked {
+        // What went wrong may be that somebody changed the tables: then the run is paused until
+        // they are as they were, and says so.
+        if let Err(changed) = still_as_planned(&desk, &job, &row).await
+            && changed.outcome == Outcome::Refused
+        {
+            return Err(changed);
+        }
         let failure = match wait.filter(|_| failure.is_locked()) {
             Some(wait) => failure.replace_hint(format!("it waited for {wait}; run again after it")),
             None => failure,
@@ -79,6 +86,12 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
     }
     let row = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
     told(out, &desk, &row).await
+}
+
+/// Looks at the catalog once more, for the phase that the run is in by now.
+async fn still_as_planned(desk: &Desk, job: &Job, row: &RunRow) -> Result<(), Failure> {
+    let now = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
+    unchanged_catalog(desk, job, now.phase).await
 }
 
 /// The phase of a row opens nothing: whoever can only write the vault's tables could set it. The

@@ -111,7 +111,7 @@ pub fn blast_radius(
     let radius = Radius { case: &case, findings };
     let views = view::reached(&case);
     let mut touched = Vec::new();
-    for table in case.tables() {
+    for table in case.named_tables() {
         touched.extend(radius.views(table, &views));
         touched.extend(radius.triggers(table));
         touched.extend(radius.foreign_keys(table));
@@ -186,12 +186,23 @@ impl Radius<'_> {
         for child in &self.case.catalog.tables {
             for key in &child.foreign_keys {
                 let is_mine = child.name == table.name;
+                if self.follows_from_another(child, key) {
+                    continue;
+                }
                 if (is_mine || key.parent == table.name) && self.is_in_scope(child, key) {
                     touched.push(self.foreign_key(table, child, key));
                 }
             }
         }
         touched
+    }
+
+    /// Whether a key points to a partition because another points to the table that it belongs to.
+    fn follows_from_another(&self, child: &Table, key: &ForeignKey) -> bool {
+        let whole = self.case.catalog.whole_of(&key.parent);
+        let is_the_other =
+            |other: &ForeignKey| &other.parent == whole && other.columns == key.columns;
+        whole != &key.parent && child.foreign_keys.iter().any(is_the_other)
     }
 
     fn is_in_scope(&self, child: &Table, key: &ForeignKey) -> bool {
@@ -337,7 +348,8 @@ impl Radius<'_> {
 
     /// Once, with the first table: they are the database's.
     fn statistics(&self, table: &Table) -> Option<Touched> {
-        let is_first = self.case.tables().first().is_some_and(|first| first.name == table.name);
+        let is_first =
+            self.case.named_tables().first().is_some_and(|first| first.name == table.name);
         let finding = self.finding(&["statistics"], "database").filter(|_| is_first)?;
         Some(told(
             table,

@@ -5,7 +5,9 @@ use super::model::{Finding, Strategy, Verdict};
 use crate::catalog::sqlite_text::mentions;
 use crate::catalog::sqlite_trigger::TriggerText;
 use crate::catalog::{Catalog, Column, Table, TableKind, Trigger};
-use crate::policy::{ColumnRule, EmptyRule, FormatShape, Policy, TableName, TokenKind};
+use crate::policy::{
+    ColumnName, ColumnRule, EmptyRule, FormatShape, GeneratedRule, Policy, TableName, TokenKind,
+};
 
 /// Everything a pitfall is looked for in.
 pub(super) struct Case<'a> {
@@ -13,8 +15,17 @@ pub(super) struct Case<'a> {
     pub(super) policy: &'a Policy,
     pub(super) facts: &'a Facts,
     pub(super) strategy: Strategy,
-    /// The columns in scope that exist in an ordinary table, in the order of the policy.
+    /// The columns in scope that exist, in the order of the policy: one for each rule, also where
+    /// the rows of its table lie in several.
     pub(super) columns: Vec<InScope<'a>>,
+    /// The tables that hold the rows, each with its columns as places in `columns`.
+    parts: Vec<Part<'a>>,
+}
+
+/// A table that holds rows of a table that the policy names: mostly that table itself.
+struct Part<'a> {
+    table: &'a Table,
+    columns: Vec<usize>,
 }
 
 /// One column in scope.
@@ -35,7 +46,7 @@ impl<'a> Case<'a> {
         facts: &'a Facts,
         strategy: Strategy,
     ) -> Self {
-        let columns = policy
+        let columns: Vec<InScope<'a>> = policy
             .columns
             .iter()
             .enumerate()
@@ -44,7 +55,8 @@ impl<'a> Case<'a> {
                 let column = table.column(&rule.name.column)?;
                 let counted = facts.table(&table.name);
                 let figures = counted.and_then(|counted| counted.column(&column.name));
-                (table.kind == TableKind::Ordinary).then(|| InScope {
+                let holds_rows = matches!(table.kind, TableKind::Ordinary | TableKind::Partitioned);
+                holds_rows.then(|| InScope {
                     rule_at,
                     rule,
                     table,
@@ -55,11 +67,18 @@ impl<'a> Case<'a> {
                 })
             })
             .collect();
-        Self { catalog, policy, facts, strategy, columns }
+        let parts = parts(catalog, policy, &columns);
+        Self { catalog, policy, facts, strategy, columns, parts }
     }
 
-    /// The tables that have a column in scope, each once, in the order of the policy.
+    /// The tables that hold a column in scope, each once, in the order of the policy: partitions
+    /// rather than the table that they belong to.
     pub(super) fn tables(&self) -> Vec<&'a Table> {
+        self.parts.iter().map(|part| part.table).collect()
+    }
+
+    /// The tables that the policy names, as far as they exist, each once and in its order.
+    pub(super) fn named_tables(&self) -> Vec<&'a Table> {
         let mut tables: Vec<&'a Table> = Vec::new();
         for column in &self.columns {
             if !tables.iter().any(|table| table.name == column.table.name) {
@@ -69,12 +88,49 @@ impl<'a> Case<'a> {
         tables
     }
 
-    /// The columns in scope of one table.
+    /// The columns in scope of one table: of one that holds rows, or one that the policy names.
     pub(super) fn of_table<'s>(
         &'s self,
-        table: &'s TableName,
+        table: &TableName,
     ) -> impl Iterator<Item = &'s InScope<'a>> {
-        self.columns.iter().filter(move |column| &column.table.name == table)
+        let part = self.parts.iter().find(|part| &part.table.name == table);
+        self.columns.iter().enumerate().filter_map(move |(at, column)| {
+            let is_of = match part {
+                // They were added in order.
+                Some(part) => part.columns.binary_search(&at).is_ok(),
+                None => &column.table.name == table,
+            };
+            is_of.then_some(column)
+        })
+    }
+
+    /// The column in scope that a name means.
+    pub(super) fn column(&self, name: &ColumnName) -> Option<&InScope<'a>> {
+        self.of_table(&name.table).find(|column| column.column.name == name.column)
+    }
+
+    /// A column as the policy would name it: by the table that a partition belongs to.
+    pub(super) fn policy_name(&self, name: &ColumnName) -> ColumnName {
+        let table = match self.column(name) {
+            Some(column) => &column.rule.name.table,
+            None => self.catalog.whole_of(&name.table),
+        };
+        ColumnName { table: table.clone(), column: name.column.clone() }
+    }
+
+    /// The table that the policy names where it means the columns of this one.
+    pub(super) fn named_as<'s>(&'s self, table: &'s TableName) -> &'s TableName {
+        let mut names = self.of_table(table).map(|column| &column.rule.name.table);
+        names.next().unwrap_or(table)
+    }
+
+    /// How many rows a table holds itself.
+    pub(super) fn rows_of(&self, table: &TableName) -> u64 {
+        let mut parts = self.facts.tables.iter().flat_map(|facts| &facts.parts);
+        match parts.find(|(name, _)| name == table) {
+            Some((_, rows)) => *rows,
+            None => self.facts.table(table).map_or(0, |facts| facts.rows),
+        }
     }
 
     /// Whether a column is in scope.
@@ -102,15 +158,51 @@ impl<'a> Case<'a> {
             .collect()
     }
 
-    /// The triggers of a table that the policy keeps from firing.
+    /// Whether the policy lets generated columns of a table be computed from tokens.
+    pub(super) fn recomputes(&self, table: &TableName) -> bool {
+        let named = self.named_as(table);
+        let of_table = |rule: &&crate::policy::TableRule| [table, named].contains(&&rule.name);
+        let mut rules = self.policy.tables.iter().filter(of_table);
+        rules.any(|rule| rule.generated_columns == GeneratedRule::Recompute)
+    }
+
+    /// The triggers of a table that the policy keeps from firing; a partition has those of the table
+    /// that it belongs to.
     pub(super) fn suppressed(&self, table: &TableName) -> Vec<String> {
+        let is_above = |name: &TableName| {
+            let whole = self.catalog.table(name).is_some_and(|t| t.kind == TableKind::Partitioned);
+            whole && self.catalog.above(table).contains(&name)
+        };
         self.policy
             .tables
             .iter()
-            .filter(|rule| &rule.name == table)
+            .filter(|rule| &rule.name == table || is_above(&rule.name))
             .flat_map(|rule| rule.suppress_triggers.iter().cloned())
             .collect()
     }
+}
+
+/// The tables that hold rows of the columns in scope, in the order of the policy.
+///
+/// A part that the policy names itself is covered by its own rule: the nearest one counts.
+fn parts<'a>(catalog: &'a Catalog, policy: &'a Policy, columns: &[InScope<'a>]) -> Vec<Part<'a>> {
+    let mut parts: Vec<Part<'a>> = Vec::new();
+    for (at, column) in columns.iter().enumerate() {
+        for table in catalog.parts(&column.table.name) {
+            let is_ours = table.kind == TableKind::Ordinary
+                && catalog
+                    .rule_of(policy, &table.name, &column.column.name)
+                    .is_some_and(|(rule_at, _)| rule_at == column.rule_at);
+            if !is_ours {
+                continue;
+            }
+            match parts.iter_mut().find(|part| part.table.name == table.name) {
+                Some(part) => part.columns.push(at),
+                None => parts.push(Part { table, columns: vec![at] }),
+            }
+        }
+    }
+    parts
 }
 
 impl InScope<'_> {
@@ -133,6 +225,15 @@ impl InScope<'_> {
             EmptyRule::Keep => self.facts.empties,
             EmptyRule::Tokenize => 0,
         }
+    }
+
+    /// The part of a figure that falls on so many of its rows.
+    pub(super) fn share_of(&self, figure: u64, rows: u64) -> u64 {
+        if rows == self.rows {
+            return figure;
+        }
+        let share = u128::from(figure) * u128::from(rows) / u128::from(self.rows.max(1));
+        u64::try_from(share).unwrap_or(u64::MAX)
     }
 
     /// Cells that get a token.

@@ -173,8 +173,9 @@ fn passes(case: &Case<'_>, size: &Size) -> PassTimes {
 fn lock_ms(case: &Case<'_>, unit: &Unit) -> u64 {
     let of_table = |table: &UnitTable| {
         let columns = case.of_table(&table.table).map(|column| {
-            column.cells() * (REWRITE_CELL_NS + REWRITE_INDEXED_NS * indexes_of(column))
-                + column.facts.bytes_total * BYTE_NS
+            let cells = column.share_of(column.cells(), table.rows);
+            cells * (REWRITE_CELL_NS + REWRITE_INDEXED_NS * indexes_of(column))
+                + column.share_of(column.facts.bytes_total, table.rows) * BYTE_NS
         });
         table.rows * REWRITE_ROW_NS + columns.sum::<u64>()
     };

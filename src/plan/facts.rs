@@ -44,6 +44,9 @@ pub struct TableFacts {
     pub columns: Vec<ColumnFacts>,
     /// Columns of its keys that hold NULL in at least one row.
     pub null_keys: Vec<String>,
+    /// The tables that its rows lie in, with the rows of each; empty where it holds them itself.
+    #[serde(default)]
+    pub parts: Vec<(TableName, u64)>,
 }
 
 impl TableFacts {

@@ -15,7 +15,12 @@ fn of_group(case: &Case<'_>, group: &Group) -> Vec<Finding> {
     let members: Vec<&InScope<'_>> = case
         .columns
         .iter()
-        .filter(|column| group.has(&column.table.name, &column.column.name))
+        .filter(|column| {
+            let is_it = |name: &ColumnName| {
+                case.column(name).is_some_and(|other| other.rule_at == column.rule_at)
+            };
+            group.columns.iter().any(is_it)
+        })
         .collect();
     // INVARIANT: a group has a column in scope, so there is a first member to go by.
     let Some(first) = members.first() else { return Vec::new() };
@@ -24,14 +29,14 @@ fn of_group(case: &Case<'_>, group: &Group) -> Vec<Finding> {
     let domain = model.domain.clone();
     let mut findings = Vec::new();
     for name in &group.columns {
-        match members.iter().find(|column| column.rule.name == *name) {
+        match case.column(name) {
             None if is_row_id(case, name) => findings.push(blocks(
                 PITFALL,
                 model.name(),
                 format!("a foreign key joins the column to `{name}`, which is a row id"),
                 "leave the column out of the policy; a row id can hold no token",
             )),
-            None => findings.push(uncovered(name, model, &domain)),
+            None => findings.push(uncovered(&case.policy_name(name), model, &domain)),
             Some(column) => findings.extend(differing(column, model, &domain)),
         }
     }
@@ -39,12 +44,21 @@ fn of_group(case: &Case<'_>, group: &Group) -> Vec<Finding> {
         findings.push(handled(
             PITFALL,
             first.name(),
-            format!("foreign keys join {}", listed(&group.columns)),
+            format!("foreign keys join {}", listed(names(case, group))),
             "they share a domain, so the keys hold; their tables are rewritten together in one \
              transaction, and other writers wait for it",
         ));
     }
     findings
+}
+
+/// The columns of a group as the policy names them.
+fn names(case: &Case<'_>, group: &Group) -> Vec<ColumnName> {
+    let mut names: Vec<ColumnName> =
+        group.columns.iter().map(|name| case.policy_name(name)).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn is_row_id(case: &Case<'_>, name: &ColumnName) -> bool {

@@ -1,8 +1,8 @@
 //! Pitfall: a generated column is computed anew, from the token.
 
-use super::case::{Case, blocks, reads_column, warns};
+use super::case::{Case, blocks, handled, reads_column, warns};
 use super::model::Finding;
-use crate::catalog::{Column, Generated, Table};
+use crate::catalog::{Column, Generated, Index, Table};
 
 const PITFALL: &str = "generated_column";
 
@@ -15,7 +15,8 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
                 .of_table(&table.name)
                 .find(|read| reads_column(table, &generated.expression, &read.column.name));
             if let Some(read) = read {
-                findings.push(of_column(table, column, generated, &read.name()));
+                let consents = case.recomputes(&table.name);
+                findings.push(of_column(table, column, generated, &read.name(), consents));
             }
         }
         findings.extend(
@@ -34,23 +35,47 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
-fn of_column(table: &Table, column: &Column, generated: &Generated, read: &str) -> Finding {
+fn of_column(
+    table: &Table,
+    column: &Column,
+    generated: &Generated,
+    read: &str,
+    consents: bool,
+) -> Finding {
     let object = format!("{}.{}", table.name, column.name);
-    let is_indexed = table
-        .indexes
-        .iter()
-        .any(|index| index.keys.iter().any(|key| key.column.as_ref() == Some(&column.name)));
+    let has_column =
+        |index: &&Index| index.keys.iter().any(|key| key.column.as_ref() == Some(&column.name));
+    let is_indexed = table.indexes.iter().any(|index| has_column(&index));
+    let is_unique = table.indexes.iter().any(|index| index.unique && has_column(&index));
     let fact = format!(
         "the {} column is computed from `{read}` as `{}`, and would be from its token",
         if generated.stored { "stored generated" } else { "generated" },
         generated.expression
     );
-    if generated.stored || is_indexed {
+    if consents && !is_unique {
+        handled(
+            PITFALL,
+            object,
+            fact,
+            "the policy lets it be; a rollback has it computed from the originals again",
+        )
+    } else if generated.stored || is_indexed {
         blocks(
             PITFALL,
             object,
             fact,
-            "drop the column, or make it a plain one and fill it before the run",
+            format!(
+                "drop the column, make it a plain one and fill it before the run{}",
+                if is_unique {
+                    String::new()
+                } else {
+                    format!(
+                        ", or let it be computed from tokens: [[table]] name = {:?}, \
+                         generated_columns = \"recompute\"",
+                        table.name.to_string()
+                    )
+                }
+            ),
         )
     } else {
         warns(PITFALL, object, fact, "check who reads it; after the run it shows tokens")

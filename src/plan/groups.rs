@@ -1,6 +1,7 @@
 //! Columns that foreign keys join: which ones have to change together.
 
 use super::case::Case;
+use crate::catalog::{Table, TableKind};
 use crate::policy::{ColumnName, TableName};
 
 /// Columns joined by foreign keys, one of them at least in scope.
@@ -34,12 +35,14 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Group> {
     groups.into_iter().map(|columns| Group { columns }).collect()
 }
 
-/// Child and parent column of every foreign key whose parent exists.
+/// Child and parent column of every foreign key whose parent exists. A partitioned table holds no
+/// rows: each of its partitions has its foreign keys, and is pointed to by those that point to it.
 fn pairs(case: &Case<'_>) -> Vec<(ColumnName, ColumnName)> {
     let mut pairs = Vec::new();
-    for table in &case.catalog.tables {
+    let holds_rows = |table: &Table| table.kind != TableKind::Partitioned;
+    for table in case.catalog.tables.iter().filter(|table| holds_rows(table)) {
         for key in &table.foreign_keys {
-            if case.catalog.table(&key.parent).is_none() {
+            if !case.catalog.table(&key.parent).is_some_and(holds_rows) {
                 continue;
             }
             for (child, parent) in key.columns.iter().zip(&key.parent_columns) {

@@ -70,6 +70,7 @@ mod postgres;
 #[cfg(test)]
 mod fixture;
 
+pub use crate::catalog::ColumnChange;
 pub use actuals::{
     EstimateCheck, EstimateUnit, compare as compare_estimates, in_all as estimates_in_all,
     readable_bytes, readable_ms,
@@ -136,7 +137,7 @@ const SQLITE: [Pitfall; 38] = [
 
 /// The pitfalls that every engine has, in the order of the findings. Those that only PostgreSQL has
 /// come after them.
-const EVERYWHERE: [Pitfall; 21] = [
+const EVERYWHERE: [Pitfall; 22] = [
     strategy::find,
     missing_table::find,
     missing_column::find,
@@ -151,6 +152,7 @@ const EVERYWHERE: [Pitfall; 21] = [
     queries::find,
     copies::find,
     key_in_scope::find,
+    no_key::find,
     recognisable::find,
     format_fit::find,
     value_size::find,
@@ -172,8 +174,10 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
         EngineKind::Sqlite => SQLITE.to_vec(),
         EngineKind::Postgres => EVERYWHERE.into_iter().chain(postgres::PITFALLS).collect(),
     };
+    let changes = postgres::changes(&case);
     let mut findings: Vec<Finding> = pitfalls.iter().flat_map(|find| find(&case)).collect();
     findings.extend(disk_space::find(&case, &estimate));
+    once(&mut findings);
     queries::fold(&mut findings);
     // The sort is stable: within a verdict the order of the pitfalls stays.
     findings.sort_by_key(|finding| finding.verdict);
@@ -184,12 +188,28 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
         estimate,
         fingerprint: fingerprint(catalog, policy),
         extent: Some(extent(catalog, policy)),
+        fingerprint_after: (!changes.is_empty())
+            .then(|| fingerprint_of(policy, &catalog.canonical_text_before(&changes))),
+        changes,
     }
+}
+
+/// Leaves each finding in once: partitions of one table often have the same to say.
+fn once(findings: &mut Vec<Finding>) {
+    let mut seen: Vec<Finding> = Vec::with_capacity(findings.len());
+    for finding in findings.drain(..) {
+        if !seen.contains(&finding) {
+            seen.push(finding);
+        }
+    }
+    *findings = seen;
 }
 
 fn extent(catalog: &Catalog, policy: &Policy) -> Extent {
     let in_scope = |table: &&crate::catalog::Table| {
-        policy.columns.iter().any(|rule| rule.name.table == table.name)
+        let mut names = catalog.above(&table.name);
+        names.push(&table.name);
+        policy.columns.iter().any(|rule| names.contains(&&rule.name.table))
     };
     let columns = |table: &crate::catalog::Table| table.columns.len() as u64;
     Extent {
@@ -208,8 +228,19 @@ fn extent(catalog: &Catalog, policy: &Policy) -> Extent {
 /// catalog and the hash of the policy. Changed data leaves it as it is, a changed schema does not.
 #[must_use]
 pub fn fingerprint(catalog: &Catalog, policy: &Policy) -> String {
+    fingerprint_of(policy, &catalog.canonical_text())
+}
+
+/// As [`fingerprint`], of a source whose columns a run has changed: it equals the plan's
+/// [`Assessment::fingerprint_after`] where nothing else has changed.
+#[must_use]
+pub fn fingerprint_after(catalog: &Catalog, policy: &Policy, changes: &[ColumnChange]) -> String {
+    fingerprint_of(policy, &catalog.canonical_text_after(changes))
+}
+
+fn fingerprint_of(policy: &Policy, catalog: &str) -> String {
     let mut hash = Sha256::new();
-    for part in ["sealift/v1/plan", &policy.source, &policy.hash, &catalog.canonical_text()] {
+    for part in ["sealift/v1/plan", &policy.source, &policy.hash, catalog] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::ColumnChange;
 use crate::policy::{ColumnName, FormatShape, TableName, TokenKind, Waiver};
 
 /// How the source is rewritten.
@@ -39,6 +40,12 @@ pub struct Assessment {
     /// How much of the source the columns in scope are; `None` in plans that nobody counted for.
     #[serde(default)]
     pub extent: Option<Extent>,
+    /// Columns whose type the run changes before it writes a token, with the consent of the policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ColumnChange>,
+    /// What [`Assessment::fingerprint`] is once they are changed; `None` where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint_after: Option<String>,
 }
 
 /// How large a source is, in names.
@@ -153,7 +160,8 @@ pub struct UnitTable {
 pub enum Walk {
     /// By the primary key or a unique index: no column in scope, none that holds NULL.
     Key(Vec<String>),
-    /// By the bare row id, which is no key outside one transaction: only in [`UnitMode::Window`].
+    /// By the bare row id (on PostgreSQL: by where a row lies), which is no key outside one
+    /// transaction: only in [`UnitMode::Window`].
     RowId,
     /// By a primary key that is itself in scope, of a `WITHOUT ROWID` table: the rows move under
     /// the walk, so only in [`UnitMode::Window`], and only with tokens that are recognisable.

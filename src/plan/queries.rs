@@ -38,7 +38,10 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for view in &case.catalog.views {
         let object = format!("view {}", view.name);
-        let ending = Some("check who reads the view, nothing has to be recreated");
+        let ending = Some(match case.catalog.engine {
+            EngineKind::Sqlite => "check who reads the view, nothing has to be recreated",
+            EngineKind::Postgres => "check who reads the view",
+        });
         findings.extend(judge.finding(object, &reader.view(view), None, ending));
     }
     // A trigger of PostgreSQL says nothing itself: its function does, and comes with the queries.

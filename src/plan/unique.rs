@@ -3,7 +3,7 @@
 use super::case::{Case, InScope, blocks, warns};
 use super::collation::{is_settled, remedy};
 use super::model::Finding;
-use crate::catalog::{Index, IndexKey};
+use crate::catalog::{Index, IndexKey, Table};
 use crate::policy::{Normalise, TokenKind};
 
 const PITFALL: &str = "unique";
@@ -12,16 +12,31 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for column in &case.columns {
         for index in column.table.indexes.iter().filter(|index| index.unique) {
-            let is_key = |key: &&IndexKey| key.column.as_ref() == Some(&column.column.name);
-            if let Some(key) = index.keys.iter().find(is_key) {
-                findings.extend(of_index(column, index, key));
+            findings.extend(of_index(column, index));
+        }
+    }
+    // A partition may have indexes beside those of the table that it belongs to.
+    for table in case.tables() {
+        for column in case.of_table(&table.name).filter(|column| column.table.name != table.name) {
+            let own = table.indexes.iter().filter(|index| index.unique);
+            for index in own.filter(|index| !is_like_one_of(index, column.table)) {
+                findings.extend(of_index(column, index));
             }
         }
     }
     findings
 }
 
-fn of_index(column: &InScope<'_>, index: &Index, key: &IndexKey) -> Option<Finding> {
+fn is_like_one_of(index: &Index, table: &Table) -> bool {
+    let keys = |index: &Index| -> Vec<Option<String>> {
+        index.keys.iter().map(|key| key.column.clone()).collect()
+    };
+    table.indexes.iter().any(|other| other.unique && keys(other) == keys(index))
+}
+
+fn of_index(column: &InScope<'_>, index: &Index) -> Option<Finding> {
+    let is_key = |key: &&IndexKey| key.column.as_ref() == Some(&column.column.name);
+    let key = index.keys.iter().find(is_key)?;
     let name = &index.name;
     if column.rule.token == TokenKind::Random && !column.rule.dedupe {
         return Some(warns(

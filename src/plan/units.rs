@@ -83,7 +83,7 @@ fn unit_table(case: &Case<'_>, table: &Table) -> Option<UnitTable> {
                 domain: column.domain.clone(),
             })
             .collect(),
-        rows: case.facts.table(&table.name).map_or(0, |facts| facts.rows),
+        rows: case.rows_of(&table.name),
         suppressed_triggers: case.suppressed(&table.name),
     })
 }

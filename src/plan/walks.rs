@@ -16,6 +16,12 @@ pub(super) fn choose(case: &Case<'_>, table: &Table) -> Option<Walk> {
         table.column(name).is_some_and(|column| column.generated.is_none())
             && !case.covers(&table.name, name)
     };
+    if let Some(postgres) = &case.catalog.postgres {
+        let keys = postgres.table(&table.name).map_or(&[][..], |sheet| &sheet.keys);
+        let key = keys.iter().find(|key| key.iter().all(|name| stays(name)));
+        // Where a row lies finds it within one transaction, also where its key changes.
+        return Some(key.map_or(Walk::RowId, |key| Walk::Key(key.clone())));
+    }
     if let Some(alias) = table.columns.iter().find(|column| column.rowid_alias)
         && stays(&alias.name)
     {

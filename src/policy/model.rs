@@ -246,6 +246,20 @@ pub struct TableRule {
     pub name: TableName,
     /// Triggers that must not fire for the rewrite, by name.
     pub suppress_triggers: Vec<String>,
+    /// Whether columns generated from one in scope may be computed from tokens.
+    #[serde(default)]
+    pub generated_columns: GeneratedRule,
+}
+
+/// What becomes of stored columns that are generated from a column in scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GeneratedRule {
+    /// They stand in the way of a run.
+    #[default]
+    Refuse,
+    /// They are computed from tokens, and by a rollback from the originals again.
+    Recompute,
 }
 
 /// One `[[pattern]]`: a kind of value of one's own, for `scan`.

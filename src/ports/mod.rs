@@ -21,9 +21,9 @@ pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,
 };
 pub use source::{
-    Counts, CursorId, CursorState, Interval, Limit, Originals, PageFacts, Pass, Rejection, Row,
-    RowVersion, RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow,
-    Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
+    Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
+    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity,
+    SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind,

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Pressure, Remedy, Sampler, Wait};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{ColumnName, Policy, TableName};
@@ -411,6 +411,17 @@ pub trait Source: Send + Sync {
         version: Option<i64>,
     ) -> Result<(WindowOutcome, Option<Box<dyn SourceWindow>>), SourceError>;
 
+    /// Gives columns the types that their changes say, all in one transaction; `false` where they
+    /// have them already. What reads the columns comes back as it was.
+    async fn fit(&self, changes: &[ColumnChange], to: FitTo) -> Result<bool, SourceError> {
+        if changes.is_empty() {
+            return Ok(false);
+        }
+        Err(SourceError::Inconsistent(format!(
+            "types of columns are not changed on this engine (asked for {to:?})"
+        )))
+    }
+
     /// Removes every object of ours.
     async fn remove_traces(&self) -> Result<(), SourceError>;
 
@@ -484,6 +495,15 @@ pub trait Source: Send + Sync {
         policy: &Policy,
         visitor: &mut dyn Visitor,
     ) -> Result<(), SourceError>;
+}
+
+/// What a column's type shall have room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FitTo {
+    /// Tokens: the type that the plan has chosen.
+    Tokens,
+    /// Originals: the type that was there before the run.
+    Originals,
 }
 
 /// How far a scan goes.

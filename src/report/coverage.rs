@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::counts::{CountPart, parts_of};
 use super::evidence::Evidence;
-use crate::plan::{Unit, UnitMode};
+use crate::plan::{ColumnPlan, Unit, UnitMode, UnitTable};
 
 /// The cells of one table, or of several that were rewritten together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -70,17 +70,26 @@ fn planned(evidence: &Evidence, unit: &Unit, name: &str) -> u64 {
     if name == "rows" {
         return unit.tables.iter().map(|table| table.rows).sum();
     }
-    let rules = |rule: usize| {
-        unit.tables.iter().flat_map(|table| &table.columns).any(|column| column.rule == rule)
-    };
-    let columns = evidence.plan.columns.iter().filter(|column| rules(column.rule));
-    columns
-        .map(|column| match name {
+    let of_table = |table: &UnitTable| -> u64 {
+        let covers = |column: &&ColumnPlan| table.columns.iter().any(|c| c.rule == column.rule);
+        let figure = |column: &ColumnPlan| match name {
             "tokenized" => column.cells.saturating_sub(column.token_shaped),
             "empty" => column.rows.saturating_sub(column.cells + column.nulls),
             "null" => column.nulls,
             "already_token" => column.token_shaped,
             _ => 0,
-        })
-        .sum()
+        };
+        let columns = evidence.plan.columns.iter().filter(covers);
+        columns.map(|column| part_of(figure(column), table.rows, column.rows)).sum()
+    };
+    unit.tables.iter().map(of_table).sum()
+}
+
+/// What falls on a table of a column's figure, where its rows are counted over several.
+fn part_of(figure: u64, rows: u64, rows_all: u64) -> u64 {
+    if rows == rows_all {
+        return figure;
+    }
+    let part = u128::from(figure) * u128::from(rows) / u128::from(rows_all.max(1));
+    u64::try_from(part).unwrap_or(u64::MAX)
 }

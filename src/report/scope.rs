@@ -221,11 +221,19 @@ fn out_of_scope(evidence: &Evidence) -> Option<OutOfScope> {
     let extent = evidence.plan.extent.as_ref()?;
     let columns = &evidence.plan.columns;
     let mut tables: Vec<_> = columns.iter().map(|column| &column.name.table).collect();
+    let mut in_scope = columns.len();
+    // Partitions are tables of their own, with the columns of the table that the policy names.
+    for part in evidence.plan.units.iter().flat_map(|unit| &unit.tables) {
+        if !tables.contains(&&part.table) {
+            tables.push(&part.table);
+            in_scope += part.columns.len();
+        }
+    }
     tables.sort();
     tables.dedup();
     Some(OutOfScope {
         tables: extent.tables.saturating_sub(tables.len() as u64),
-        columns: extent.columns.saturating_sub(columns.len() as u64),
+        columns: extent.columns.saturating_sub(in_scope as u64),
     })
 }
 

@@ -32,11 +32,12 @@ pub async fn copies(
         catalog.tables.iter().filter(|table| table.kind == TableKind::Ordinary).collect();
     progress.begin("copies", "tables", tables.len() as u64);
     let mut sampler = source.sampler().await?;
-    let wanted = take_in(sampler.as_mut(), &tables, policy, size).await?;
+    let wanted = take_in(sampler.as_mut(), catalog, &tables, policy, size).await?;
     let mut found = Vec::new();
     for table in tables {
         if !wanted.is_empty() {
-            found.extend(look_through(sampler.as_mut(), table, policy, size, &wanted).await?);
+            let others = others(catalog, policy, table);
+            found.extend(look_through(sampler.as_mut(), table, others, size, &wanted).await?);
         }
         progress.advance(1);
     }
@@ -44,66 +45,66 @@ pub async fn copies(
     Ok(found)
 }
 
-fn is_in_scope(policy: &Policy, table: &Table, column: &Column) -> bool {
-    policy
-        .columns
-        .iter()
-        .any(|rule| rule.name.table == table.name && rule.name.column == column.name)
+fn is_in_scope(catalog: &Catalog, policy: &Policy, table: &Table, column: &Column) -> bool {
+    catalog.rule_of(policy, &table.name, &column.name).is_some()
 }
 
 /// Reads the columns in scope.
 async fn take_in(
     sampler: &mut dyn Sampler,
+    catalog: &Catalog,
     tables: &[&Table],
     policy: &Policy,
     size: SampleSize,
 ) -> Result<Wanted, SourceError> {
-    let in_scope = |table: &Table| -> Vec<String> {
-        let columns = table.columns.iter().filter(|column| is_in_scope(policy, table, column));
-        columns.map(|column| column.name.clone()).collect()
+    // The columns of a table, each with the rule that covers it.
+    let in_scope = |table: &Table| -> Vec<(String, usize)> {
+        let rule = |column: &Column| {
+            let (at, _) = catalog.rule_of(policy, &table.name, &column.name)?;
+            Some((column.name.clone(), at))
+        };
+        table.columns.iter().filter_map(rule).collect()
     };
-    let names = tables.iter().flat_map(|table| {
-        let named = |column| ColumnName { table: table.name.clone(), column };
-        in_scope(table).into_iter().map(named)
-    });
-    let mut builder = WantedBuilder::new(names);
-    let mut first = 0;
+    let mut builder = WantedBuilder::new(policy.columns.iter().map(|rule| rule.name.clone()));
     for table in tables {
-        let columns = in_scope(table);
+        let (columns, rules): (Vec<String>, Vec<usize>) = in_scope(table).into_iter().unzip();
         if columns.is_empty() {
             continue;
         }
         sampler.begin(table, &columns, size).await?;
         while let Some(rows) = sampler.next().await? {
             for row in rows {
-                for (at, cell) in row.iter().enumerate() {
+                for (cell, rule) in row.iter().zip(&rules) {
                     if let Some(original) = cell {
-                        builder.add(first + at, original);
+                        builder.add(*rule, original);
                     }
                 }
             }
         }
-        first += columns.len();
     }
     Ok(builder.build())
+}
+
+/// The columns of a table that the policy leaves out.
+fn others(catalog: &Catalog, policy: &Policy, table: &Table) -> Vec<String> {
+    // What is generated follows the columns that it is computed from.
+    table
+        .columns
+        .iter()
+        .filter(|column| column.generated.is_none() && !column.hidden && !column.rowid_alias)
+        .filter(|column| !is_in_scope(catalog, policy, table, column))
+        .map(|column| column.name.clone())
+        .collect()
 }
 
 /// Reads the other columns of one table.
 async fn look_through(
     sampler: &mut dyn Sampler,
     table: &Table,
-    policy: &Policy,
+    columns: Vec<String>,
     size: SampleSize,
     wanted: &Wanted,
 ) -> Result<Vec<CopyFacts>, SourceError> {
-    // What is generated follows the columns that it is computed from.
-    let columns: Vec<String> = table
-        .columns
-        .iter()
-        .filter(|column| column.generated.is_none() && !column.hidden && !column.rowid_alias)
-        .filter(|column| !is_in_scope(policy, table, column))
-        .map(|column| column.name.clone())
-        .collect();
     if columns.is_empty() {
         return Ok(Vec::new());
     }

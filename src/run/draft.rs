@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use crate::catalog::Catalog;
 use crate::classify::{Finding, Kind};
 use crate::plan::{Strategy, Verdict, assess};
-use crate::policy::{Candidate, Draft, Policy, because};
+use crate::policy::{Candidate, ColumnName, Draft, Policy, because};
 use crate::ports::{Source, SourceError};
 use crate::run::scan::{ScannedColumn, ScannedTable};
 
@@ -31,12 +31,8 @@ pub async fn draft(
     source_name: &str,
     head: &str,
 ) -> Result<Draft, SourceError> {
-    let columns: Vec<&ScannedColumn> = tables
-        .iter()
-        .flat_map(|table| &table.columns)
-        .filter(|column| !column.findings.is_empty())
-        .collect();
-    let candidates = columns.iter().filter_map(|column| candidate(column)).collect();
+    let columns = of_wholes(catalog, tables);
+    let candidates = columns.iter().filter_map(|column| candidate(catalog, column)).collect();
     let mut draft = Draft::new(source_name, catalog, candidates, &alike(&columns));
     draft.remark(head);
     if catalog.bytes > TRIED_BYTES_MAX {
@@ -65,8 +61,33 @@ pub async fn draft(
     Ok(draft)
 }
 
+/// The columns with a finding; of the partitions of one table the one with the surest.
+fn of_wholes<'t>(catalog: &Catalog, tables: &'t [ScannedTable]) -> Vec<&'t ScannedColumn> {
+    let surest = |column: &ScannedColumn| {
+        column.findings.iter().map(|finding| finding.confidence).fold(0.0, f64::max)
+    };
+    let mut columns: Vec<&ScannedColumn> = Vec::new();
+    for column in tables.iter().flat_map(|table| &table.columns) {
+        if column.findings.is_empty() {
+            continue;
+        }
+        let name = whole_name(catalog, &column.name);
+        match columns.iter_mut().find(|known| whole_name(catalog, &known.name) == name) {
+            Some(known) if surest(column) > surest(known) => *known = column,
+            Some(_) => {}
+            None => columns.push(column),
+        }
+    }
+    columns
+}
+
+/// A column by the name of the table that a partition belongs to.
+fn whole_name(catalog: &Catalog, name: &ColumnName) -> ColumnName {
+    ColumnName { table: catalog.whole_of(&name.table).clone(), column: name.column.clone() }
+}
+
 /// What a column would have in a policy: by its surest finding, the others named beside it.
-fn candidate(column: &ScannedColumn) -> Option<Candidate> {
+fn candidate(catalog: &Catalog, column: &ScannedColumn) -> Option<Candidate> {
     // What a whole cell is goes before what a document holds at some place.
     let rank = |finding: &&Finding| (finding.path.is_none(), finding.confidence);
     let best = column.findings.iter().max_by(|one, two| {
@@ -86,7 +107,7 @@ fn candidate(column: &ScannedColumn) -> Option<Candidate> {
         best.kind.clone()
     };
     Some(Candidate {
-        name: column.name.clone(),
+        name: whole_name(catalog, &column.name),
         kind,
         class: best.class.clone(),
         confidence: best.confidence,

@@ -25,6 +25,7 @@ mod copies;
 mod draft;
 mod entries;
 mod error;
+mod fit;
 mod increments;
 mod job;
 mod load;

@@ -11,14 +11,16 @@ use serde_json::json;
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::ports::{
-    BlindRow, Change, Counts, CursorId, CursorState, Interval, Lease, Pass, Piece, QuarantineRow,
-    QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step, Task, VaultError,
+    BlindRow, Change, Counts, CursorId, CursorState, FitTo, Interval, Lease, Pass, Piece,
+    QuarantineRow, QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step, Task,
+    VaultError,
     WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{Pace, compute};
 use crate::run::column::{Column, Fate};
 use crate::run::entries::{draw, known};
 use crate::run::error::RunError;
+use crate::run::fit::fit;
 use crate::run::increments::{Newest, Place, add};
 use crate::run::job::{Job, ms, table_of, unit_of};
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell};
@@ -44,6 +46,10 @@ const SWEEPS_MAX: u32 = 20;
 pub async fn rewrite(job: &Job) -> Result<(), RunError> {
     let begun = Instant::now();
     bind_source(job).await?;
+    // ORDER: after everything is sealed and before the first token.
+    let Some(first) = turn(job, Phase::Sealed).await? else { return Ok(()) };
+    let fitted = fit(job, FitTo::Tokens).await;
+    first.end(fitted).await?;
     let resumed = !job.source.cursors(job.run, Pass::Rewrite).await?.is_empty();
     let rows = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|table| table.rows).sum();
     job.progress.begin("rewrite", "rows", rows);

@@ -8,13 +8,14 @@ use std::collections::{HashMap, HashSet};
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable, Walk};
 use crate::ports::{
-    Counts, CursorId, FileKind, FileRow, Interval, Limit, Pass, RangeRow, Row, RowWrite,
+    Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Row, RowWrite,
     SourceWindow, Step, WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::Column;
 use crate::run::entries::open_entry;
 use crate::run::error::{Mismatch, MismatchKind, RunError};
+use crate::run::fit::fit;
 use crate::run::increments::read_increment;
 use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};
@@ -67,6 +68,8 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
             counts.add(&state.counts);
         }
         compare(job).await?;
+        // ORDER: no token is left, and our tables still say that the source is ours.
+        fit(job, FitTo::Originals).await?;
         // Traces of another open run in this source are not ours to remove.
         if only_run_in_source(job).await? {
             job.source.remove_traces().await?;
@@ -107,8 +110,42 @@ async fn only_run_in_source(job: &Job) -> Result<bool, RunError> {
     }))
 }
 
-/// Cells that were tokens before the run, by row key and column: they stay.
-type Before = HashMap<(Vec<u8>, usize), TokenBody>;
+/// Cells that were tokens before the run: they stay.
+enum Before {
+    /// By row key and column.
+    Cells(HashMap<(Vec<u8>, usize), TokenBody>),
+    /// Of a table without a key: how often each token stood in each column. So many stay, whichever
+    /// rows they stand in.
+    Counted(HashMap<(usize, TokenBody), u64>),
+}
+
+impl Before {
+    fn add(&mut self, key: &RowKey, cells: Vec<BackupCell>) {
+        for (at, cell) in cells.into_iter().enumerate() {
+            let BackupCell::Token(token) = cell else { continue };
+            match self {
+                Self::Cells(known) => {
+                    known.insert((key.encode(), at), token);
+                }
+                Self::Counted(known) => *known.entry((at, token)).or_default() += 1,
+            }
+        }
+    }
+
+    /// Whether a token is one that stays; each is asked for once.
+    fn keeps(&mut self, key: &[u8], at: usize, token: &TokenBody) -> bool {
+        match self {
+            Self::Cells(known) => known.get(&(key.to_vec(), at)) == Some(token),
+            Self::Counted(known) => match known.get_mut(&(at, token.clone())) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    true
+                }
+                Some(_) | None => false,
+            },
+        }
+    }
+}
 
 async fn roll_back_ranges(job: &Job, unit: &Unit) -> Result<(), RunError> {
     let ranges = job.vault.ranges(job.run).await?;
@@ -129,7 +166,7 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
         return Ok(());
     }
     let columns = job.columns(table).await?;
-    let before = tokens_before(job, range).await?;
+    let mut before = tokens_before(job, range).await?;
     let mut pace = Pace::new(job);
     let rows_max = rows_in_memory(job, table);
     let mut stored = state.position.clone();
@@ -146,7 +183,7 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
             .await?;
         let is_end = read.is_empty();
         let to = read.last().map(|row| row.key.clone()).or_else(|| position.clone());
-        let (writes, counts) = restored(job, &columns, &read, &before).await?;
+        let (writes, counts) = restored(job, &columns, &read, &mut before).await?;
         let upto = if is_end { range.upper.clone() } else { to.clone() };
         let step = Step {
             cursor,
@@ -202,7 +239,7 @@ fn rows_in_memory(job: &Job, table: &UnitTable) -> usize {
 
 /// The cells of a range that the backup file says were tokens before the run.
 async fn tokens_before(job: &Job, range: &RangeRow) -> Result<Before, RunError> {
-    let mut before = Before::new();
+    let mut before = Before::Cells(HashMap::new());
     let files = job.vault.files(job.run).await?;
     let file = files.iter().find(|file| {
         file.kind == FileKind::Backup && file.unit == range.unit && file.range == range.number
@@ -212,11 +249,7 @@ async fn tokens_before(job: &Job, range: &RangeRow) -> Result<Before, RunError> 
     while let Some(record) = reader.read()? {
         let record = BackupRecord::decode(&record)
             .map_err(|source| RunError::Record { name: file.seal.name.clone(), source })?;
-        for (at, cell) in record.cells.into_iter().enumerate() {
-            if let BackupCell::Token(token) = cell {
-                before.insert((record.key.encode(), at), token);
-            }
-        }
+        before.add(&record.key, record.cells);
     }
     Ok(before)
 }
@@ -226,7 +259,7 @@ async fn restored(
     job: &Job,
     columns: &[Column],
     rows: &[Row],
-    before: &Before,
+    before: &mut Before,
 ) -> Result<(Vec<RowWrite>, Counts), RunError> {
     let ours: Vec<Vec<Option<TokenBody>>> = rows
         .iter()
@@ -238,8 +271,7 @@ async fn restored(
                 .enumerate()
                 .map(|(at, (column, cell))| {
                     let token = token_in(column, cell.as_ref())?;
-                    let was_there = before.get(&(key.clone(), at)) == Some(&token);
-                    (!was_there).then_some(token)
+                    (!before.keeps(&key, at, &token)).then_some(token)
                 })
                 .collect()
         })
@@ -372,21 +404,14 @@ async fn roll_back_table(
     window: &mut dyn SourceWindow,
 ) -> Result<Counts, RunError> {
     let columns = job.columns(table).await?;
-    let before = match table.walk {
-        Walk::Key(_) => {
-            let mut before = Before::new();
-            let mut image = Image::open(job, unit, at, columns.len()).await?;
-            while let Some(record) = image.next()? {
-                for (place, cell) in record.cells.into_iter().enumerate() {
-                    if let BackupCell::Token(token) = cell {
-                        before.insert((record.key.encode(), place), token);
-                    }
-                }
-            }
-            before
-        }
-        Walk::RowId | Walk::ScopedKey(_) => Before::new(),
+    let mut before = match table.walk {
+        Walk::Key(_) => Before::Cells(HashMap::new()),
+        Walk::RowId | Walk::ScopedKey(_) => Before::Counted(HashMap::new()),
     };
+    let mut image = Image::open(job, unit, at, columns.len()).await?;
+    while let Some(record) = image.next()? {
+        before.add(&record.key, record.cells);
+    }
     let mut counts = Counts::default();
     let rows_max = rows_in_memory(job, table).min(5_000);
     let mut position: Option<RowKey> = None;
@@ -395,7 +420,7 @@ async fn roll_back_table(
         let rows = window.walk(table, position.as_ref(), limit).await?;
         let Some(last) = rows.last() else { return Ok(counts) };
         position = Some(last.key.clone());
-        let (writes, batch) = restored(job, &columns, &rows, &before).await?;
+        let (writes, batch) = restored(job, &columns, &rows, &mut before).await?;
         counts.add(&batch);
         job.progress.advance(rows.len() as u64);
         if let Some(rejection) = window.write(table, &writes).await? {

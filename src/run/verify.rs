@@ -113,18 +113,18 @@ impl Tally {
 
     /// Cells opened, by the name of their column, for the ledger.
     fn by_column(&self, job: &Job) -> serde_json::Value {
-        let mut opened = serde_json::Map::new();
+        let mut opened: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
         for unit in &job.plan.units {
             for (table, at) in unit.tables.iter().zip(0_u16..) {
                 for (place, column) in table.columns.iter().enumerate() {
-                    let (table, column) = (table.table.clone(), column.column.clone());
-                    let name = crate::policy::ColumnName { table, column }.to_string();
+                    // Partitions count for the column that the policy names.
+                    let Some(rule) = job.policy.columns.get(column.rule) else { continue };
                     let cells = self.opened_of.get(&(unit.id, at, place)).copied();
-                    opened.insert(name, cells.unwrap_or_default().into());
+                    *opened.entry(rule.name.to_string()).or_default() += cells.unwrap_or_default();
                 }
             }
         }
-        opened.into()
+        opened.into_iter().collect()
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::plan::{Unit, UnitTable, Walk};
 use crate::ports::{
     BlindRow, Counts, CursorId, FileKind, FileRow, Limit, Pass, RangeRow, Row, RowWrite,
-    SourceWindow, Step, VaultError, WalkFilter, WindowOutcome, WriteOutcome,
+    SourceError, SourceWindow, Step, VaultError, WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::run::backup::backup_records;
 use crate::run::batch::{BYTES_MAX, compute};
@@ -47,7 +47,11 @@ pub(crate) async fn rewrite_window(job: &Job, unit: &Unit) -> Result<(), RunErro
         let Some(window) = increments.hold(version).await? else { continue };
         let rewritten = rewrite_held(job, unit, cursor, state.epoch, window).await;
         job.lock_meter.saw(begun.elapsed());
-        return rewritten;
+        match rewritten {
+            // Somebody held a row of it for too long. Nothing was written, and all is tried again.
+            Err(RunError::Source(SourceError::Locked { .. })) => {}
+            rewritten => return rewritten,
+        }
     }
     let table = unit.tables.first().map(|table| table.table.to_string()).unwrap_or_default();
     Err(RunError::Busy { table, attempts: ATTEMPTS_MAX })

@@ -4,8 +4,8 @@ use sealift::catalog::Catalog;
 use sealift::engine::sqlite::{catalog, facts};
 use sealift::plan::{Assessment, Facts, Finding, Strategy, Unit, UnitTable, Verdict, assess};
 use sealift::policy::{
-    Approval, BackupRule, ChangeRule, ColumnName, ColumnRule, EmptyRule, Fit, FormatShape, Limits,
-    Normalise, OnFailure, Policy, TableName, TableRule, Throttle, TokenKind,
+    Approval, BackupRule, ChangeRule, ColumnName, ColumnRule, EmptyRule, Fit, FormatShape,
+    GeneratedRule, Limits, Normalise, OnFailure, Policy, TableName, TableRule, Throttle, TokenKind,
 };
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -71,6 +71,7 @@ pub(super) fn suppressing(mut policy: Policy, table: &str, triggers: &[&str]) ->
     policy.tables.push(TableRule {
         name: TableName::parse(table).expect("a table's name"),
         suppress_triggers: triggers.iter().map(|&name| name.to_owned()).collect(),
+        generated_columns: GeneratedRule::Refuse,
     });
     policy
 }

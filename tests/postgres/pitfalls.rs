@@ -69,7 +69,6 @@ fn what_has_no_room_for_a_token_blocks() {
         "timestamptz",
         "uuid",
         "jsonb",
-        "bytea",
         "inet",
         "text[]",
         "boolean",
@@ -108,6 +107,12 @@ fn what_an_update_sets_off_is_named() {
     let generated = "CREATE TABLE t (id integer PRIMARY KEY, email text,
                      host text GENERATED ALWAYS AS (split_part(email, '@', 2)) STORED);";
     holds(generated, &email, "generated_column", "blocks");
+    let recomputed =
+        format!("{email}\n[[table]]\nname = \"t\"\ngenerated_columns = \"recompute\"\n");
+    holds(generated, &recomputed, "generated_column", "handled");
+    is_silent(generated, &recomputed, "blocks");
+    let unique = generated.replace("STORED", "STORED UNIQUE");
+    holds(&unique, &recomputed, "generated_column", "blocks");
     let trigger = |when: &str, body: &str| {
         format!(
             "{T} CREATE TABLE audit (v text);
@@ -141,6 +146,13 @@ fn what_hangs_on_a_column_is_named() {
     holds(&view, &email, "view_over_column", "handled");
     let lower = format!("{T} CREATE UNIQUE INDEX i ON t (lower(email));");
     holds(&lower, &email, "index_over_column", "blocks");
+    let narrow = "CREATE TABLE t (id integer PRIMARY KEY, email varchar(20));
+                  CREATE VIEW v AS SELECT email FROM t;";
+    let widened = column("t.email", "fit = \"widen\"");
+    holds(narrow, &widened, "recreated", "handled");
+    holds(narrow, &widened, "type_fit", "handled");
+    is_silent(narrow, &widened, "blocks");
+    holds(narrow, &email, "type_fit", "blocks");
     let partial = format!("{T} CREATE INDEX i ON t (other) WHERE email LIKE 'a%';");
     holds(&partial, &email, "index_over_column", "warns");
     let exclusion = format!("{T} ALTER TABLE t ADD EXCLUDE USING hash (email WITH =);");
@@ -148,8 +160,17 @@ fn what_hangs_on_a_column_is_named() {
     let parent = "CREATE TABLE p (email text PRIMARY KEY, id integer NOT NULL UNIQUE);
                   CREATE TABLE t (id integer PRIMARY KEY, email text REFERENCES p ON UPDATE SET NULL);";
     let both = column("t.email", "domain = \"d\"") + &column("p.email", "domain = \"d\"");
-    holds(parent, &both, "foreign_key_action", "blocks");
-    holds(&parent.replace("SET NULL", "CASCADE"), &both, "foreign_key_action", "handled");
+    for action in ["SET NULL", "SET DEFAULT", "RESTRICT", "CASCADE", "NO ACTION"] {
+        let sql = parent.replace("SET NULL", action);
+        holds(&sql, &both, "foreign_key_action", "handled");
+        is_silent(&sql, &both, "blocks");
+    }
+    let parts = "CREATE TABLE p (email text PRIMARY KEY, id integer NOT NULL UNIQUE);
+                 CREATE TABLE t (id integer, email text REFERENCES p, PRIMARY KEY (id)) PARTITION BY HASH (id);
+                 CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 1, REMAINDER 0);";
+    is_silent(parts, &both, "blocks");
+    holds(parts, &column("t.email", ""), "foreign_key", "blocks");
+    holds(parts, &column("p.email", ""), "foreign_key", "blocks");
 }
 
 #[test]
@@ -157,15 +178,36 @@ fn what_hangs_on_a_column_is_named() {
 fn tables_of_another_kind_are_named() {
     let email = column("t.email", "");
     let unkeyed = "CREATE TABLE t (email text);";
-    holds(unkeyed, &email, "unkeyed", "blocks");
+    holds(unkeyed, &email, "no_key", "warns");
+    let random = email.replace("keyed", "random");
+    holds(unkeyed, &random, "no_key", "blocks");
     let natural = "CREATE TABLE t (email text PRIMARY KEY);";
-    holds(natural, &email, "unkeyed", "blocks");
+    holds(natural, &email, "no_key", "warns");
+    holds(natural, &email, "key_in_scope", "warns");
     let parts = "CREATE TABLE t (id integer, email text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
                  CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (100);";
-    holds(parts, &email, "partitioned", "blocks");
+    holds(parts, &email, "partitioned", "handled");
+    is_silent(parts, &email, "blocks");
     is_silent(parts, &column("t1.email", ""), "blocks");
+    let two = format!("{parts} CREATE TABLE t2 PARTITION OF t FOR VALUES FROM (100) TO (200);");
+    holds(&two, &column("t1.email", ""), "partitioned", "warns");
+    let none = "CREATE TABLE t (id integer, email text) PARTITION BY RANGE (id);";
+    holds(none, &email, "partitioned", "warns");
+    for key in ["LIST (email)", "HASH (lower(email))"] {
+        let by = format!("CREATE TABLE t (id integer, email text) PARTITION BY {key};");
+        holds(&by, &email, "partitioned", "blocks");
+    }
+    let below = "CREATE TABLE t (id integer, email text) PARTITION BY LIST (id);
+                 CREATE TABLE t1 PARTITION OF t DEFAULT PARTITION BY HASH (email);";
+    holds(below, &email, "partitioned", "blocks");
+    let elsewhere = "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w;
+                     CREATE TABLE t (id integer, email text) PARTITION BY LIST (id);
+                     CREATE FOREIGN TABLE t1 PARTITION OF t DEFAULT SERVER s;";
+    holds(elsewhere, &email, "partitioned", "blocks");
     let heirs = format!("{T} CREATE TABLE u () INHERITS (t);");
-    holds(&heirs, &email, "inheritance", "blocks");
+    holds(&heirs, &email, "inheritance", "handled");
+    is_silent(&heirs, &email, "blocks");
+    holds(&heirs, &column("u.email", ""), "inheritance", "warns");
     let secured = format!("{T} ALTER TABLE t ENABLE ROW LEVEL SECURITY;");
     holds(&secured, &email, "row_security", "handled");
     let full =
@@ -235,4 +277,63 @@ fn a_table_near_a_wraparound_is_named() {
         let found = plan.findings.iter().find(|finding| finding.pitfall == "wraparound");
         assert_eq!(found.map(|finding| finding.verdict), verdict, "at {age}");
     }
+}
+
+/// What a plan says of a fixture, in words.
+fn said(sql: &str, policy: &str) -> String {
+    let db = Postgres::with(sql);
+    let desk = Desk::over(&db.url());
+    desk.write("shop.toml", &format!("{BEGIN}{policy}"));
+    desk.json(&["plan", "--policy", "shop.toml", "--dry-run"]).last()["findings"].to_string()
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_trigger_is_told_by_where_originals_go_and_what_it_sets() {
+    let email = column("t.email", "");
+    let trigger = |when: &str, body: &str| {
+        format!(
+            "{T} ALTER TABLE t ADD updated_at timestamptz; CREATE TABLE public.\"History of t\" (v text);
+             CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$;
+             CREATE TRIGGER f {when} ON t FOR EACH ROW EXECUTE FUNCTION f();"
+        )
+    };
+    let history = trigger(
+        "AFTER UPDATE",
+        "INSERT INTO public.\"History of t\" VALUES (OLD.email); RETURN NULL;",
+    );
+    let found = said(&history, &email);
+    assert!(found.contains("public.history of t` would receive originals"), "{found}");
+    let stamp = trigger("BEFORE UPDATE", "NEW.updated_at := now(); RETURN NEW;");
+    let found = said(&stamp, &email);
+    assert!(found.contains("sets `updated_at` of each row"), "{found}");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn words_for_a_search_are_copies_and_named() {
+    let email = column("t.email", "");
+    let plain = format!("{T} ALTER TABLE t ADD words tsvector;");
+    holds(&plain, &email, "full_text_column", "warns");
+    let filled = format!(
+        "{plain} CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION
+         tsvector_update_trigger('words', 'pg_catalog.simple', 'email');"
+    );
+    holds(&filled, &email, "full_text_column", "handled");
+    is_silent(&filled, &email, "blocks");
+    let suppressed = format!("{email}\n[[table]]\nname = \"t\"\nsuppress_triggers = [\"fill\"]\n");
+    holds(&filled, &suppressed, "full_text_column", "blocks");
+    let generated = format!(
+        "{T} ALTER TABLE t ADD words tsvector GENERATED ALWAYS AS (to_tsvector('simple', email)) STORED;"
+    );
+    holds(&generated, &email, "full_text_column", "handled");
+    holds(&generated, &email, "generated_column", "blocks");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn what_the_server_keeps_beside_is_named() {
+    let email = column("t.email", "");
+    holds(T, &email, "server_statistics", "handled");
+    holds(&T.replace("CREATE TABLE", "CREATE UNLOGGED TABLE"), &email, "unlogged", "warns");
 }

@@ -313,6 +313,8 @@ fn plan() -> Assessment {
         columns,
         estimate: Estimate::default(),
         fingerprint: Digest::of(b"plan").to_string(),
+        changes: Vec::new(),
+        fingerprint_after: None,
         extent: Some(Extent {
             tables: 9,
             columns: 61,

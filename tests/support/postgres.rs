@@ -60,6 +60,13 @@ impl Postgres {
         Self { runtime, name: String::new(), options, password: password_of(url), connection }
     }
 
+    /// A second session with the same database; the first one's drops it.
+    pub(crate) fn beside(other: &Self) -> Session {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let connection = runtime.block_on(other.options.connect()).unwrap();
+        Session { runtime, connection }
+    }
+
     /// Its address, password included.
     pub(crate) fn url(&self) -> String {
         format!(
@@ -139,9 +146,7 @@ impl Postgres {
                    ('information_schema', 'sealift')
              ORDER BY 1",
         ));
-        lines.extend(self.column(
-            "SELECT tgname::text || tgenabled::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
-        ));
+        lines.extend(self.objects());
         let tables = self.column(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
              WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1",
@@ -149,6 +154,85 @@ impl Postgres {
         for table in tables {
             let rows = self.column(format!("SELECT t::text FROM ONLY {table} AS t ORDER BY 1"));
             lines.extend(rows.into_iter().map(|row| format!("{table} {row}")));
+        }
+        lines
+    }
+
+    /// What is no table: views, rules, triggers, policies, indexes; with owners, grants, options and
+    /// comments.
+    #[track_caller]
+    pub(crate) fn objects(&mut self) -> Vec<String> {
+        const OBJECTS: [&str; 5] = [
+            "SELECT concat_ws(' ', 'view', c.oid::regclass, c.relkind, c.relispopulated,
+                    pg_get_userbyid(c.relowner), c.reloptions::text, pg_get_viewdef(c.oid),
+                    (SELECT string_agg(x::text, ' ' ORDER BY x::text)
+                     FROM aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x),
+                    (SELECT string_agg(concat_ws(' ', attname, attacl::text,
+                                pg_get_expr(adbin, adrelid)), ', ' ORDER BY attnum)
+                     FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+                     WHERE attrelid = c.oid AND attnum > 0))
+             FROM pg_class c WHERE c.relkind IN ('v', 'm')
+               AND relnamespace::regnamespace::text NOT IN
+                   ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1",
+            "SELECT concat_ws(' ', 'rule', ev_enabled, pg_get_ruledef(r.oid)) FROM pg_rewrite r
+             JOIN pg_class c ON c.oid = ev_class WHERE rulename <> '_RETURN'
+               AND relnamespace::regnamespace::text NOT IN
+                   ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1",
+            "SELECT concat_ws(' ', 'trigger', tgenabled, pg_get_triggerdef(oid)) FROM pg_trigger
+             WHERE NOT tgisinternal ORDER BY 1",
+            "SELECT concat_ws(' ', 'policy', polrelid::regclass, polname, polcmd, polpermissive,
+                    polroles::text, pg_get_expr(polqual, polrelid),
+                    pg_get_expr(polwithcheck, polrelid)) FROM pg_policy ORDER BY 1",
+            "SELECT concat_ws(' ', 'index', pg_get_indexdef(indexrelid), indisclustered,
+                    indisreplident) FROM pg_index JOIN pg_class c ON c.oid = indrelid
+             WHERE relnamespace::regnamespace::text NOT IN
+                   ('pg_catalog', 'pg_toast', 'information_schema', 'sealift') ORDER BY 1",
+        ];
+        const COMMENTS: &str = "SELECT concat_ws(' ', 'comment',
+                pg_describe_object(classoid, objoid, objsubid), description) FROM pg_description
+            WHERE objoid >= 16384 AND pg_describe_object(classoid, objoid, objsubid) !~ '(sealift|table cursor$|table source$)'
+            ORDER BY 1";
+        const COLUMNS: &str = "SELECT concat_ws(' ', 'column', attrelid::regclass, attname,
+                attcollation::regcollation, attstorage, coalesce(attstattarget, -1), attnotnull,
+                attacl::text, pg_get_expr(adbin, adrelid))
+            FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+            LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+            WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p')
+              AND relnamespace::regnamespace::text NOT IN
+                  ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1";
+        OBJECTS.into_iter().chain([COMMENTS, COLUMNS]).flat_map(|sql| self.column(sql)).collect()
+    }
+}
+
+impl Postgres {
+    /// The database as `pg_dump` writes it, the rows of each table sorted, without the lines that
+    /// hold something random.
+    #[track_caller]
+    pub(crate) fn pg_dump(&mut self) -> Vec<String> {
+        let folder = self.value("SELECT setting FROM pg_config WHERE name = 'BINDIR'");
+        let program = std::path::Path::new(&folder).join("pg_dump");
+        let output = std::process::Command::new(&program)
+            .arg(self.url())
+            .output()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (mut lines, mut rows): (Vec<String>, Option<Vec<String>>) = (Vec::new(), None);
+        for line in text.lines() {
+            let is_random = line.starts_with("\\restrict") || line.starts_with("\\unrestrict");
+            match &mut rows {
+                _ if is_random => {}
+                Some(_) if line == "\\." => {
+                    let mut sorted = rows.take().unwrap_or_default();
+                    sorted.sort_unstable();
+                    lines.extend(sorted);
+                }
+                Some(rows) => rows.push(line.to_owned()),
+                None => {
+                    rows = line.starts_with("COPY ").then(Vec::new);
+                    lines.push(line.to_owned());
+                }
+            }
         }
         lines
     }
@@ -175,5 +259,20 @@ impl Drop for Postgres {
                 let _ = sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut admin).await;
             }
         });
+    }
+}
+
+/// Another session with a database.
+pub(crate) struct Session {
+    runtime: Runtime,
+    connection: PgConnection,
+}
+
+impl Session {
+    /// The only value of a query, as text.
+    #[track_caller]
+    pub(crate) fn value(&mut self, sql: &str) -> String {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+        self.runtime.block_on(query.fetch_one(&mut self.connection)).unwrap()
     }
 }

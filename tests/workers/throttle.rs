@@ -130,7 +130,7 @@ fn a_replica_that_is_held_back_or_cannot_be_seen_holds_the_run_and_it_goes_on_by
     let run = crate::support::plan_and_approve(&desk);
     desk.run(&["run", &run, "--until", "sealed"]).done();
     replica.exec("SELECT pg_wal_replay_pause()");
-    source.exec("CREATE TABLE something_that_is_not_replayed AS SELECT 1 AS n");
+    source.exec("SELECT pg_logical_emit_message(true, 'test', repeat('x', 10000))");
 
     let mut child = desk.command(&["run", &run]);
     child.stdout(Stdio::null()).stderr(Stdio::null());

@@ -44,7 +44,8 @@ impl Found<'_> {
 
     /// The rule of the policy for a column.
     fn rule(&self, name: &ColumnName) -> Option<&ColumnRule> {
-        self.policy?.columns.iter().find(|rule| rule.name == *name)
+        let covering = self.catalog.rule_of(self.policy?, &name.table, &name.column);
+        covering.map(|(_, rule)| rule)
     }
 
     /// Whether originals stand among the tokens of a column that the policy covers.

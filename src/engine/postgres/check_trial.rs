@@ -88,7 +88,7 @@ fn over_rows(
             Some(rule) => {
                 filled.push(format!("{name} IS NOT NULL"));
                 let token = replaced(rule, &name, &mut samples);
-                wanted.push(format!("{} AS {name}", shape.cast(&column.name, &token)?));
+                wanted.push(format!("{} AS {name}", shape.cast_uncut(&column.name, &token)?));
             }
             None => wanted.push(name),
         }

@@ -141,6 +141,11 @@ impl Address {
                 ("row_security", "off".to_owned()),
                 ("bytea_output", "hex".to_owned()),
                 ("IntervalStyle", "postgres".to_owned()),
+                // INVARIANT: a value has one text, whatever the server or the role prefers: what was
+                // read in one session is compared with what another reads.
+                ("DateStyle", "ISO, YMD".to_owned()),
+                ("TimeZone", "UTC".to_owned()),
+                ("extra_float_digits", "1".to_owned()),
                 ("synchronize_seqscans", "off".to_owned()),
             ])
             // The statement log of the driver would print statements; ours hold no values, and

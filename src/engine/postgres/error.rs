@@ -21,6 +21,16 @@ struct Withheld {
     text: String,
 }
 
+/// Somebody changed a table under the run: trying again does not help.
+#[derive(Debug, thiserror::Error)]
+#[error("the columns of a table were changed during the run")]
+struct Moved;
+
+/// Says that a table is not what the run began with.
+pub(crate) fn moved() -> sqlx::Error {
+    sqlx::Error::AnyDriverError(Box::new(Moved))
+}
+
 /// The five letters of PostgreSQL's error code, where the error is one of PostgreSQL's.
 pub(crate) fn state(error: &sqlx::Error) -> Option<&str> {
     database(error).map(PgDatabaseError::code)
@@ -52,10 +62,11 @@ pub(crate) fn constraint(error: &sqlx::Error) -> Option<String> {
     let error = database(error)?;
     let code = error.code();
     // 22: the value does not fit (width, syntax); 23: a constraint; 44000: a view's CHECK OPTION;
-    // P0001: a trigger that raises; 27000: a trigger that changed the row itself.
+    // 54000: the row is too wide for a page; P0001: a trigger that raises; 27000: a trigger that
+    // changed the row itself.
     let is_of_the_row = code.starts_with("22")
         || code.starts_with("23")
-        || matches!(code, "44000" | "P0001" | "27000");
+        || matches!(code, "44000" | "54000" | "P0001" | "27000");
     is_of_the_row.then(|| described(error))
 }
 
@@ -116,6 +127,7 @@ fn meaning(code: &str) -> Option<&'static str> {
         "53100" => "the disk of the server is full",
         "53300" => "the server has no connection left",
         "55P03" => "a lock was waited for too long",
+        "54000" => "a row would be too wide for a page",
         "57014" => "the statement was cancelled",
         "57P01" => "the server was shut down",
         "57P03" => "the server is not ready",
@@ -132,6 +144,8 @@ pub(crate) fn safe(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Syn
     }
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => Box::new(error),
+        // The driver of one engine never makes these: they are ours.
+        sqlx::Error::AnyDriverError(error) if error.is::<Moved>() => error,
         sqlx::Error::RowNotFound => Box::new(Withheld { text: "a row is missing".to_owned() }),
         sqlx::Error::ColumnDecode { index, .. } => {
             Box::new(Withheld { text: format!("column {index} of an answer cannot be read") })

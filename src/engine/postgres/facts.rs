@@ -8,17 +8,16 @@
 use std::hash::RandomState;
 
 use futures::TryStreamExt;
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Row as _, ValueRef as _};
 
 use super::check_trial;
-use super::shape::{quoted, table_sql};
+use super::shape::{CellForm, Shape, quoted, table_sql};
 use super::statement::original;
 use crate::catalog::{Catalog, Table, TableKind};
-use crate::plan::{Counter, Facts, TableFacts};
-use crate::policy::{ColumnName, ColumnRule, Policy};
+use crate::plan::{CheckTrial, Counter, Facts, TableFacts};
+use crate::policy::{ColumnName, ColumnRule, Policy, TableName};
 use crate::ports::Visitor;
-use crate::value::ValueType;
 
 /// Counts, for each table with a column in scope, what [`Facts`] asks for.
 ///
@@ -29,20 +28,40 @@ pub(super) async fn read(
     policy: &Policy,
 ) -> Result<Facts, sqlx::Error> {
     let mut facts = Facts::default();
-    for table in catalog.tables.iter().filter(|table| table.kind == TableKind::Ordinary) {
-        let rules: Vec<&ColumnRule> = policy
+    for table in &catalog.tables {
+        let rules: Vec<(usize, &ColumnRule)> = policy
             .columns
             .iter()
-            .filter(|rule| rule.name.table == table.name)
-            .filter(|rule| table.column(&rule.name.column).is_some())
-            // What the role may not read is found by the plan, in better words than an error.
-            .filter(|rule| may_rewrite(catalog, table, &rule.name.column))
+            .enumerate()
+            .filter(|(_, rule)| rule.name.table == table.name)
+            .filter(|(_, rule)| table.column(&rule.name.column).is_some())
             .collect();
         if rules.is_empty() {
             continue;
         }
-        facts.tables.push(count(connection, table, &rules).await?);
-        facts.check_trials.extend(check_trial::run(connection, catalog, table, &rules).await?);
+        let mut counted = Counted::new(&rules);
+        for part in catalog.parts(&table.name) {
+            // A part that the policy names itself is covered by its own rule; and what the role may
+            // not read is found by the plan, in better words than an error.
+            let of_part: Vec<usize> = (0..rules.len())
+                .filter(|at| {
+                    let (rule_at, rule) = rules[*at];
+                    let column = &rule.name.column;
+                    let covering = catalog.rule_of(policy, &part.name, column);
+                    part.kind == TableKind::Ordinary
+                        && covering.is_some_and(|(nearest, _)| nearest == rule_at)
+                        && may_rewrite(catalog, part, column)
+                })
+                .collect();
+            if of_part.is_empty() {
+                continue;
+            }
+            counted.add(connection, part, &rules, &of_part).await?;
+            let rules: Vec<&ColumnRule> = of_part.iter().map(|at| rules[*at].1).collect();
+            let trials = check_trial::run(connection, catalog, part, &rules).await?;
+            join(&mut facts.check_trials, &table.name, trials);
+        }
+        facts.tables.push(counted.finish(&table.name));
     }
     Ok(facts)
 }
@@ -52,37 +71,78 @@ fn may_rewrite(catalog: &Catalog, table: &Table, column: &str) -> bool {
     sheet.and_then(|sheet| sheet.column(column)).is_some_and(|column| column.may_rewrite)
 }
 
-async fn count(
-    connection: &mut PgConnection,
-    table: &Table,
-    rules: &[&ColumnRule],
-) -> Result<TableFacts, sqlx::Error> {
-    let wanted = rules
-        .iter()
-        .map(|rule| Ok(format!("{}::text", quoted(&rule.name.column)?)))
-        .collect::<Result<Vec<_>, sqlx::Error>>()?;
-    let sql = format!("SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&table.name)?);
-    let mut counters: Vec<Counter<RandomState>> =
-        rules.iter().map(|rule| Counter::new(rule, RandomState::new())).collect();
-    let mut rows = 0_u64;
-    let mut stream = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
-    while let Some(row) = stream.try_next().await? {
-        rows += 1;
-        for (place, counter) in counters.iter_mut().enumerate() {
-            if row.try_get_raw(place)?.is_null() {
-                counter.observe_null();
-            } else {
-                counter.observe(ValueType::Text, row.try_get::<&str, _>(place)?.as_bytes());
+/// Adds the trials of a part to those of the table that the policy names.
+fn join(known: &mut Vec<CheckTrial>, table: &TableName, trials: Vec<CheckTrial>) {
+    for trial in trials {
+        let same = known
+            .iter_mut()
+            .find(|known| &known.table == table && known.expression == trial.expression);
+        match same {
+            Some(known) => {
+                known.rows += trial.rows;
+                known.refused += trial.refused;
+                known.evaluated &= trial.evaluated;
             }
+            None => known.push(CheckTrial { table: table.clone(), ..trial }),
         }
     }
-    Ok(TableFacts {
-        table: table.name.clone(),
-        rows,
-        columns: counters.into_iter().map(Counter::finish).collect(),
-        // A primary key of PostgreSQL holds no NULL.
-        null_keys: Vec::new(),
-    })
+}
+
+/// The figures of a table while they are counted, part by part.
+struct Counted {
+    counters: Vec<Counter<RandomState>>,
+    parts: Vec<(TableName, u64)>,
+}
+
+impl Counted {
+    fn new(rules: &[(usize, &ColumnRule)]) -> Self {
+        let counter = |(_, rule): &(usize, &ColumnRule)| Counter::new(rule, RandomState::new());
+        Self { counters: rules.iter().map(counter).collect(), parts: Vec::new() }
+    }
+
+    async fn add(
+        &mut self,
+        connection: &mut PgConnection,
+        part: &Table,
+        rules: &[(usize, &ColumnRule)],
+        of_part: &[usize],
+    ) -> Result<(), sqlx::Error> {
+        let shape = Shape::read(connection, &part.name).await?;
+        let (mut wanted, mut forms) = (Vec::new(), Vec::new());
+        for at in of_part {
+            let column = &rules[*at].1.name.column;
+            wanted.push(shape.told(column, &quoted(column)?)?);
+            forms.push(shape.form(column)?);
+        }
+        let sql = format!("SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&part.name)?);
+        let mut rows = 0_u64;
+        let mut stream = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
+        while let Some(row) = stream.try_next().await? {
+            rows += 1;
+            for (place, at) in of_part.iter().enumerate() {
+                let counter = &mut self.counters[*at];
+                match original(&row, place, forms[place])? {
+                    None => counter.observe_null(),
+                    Some(cell) => counter.observe(cell.kind(), cell.expose()),
+                }
+            }
+        }
+        self.parts.push((part.name.clone(), rows));
+        Ok(())
+    }
+
+    fn finish(self, table: &TableName) -> TableFacts {
+        let rows = self.parts.iter().map(|(_, rows)| rows).sum();
+        let is_whole = self.parts.iter().all(|(part, _)| part == table);
+        TableFacts {
+            table: table.clone(),
+            rows,
+            columns: self.counters.into_iter().map(Counter::finish).collect(),
+            // A primary key of PostgreSQL holds no NULL.
+            null_keys: Vec::new(),
+            parts: if is_whole { Vec::new() } else { self.parts },
+        }
+    }
 }
 
 /// Shows every value of the columns of text that the policy leaves out.
@@ -102,7 +162,7 @@ pub(super) async fn uncovered(
             // The plan has said what the role cannot read.
             .filter(|column| column.may_read)
             .map(|column| ColumnName { table: table.name.clone(), column: column.name.clone() })
-            .filter(|name| !policy.columns.iter().any(|rule| rule.name == *name))
+            .filter(|name| catalog.rule_of(policy, &name.table, &name.column).is_none())
             .collect();
         if names.is_empty() {
             continue;
@@ -115,7 +175,7 @@ pub(super) async fn uncovered(
         let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
             for (at, name) in names.iter().enumerate() {
-                if let Some(cell) = original(&row, at)? {
+                if let Some(cell) = original(&row, at, CellForm::Text)? {
                     visitor.visit(name, &cell);
                 }
             }

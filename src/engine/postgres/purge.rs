@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::error::is_passing;
 use super::session::{Doing, Session};
-use super::shape::table_sql;
+use super::shape::{schema_of, table_sql};
 use super::{catalog, cursor};
 use crate::policy::TableName;
 use crate::ports::{ScrubStep, SourceError};
@@ -90,6 +90,10 @@ async fn scrub_tables(
         patiently(connection, &format!("VACUUM (FULL, ANALYZE) {name}")).await?;
         steps.done(format!("VACUUM FULL {table}"), "table, indexes and TOAST are new files");
     }
+    for table in above(connection, tables).await? {
+        patiently(connection, &format!("ANALYZE {}", table_sql(&table)?)).await?;
+        steps.done(format!("ANALYZE {table}"), "statistics over all of its parts are new");
+    }
     for view in materialised(connection, tables).await? {
         let name = table_sql(&view)?;
         patiently(connection, &format!("REFRESH MATERIALIZED VIEW {name}")).await?;
@@ -156,6 +160,39 @@ async fn wait_for_horizon(
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     }
     Ok(Err(holder))
+}
+
+/// The tables that these are partitions of, or inherit from: they have statistics of their own.
+async fn above(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+) -> Result<Vec<TableName>, sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "WITH RECURSIVE above (oid) AS (
+            SELECT i.inhparent FROM pg_catalog.pg_inherits i
+            JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = $1 AND c.relname = $2
+            UNION
+            SELECT i.inhparent FROM above JOIN pg_catalog.pg_inherits i ON i.inhrelid = above.oid)
+        SELECT n.nspname::text, c.relname::text
+        FROM above JOIN pg_catalog.pg_class c ON c.oid = above.oid
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace ORDER BY 1, 2";
+    let mut found = Vec::new();
+    for table in tables {
+        let rows: Vec<(String, String)> = sqlx::query_as(SQL)
+            .bind(schema_of(table))
+            .bind(&table.name)
+            .fetch_all(&mut *connection)
+            .await?;
+        for (schema, name) in rows {
+            let name = catalog::table_name(&schema, &name);
+            if !found.contains(&name) {
+                found.push(name);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The materialised views over these tables, each after those that it reads.

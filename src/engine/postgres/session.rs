@@ -120,6 +120,11 @@ impl Session {
         Ok(shape)
     }
 
+    /// Has the shapes of tables read anew: this session has changed some.
+    pub(super) fn forget_shapes(&mut self) {
+        self.shapes.clear();
+    }
+
     /// Whether a failed step may be tried again, after a pause that this call makes. The transaction
     /// is rolled back, and a lost connection is let go.
     pub(super) async fn may_try_again(

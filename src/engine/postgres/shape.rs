@@ -4,9 +4,11 @@ use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
 use super::catalog::table_name;
+use super::error::moved;
 use crate::catalog::postgres::DEFAULT_SCHEMA;
 use crate::engine::ident::{IdentError, quote, quote_table};
 use crate::policy::TableName;
+use crate::value::{Original, ValueType};
 
 /// What statements have to know of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,9 +22,52 @@ struct ColumnShape {
     name: String,
     /// The type as SQL writes it, quoted and schema-qualified by the server.
     type_name: String,
+    /// The type below all domains, without its width: a value of it is what the column holds,
+    /// neither checked nor cut.
+    key_type: String,
+    /// The schema of the operators by which its index sorts; `None` where it is the server's own.
+    /// Without it a type of an extension would be compared as the text that it can be cast to.
+    operators: Option<String>,
     /// Text goes into the column by assignment, which refuses what is too long; an explicit cast
     /// would cut it.
     takes_text: bool,
+    /// Bytes travel as hexadecimal digits.
+    is_bytes: bool,
+}
+
+/// How a cell travels between the server and us: always as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CellForm {
+    /// As the text of its type.
+    Text,
+    /// As hexadecimal digits. Bytes that are text are text for us, so that a token in a column of
+    /// bytes is one like any other; the bytes are the same either way.
+    Bytes,
+}
+
+impl CellForm {
+    /// A cell as it came.
+    pub(super) fn original(self, told: &str) -> Result<Original, sqlx::Error> {
+        if self == Self::Text {
+            return Ok(Original::text(told));
+        }
+        let bytes = data_encoding::HEXLOWER
+            .decode(told.as_bytes())
+            .map_err(|_| sqlx::Error::Protocol("bytes of a cell cannot be read".to_owned()))?;
+        let is_text = !bytes.contains(&0) && std::str::from_utf8(&bytes).is_ok();
+        Ok(Original::new(if is_text { ValueType::Text } else { ValueType::Blob }, bytes))
+    }
+
+    /// A cell as it goes.
+    pub(super) fn told(self, cell: &Original) -> Result<String, sqlx::Error> {
+        match self {
+            Self::Text => cell
+                .as_text()
+                .map(str::to_owned)
+                .ok_or_else(|| sqlx::Error::Protocol("a cell is not text".to_owned())),
+            Self::Bytes => Ok(data_encoding::HEXLOWER.encode(cell.expose())),
+        }
+    }
 }
 
 impl Shape {
@@ -33,11 +78,29 @@ impl Shape {
     ) -> Result<Self, sqlx::Error> {
         // language=PostgreSQL
         const SQL: &str = "SELECT a.attname::text,
-                pg_catalog.format_type(a.atttypid, a.atttypmod), t.typcategory = 'S'
+                pg_catalog.format_type(a.atttypid, a.atttypmod), t.typcategory = 'S',
+                pg_catalog.format_type(base.oid, -1),
+                (SELECT n.nspname::text FROM pg_catalog.pg_opclass oc
+                 JOIN pg_catalog.pg_am am ON am.oid = oc.opcmethod AND am.amname = 'btree'
+                 JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily
+                     AND ao.amoplefttype = oc.opcintype AND ao.amoprighttype = oc.opcintype
+                     AND ao.amopstrategy = 5
+                 JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr
+                 JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
+                 WHERE oc.opcdefault AND oc.opcintype = base.oid AND n.nspname <> 'pg_catalog'),
+                base.oid = 'pg_catalog.bytea'::pg_catalog.regtype
             FROM pg_catalog.pg_attribute a
             JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+            CROSS JOIN LATERAL (
+                WITH RECURSIVE down (oid, kind, below) AS (
+                    SELECT t.oid, t.typtype, t.typbasetype
+                    UNION ALL
+                    SELECT b.oid, b.typtype, b.typbasetype
+                    FROM down JOIN pg_catalog.pg_type b ON b.oid = down.below
+                    WHERE down.kind = 'd')
+                SELECT down.oid FROM down WHERE down.kind <> 'd') AS base
             WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
             ORDER BY a.attnum";
         let rows =
@@ -47,27 +110,93 @@ impl Shape {
                 name: row.try_get(0)?,
                 type_name: row.try_get(1)?,
                 takes_text: row.try_get(2)?,
+                key_type: row.try_get(3)?,
+                operators: row.try_get(4)?,
+                is_bytes: row.try_get(5)?,
             })
         };
         Ok(Self { columns: rows.iter().map(column).collect::<Result<_, sqlx::Error>>()? })
     }
 
     fn column(&self, name: &str) -> Result<&ColumnShape, sqlx::Error> {
-        self.columns
-            .iter()
-            .find(|column| column.name == name)
-            .ok_or_else(|| sqlx::Error::Protocol("a column of the run is gone".to_owned()))
+        self.columns.iter().find(|column| column.name == name).ok_or_else(moved)
     }
 
-    /// A text as a value of a column's type, to compare with the column.
+    /// A text as a value to compare a key with.
+    pub(super) fn key(&self, column: &str, text: &str) -> Result<String, sqlx::Error> {
+        Ok(format!("({text})::{}", self.column(column)?.key_type))
+    }
+
+    /// The operator of this name by which the index over a key sorts.
+    pub(super) fn operator(&self, column: &str, name: &str) -> Result<String, sqlx::Error> {
+        Ok(match &self.column(column)?.operators {
+            Some(schema) => format!("OPERATOR({}.{name})", quoted(schema)?),
+            None => name.to_owned(),
+        })
+    }
+
+    /// Whether all these keys are sorted by operators of the server's own.
+    pub(super) fn is_plain(&self, columns: &[String]) -> Result<bool, sqlx::Error> {
+        for column in columns {
+            if self.column(column)?.operators.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// A text as a value of a column's type.
     pub(super) fn cast(&self, column: &str, text: &str) -> Result<String, sqlx::Error> {
         Ok(format!("({text})::{}", self.column(column)?.type_name))
+    }
+
+    /// As [`cast`](Self::cast), to a type of any length: what a constraint says of a token is asked
+    /// apart from whether the column has room for it.
+    pub(super) fn cast_uncut(&self, column: &str, text: &str) -> Result<String, sqlx::Error> {
+        let declared = &self.column(column)?.type_name;
+        let uncut = match declared.split_once('(') {
+            Some(("character", rest)) if rest.ends_with("[]") => "bpchar[]",
+            Some(("character varying", rest)) if rest.ends_with("[]") => "text[]",
+            Some(("character", _)) => "bpchar",
+            Some(("character varying", _)) => "text",
+            _ => declared,
+        };
+        Ok(format!("({text})::{uncut}"))
     }
 
     /// A text as a value that can be assigned to a column.
     pub(super) fn assign(&self, column: &str, text: &str) -> Result<String, sqlx::Error> {
         let shape = self.column(column)?;
-        if shape.takes_text { Ok(text.to_owned()) } else { self.cast(column, text) }
+        if shape.takes_text {
+            Ok(text.to_owned())
+        } else if shape.is_bytes {
+            Ok(format!("pg_catalog.decode({text}, 'hex')"))
+        } else {
+            self.cast(column, text)
+        }
+    }
+
+    /// A cell as it travels: what [`CellForm`] reads and writes. `name` is the column, quoted, with
+    /// whatever stands before it.
+    pub(super) fn told(&self, column: &str, name: &str) -> Result<String, sqlx::Error> {
+        Ok(match self.form(column)? {
+            CellForm::Text => format!("{name}::text"),
+            CellForm::Bytes => format!("pg_catalog.encode({name}, 'hex')"),
+        })
+    }
+
+    /// A cell as text in which a token reads as itself.
+    pub(super) fn shown(&self, column: &str, name: &str) -> Result<String, sqlx::Error> {
+        Ok(match self.form(column)? {
+            CellForm::Text => format!("{name}::text"),
+            CellForm::Bytes => format!("pg_catalog.encode({name}, 'escape')"),
+        })
+    }
+
+    /// How cells of a column travel.
+    pub(super) fn form(&self, column: &str) -> Result<CellForm, sqlx::Error> {
+        let is_bytes = self.column(column)?.is_bytes;
+        Ok(if is_bytes { CellForm::Bytes } else { CellForm::Text })
     }
 }
 

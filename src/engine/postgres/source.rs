@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::TryStreamExt;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -19,14 +18,15 @@ use super::connect::{Address, close};
 use super::error::{open_error, source_error};
 use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
+use super::walk::{Reading, Standing, is_by_place};
 use super::window::PostgresWindow;
-use super::{catalog, cursor, cut, facts, purge, statement, vault, watch, write};
-use crate::catalog::Catalog;
+use super::{catalog, cursor, cut, facts, fit, purge, vault, walk, watch, write};
+use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
-    CursorId, CursorState, Limit, Originals, PageFacts, Pass, Pressure, Row, RowWrite, Sampler,
+    CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Pressure, Row, RowWrite, Sampler,
     ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor, Wait,
     WalkFilter, WindowOutcome, WriteOutcome,
 };
@@ -37,6 +37,8 @@ use crate::value::RowKey;
 pub struct PostgresSource {
     address: Address,
     session: Arc<Mutex<Session>>,
+    /// The walk of a table without a key, which is one snapshot from its first call to its last.
+    standing: Mutex<Option<Standing>>,
 }
 
 impl PostgresSource {
@@ -51,7 +53,8 @@ impl PostgresSource {
             source: Box::new(error),
         })?;
         let session = Session::open(address.clone()).await?;
-        Ok(Self { address, session: Arc::new(Mutex::new(session)) })
+        let session = Arc::new(Mutex::new(session));
+        Ok(Self { address, session, standing: Mutex::new(None) })
     }
 
     async fn lock(&self) -> OwnedMutexGuard<Session> {
@@ -121,10 +124,18 @@ impl Source for PostgresSource {
         limit: Limit,
         filter: &WalkFilter,
     ) -> Result<Vec<Row>, SourceError> {
+        let reading = Reading { after, upto, limit, filter, leaves_own: false };
         let mut session = self.lock().await;
+        // Under the lock of a purge nothing moves, and only the session that holds it may look.
+        if is_by_place(table) && session.doing != Doing::Seizure {
+            let mut standing = self.standing.lock().await;
+            let read = Standing::walk(&mut standing, &self.address, table, reading).await;
+            return read.map_err(self.failed("walking a table"));
+        }
         again!(session, "walking a table", {
             session.connection().await?;
-            walk_once(&mut session, table, after, upto, limit, filter).await
+            let shape = session.shape(&table.table).await?;
+            walk::read(session.within()?, table, &shape, reading).await
         })
     }
 
@@ -179,8 +190,8 @@ impl Source for PostgresSource {
 
     async fn another(&self) -> Result<Option<Arc<dyn Source>>, SourceError> {
         let session = Session::open(self.address.clone()).await?;
-        let address = self.address.clone();
-        Ok(Some(Arc::new(Self { address, session: Arc::new(Mutex::new(session)) })))
+        let (address, standing) = (self.address.clone(), Mutex::new(None));
+        Ok(Some(Arc::new(Self { address, session: Arc::new(Mutex::new(session)), standing })))
     }
 
     async fn cut(
@@ -267,6 +278,14 @@ impl Source for PostgresSource {
         Ok((WindowOutcome::Held, Some(Box::new(window))))
     }
 
+    async fn fit(&self, changes: &[ColumnChange], to: FitTo) -> Result<bool, SourceError> {
+        let mut session = self.lock().await;
+        let fitted: Result<_, SourceError> = again!(session, "changing the types of columns", {
+            fit::fit(&mut session, changes, to).await
+        });
+        fitted?
+    }
+
     async fn remove_traces(&self) -> Result<(), SourceError> {
         let mut session = self.lock().await;
         again!(session, "removing our tables", {
@@ -329,25 +348,6 @@ impl Source for PostgresSource {
         close(connection).await;
         read.map_err(self.failed("looking for copies"))
     }
-}
-
-/// Reads rows once, inside whatever the session is in the middle of.
-pub(super) async fn walk_once(
-    session: &mut Session,
-    table: &UnitTable,
-    after: Option<&RowKey>,
-    upto: Option<&RowKey>,
-    limit: Limit,
-    filter: &WalkFilter,
-) -> Result<Vec<Row>, sqlx::Error> {
-    let shape = session.shape(&table.table).await?;
-    let (sql, arguments) = statement::walk(table, &shape, after, upto, limit, filter)?;
-    let mut rows = Vec::new();
-    let mut stream = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch(session.within()?);
-    while let Some(row) = stream.try_next().await? {
-        rows.push(statement::read_row(&row, table)?);
-    }
-    Ok(rows)
 }
 
 /// Runs a statement of the steward's, read-only; its answer as text.

@@ -7,7 +7,7 @@ use sqlx::Arguments as _;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Row as _, ValueRef as _};
 
-use super::shape::{Shape, quoted, table_sql};
+use super::shape::{CellForm, Shape, quoted, table_sql};
 use crate::plan::{UnitTable, Walk};
 use crate::ports::{Limit, Row, RowVersion, RowWrite, SourceError, WalkFilter};
 use crate::value::{KeyPart, Original, RowKey};
@@ -15,15 +15,30 @@ use crate::value::{KeyPart, Original, RowKey};
 /// A statement and what is bound to it.
 pub(super) type Statement = (String, PgArguments);
 
-/// The columns by which a table is walked.
+/// The columns by which a table is walked; none where its rows are found by where they lie.
 pub(super) fn keys(table: &UnitTable) -> Result<&[String], sqlx::Error> {
     match &table.walk {
         Walk::Key(columns) => Ok(columns),
-        // INVARIANT: the plan blocks such tables on PostgreSQL.
-        Walk::RowId | Walk::ScopedKey(_) => {
-            Err(sqlx::Error::Protocol("a table without a key that stays cannot be walked".into()))
+        Walk::RowId => Ok(&[]),
+        // INVARIANT: no plan over PostgreSQL walks by a key that is in scope.
+        Walk::ScopedKey(_) => {
+            Err(sqlx::Error::Protocol("a key that is in scope cannot be walked by".into()))
         }
     }
+}
+
+/// Which rows a statement reads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span<'s> {
+    /// Keys are greater than this one.
+    pub(super) after: Option<&'s RowKey>,
+    /// Keys are at most this one.
+    pub(super) upto: Option<&'s RowKey>,
+    /// Without a key: the pages that are looked at, the last not included.
+    pub(super) pages: (u64, u64),
+    /// Without a key: rows that this transaction has written are left out. They lie elsewhere now,
+    /// and would be met a second time.
+    pub(super) leaves_own: bool,
 }
 
 /// Reads keys, versions and in-scope cells with `after < key ≤ upto`, in key order.
@@ -33,8 +48,7 @@ pub(super) fn keys(table: &UnitTable) -> Result<&[String], sqlx::Error> {
 pub(super) fn walk(
     table: &UnitTable,
     shape: &Shape,
-    after: Option<&RowKey>,
-    upto: Option<&RowKey>,
+    span: Span<'_>,
     limit: Limit,
     filter: &WalkFilter,
 ) -> Result<Statement, sqlx::Error> {
@@ -42,29 +56,29 @@ pub(super) fn walk(
     let mut arguments = PgArguments::default();
     let (mut wanted, mut named, mut order) = (Vec::new(), Vec::new(), Vec::new());
     let mut lengths = vec!["0".to_owned()];
-    for (place, key) in keys.iter().enumerate() {
-        let key = quoted(key)?;
+    let mut key = |place: usize, key: &str| {
         wanted.push(format!("{key} AS o{place}"));
         // A name of its own: ORDER BY would take the text for the key, and sort `10` before `9`.
         named.push(format!("s.o{place}::text AS k{place}"));
         order.push((format!("t.{key}"), format!("o{place}")));
+    };
+    for (place, name) in keys.iter().enumerate() {
+        key(place, &quoted(name)?);
+    }
+    if keys.is_empty() {
+        key(0, "ctid");
     }
     wanted.push("ctid::text AS place, xmin::text AS writer".to_owned());
     named.push("place, writer".to_owned());
     for (place, column) in table.columns.iter().enumerate() {
-        wanted.push(format!("{}::text AS c{place}", quoted(&column.column)?));
+        let told = shape.told(&column.column, &quoted(&column.column)?)?;
+        wanted.push(format!("{told} AS c{place}"));
         named.push(format!("c{place}"));
         lengths.push(format!("coalesce(octet_length(c{place}), 0)"));
     }
-    let mut conditions = Vec::new();
-    if let Some(after) = after {
-        conditions.push(compare(keys, shape, ">", after, &mut arguments)?);
-    }
-    if let Some(upto) = upto {
-        conditions.push(compare(keys, shape, "<=", upto, &mut arguments)?);
-    }
+    let mut conditions = between(keys, shape, span, &mut arguments)?;
     if let WalkFilter::Originals { globs, keeps_empty } = filter {
-        conditions.push(originals(table, globs, keeps_empty, &mut arguments)?);
+        conditions.push(originals(table, shape, globs, keeps_empty, &mut arguments)?);
     }
     let condition =
         if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
@@ -91,6 +105,38 @@ pub(super) fn walk(
     Ok((sql, arguments))
 }
 
+/// The conditions that a span sets.
+fn between(
+    keys: &[String],
+    shape: &Shape,
+    span: Span<'_>,
+    arguments: &mut PgArguments,
+) -> Result<Vec<String>, sqlx::Error> {
+    let mut conditions = Vec::new();
+    if keys.is_empty() {
+        for (operator, place) in [(">", span.after), ("<=", span.upto)] {
+            let Some(part) = place.and_then(|place| place.0.first()) else { continue };
+            arguments.add(part_text(part)?).map_err(sqlx::Error::Encode)?;
+            conditions.push(format!("t.ctid {operator} ${}::text::tid", arguments.len()));
+        }
+        let (from, to) = span.pages;
+        conditions.push(format!("t.ctid >= '({from},0)'::tid AND t.ctid < '({to},0)'::tid"));
+        if span.leaves_own {
+            let own = "pg_current_xact_id_if_assigned()::xid::text";
+            conditions.push(format!("t.xmin::text IS DISTINCT FROM {own}"));
+        }
+        return Ok(conditions);
+    }
+    if let Some(after) = span.after {
+        conditions.push(compare(keys, shape, ">", after, arguments)?);
+    }
+    if let Some(upto) = span.upto {
+        conditions.push(compare(keys, shape, "<=", upto, arguments)?);
+    }
+    Ok(conditions)
+}
+
+/// Compares a key as its index does: in the column's own collation, by its type's own operators.
 pub(super) fn compare(
     keys: &[String],
     shape: &Shape,
@@ -103,14 +149,37 @@ pub(super) fn compare(
     for (name, part) in keys.iter().zip(&key.0) {
         arguments.add(part_text(part)?).map_err(sqlx::Error::Encode)?;
         names.push(quoted(name)?);
-        marks.push(shape.cast(name, &format!("${}::text", arguments.len()))?);
+        marks.push(shape.key(name, &format!("${}::text", arguments.len()))?);
     }
-    Ok(format!("({}) {operator} ({})", names.join(", "), marks.join(", ")))
+    if shape.is_plain(keys)? {
+        return Ok(format!("({}) {operator} ({})", names.join(", "), marks.join(", ")));
+    }
+    // Operators of several schemas do not make a comparison of rows: it is written out.
+    let mut greater = Vec::with_capacity(keys.len());
+    for (last, name) in keys.iter().enumerate() {
+        let mut all = Vec::with_capacity(last + 1);
+        for (before, name) in keys.iter().enumerate().take(last) {
+            all.push(format!("{} {} {}", names[before], shape.operator(name, "=")?, marks[before]));
+        }
+        all.push(format!("{} {} {}", names[last], shape.operator(name, ">")?, marks[last]));
+        greater.push(format!("({})", all.join(" AND ")));
+    }
+    let greater = format!("({})", greater.join(" OR "));
+    let first = |operator: &str| -> Result<String, sqlx::Error> {
+        Ok(format!("{} {} {}", names[0], shape.operator(&keys[0], operator)?, marks[0]))
+    };
+    // The first comparison says nothing new, but an index serves it.
+    Ok(if operator == ">" {
+        format!("{} AND {greater}", first(">=")?)
+    } else {
+        format!("{} AND NOT {greater}", first("<=")?)
+    })
 }
 
 /// True for a row with a cell that is an original by its shape.
 fn originals(
     table: &UnitTable,
+    shape: &Shape,
     globs: &[Option<String>],
     keeps_empty: &[bool],
     arguments: &mut PgArguments,
@@ -121,10 +190,9 @@ fn originals(
         let name = quoted(&column.column)?;
         arguments.add(regex_of(glob)).map_err(sqlx::Error::Encode)?;
         let mark = arguments.len();
-        let kept = if *keeps_empty { format!(" AND {name}::text <> ''") } else { String::new() };
-        any.push(format!(
-            "({name} IS NOT NULL{kept} AND {name}::text COLLATE \"C\" !~ ${mark}::text)"
-        ));
+        let shown = shape.shown(&column.column, &name)?;
+        let kept = if *keeps_empty { format!(" AND {shown} <> ''") } else { String::new() };
+        any.push(format!("({name} IS NOT NULL{kept} AND {shown} COLLATE \"C\" !~ ${mark}::text)"));
     }
     Ok(if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" OR ")) })
 }
@@ -186,30 +254,28 @@ pub(super) fn update(
             .map(|(write, _)| write.key.0.get(place).map(part_text).transpose())
             .collect::<Result<Vec<_>, _>>()?;
         array(format!("k{place}"), parts)?;
-        found.push(format!(
-            "old.{} = {}",
-            quoted(key)?,
-            shape.cast(key, &format!("new.k{place}"))?
-        ));
+        found.push(format!("old.{} = {}", quoted(key)?, shape.key(key, &format!("new.k{place}"))?));
     }
     array("place".to_owned(), writes.iter().map(|(_, v)| Some(v.place.clone())).collect())?;
     array("writer".to_owned(), writes.iter().map(|(_, v)| Some(v.writer.clone())).collect())?;
     found.push("old.ctid = new.place::tid".to_owned());
     found.push("old.xmin = new.writer::xid".to_owned());
     for (place, column) in table.columns.iter().enumerate() {
+        let form = shape.form(&column.column)?;
         let cells = writes
             .iter()
             .map(|(write, _)| {
-                write.cells.get(place).and_then(Option::as_ref).map(cell_text).transpose()
+                let cell = write.cells.get(place).and_then(Option::as_ref);
+                cell.map(|cell| form.told(cell)).transpose()
             })
             .collect::<Result<Vec<_>, _>>()?;
         array(format!("c{place}"), cells)?;
         let name = quoted(&column.column)?;
         let assigned = shape.assign(&column.column, &format!("new.c{place}"))?;
         sets.push(format!("{name} = {assigned}"));
-        checks.push(format!(
-            "old.{name}::text COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""
-        ));
+        let told = shape.told(&column.column, &format!("old.{name}"))?;
+        checks
+            .push(format!("{told} COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""));
     }
     let sql = format!(
         "UPDATE ONLY {} AS old SET {} FROM unnest({}) AS new ({}) WHERE {} RETURNING {}",
@@ -224,23 +290,33 @@ pub(super) fn update(
 }
 
 /// Reads a row of [`walk`].
-pub(super) fn read_row(row: &PgRow, table: &UnitTable) -> Result<Row, sqlx::Error> {
-    let width = keys(table)?.len();
+pub(super) fn read_row(row: &PgRow, table: &UnitTable, shape: &Shape) -> Result<Row, sqlx::Error> {
+    // Where a row lies is a key of one part.
+    let width = keys(table)?.len().max(1);
     let key = (0..width).map(|at| Ok(KeyPart::text(&row.try_get::<String, _>(at)?)));
     let key = RowKey(key.collect::<Result<_, sqlx::Error>>()?);
     let version = Some(RowVersion { place: row.try_get(width)?, writer: row.try_get(width + 1)? });
-    let cells = (width + 2..row.len()).map(|at| original(row, at)).collect::<Result<_, _>>()?;
+    let cells = table
+        .columns
+        .iter()
+        .zip(width + 2..)
+        .map(|(column, at)| original(row, at, shape.form(&column.column)?))
+        .collect::<Result<_, _>>()?;
     Ok(Row { key, cells, version })
 }
 
-/// Reads a cell that was asked for as text.
-pub(super) fn original(row: &PgRow, at: usize) -> Result<Option<Original>, sqlx::Error> {
+/// Reads a cell that was asked for as [`Shape::told`] says.
+pub(super) fn original(
+    row: &PgRow,
+    at: usize,
+    form: CellForm,
+) -> Result<Option<Original>, sqlx::Error> {
     let value = row.try_get_raw(at)?;
     if value.is_null() {
         return Ok(None);
     }
     let text: &str = row.try_get(at)?;
-    Ok(Some(Original::text(text)))
+    form.original(text).map(Some)
 }
 
 fn part_text(part: &KeyPart) -> Result<String, sqlx::Error> {
@@ -248,15 +324,13 @@ fn part_text(part: &KeyPart) -> Result<String, sqlx::Error> {
         .map_err(|_| sqlx::Error::Protocol("a part of a key is not text".to_owned()))
 }
 
-fn cell_text(cell: &Original) -> Result<String, sqlx::Error> {
-    cell.as_text()
-        .map(str::to_owned)
-        .ok_or_else(|| sqlx::Error::Protocol("a cell is not text".to_owned()))
-}
-
-/// Says what a statement met that could not be made or read.
-pub(super) fn vanished() -> SourceError {
-    SourceError::Inconsistent("a row vanished under the write lock".to_owned())
+/// Says that rows were not what the lock should have kept them.
+pub(super) fn vanished(table: &UnitTable) -> SourceError {
+    SourceError::Inconsistent(format!(
+        "rows of `{}` changed under the write lock: a trigger writes into the table, or leaves rows \
+         out; let the policy suppress it",
+        table.table
+    ))
 }
 
 #[cfg(test)]

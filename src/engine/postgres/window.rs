@@ -1,21 +1,24 @@
 //! A window: the tables of a unit locked against writers, rewritten in one transaction.
 //!
-//! Foreign keys are never switched off: those between rewritten columns are made to wait for the
-//! end of the transaction, are then checked by the server, and get their old timing back before
-//! anybody else sees them.
+//! Readers go on, but for tables whose foreign keys have to be changed meanwhile: there everybody
+//! waits. See [`foreign_keys`].
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::AssertSqlSafe;
 use tokio::sync::OwnedMutexGuard;
 
 use super::cursor;
 use super::error::constraint;
+use super::foreign_keys::{self, ForeignKey};
 use super::session::Session;
-use super::shape::{qualified_parts, quoted, schema_of, table_sql};
-use super::source::walk_once;
+use super::shape::table_sql;
 use super::statement::vanished;
+use super::walk::{self, Reading, is_by_place};
 use super::write::{Versions, rows, versions};
 use crate::plan::UnitTable;
+use crate::policy::TableName;
 use crate::ports::{
     Limit, Rejection, Row, RowWrite, SourceError, SourceWindow, Step, WalkFilter, WriteOutcome,
 };
@@ -30,10 +33,12 @@ const BEGIN: &str = "SET LOCAL idle_in_transaction_session_timeout = '10min';
 /// The source with the tables of a unit under their lock.
 pub(super) struct PostgresWindow {
     session: OwnedMutexGuard<Session>,
-    /// Foreign keys that were made to wait: table and name.
-    deferred: Vec<(String, String)>,
+    /// Foreign keys that are not as they were.
+    loosened: Vec<ForeignKey>,
     /// The rows of the last read.
     versions: Versions,
+    /// Rows that were written, of tables without a key.
+    written: HashMap<TableName, u64>,
 }
 
 impl PostgresWindow {
@@ -45,7 +50,10 @@ impl PostgresWindow {
         let mut attempt = 0;
         loop {
             match hold(&mut session, tables).await {
-                Ok(deferred) => return Ok(Self { session, deferred, versions: Versions::new() }),
+                Ok(loosened) => {
+                    let (versions, written) = (Versions::new(), HashMap::new());
+                    return Ok(Self { session, loosened, versions, written });
+                }
                 Err(error) => {
                     attempt += 1;
                     if session.may_try_again(&error, attempt).await.is_none() {
@@ -55,77 +63,39 @@ impl PostgresWindow {
             }
         }
     }
-}
 
-/// Locks all tables of a unit, and has their foreign keys wait.
-async fn hold(
-    session: &mut Session,
-    tables: &[UnitTable],
-) -> Result<Vec<(String, String)>, sqlx::Error> {
-    session.begin(BEGIN).await?;
-    let names =
-        tables.iter().map(|table| table_sql(&table.table)).collect::<Result<Vec<_>, _>>()?;
-    // Writers wait, readers do not. All tables in one statement, in the order of the plan.
-    let only: Vec<String> = names.iter().map(|name| format!("ONLY {name}")).collect();
-    let lock = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", only.join(", "));
-    sqlx::raw_sql(AssertSqlSafe(lock)).execute(session.within()?).await?;
-    let mut deferred: Vec<(String, String)> = Vec::new();
-    for table in tables {
-        for key in immediate_keys(session, table).await? {
-            if !deferred.contains(&key) {
-                defer(session, &key, "DEFERRABLE INITIALLY DEFERRED").await?;
-                deferred.push(key);
-            }
-        }
+    /// At the end of a table without a key: what this transaction has written has to be what was
+    /// read, row for row. A row that a trigger wrote was passed over.
+    async fn nothing_was_passed_over(&mut self, table: &UnitTable) -> Result<(), SourceError> {
+        let counted = match self.session.within() {
+            Ok(connection) => walk::written(connection, &table.table).await,
+            Err(error) => Err(error),
+        };
+        let counted = counted.map_err(|error| self.session.failed(error, "counting rows"))?;
+        let known = self.written.get(&table.table).copied().unwrap_or_default();
+        if counted == known { Ok(()) } else { Err(vanished(table)) }
     }
+}
+
+/// Locks all tables of a unit, and loosens their foreign keys.
+async fn hold(session: &mut Session, tables: &[UnitTable]) -> Result<Vec<ForeignKey>, sqlx::Error> {
+    session.begin(BEGIN).await?;
+    let keys = foreign_keys::find(session.within()?, tables).await?;
+    let alone: Vec<&str> = keys.iter().flat_map(ForeignKey::tables).collect();
+    // Writers wait, readers do not, unless a foreign key is changed: then its tables are taken for
+    // us alone at once. Whoever asks for more later, beside readers who do the same, is deadlocked.
+    for table in tables {
+        let name = table_sql(&table.table)?;
+        let mode =
+            if alone.contains(&name.as_str()) { "ACCESS EXCLUSIVE" } else { "SHARE ROW EXCLUSIVE" };
+        let lock = format!("LOCK TABLE ONLY {name} IN {mode} MODE");
+        sqlx::raw_sql(AssertSqlSafe(lock)).execute(session.within()?).await?;
+    }
+    // Under the lock nobody changes them any more.
+    let keys = foreign_keys::find(session.within()?, tables).await?;
+    foreign_keys::loosen(session.within()?, &keys).await?;
     sqlx::raw_sql("SET CONSTRAINTS ALL DEFERRED").execute(session.within()?).await?;
-    Ok(deferred)
-}
-
-/// Foreign keys over rewritten columns of a table, on either side, that cannot wait.
-async fn immediate_keys(
-    session: &mut Session,
-    table: &UnitTable,
-) -> Result<Vec<(String, String)>, sqlx::Error> {
-    // language=PostgreSQL
-    const SQL: &str = "SELECT n.nspname::text, c.relname::text, con.conname::text
-        FROM pg_catalog.pg_constraint con
-        JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        WHERE con.contype = 'f' AND NOT con.condeferrable AND con.conparentid = 0
-          AND EXISTS (
-            SELECT FROM pg_catalog.pg_class me
-            JOIN pg_catalog.pg_namespace mine ON mine.oid = me.relnamespace
-            JOIN pg_catalog.pg_attribute a ON a.attrelid = me.oid
-            WHERE mine.nspname = $1 AND me.relname = $2 AND a.attname = ANY ($3)
-              AND ((con.conrelid = me.oid AND a.attnum = ANY (con.conkey))
-                OR (con.confrelid = me.oid AND a.attnum = ANY (con.confkey))))
-        ORDER BY 1, 2, 3";
-    let columns: Vec<&str> = table.columns.iter().map(|column| column.column.as_str()).collect();
-    let rows = sqlx::query(SQL)
-        .bind(schema_of(&table.table))
-        .bind(&table.table.name)
-        .bind(&columns)
-        .fetch_all(session.within()?)
-        .await?;
-    rows.iter()
-        .map(|row| {
-            let (schema, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            let owner = qualified_parts(&schema, &name)
-                .map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-            Ok((owner, row.try_get(2)?))
-        })
-        .collect()
-}
-
-async fn defer(
-    session: &mut Session,
-    (table, name): &(String, String),
-    timing: &str,
-) -> Result<(), sqlx::Error> {
-    let sql = format!("ALTER TABLE {table} ALTER CONSTRAINT {} {timing}", quoted(name)?);
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(session.within()?).await?;
-    Ok(())
+    Ok(keys)
 }
 
 #[async_trait]
@@ -136,9 +106,14 @@ impl SourceWindow for PostgresWindow {
         after: Option<&RowKey>,
         limit: Limit,
     ) -> Result<Vec<Row>, SourceError> {
-        let read = walk_once(&mut self.session, table, after, None, limit, &WalkFilter::All).await;
+        let filter = &WalkFilter::All;
+        let reading = Reading { after, upto: None, limit, filter, leaves_own: true };
+        let read = within(&mut self.session, table, reading).await;
         let read = read.map_err(|error| self.session.failed(error, "walking a table"))?;
         self.versions = versions(&read);
+        if read.is_empty() && is_by_place(table) {
+            self.nothing_was_passed_over(table).await?;
+        }
         Ok(read)
     }
 
@@ -148,9 +123,12 @@ impl SourceWindow for PostgresWindow {
         writes: &[RowWrite],
     ) -> Result<Option<Rejection>, SourceError> {
         match rows(&mut self.session, table, &self.versions, writes).await {
-            Ok(WriteOutcome::Written) => Ok(None),
+            Ok(WriteOutcome::Written) => {
+                *self.written.entry(table.table.clone()).or_default() += writes.len() as u64;
+                Ok(None)
+            }
             Ok(WriteOutcome::Rejected(rejection)) => Ok(Some(rejection)),
-            Ok(WriteOutcome::Changed | WriteOutcome::LeaseLost) => Err(vanished()),
+            Ok(WriteOutcome::Changed | WriteOutcome::LeaseLost) => Err(vanished(table)),
             Err(error) => match constraint(&error) {
                 Some(reason) => Ok(Some(Rejection { key: None, reason })),
                 None => Err(self.session.failed(error, "writing rows")),
@@ -159,8 +137,8 @@ impl SourceWindow for PostgresWindow {
     }
 
     async fn commit(mut self: Box<Self>, step: &Step) -> Result<WriteOutcome, SourceError> {
-        let deferred = std::mem::take(&mut self.deferred);
-        match finish(&mut self.session, step, &deferred).await {
+        let loosened = std::mem::take(&mut self.loosened);
+        match finish(&mut self.session, step, &loosened).await {
             Ok(true) => Ok(WriteOutcome::Written),
             Ok(false) => {
                 self.session.roll_back().await;
@@ -183,19 +161,28 @@ impl SourceWindow for PostgresWindow {
     }
 }
 
+/// Reads rows inside the transaction of a window.
+async fn within(
+    session: &mut Session,
+    table: &UnitTable,
+    reading: Reading<'_>,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let shape = session.shape(&table.table).await?;
+    walk::read(session.within()?, table, &shape, reading).await
+}
+
 /// Moves the cursor, has the foreign keys checked and put back, and commits.
 async fn finish(
     session: &mut Session,
     step: &Step,
-    deferred: &[(String, String)],
+    loosened: &[ForeignKey],
 ) -> Result<bool, sqlx::Error> {
     if !cursor::advance(session.within()?, step).await? {
         return Ok(false);
     }
+    // ORDER: what waits is checked first; a table with checks that wait cannot be altered.
     sqlx::raw_sql("SET CONSTRAINTS ALL IMMEDIATE").execute(session.within()?).await?;
-    for key in deferred {
-        defer(session, key, "NOT DEFERRABLE").await?;
-    }
+    foreign_keys::fasten(session.within()?, loosened).await?;
     session.commit().await?;
     Ok(true)
 }

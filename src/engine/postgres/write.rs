@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::cursor;
-use super::error::constraint;
+use super::error::{constraint, moved};
 use super::session::{Again, Session};
 use super::shape::{Shape, quoted, schema_of, table_sql};
 use super::statement;
@@ -112,9 +112,7 @@ pub(super) async fn rows(
     // INVARIANT: from its first row on the UPDATE holds a lock that keeps columns as they are, so
     // what is read here is what was written into.
     if Shape::read(connection, &table.table).await? != shape {
-        return Err(sqlx::Error::Protocol(
-            "the columns of a table were changed during the run".to_owned(),
-        ));
+        return Err(moved());
     }
     if written.len() != writes.len() {
         return Ok(WriteOutcome::Changed);

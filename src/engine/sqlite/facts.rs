@@ -115,6 +115,7 @@ async fn count(
             .filter(|(_, has_null)| *has_null)
             .map(|(key, _)| key.name.clone())
             .collect(),
+        parts: Vec::new(),
     })
 }
 

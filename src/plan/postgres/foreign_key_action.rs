@@ -1,10 +1,13 @@
-//! Foreign keys that answer a changed key in a way of their own.
+//! Foreign keys over rewritten columns: those that can wait for the end of a transaction are made
+//! to, all others are taken off for it.
 
 use super::super::case::{Case, blocks, handled};
-use super::super::groups;
+use super::super::groups::{self, Group};
 use super::super::model::Finding;
 use super::facts;
+use crate::catalog::TableKind;
 use crate::catalog::postgres::{PostgresForeignKey, PostgresTable};
+use crate::policy::TableName;
 
 const PITFALL: &str = "foreign_key_action";
 
@@ -13,61 +16,69 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     let groups = groups::find(case);
     let mut findings = Vec::new();
     for sheet in &postgres.tables {
-        for key in &sheet.foreign_keys {
-            let is_touched = groups.iter().any(|group| {
-                key.columns.iter().any(|column| group.has(&sheet.name, column))
-                    || key.parent_columns.iter().any(|column| group.has(&key.parent, column))
-            });
-            if is_touched {
-                findings.extend(of_key(sheet, key, postgres.role.is_superuser));
+        for key in sheet.foreign_keys.iter().filter(|key| !key.is_inherited) {
+            if is_touched(case, &groups, sheet, key) {
+                findings.extend(of_key(case, sheet, key));
             }
         }
     }
     findings
 }
 
-fn of_key(sheet: &PostgresTable, key: &PostgresForeignKey, is_superuser: bool) -> Option<Finding> {
+fn is_touched(
+    case: &Case<'_>,
+    groups: &[Group],
+    sheet: &PostgresTable,
+    key: &PostgresForeignKey,
+) -> bool {
+    let has = |table: &TableName, columns: &[String]| {
+        let partitions =
+            case.catalog.table(table).map(|t| &t.kind) == Some(&TableKind::Partitioned);
+        let parts = if partitions { case.catalog.parts(table) } else { Vec::new() };
+        let mut names: Vec<&TableName> = parts.into_iter().map(|part| &part.name).collect();
+        names.push(table);
+        columns
+            .iter()
+            .any(|column| names.iter().any(|name| groups.iter().any(|g| g.has(name, column))))
+    };
+    has(&sheet.name, &key.columns) || has(&key.parent, &key.parent_columns)
+}
+
+fn of_key(case: &Case<'_>, sheet: &PostgresTable, key: &PostgresForeignKey) -> Option<Finding> {
+    let role = &facts(case)?.role;
     let object = format!("foreign key {}", key.name);
-    match key.on_update.as_str() {
-        "SET NULL" | "SET DEFAULT" => {
-            return Some(blocks(
-                PITFALL,
-                object,
-                format!(
-                    "ON UPDATE {} would empty `{}` when `{}` gets its tokens",
-                    key.on_update, sheet.name, key.parent
-                ),
-                "make it ON UPDATE NO ACTION for the time of the run",
-            ));
-        }
-        "RESTRICT" => {
-            return Some(blocks(
-                PITFALL,
-                object,
-                format!("ON UPDATE RESTRICT refuses every new key of `{}` at once", key.parent),
-                "make it ON UPDATE NO ACTION: that can wait for the end of a transaction",
-            ));
-        }
-        _ => {}
-    }
-    if key.is_deferrable {
+    let waits = key.on_update == "NO ACTION" && key.is_validated;
+    if waits && key.is_deferrable {
         return None;
     }
-    if !sheet.is_owned && !is_superuser {
+    let fact = if waits {
+        "it cannot wait for the end of a transaction".to_owned()
+    } else if key.on_update == "NO ACTION" {
+        "it is NOT VALID: rows that break it are left alone only while they stay as they are"
+            .to_owned()
+    } else {
+        format!(
+            "ON UPDATE {} acts on `{}` as soon as `{}` gets its tokens",
+            key.on_update, sheet.name, key.parent
+        )
+    };
+    if !sheet.is_owned && !role.is_superuser {
         return Some(blocks(
             PITFALL,
             object,
-            format!(
-                "it cannot wait for the end of a transaction, and the role does not own `{}`",
-                sheet.name
-            ),
-            "run as the owner of the table, or make the foreign key DEFERRABLE",
+            format!("{fact}, and the role does not own `{}`", sheet.name),
+            format!("run as the owner of `{}`, or GRANT the role that owns it", sheet.name),
         ));
     }
-    Some(handled(
-        PITFALL,
-        object,
-        "it cannot wait for the end of a transaction",
-        "inside the one that rewrites its tables it is made to wait, checked, and put back",
-    ))
+    let remedy = if waits {
+        "inside the transaction that rewrites its tables it is made to wait, checked, and put back; \
+         readers of the tables wait meanwhile too"
+    } else if key.is_validated {
+        "inside the transaction that rewrites its tables it is taken off and put back as it was, \
+         and the server checks every row anew; readers of the tables wait meanwhile too"
+    } else {
+        "inside the transaction that rewrites its tables it is taken off and put back as it was, \
+         NOT VALID; readers of the tables wait meanwhile too"
+    };
+    Some(handled(PITFALL, object, fact, remedy))
 }

@@ -2,6 +2,8 @@
 //!
 //! Everything here reads the fact sheets of [`crate::catalog::postgres`], and knows no database.
 
+pub(super) use room::changes;
+
 use super::case::Case;
 use super::model::Finding;
 use crate::catalog::postgres::{PostgresCatalog, PostgresTable};
@@ -9,32 +11,37 @@ use crate::catalog::postgres::{PostgresCatalog, PostgresTable};
 mod event_trigger;
 mod exclusion;
 mod foreign_key_action;
+mod full_text_column;
 mod index_over_column;
 mod inheritance;
 mod partitioned;
 mod privileges;
 mod publication;
+mod recreated;
+mod room;
 mod row_security;
 mod rule;
 mod server_log;
 mod server_state;
+mod server_statistics;
 mod trigger_function;
 mod type_fit;
-mod unkeyed;
+mod unlogged;
 mod view_over_column;
 mod wraparound;
 
 /// The pitfalls, in the order of the findings.
-pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
+pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 20] = [
     server_state::find,
     privileges::find,
     partitioned::find,
     inheritance::find,
     type_fit::find,
-    unkeyed::find,
+    recreated::find,
     row_security::find,
     rule::find,
     trigger_function::find,
+    full_text_column::find,
     foreign_key_action::find,
     index_over_column::find,
     exclusion::find,
@@ -42,6 +49,8 @@ pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 17] = [
     publication::find,
     event_trigger::find,
     server_log::find,
+    server_statistics::find,
+    unlogged::find,
     wraparound::find,
 ];
 

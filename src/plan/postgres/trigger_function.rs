@@ -8,7 +8,8 @@ use regex::Regex;
 
 use super::super::case::{Case, blocks, handled, listed, warns};
 use super::super::model::Finding;
-use super::facts;
+use super::{facts, full_text_column};
+use crate::catalog::Table;
 use crate::catalog::postgres::PostgresTrigger;
 use crate::policy::TableName;
 
@@ -31,7 +32,8 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
                     || trigger.update_of.iter().any(|name| columns.contains(&name.as_str())));
             if fires {
                 let is_suppressed = suppressed.contains(&trigger.name);
-                findings.push(of_trigger(&table.name, trigger, &columns, is_suppressed));
+                let named = case.named_as(&table.name);
+                findings.push(of_trigger(table, named, trigger, &columns, is_suppressed));
             }
         }
     }
@@ -39,7 +41,8 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
 }
 
 fn of_trigger(
-    table: &TableName,
+    table: &Table,
+    named: &TableName,
     trigger: &PostgresTrigger,
     columns: &[&str],
     is_suppressed: bool,
@@ -47,25 +50,58 @@ fn of_trigger(
     let object = format!("trigger {}", trigger.name);
     let suppress = format!(
         "add to the policy: [[table]] name = {:?}, suppress_triggers = [{:?}]",
-        table.to_string(),
+        named.to_string(),
         trigger.name
     );
     let danger = danger(trigger, columns);
-    let fact = danger.clone().unwrap_or_else(|| {
-        format!("function `{}` is called for each row or batch that is rewritten", trigger.function)
-    });
+    let fact = danger.clone().unwrap_or_else(|| side_effect(table, trigger));
     if is_suppressed {
         return handled(PITFALL, object, fact, "the policy suppresses it for the rewrite");
     }
     match danger {
         Some(_) => blocks(PITFALL, object, fact, suppress),
+        None if full_text_column::fills(trigger) => handled(
+            PITFALL,
+            object,
+            fact,
+            "it fills its column from tokens as it did from originals",
+        ),
         None => warns(PITFALL, object, fact, format!("if it should not be: {suppress}")),
+    }
+}
+
+/// What a trigger does that no original leaves by: a rollback does not undo it.
+fn side_effect(table: &Table, trigger: &PostgresTrigger) -> String {
+    let text = Text::of(&trigger.body);
+    let others: Vec<&str> = table
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .filter(|name| trigger.is_before && trigger.is_for_each_row && text.assigns(name))
+        .collect();
+    let written = text.writes_to();
+    if !others.is_empty() {
+        format!(
+            "function `{}` sets {} of each row that is rewritten, and of each that a rollback \
+             brings back",
+            trigger.function,
+            listed(others)
+        )
+    } else if !written.is_empty() {
+        format!(
+            "function `{}` writes to {} for each row or batch that is rewritten, and for each that \
+             a rollback brings back",
+            trigger.function,
+            listed(written)
+        )
+    } else {
+        format!("function `{}` is called for each row or batch that is rewritten", trigger.function)
     }
 }
 
 /// Why a trigger must not fire, where something in its text says so.
 fn danger(trigger: &PostgresTrigger, columns: &[&str]) -> Option<String> {
-    if HARMLESS.contains(&trigger.function.as_str()) {
+    if HARMLESS.contains(&trigger.function.as_str()) || full_text_column::fills(trigger) {
         return None;
     }
     if !matches!(trigger.language.as_str(), "plpgsql" | "sql") {
@@ -75,13 +111,17 @@ fn danger(trigger: &PostgresTrigger, columns: &[&str]) -> Option<String> {
         ));
     }
     let text = Text::of(&trigger.body);
+    let into = match text.writes_to() {
+        tables if tables.is_empty() => String::new(),
+        tables => format!(": {} would receive originals", listed(tables)),
+    };
     if trigger.has_old_table {
-        return Some(format!("function `{}` sees the old rows as a table", trigger.function));
+        return Some(format!("function `{}` sees the old rows as a table{into}", trigger.function));
     }
     let old = text.old_columns(columns);
     if !old.is_empty() {
         return Some(format!(
-            "function `{}` uses the old {}, and may copy it",
+            "function `{}` uses the old {}, and may copy it{into}",
             trigger.function,
             listed(old)
         ));
@@ -123,6 +163,12 @@ static COMMENT: LazyLock<Option<Regex>> =
 static OLD: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"\bold\b(?:\s*\.\s*(?:(\w+)|"([^"]*)"))?"#).ok());
 
+/// What a statement writes to.
+static WRITTEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let name = r#"((?:"[^"]+"|\w+)(?:\s*\.\s*(?:"[^"]+"|\w+))?)"#;
+    Regex::new(&format!(r"\b(?:insert\s+into|update(?:\s+only)?|copy)\s+{name}\s*(?:\(|values|select|set|as\b|default|\w+\s+set\b)")).ok()
+});
+
 impl Text {
     fn of(body: &str) -> Self {
         let text = body.to_lowercase();
@@ -158,6 +204,19 @@ impl Text {
             found |= level.is_some_and(|level| !level.is_some_and(|word| levels.contains(&word)));
         }
         found
+    }
+
+    /// The tables that the text writes to, as it names them.
+    fn writes_to(&self) -> Vec<String> {
+        let Some(written) = WRITTEN.as_ref() else { return Vec::new() };
+        let mut tables: Vec<String> = Vec::new();
+        for found in written.captures_iter(&self.0).filter_map(|found| found.get(1)) {
+            let name = found.as_str().replace('"', "");
+            if name != "set" && !tables.contains(&name) {
+                tables.push(name);
+            }
+        }
+        tables
     }
 
     fn returns_null(&self) -> bool {

@@ -1,8 +1,8 @@
 //! Columns whose type or width has no room for a token.
 
-use super::super::case::{Case, InScope, blocks, handled};
+use super::super::case::{Case, InScope, blocks, handled, warns};
 use super::super::model::Finding;
-use super::sheets;
+use super::{facts, room, sheets};
 use crate::catalog::postgres::PostgresColumn;
 use crate::policy::{Fit, TokenKind};
 
@@ -13,76 +13,146 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     for sheet in sheets(case) {
         for column in case.of_table(&sheet.name) {
             if let Some(facts) = sheet.column(&column.column.name) {
-                findings.extend(of_column(column, facts));
+                findings.extend(of_column(case, column, facts));
             }
         }
     }
     findings
 }
 
-fn of_column(column: &InScope<'_>, facts: &PostgresColumn) -> Option<Finding> {
-    let declared = &column.column.declared;
-    let misfit = |fact: String, remedy: &str| Some(blocks(PITFALL, column.name(), fact, remedy));
-    match column.rule.token {
-        TokenKind::Keyed | TokenKind::Random if facts.is_json() => Some(json(column, declared)),
-        TokenKind::Keyed | TokenKind::Random if facts.base_type == "uuid" => misfit(
-            format!("type `{declared}` has no room for a text token"),
-            "set `token = \"uuid\"`",
-        ),
-        TokenKind::Format if facts.is_text() => None,
-        TokenKind::Uuid if facts.base_type == "uuid" => None,
-        TokenKind::Keyed | TokenKind::Random | TokenKind::Uuid if facts.is_text() => {
-            width(column, facts)
-        }
-        TokenKind::Keyed | TokenKind::Random | TokenKind::Uuid | TokenKind::Format => misfit(
-            format!("type `{declared}` has no room for a `{}` token", column.rule.token.name()),
-            "change the column to `text` first, or leave it out of the policy",
-        ),
+fn of_column(case: &Case<'_>, column: &InScope<'_>, facts: &PostgresColumn) -> Vec<Finding> {
+    let is_text_token = matches!(column.rule.token, TokenKind::Keyed | TokenKind::Random);
+    let mut findings = Vec::new();
+    if is_text_token && facts.is_json() {
+        findings.push(whole(column, '"', '"', "becomes one JSON string"));
+    } else if is_text_token && facts.is_text_array() {
+        findings.push(whole(column, '{', '}', "becomes an array of one element"));
+    } else if facts.is_text_array() || !has_room(column, facts) {
+        findings.push(nowhere(column));
     }
+    if let Some(to) = room::needed(column, facts) {
+        findings.push(of_change(case, column, facts, &to));
+    }
+    findings
 }
 
-/// A token in a JSON column has to be a JSON document itself: a string.
-fn json(column: &InScope<'_>, declared: &str) -> Finding {
+/// Whether there is any type, the column's own or another, in which its tokens fit.
+fn has_room(column: &InScope<'_>, facts: &PostgresColumn) -> bool {
+    let is_bytes = facts.base_type == "bytea"
+        && matches!(column.rule.token, TokenKind::Keyed | TokenKind::Random);
+    facts.is_told_by_text() || is_bytes
+}
+
+fn nowhere(column: &InScope<'_>) -> Finding {
+    blocks(
+        PITFALL,
+        column.name(),
+        format!(
+            "type `{}` has no room for a `{}` token",
+            column.column.declared,
+            column.rule.token.name()
+        ),
+        "change the column to `text` first, or leave it out of the policy",
+    )
+}
+
+/// A token in a JSON column has to be a document itself, and in an array column an array.
+fn whole(column: &InScope<'_>, open: char, close: char, becomes: &str) -> Finding {
+    let declared = &column.column.declared;
     let template = column.rule.template.as_deref().unwrap_or("{token}");
-    let is_string = template.len() > 2
-        && template.starts_with('"')
-        && template.ends_with('"')
-        && !template[1..template.len() - 1].contains(['"', '\\']);
-    if is_string {
+    let around = format!("{open}{{token}}{close}");
+    let inner = template.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    let is_one = inner.is_some_and(|inner| {
+        inner.contains("{token}")
+            && inner.replace("{token}", "").chars().all(|sign| {
+                sign.is_ascii_alphanumeric() || matches!(sign, '@' | '.' | ':' | '_' | '-' | '/')
+            })
+    });
+    if is_one {
         return handled(
             PITFALL,
             column.name(),
-            format!("a whole document of type `{declared}` becomes one JSON string"),
-            "rollback brings the document back; queries into it find nothing meanwhile",
+            format!("a whole value of type `{declared}` {becomes}"),
+            "rollback brings the value back; queries into it find nothing meanwhile",
         );
     }
     blocks(
         PITFALL,
         column.name(),
-        format!("type `{declared}` takes JSON only, and a bare token is none"),
-        "set `template = '\"{token}\"'`: the whole document becomes one JSON string",
+        format!("a bare token is no value of type `{declared}`"),
+        format!("set `template = '{around}'`: the whole value {becomes}"),
     )
 }
 
-fn width(column: &InScope<'_>, facts: &PostgresColumn) -> Option<Finding> {
-    let (chars_max, token) = (facts.chars_max?, column.token_chars()?);
-    if token <= chars_max {
-        return None;
-    }
+/// A type that has to be another one for as long as it holds tokens.
+fn of_change(
+    case: &Case<'_>,
+    column: &InScope<'_>,
+    facts_of: &PostgresColumn,
+    to: &str,
+) -> Finding {
     let declared = &column.column.declared;
-    let table = &column.table.name;
-    let remedy = match column.rule.fit {
-        Fit::Widen => "`fit = \"widen\"` is not carried out on PostgreSQL yet: widen it first",
-        Fit::Refuse => "widen it first",
+    let is_longer = room::is_longer(facts_of);
+    let fact = match column.token_chars() {
+        Some(token) if is_longer || facts_of.is_text() => {
+            format!("tokens have {token} characters, and the column is `{declared}`")
+        }
+        _ => format!("type `{declared}` has no room for a `{}` token", column.rule.token.name()),
     };
-    Some(blocks(
-        PITFALL,
-        column.name(),
-        format!("tokens have {token} characters, and the column is `{declared}`"),
-        format!(
-            "{remedy}, `ALTER TABLE {table} ALTER COLUMN {} TYPE varchar({token})`, or use \
-             `token = \"format\"`",
-            column.column.name
+    if let Some(obstacle) = room::obstacle(case, column) {
+        return blocks(
+            PITFALL,
+            column.name(),
+            format!("{fact}; it cannot become `{to}` meanwhile, because {obstacle}"),
+            format!("remove what stands in the way, or {}", other_way(case, column, facts_of)),
+        );
+    }
+    let means = if is_longer { "" } else { ", and programs that compute with it will not" };
+    match column.rule.fit {
+        Fit::Refuse => blocks(
+            PITFALL,
+            column.name(),
+            fact,
+            format!(
+                "set `fit = \"widen\"`: the run makes it `{to}`, and a rollback makes it \
+                 `{declared}` again; or {}",
+                other_way(case, column, facts_of)
+            ),
         ),
-    ))
+        Fit::Widen if is_longer => handled(
+            PITFALL,
+            column.name(),
+            fact,
+            format!(
+                "the run makes it `{to}` before the first token{}, and a rollback makes it \
+                 `{declared}` again",
+                if facts_of.base_type.ends_with("bpchar") {
+                    ", which rewrites the table"
+                } else {
+                    ""
+                }
+            ),
+        ),
+        Fit::Widen => warns(
+            PITFALL,
+            column.name(),
+            fact,
+            format!(
+                "the run makes it `{to}` under an exclusive lock, rewriting the table{means}; a \
+                 rollback makes it `{declared}` again"
+            ),
+        ),
+    }
+}
+
+/// What else helps than another type.
+fn other_way(case: &Case<'_>, column: &InScope<'_>, facts_of: &PostgresColumn) -> &'static str {
+    let is_shared = facts(case).is_some() && case.is_shared(column);
+    if facts_of.base_type == "uuid" {
+        "set `token = \"uuid\"`"
+    } else if facts_of.is_text() && !is_shared {
+        "use `token = \"format\"`"
+    } else {
+        "leave the column out of the policy"
+    }
 }

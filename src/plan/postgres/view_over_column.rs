@@ -35,7 +35,7 @@ fn of_view(view: &PostgresView, columns: &[String]) -> Finding {
             PITFALL,
             format!("view {}", view.name),
             format!("the view reads {columns}, and after the run tokens"),
-            "check who reads the view; nothing has to be recreated",
+            "check who reads the view",
         )
     }
 }

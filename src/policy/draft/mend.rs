@@ -2,7 +2,7 @@
 //!
 //! Each pitfall that a treatment can avoid has its answer here; a column that none helps is left out.
 
-use super::super::{ColumnName, FormatShape, Normalise, TableName, TokenKind, Waiver};
+use super::super::{ColumnName, Fit, FormatShape, Normalise, TableName, TokenKind, Waiver};
 use super::{Draft, Drafted};
 use crate::catalog::Catalog;
 use crate::classify::Kind;
@@ -38,6 +38,7 @@ impl Draft {
                 "no_key" => self.keep_equal(at, "because the table has no key that stays"),
                 "unique" | "collation" => self.fold(at, finding),
                 "check_constraint" | "format_fit" => self.shape(at),
+                "type_fit" => self.make_room(at, finding),
                 _ => false,
             };
             if !is_changed {
@@ -179,6 +180,37 @@ impl Draft {
         true
     }
 
+    /// A type or a width without room for a token: the finding names what helps.
+    fn make_room(&mut self, at: usize, finding: &Finding) -> bool {
+        let one = &mut self.columns[at];
+        if let Some(template) = template_in(&finding.remedy)
+            && one.rule.template.is_none()
+        {
+            one.rule.template = Some(template.to_owned());
+            one.notes.push("the whole value is one token, written as its type asks".to_owned());
+            return true;
+        }
+        if finding.remedy.contains("`token = \"uuid\"`")
+            && one.rule.token != TokenKind::Uuid
+            && one.group.is_none()
+        {
+            one.rule.token = TokenKind::Uuid;
+            one.rule.domain = None;
+            one.notes.push("uuid, as the column is".to_owned());
+            return true;
+        }
+        if finding.remedy.contains("`fit = \"widen\"`") && one.rule.fit == Fit::Refuse {
+            one.rule.fit = Fit::Widen;
+            one.notes.push(
+                "widened, because a token is longer than the column: the run changes its type, and \
+                 a rollback puts it back"
+                    .to_owned(),
+            );
+            return true;
+        }
+        false
+    }
+
     /// Leaves a column out, and with it those that it is joined to.
     fn give_up(&mut self, at: usize, reason: &str) {
         let (name, group) = (self.columns[at].rule.name.clone(), self.columns[at].group);
@@ -204,4 +236,9 @@ impl Draft {
         self.leave_out(|one| one.rule.name.table == table, &finding.fact);
         true
     }
+}
+
+/// The template that a remedy asks for.
+fn template_in(remedy: &str) -> Option<&str> {
+    remedy.split_once("template = '")?.1.split_once('\'').map(|(template, _)| template)
 }

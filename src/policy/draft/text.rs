@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::super::{ColumnName, FormatShape, Normalise, Waiver};
+use super::super::{ColumnName, Fit, FormatShape, Normalise, TableName, Waiver};
 use super::{Draft, Drafted};
 
 /// How wide a comment gets.
@@ -120,10 +120,14 @@ impl Draft {
             }
             // Names come from the catalog; doubling the quote is all that quoting is.
             let sql = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+            let table = |table: &TableName| match &table.schema {
+                Some(schema) => format!("{}.{}", sql(schema), sql(&table.name)),
+                None => sql(&table.name),
+            };
             let statement = format!(
                 "select count(*) from {} as child join {} as parent on child.{} = parent.{}",
-                sql(&child.table.name),
-                sql(&parent.table.name),
+                table(&child.table),
+                table(&parent.table),
                 sql(&child.column),
                 sql(&parent.column)
             );
@@ -169,6 +173,7 @@ fn column(text: &mut String, one: &Drafted) {
         })
         .collect();
     lines.extend((!waivers.is_empty()).then(|| ("waive", format!("[{}]", waivers.join(", ")))));
+    lines.extend((rule.fit == Fit::Widen).then(|| ("fit", quoted("widen"))));
     let width = lines.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
     text.push_str("[[column]]\n");
     for (key, value) in lines {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::{
     super::{
-        ColumnName, ColumnRule, EmptyRule, Fit, FormatShape, Normalise, TableName, TableRule,
-        TokenKind, Waiver,
+        ColumnName, ColumnRule, EmptyRule, Fit, FormatShape, GeneratedRule, Normalise, TableName,
+        TableRule, TokenKind, Waiver,
         errors::PolicyProblem,
         measure,
         reader::{At, Reader, Section},
@@ -43,6 +43,9 @@ const EMPTY_RULES: [(&str, EmptyRule); 2] =
     [("tokenize", EmptyRule::Tokenize), ("keep", EmptyRule::Keep)];
 
 const FITS: [(&str, Fit); 2] = [("refuse", Fit::Refuse), ("widen", Fit::Widen)];
+
+const GENERATED: [(&str, GeneratedRule); 2] =
+    [("refuse", GeneratedRule::Refuse), ("recompute", GeneratedRule::Recompute)];
 
 const WAIVERS: [(&str, Waiver); 1] = [("low_entropy", Waiver::LowEntropy)];
 
@@ -88,19 +91,22 @@ pub(super) fn columns<'t>(
 pub(super) fn tables<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Vec<TableRule> {
     let mut seen = HashMap::new();
     let mut tables = Vec::new();
-    for section in reader.tables(root, "table", &["name", "suppress_triggers"]) {
+    for section in reader.tables(root, "table", &["name", "suppress_triggers", "generated_columns"])
+    {
         let name = reader.required(section, "name", "`table` or `schema.table`", |text| {
             TableName::parse(text).ok()
         });
         let triggers = reader
             .texts(section, "suppress_triggers", "names of triggers", |text| !text.is_empty());
+        let generated = reader.word(section, "generated_columns", &GENERATED);
         let Some(name) = name else { continue };
         if let Some(first) = seen.insert(name.value.clone(), name.at) {
             duplicate(reader, name.at, "table.name", &name.value.to_string(), first);
             continue;
         }
         let suppress_triggers = triggers.map(|list| list.value).unwrap_or_default();
-        tables.push(TableRule { name: name.value, suppress_triggers });
+        let generated_columns = value_or(generated, GeneratedRule::default());
+        tables.push(TableRule { name: name.value, suppress_triggers, generated_columns });
     }
     tables
 }

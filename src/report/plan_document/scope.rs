@@ -100,11 +100,10 @@ pub(super) fn tables(facts: &PlanFacts<'_>) -> Vec<ScopeTable> {
         let name = column.name.table.to_string();
         if !tables.iter().any(|table| table.table == name) {
             let all = facts.catalog.table(&column.name.table);
-            let unit = facts
-                .plan
-                .units
-                .iter()
-                .find(|unit| unit.tables.iter().any(|table| table.table == column.name.table));
+            let unit = facts.plan.units.iter().find(|unit| {
+                let mut columns = unit.tables.iter().flat_map(|table| &table.columns);
+                columns.any(|of_unit| of_unit.rule == column.rule)
+            });
             tables.push(ScopeTable {
                 table: name.clone(),
                 rows: column.rows,
@@ -225,8 +224,12 @@ fn permille(share: f64) -> u64 {
 
 impl OutOfScopePart {
     pub(super) fn of(facts: &PlanFacts<'_>) -> Self {
-        let in_scope =
-            |table: &TableName| facts.plan.columns.iter().any(|column| column.name.table == *table);
+        let in_scope = |table: &TableName| {
+            let mut units = facts.plan.units.iter().flat_map(|unit| &unit.tables);
+            let mut columns = facts.plan.columns.iter();
+            columns.any(|column| column.name.table == *table)
+                || units.any(|unit| unit.table == *table)
+        };
         let mut list: Vec<OutTable> = facts
             .catalog
             .tables
@@ -250,7 +253,7 @@ fn groups(facts: &PlanFacts<'_>, table: &Table) -> Vec<OutColumns> {
     let mut groups: Vec<OutColumns> = Vec::new();
     for column in &table.columns {
         let name = ColumnName { table: table.name.clone(), column: column.name.clone() };
-        if facts.plan.columns.iter().any(|planned| planned.name == name) {
+        if is_planned(facts, &name) {
             continue;
         }
         let reason = reason(facts, table, column, &name);
@@ -261,6 +264,12 @@ fn groups(facts: &PlanFacts<'_>, table: &Table) -> Vec<OutColumns> {
         }
     }
     groups
+}
+
+/// Whether a column is in scope, by its own name or that of a table above its own.
+fn is_planned(facts: &PlanFacts<'_>, name: &ColumnName) -> bool {
+    let covering = facts.catalog.rule_of(facts.policy, &name.table, &name.column);
+    covering.is_some_and(|(at, _)| facts.plan.columns.iter().any(|planned| planned.rule == at))
 }
 
 fn reason(

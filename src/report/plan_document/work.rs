@@ -124,7 +124,7 @@ fn walk(walk: &Walk) -> String {
         Walk::Key(columns) => {
             columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(" and ")
         }
-        Walk::RowId => "the bare row number".to_owned(),
+        Walk::RowId => "where each row lies".to_owned(),
         Walk::ScopedKey(_) => "its key, which is itself in scope".to_owned(),
     }
 }

@@ -3,10 +3,11 @@
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
+use super::super::shape::qualified;
 use super::{CatalogError, ask, failed, name_at, text};
 use crate::catalog::postgres::{PostgresTrigger, PostgresView, Role};
 use crate::catalog::{Trigger, View};
-use crate::policy::{ColumnName, TableName};
+use crate::policy::ColumnName;
 
 /// Bits of `pg_trigger.tgtype`.
 const ROW: i16 = 1;
@@ -30,7 +31,8 @@ pub(super) async fn triggers(
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
         JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-        WHERE NOT t.tgisinternal AND {theirs}
+        -- Up to version 14 the copy that a partition has of a trigger counts as internal.
+        WHERE (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0)) AND {theirs}
         ORDER BY n.nspname, c.relname, t.tgname";
     let what = "the triggers";
     let rows = ask(conn, what, SQL).await?;
@@ -64,7 +66,33 @@ pub(super) async fn views(
 ) -> Result<(Vec<View>, Vec<PostgresView>), CatalogError> {
     // language=PostgreSQL
     const VIEWS: &str = "SELECT n.nspname::text, c.relname::text, c.relkind::text,
-            pg_catalog.pg_get_viewdef(c.oid)
+            pg_catalog.pg_get_viewdef(c.oid), pg_catalog.pg_has_role(c.relowner, 'USAGE'),
+            ARRAY(SELECT pg_catalog.pg_describe_object(d.classid, d.objid, 0)
+                  FROM pg_catalog.pg_depend d
+                  WHERE (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                         AND d.refobjid = c.oid
+                         AND d.classid NOT IN ('pg_catalog.pg_class'::pg_catalog.regclass,
+                             'pg_catalog.pg_rewrite'::pg_catalog.regclass,
+                             'pg_catalog.pg_trigger'::pg_catalog.regclass,
+                             'pg_catalog.pg_policy'::pg_catalog.regclass,
+                             'pg_catalog.pg_attrdef'::pg_catalog.regclass,
+                             'pg_catalog.pg_type'::pg_catalog.regclass,
+                             'pg_catalog.pg_constraint'::pg_catalog.regclass,
+                             'pg_catalog.pg_statistic_ext'::pg_catalog.regclass))
+                     OR (d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                         AND d.deptype <> 'i' AND d.refobjid IN (c.reltype,
+                             (SELECT ty.typarray FROM pg_catalog.pg_type ty
+                              WHERE ty.oid = c.reltype)))
+                  UNION
+                  SELECT 'extension ' || e.extname FROM pg_catalog.pg_depend d
+                  JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+                  WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                    AND d.objid = c.oid AND d.deptype = 'e'
+                  UNION
+                  SELECT 'a security label' FROM pg_catalog.pg_seclabel s
+                  WHERE s.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                    AND s.objoid = c.oid
+                  ORDER BY 1)
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('v', 'm') AND {theirs} ORDER BY 1, 2";
     // language=PostgreSQL
@@ -85,13 +113,9 @@ pub(super) async fn views(
     let rows = ask(conn, what, VIEWS).await?;
     let (mut views, mut sheets) = (Vec::new(), Vec::<PostgresView>::new());
     for row in &rows {
-        let (name, kind, sql) = read_view(row).map_err(failed(what))?;
-        sheets.push(PostgresView {
-            name: name.clone(),
-            is_materialised: kind == "m",
-            reads: Vec::new(),
-        });
-        views.push(View { name, sql: format!("{kind} {sql}") });
+        let (view, sheet) = read_view(row).map_err(failed(what))?;
+        views.push(view);
+        sheets.push(sheet);
     }
     for row in ask(conn, what, READS).await? {
         let read = |row| -> Result<_, sqlx::Error> {
@@ -106,8 +130,19 @@ pub(super) async fn views(
     Ok((views, sheets))
 }
 
-fn read_view(row: &sqlx::postgres::PgRow) -> Result<(TableName, String, String), sqlx::Error> {
-    Ok((name_at(row, 0)?, text(row, 2)?, text(row, 3)?))
+fn read_view(row: &sqlx::postgres::PgRow) -> Result<(View, PostgresView), sqlx::Error> {
+    let (name, kind) = (name_at(row, 0)?, text(row, 2)?);
+    let sheet = PostgresView {
+        name: name.clone(),
+        is_materialised: kind == "m",
+        is_owned: row.try_get(4)?,
+        holders: row.try_get(5)?,
+        reads: Vec::new(),
+    };
+    let (word, query) =
+        (if sheet.is_materialised { "MATERIALIZED VIEW" } else { "VIEW" }, text(row, 3)?);
+    let quoted = qualified(&name).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok((View { name, sql: format!("CREATE {word} {quoted} AS {query}") }, sheet))
 }
 
 /// The event triggers that are switched on.

@@ -20,6 +20,7 @@ pub(super) async fn read(
 ) -> Result<(Vec<Table>, Vec<PostgresTable>), CatalogError> {
     let mut found = Found::read(conn).await?;
     found.columns(conn).await?;
+    found.dependents(conn).await?;
     found.indexes(conn).await?;
     found.constraints(conn).await?;
     found.foreign_keys(conn).await?;
@@ -39,6 +40,8 @@ struct Entry {
     replica_identity: String,
     /// Columns of the index that `REPLICA IDENTITY USING INDEX` names.
     identity_index: Vec<String>,
+    /// Indexes that do not tell each row from every other.
+    other_indexes: Vec<String>,
 }
 
 /// All tables, and where each is by its oid.
@@ -91,7 +94,7 @@ impl Found {
                 coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), ''),
                 CASE WHEN bn.nspname = 'pg_catalog' OR b.typname = 'citext' THEN b.typname::text
                      ELSE bn.nspname || '.' || b.typname END,
-                CASE WHEN b.typname IN ('varchar', 'bpchar')
+                CASE WHEN b.typname IN ('varchar', 'bpchar', '_varchar', '_bpchar')
                      THEN nullif(CASE WHEN a.atttypmod <> -1 THEN a.atttypmod
                                       ELSE down.typmod END, -1) - 4 END,
                 CASE WHEN t.typtype = 'd'
@@ -120,6 +123,45 @@ impl Found {
         Ok(())
     }
 
+    /// What reads a column so that its type cannot be changed beneath it.
+    async fn dependents(&mut self, conn: &mut PgConnection) -> Result<(), CatalogError> {
+        // language=PostgreSQL
+        const SQL: &str = "SELECT d.refobjid::int8, a.attname::text,
+                d.classid IN ('pg_catalog.pg_policy'::pg_catalog.regclass,
+                              'pg_catalog.pg_trigger'::pg_catalog.regclass,
+                              'pg_catalog.pg_rewrite'::pg_catalog.regclass),
+                pg_catalog.pg_describe_object(d.classid, d.objid, 0)
+            FROM pg_catalog.pg_depend d
+            JOIN pg_catalog.pg_class c ON c.oid = d.refobjid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+            LEFT JOIN pg_catalog.pg_trigger t
+                ON d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND t.oid = d.objid
+            LEFT JOIN pg_catalog.pg_rewrite r
+                ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
+            WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              AND c.relkind IN ('r', 'p', 'f') AND {theirs}
+              AND (d.classid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                                 'pg_catalog.pg_publication_rel'::pg_catalog.regclass,
+                                 'pg_catalog.pg_policy'::pg_catalog.regclass)
+                   OR (t.oid IS NOT NULL AND NOT t.tgisinternal)
+                   OR r.rulename <> '_RETURN')
+            GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 4";
+        let what = "what reads the columns";
+        for row in ask(conn, what, SQL).await? {
+            let (column, is_dependent, name) = (|| -> Result<_, sqlx::Error> {
+                Ok((text(&row, 1)?, row.try_get::<bool, _>(2)?, text(&row, 3)?))
+            })()
+            .map_err(failed(what))?;
+            if let Some(entry) = self.of(&row).map_err(failed(what))?
+                && let Some(facts) = entry.sheet.columns.iter_mut().find(|one| one.name == column)
+            {
+                if is_dependent { &mut facts.dependents } else { &mut facts.holders }.push(name);
+            }
+        }
+        Ok(())
+    }
+
     async fn indexes(&mut self, conn: &mut PgConnection) -> Result<(), CatalogError> {
         // language=PostgreSQL
         const SQL: &str = "SELECT i.indrelid::int8, ic.relname::text,
@@ -133,7 +175,10 @@ impl Found {
                      WHEN coalesce(co.collisdeterministic, true) THEN 'BINARY'
                      ELSE co.collname::text END,
                 (i.indoption[k.at - 1] & 1) = 1,
-                pg_catalog.pg_get_indexdef(i.indexrelid, k.at, true)
+                pg_catalog.pg_get_indexdef(i.indexrelid, k.at, true),
+                i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL
+                    AND coalesce(a.attnotnull, false) AND oc.opcdefault
+                    AND i.indcollation[k.at - 1] = a.attcollation
             FROM pg_catalog.pg_index i
             JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
             JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
@@ -143,6 +188,7 @@ impl Found {
                 ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.at - 1] AND a.attnum > 0
             LEFT JOIN pg_catalog.pg_type ty ON ty.oid = a.atttypid
             LEFT JOIN pg_catalog.pg_collation co ON co.oid = i.indcollation[k.at - 1]
+            JOIN pg_catalog.pg_opclass oc ON oc.oid = i.indclass[k.at - 1]
             WHERE c.relkind IN ('r', 'p') AND {theirs}
             ORDER BY i.indrelid, ic.relname, k.at";
         let what = "the indexes";
@@ -163,6 +209,8 @@ impl Found {
             JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE con.contype IN ('c', 'f', 'p', 'u', 'x') AND {theirs}
+              -- What follows from the foreign key of a partitioned table has a name of the server's.
+              AND NOT (con.contype = 'f' AND con.conparentid <> 0)
             ORDER BY con.conrelid, con.conname";
         let what = "the constraints";
         for row in ask(conn, what, SQL).await? {
@@ -184,7 +232,8 @@ impl Found {
                 ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(con.confkey)
                           WITH ORDINALITY AS k (att, at)
                       JOIN pg_catalog.pg_attribute a
-                          ON a.attrelid = con.confrelid AND a.attnum = k.att ORDER BY k.at)
+                          ON a.attrelid = con.confrelid AND a.attnum = k.att ORDER BY k.at),
+                con.convalidated, con.conparentid <> 0
             FROM pg_catalog.pg_constraint con
             JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -209,13 +258,19 @@ impl Found {
             WHERE c.relkind IN ('r', 'p', 'f')
             ORDER BY 1, 2, 3";
         // language=PostgreSQL
-        const KEYS: &str = "SELECT x.relid::int8, a.attname::text
+        const KEYS: &str = "SELECT DISTINCT x.relid::int8, a.attname::text
             FROM pg_catalog.pg_partitioned_table pt
             JOIN pg_catalog.pg_class c ON c.oid = pt.partrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             CROSS JOIN LATERAL pg_catalog.pg_partition_tree(pt.partrelid) AS x
-            JOIN pg_catalog.pg_attribute a
-                ON a.attrelid = pt.partrelid AND a.attnum = ANY (pt.partattrs) AND a.attnum > 0
+            -- Columns that cannot be dropped while the key needs them: those inside an expression
+            -- depend on their table as well.
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = pt.partrelid AND a.attnum > 0
+                AND (a.attnum = ANY (pt.partattrs) OR EXISTS (SELECT FROM pg_catalog.pg_depend d
+                    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND d.objid = pt.partrelid AND d.objsubid = a.attnum
+                      AND d.refclassid = d.classid AND d.refobjid = pt.partrelid
+                      AND d.refobjsubid = 0 AND d.deptype = 'i'))
             WHERE {theirs} ORDER BY 1, 2";
         let what = "the partitions";
         for row in ask(conn, what, CHILDREN).await? {
@@ -302,6 +357,7 @@ impl Entry {
             columns: Vec::new(),
             children: Vec::new(),
             partition_key: Vec::new(),
+            keys: Vec::new(),
             has_row_security: secured,
             forces_row_security: forced,
             update_rules: Vec::new(),
@@ -329,7 +385,8 @@ impl Entry {
             foreign_keys: Vec::new(),
             checks: Vec::new(),
         };
-        Ok(Self { table, sheet, lines, replica_identity, identity_index: Vec::new() })
+        let (identity_index, other_indexes) = (Vec::new(), Vec::new());
+        Ok(Self { table, sheet, lines, replica_identity, identity_index, other_indexes })
     }
 
     fn add_column(&mut self, row: &PgRow) -> Result<(), sqlx::Error> {
@@ -344,6 +401,9 @@ impl Entry {
             chars_max: chars.and_then(|chars| u64::try_from(chars).ok()),
             domain: row.try_get(9)?,
             is_nondeterministic: row.try_get(10)?,
+            is_identity: !identity.is_empty(),
+            dependents: Vec::new(),
+            holders: Vec::new(),
             may_read: row.try_get(12)?,
             may_rewrite: row.try_get::<bool, _>(12)? && row.try_get::<bool, _>(13)?,
         };
@@ -377,6 +437,7 @@ impl Entry {
         let name = text(row, 1)?;
         let column: Option<String> = row.try_get(8)?;
         let (is_primary, is_identity): (bool, bool) = (row.try_get(3)?, row.try_get(4)?);
+        let tells_rows_apart = row.try_get::<Option<bool>, _>(12)?.unwrap_or(false);
         if self.table.indexes.last().is_none_or(|index| index.name != name) {
             self.table.indexes.push(Index {
                 name: name.clone(),
@@ -406,6 +467,9 @@ impl Entry {
             self.sheet.index_expressions.push((name, text(row, 11)?));
         }
         let collation = text(row, 9)?;
+        if !tells_rows_apart {
+            self.other_indexes.push(index.name.clone());
+        }
         index.keys.push(IndexKey { column, collation, descending: row.try_get(10)? });
         Ok(())
     }
@@ -432,6 +496,8 @@ impl Entry {
             parent_columns: row.try_get(8)?,
             on_update: action(&text(row, 4)?).to_owned(),
             is_deferrable: row.try_get(6)?,
+            is_validated: row.try_get(9)?,
+            is_inherited: row.try_get(10)?,
         };
         self.table.foreign_keys.push(ForeignKey {
             columns: key.columns.clone(),
@@ -469,6 +535,14 @@ impl Entry {
             ),
             _ => ReplicaIdentity::Nothing,
         };
+        let mut keys: Vec<&Index> = self.table.indexes.iter().collect();
+        keys.retain(|index| !self.other_indexes.contains(&index.name));
+        // The sort is stable, and the catalog's order that of the names.
+        keys.sort_by_key(|index| (index.origin != IndexOrigin::PrimaryKey, index.keys.len()));
+        self.sheet.keys = keys
+            .into_iter()
+            .map(|index| index.keys.iter().filter_map(|key| key.column.clone()).collect())
+            .collect();
         self.table.sql = self.lines.join("\n");
         (self.table, self.sheet)
     }
