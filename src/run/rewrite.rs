@@ -12,9 +12,8 @@ use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::ports::{
     BlindRow, Change, Counts, CursorId, CursorState, FitTo, Interval, Lease, Pass, Piece,
-    QuarantineRow, QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step, Task,
-    VaultError,
-    WalkFilter, WriteOutcome,
+    QuarantineRow, QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step,
+    Task, VaultError, WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{Pace, compute};
 use crate::run::column::{Column, Fate};
@@ -45,11 +44,13 @@ const SWEEPS_MAX: u32 = 20;
 /// [`RunError`]; what is committed stays, and the cursors say where to go on.
 pub async fn rewrite(job: &Job) -> Result<(), RunError> {
     let begun = Instant::now();
-    bind_source(job).await?;
-    // ORDER: after everything is sealed and before the first token.
+    // ORDER: after everything is sealed and before the first token; our tables are made by one.
     let Some(first) = turn(job, Phase::Sealed).await? else { return Ok(()) };
-    let fitted = fit(job, FitTo::Tokens).await;
-    first.end(fitted).await?;
+    let begins = async {
+        bind_source(job).await?;
+        fit(job, FitTo::Tokens).await
+    };
+    first.end(begins.await).await?;
     let resumed = !job.source.cursors(job.run, Pass::Rewrite).await?.is_empty();
     let rows = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|table| table.rows).sum();
     job.progress.begin("rewrite", "rows", rows);

@@ -26,9 +26,9 @@ use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
-    CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Pressure, Row, RowWrite, Sampler,
-    ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor, Wait,
-    WalkFilter, WindowOutcome, WriteOutcome,
+    CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Pressure, Row, RowWrite,
+    Sampler, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step,
+    Visitor, Wait, WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;
