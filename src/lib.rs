@@ -21,9 +21,13 @@ pub mod run;
 pub mod serve;
 
 // Edge: everything that touches the world.
+pub mod api;
 pub mod backup;
 pub mod cli;
+pub mod client;
 pub mod demo;
 pub mod engine;
 pub mod keystore;
 pub mod synth;
+
+pub use client::{Client, ClientError, Opened, Vault};

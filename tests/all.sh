@@ -10,7 +10,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Commands, and the Debian packages that bring them.
-need=(cargo: python3:python3 sqlite3:sqlite3 setpriv:util-linux)
+need=(cargo: curl:curl python3:python3 ensurepip:python3-venv sqlite3:sqlite3 setpriv:util-linux
+    pgbouncer:pgbouncer)
 
 # A server is started here unless one is named.
 . tests/postgres.sh
@@ -20,7 +21,10 @@ fi
 
 missing=()
 for pair in "${need[@]}"; do
-    command -v "${pair%%:*}" >/dev/null || missing+=("$pair")
+    case ${pair%%:*} in
+    ensurepip) python3 -c 'import ensurepip' 2>/dev/null || missing+=("$pair") ;;
+    *) command -v "${pair%%:*}" >/dev/null || missing+=("$pair") ;;
+    esac
 done
 
 if ((${#missing[@]})); then
@@ -55,3 +59,6 @@ fi
 
 # What is ignored needs that server, or many minutes: the latter is what tests/soak.sh is for.
 TMPDIR=$scratch cargo test --locked "$@" -- --include-ignored --skip soak::
+
+# The service against its own OpenAPI document, for about a minute.
+TMPDIR=$scratch tests/api.sh

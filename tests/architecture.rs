@@ -30,7 +30,7 @@ const CORE: [&str; 13] = [
 const MIDDLE: [&str; 3] = ["ports", "run", "serve"];
 
 /// Everything that touches the world.
-const EDGE: [&str; 6] = ["backup", "cli", "demo", "engine", "keystore", "synth"];
+const EDGE: [&str; 8] = ["api", "backup", "cli", "client", "demo", "engine", "keystore", "synth"];
 
 /// What the core may not name, and why each would be a trespass.
 const WORLD: [&str; 30] = [

@@ -7,6 +7,7 @@
 )]
 
 mod access;
+mod api;
 mod architecture;
 mod classify;
 mod cli;

@@ -8,9 +8,14 @@
 # outlives a crash, so fsync is off.
 # shellcheck shell=bash
 
-# The folder with initdb and pg_ctl: that of PATH, or the newest that Debian has installed.
+# The folder with initdb and pg_ctl: the one of SEALIFT_TEST_POSTGRES_BIN, that of PATH, or the newest
+# that Debian has installed.
 postgres_binaries() {
     local found
+    if [[ -n ${SEALIFT_TEST_POSTGRES_BIN:-} ]]; then
+        echo "$SEALIFT_TEST_POSTGRES_BIN"
+        return
+    fi
     if found=$(command -v initdb) && command -v pg_ctl >/dev/null; then
         dirname "$found"
         return
@@ -75,6 +80,7 @@ postgres_stop() {
     fi
     (cd "$postgres_folder" && postgres_as "$binaries/pg_ctl" stop --silent --mode immediate --pgdata data) || true
     rm -rf -- "$postgres_folder"
+    unset postgres_folder SEALIFT_TEST_POSTGRES_URL
 }
 
 # Makes a streaming replica of the server that postgres_start has started, in the same folder; it is

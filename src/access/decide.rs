@@ -66,6 +66,31 @@ pub fn decide(
     }
 }
 
+/// Permits a large request where a second person has unlocked the purpose for the caller.
+///
+/// `unlocked_until` is the end of the newest unlock, as the vault has it.
+///
+/// # Errors
+///
+/// Returns [`Refusal::Locked`] for more tokens than the purpose gives without an unlock in force.
+pub fn decide_bulk(
+    purpose: &Purpose,
+    count: usize,
+    unlocked_until: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let Some(max) = purpose.unlock_above else { return Ok(()) };
+    if u64::try_from(count).is_ok_and(|count| count <= u64::from(max)) {
+        return Ok(());
+    }
+    if let Some(until) = unlocked_until
+        && now < time(until, "the unlock", &purpose.name)?
+    {
+        return Ok(());
+    }
+    Err(Refusal::Locked { purpose: purpose.name.clone(), count, max })
+}
+
 /// How many tokens a caller has used under a purpose before this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Used {
@@ -105,7 +130,12 @@ pub fn form_for(purpose: &Purpose, domain: &str, class: &str) -> Option<Form> {
     purpose.show.get(domain).or_else(|| purpose.show.get(class)).copied()
 }
 
-fn is_in_force(caller: &Caller, now: Timestamp) -> Result<(), Refusal> {
+/// Says whether a credential is in force: neither revoked nor at its end.
+///
+/// # Errors
+///
+/// Returns the [`Refusal`] that names when it ended.
+pub fn is_in_force(caller: &Caller, now: Timestamp) -> Result<(), Refusal> {
     if let Some(at) = &caller.revoked_at {
         return Err(Refusal::CallerRevoked { caller: caller.name.clone(), at: at.clone() });
     }

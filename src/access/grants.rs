@@ -100,6 +100,27 @@ impl Grant for PurposeGrant<'_> {
     }
 }
 
+/// Lets a caller send large requests under a purpose, until some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnlockGrant<'g> {
+    /// The caller.
+    pub caller: &'g str,
+    /// The purpose.
+    pub purpose: &'g str,
+    /// Until when.
+    pub until: &'g str,
+    /// Who gave it.
+    pub given_by: &'g str,
+}
+
+impl Grant for UnlockGrant<'_> {
+    const TABLE: &'static str = "unlock";
+
+    fn fields(&self) -> Vec<Vec<u8>> {
+        vec![self.caller.into(), self.purpose.into(), self.until.into(), self.given_by.into()]
+    }
+}
+
 /// Puts a domain into a class, which says in which form purposes see its values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DomainGrant<'g> {

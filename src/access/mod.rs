@@ -18,7 +18,7 @@ mod show;
 mod verb;
 
 pub use caller::{Caller, Role, RoleError, RoleName};
-pub use decide::{Used, decide, decide_rate, form_for, permit};
+pub use decide::{Used, decide, decide_bulk, decide_rate, form_for, is_in_force, permit};
 pub use refusal::Refusal;
 pub use show::{Shown, show};
 pub use verb::{Decision, Verb, may};

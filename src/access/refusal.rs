@@ -94,6 +94,16 @@ pub enum Refusal {
         /// How many it may hold.
         max: u32,
     },
+    /// So large a request needs an unlock by a second person, and there is none in force.
+    #[error("request holds {count} tokens, purpose `{purpose}` gives {max} without an unlock")]
+    Locked {
+        /// The purpose.
+        purpose: String,
+        /// Tokens or values in the request.
+        count: usize,
+        /// How many it may hold without an unlock.
+        max: u32,
+    },
     /// The caller has used up what the purpose permits in a stretch of time.
     #[error("purpose `{purpose}` permits {max} tokens a {per}, {used} were used")]
     RateReached {
@@ -131,6 +141,7 @@ impl Refusal {
             Self::NotYetValid { .. } => "not_yet_valid",
             Self::NoLongerValid { .. } => "no_longer_valid",
             Self::TooMany { .. } => "too_many",
+            Self::Locked { .. } => "bulk_locked",
             Self::RateReached { .. } => "rate_reached",
             Self::UnreadableTime { .. } => "unreadable_time",
         }
@@ -144,6 +155,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::TooMany { .. } => "too_many_tokens",
+            Self::Locked { .. } => "bulk_locked",
             Self::RateReached { .. } => "rate_limited",
             Self::CallerRevoked { .. }
             | Self::CallerExpired { .. }

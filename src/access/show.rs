@@ -28,6 +28,35 @@ pub enum Shown {
     Part(Zeroizing<String>),
 }
 
+impl Shown {
+    /// The text that people and programs get: numbers in decimal, a real as one (`7.0`, not `7`);
+    /// `None` where the value is bytes that are no text.
+    #[must_use]
+    pub fn text(&self) -> Option<Zeroizing<String>> {
+        let original = match self {
+            Self::Part(text) => return Some(text.clone()),
+            Self::Whole(original) => original,
+        };
+        original
+            .as_text()
+            .map(str::to_owned)
+            .or_else(|| original.as_integer().map(|number| number.to_string()))
+            .or_else(|| original.as_real().map(|number| format!("{number:?}")))
+            .map(Zeroizing::new)
+    }
+
+    /// The bytes of a value that is no text, in base64.
+    #[must_use]
+    pub fn base64(&self) -> Option<Zeroizing<String>> {
+        match self {
+            Self::Whole(original) if self.text().is_none() => {
+                Some(Zeroizing::new(data_encoding::BASE64.encode(original.expose())))
+            }
+            Self::Whole(_) | Self::Part(_) => None,
+        }
+    }
+}
+
 impl fmt::Debug for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

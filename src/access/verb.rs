@@ -134,6 +134,10 @@ verbs! {
     Serve = "serve",
     /// Says who could see what, and who did.
     AccessReport = "access report",
+    /// Lets a caller send large requests for a while.
+    AccessUnlock = "access unlock",
+    /// Says that the uses of a purpose for emergencies were looked at.
+    AccessReview = "access review",
     /// Searches files for originals.
     ResidueScan = "residue scan",
     /// Writes the report of a run.
@@ -181,6 +185,8 @@ enum Nature {
     Works,
     /// Signs what somebody else has planned.
     Signs,
+    /// Says that what was done was looked at. Not by those who did it.
+    Reviews,
     /// Gives out a value, or says which token stands for one.
     Reveals,
 }
@@ -193,7 +199,8 @@ pub fn may(role: &Role, verb: Verb) -> Decision {
         (Nature::Open, Role::Steward | Role::Approver | Role::Auditor | Role::Other(_))
         | (Nature::Reads, Role::Steward | Role::Approver | Role::Auditor)
         | (Nature::Works, Role::Steward)
-        | (Nature::Signs, Role::Approver) => Decision::Permit,
+        | (Nature::Signs | Nature::Reviews, Role::Approver)
+        | (Nature::Reviews, Role::Auditor) => Decision::Permit,
 
         (Nature::Reveals, Role::Steward | Role::Other(_)) => Decision::ByPurpose,
 
@@ -202,6 +209,7 @@ pub fn may(role: &Role, verb: Verb) -> Decision {
         (Nature::Reveals, Role::Approver | Role::Auditor)
         // Nobody signs his own work: the steward approves nothing, the approver runs nothing.
         | (Nature::Signs, Role::Steward | Role::Auditor | Role::Other(_))
+        | (Nature::Reviews, Role::Steward | Role::Other(_))
         | (Nature::Works, Role::Approver | Role::Auditor | Role::Other(_))
         | (Nature::Reads, Role::Other(_)) => Decision::Refuse,
     }
@@ -259,7 +267,9 @@ fn nature(verb: Verb) -> Nature {
         | Verb::ReportClose
         | Verb::LedgerCheckpoint => Nature::Works,
 
-        Verb::Approve | Verb::ApprovePurge => Nature::Signs,
+        Verb::Approve | Verb::ApprovePurge | Verb::AccessUnlock => Nature::Signs,
+
+        Verb::AccessReview => Nature::Reviews,
 
         Verb::Detokenize | Verb::Tokenize | Verb::Search => Nature::Reveals,
     }

@@ -27,6 +27,9 @@ const RECORD_BYTES_MAX: usize = 256 << 20;
 const MARKER: &str = "RUN";
 const KEYS: &str = "keys.json";
 
+/// How large the vault's ledger was when it was last noted.
+const LEDGER: &str = "ledger.size";
+
 /// Makes the identity that opens a run's files, as the text that `age` keeps.
 #[must_use]
 pub fn new_identity() -> Zeroizing<String> {
@@ -111,6 +114,22 @@ impl AgeFolder {
             recipients.push(other);
         }
         Ok(Self { dir, identity, recipients })
+    }
+
+    /// The largest ledger that is noted in the folder of a run; 0 where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`] where the note cannot be read.
+    pub fn ledger_noted(base: &Path, run: RunId) -> Result<u64, BackupError> {
+        let dir = base.join(run.to_string());
+        match fs::read_to_string(dir.join(LEDGER)) {
+            Ok(text) => {
+                text.trim().parse().map_err(|_| BackupError::Altered { name: LEDGER.to_owned() })
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(failed(&dir, LEDGER, error)),
+        }
     }
 
     /// The folder itself.
@@ -198,6 +217,19 @@ impl BackupStore for AgeFolder {
 
     fn destroy(&self) -> Result<u64, BackupError> {
         destroy_folder(&self.dir)
+    }
+
+    fn note_ledger(&self, size: u64) -> Result<(), BackupError> {
+        let text = fs::read_to_string(self.dir.join(LEDGER)).unwrap_or_default();
+        if text.trim().parse().is_ok_and(|noted: u64| noted >= size) {
+            return Ok(());
+        }
+        // Written beside and moved: a note that is cut off would refuse the vault that wrote it.
+        let beside = self.dir.join(format!("{LEDGER}.{}", std::process::id()));
+        write_durably(&beside, format!("{size}\n").as_bytes())
+            .and_then(|()| fs::rename(&beside, self.dir.join(LEDGER)))
+            .and_then(|()| sync_folder(&self.dir))
+            .map_err(|error| self.io(LEDGER, error))
     }
 
     fn place(&self) -> String {

@@ -43,6 +43,9 @@ pub struct Role {
     pub may_make_schema: bool,
     /// Its statements and their parameters may appear in the server's log.
     pub is_logged: bool,
+    /// It may make temporary tables.
+    #[serde(default)]
+    pub may_make_temporary: bool,
 }
 
 /// Facts about one table.
@@ -72,6 +75,9 @@ pub struct PostgresTable {
     pub replica_identity: ReplicaIdentity,
     /// The role owns it.
     pub is_owned: bool,
+    /// The role may lock it against writers: that needs UPDATE on the whole table, or ownership.
+    #[serde(default)]
+    pub may_lock: bool,
     /// Transactions since its oldest row was frozen.
     pub frozen_age: i64,
     /// Not ordinary storage: `unlogged`.

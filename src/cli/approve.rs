@@ -11,14 +11,14 @@ use super::exit::{Failure, Outcome};
 use super::job::{genuine, parsed};
 use super::output::Output;
 use super::plan_document::stored;
+use super::policy_apply::purposes_of;
 use super::settings::Settings;
 use crate::access::Verb;
-use crate::access::grants::{Grant, PurposeGrant};
 use crate::crypto::{KeyRing, verify_signature};
 use crate::ledger::{ApprovalKind, Draft, approval_message};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::Policy;
-use crate::ports::{ApprovalRow, Change, PurposeRow, RunRow, Vault};
+use crate::ports::{ApprovalRow, Change, RunRow, Vault};
 use crate::report::DocumentForm;
 
 pub(super) async fn approve(
@@ -26,6 +26,9 @@ pub(super) async fn approve(
     out: &Output,
     typed: Approve,
 ) -> Result<Outcome, Failure> {
+    if let Some(file) = &typed.policy {
+        return super::policy_apply::approve(settings, out, file, &typed.remove).await;
+    }
     let verb = if typed.purge { Verb::ApprovePurge } else { Verb::Approve };
     let desk = Desk::open(settings, verb).await?;
     let (kind, phase) = if typed.purge {
@@ -180,7 +183,7 @@ pub(super) async fn settle(
     };
     let mut changes = vec![Change::Advance { run: row.run, from: row.phase, event }];
     if kind == ApprovalKind::Plan {
-        changes.extend(purposes(keys, policy)?);
+        purposes_of(keys, policy, &mut changes)?;
     }
     let mut draft = Draft {
         actor: actor.to_owned(),
@@ -232,23 +235,4 @@ pub(super) async fn signers(
         }
     }
     Ok(signers)
-}
-
-/// The purposes of a policy, as rows that grant.
-fn purposes(keys: &KeyRing, policy: &Policy) -> Result<Vec<Change>, Failure> {
-    policy
-        .purposes
-        .iter()
-        .map(|purpose| {
-            let mut row = PurposeRow {
-                name: purpose.name.clone(),
-                body: serde_json::to_string(purpose).map_err(Failure::fault)?,
-                policy: policy.hash.clone(),
-                mac: Vec::new(),
-            };
-            let grant = PurposeGrant { name: &row.name, body: &row.body, policy: &row.policy };
-            row.mac = grant.mac(keys.control()).to_vec();
-            Ok(Change::PutPurpose(row))
-        })
-        .collect()
 }

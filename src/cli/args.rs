@@ -105,7 +105,7 @@ pub enum Verb {
     /// List, rotate and rewrap keys; add, check and remove ways to unlock
     #[command(subcommand)]
     Keys(Keys),
-    /// Check a policy file
+    /// Check and explain policies; change the purposes in force
     #[command(subcommand)]
     Policy(Policy),
     /// Find the columns that hold something sensitive; needs no vault
@@ -137,6 +137,13 @@ pub enum Verb {
     Detokenize(Detokenize),
     /// Values to tokens, under a purpose
     Tokenize(Tokenize),
+    /// Which tokens stand for these values? Under a purpose that shows the form `match`
+    Search(Tokenize),
+    /// Answer requests over HTTP
+    Serve(Serve),
+    /// Who may see what, and who did
+    #[command(subcommand)]
+    Access(Access),
     /// What happened to a run, for people and for auditors
     Report(Report),
     /// Export and check the ledger
@@ -262,6 +269,55 @@ pub enum Policy {
         /// The file
         file: PathBuf,
     },
+    /// Say in words what a policy means
+    Explain {
+        /// The file
+        file: PathBuf,
+    },
+    /// Propose the purposes of a policy; they are in force when enough approvers have signed
+    Apply(ApplyPolicy),
+    /// List what was put into force, when and by whom
+    History,
+}
+
+/// `policy apply`
+#[derive(Debug, ClapArgs)]
+pub struct ApplyPolicy {
+    /// The policy; only its purposes count
+    #[arg(long = "policy", value_name = "FILE")]
+    pub file: PathBuf,
+    /// Take this purpose out of force, which the file must not name; may be repeated
+    #[arg(long, value_name = "PURPOSE")]
+    pub remove: Vec<String>,
+}
+
+/// `access`
+#[derive(Debug, Subcommand)]
+pub enum Access {
+    /// Who may read which domain, beside who did
+    Report,
+    /// Let a caller send large requests under a purpose for a while
+    Unlock {
+        /// The caller
+        caller: String,
+        /// The purpose
+        #[arg(long)]
+        purpose: String,
+        /// How long, in minutes
+        #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=60))]
+        minutes: u32,
+        /// Why; kept sealed
+        #[arg(long)]
+        reason: String,
+    },
+    /// Say that the uses of a purpose for emergencies were looked at
+    Review {
+        /// The purpose
+        purpose: String,
+        /// What was found; kept sealed
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// `scan`
@@ -315,6 +371,12 @@ pub struct Approve {
     /// The plan's document as you have read it; refused where it is not the one on record
     #[arg(long, value_name = "FILE", conflicts_with = "purge")]
     pub document: Option<PathBuf>,
+    /// Sign the purposes that a steward proposed with this file (`policy apply`)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "purge", "document"])]
+    pub policy: Option<PathBuf>,
+    /// As it was proposed: this purpose goes out of force
+    #[arg(long, value_name = "PURPOSE", requires = "policy")]
+    pub remove: Vec<String>,
 }
 
 /// `run`
@@ -433,6 +495,23 @@ pub struct Tokenize {
     pub values_file: Option<PathBuf>,
 }
 
+/// `serve`
+#[derive(Debug, ClapArgs)]
+pub struct Serve {
+    /// Where to listen; plain HTTP only on a loopback address
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8460")]
+    pub listen: std::net::SocketAddr,
+    /// The certificate and those above it (PEM); read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Who signs the certificates of clients (PEM); without it clients need none
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub client_ca: Option<PathBuf>,
+}
+
 /// `report`
 #[derive(Debug, ClapArgs)]
 pub struct Report {
@@ -488,4 +567,10 @@ pub struct Demo {
     /// Show what every verb prints
     #[arg(long)]
     pub verbose: bool,
+    /// Then answer requests over HTTP, with a line of `curl` for each purpose
+    #[arg(long)]
+    pub serve: bool,
+    /// Where to answer them
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8460", requires = "serve")]
+    pub listen: std::net::SocketAddr,
 }

@@ -1,6 +1,5 @@
 //! A caller at an unlocked vault: keys are there, the credential is known, roles are asked.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
 use rand::Rng;
@@ -8,16 +7,17 @@ use rand::rngs::SysRng;
 
 use super::exit::Failure;
 use super::settings::{Settings, Unlock};
-use crate::access::grants::{CallerGrant, Grant};
-use crate::access::{Caller, Refusal, Role, Verb, permit};
+use crate::access::{Caller, Refusal, Verb, permit};
 use crate::crypto::{
-    Credential, CredentialId, KeyFile, KeyHeader, KeyId, KeyPurpose, KeyRing, KeyState,
-    RecoveryCode, RootKey, Slot, SlotError, SlotSecret, VaultId,
+    Credential, KeyFile, KeyHeader, KeyRing, RecoveryCode, RootKey, Slot, SlotError, SlotSecret,
+    VaultId,
 };
 use crate::keystore::{PassphraseSource, read_secret_file};
 use crate::ledger::Draft;
 use crate::lifecycle::{Phase, RunId};
-use crate::ports::{CallerRow, Change, KeyRow, RunRow, SlotRow, Vault};
+use crate::ports::{Change, KeyRow, RunRow, SlotRow, Vault};
+use crate::serve::{Callers, KeysError};
+pub(super) use crate::serve::{caller_mac, is_genuine, stored_id};
 
 /// A caller at an unlocked vault.
 pub(super) struct Desk {
@@ -140,29 +140,20 @@ fn no_secret(
 
 /// Unwraps every key of the vault.
 pub(super) async fn ring(vault: &dyn Vault, root: RootKey) -> Result<KeyRing, Failure> {
-    let id = vault.header().await?.vault;
-    let mut keys = Vec::new();
-    for row in vault.keys().await? {
-        let header = header_of(id, &row)?;
-        keys.push((header, row.wrapped));
-    }
-    KeyRing::unlock(id, root, keys).map_err(|error| {
-        Failure::failed(error).hint("the vault's key rows were changed; compare with a backup")
+    crate::serve::key_ring(vault, root).await.map_err(|error| match error {
+        KeysError::Vault(error) => error.into(),
+        KeysError::Ring(error) => {
+            Failure::failed(error).hint("the vault's key rows were changed; compare with a backup")
+        }
+        error => {
+            Failure::failed(error).hint("the vault's key rows were changed; compare with a backup")
+        }
     })
 }
 
 pub(super) fn header_of(vault: VaultId, row: &KeyRow) -> Result<KeyHeader, Failure> {
-    let malformed = || Failure::malformed(format!("key {}", row.key));
-    Ok(KeyHeader {
-        vault,
-        id: KeyId(row.key),
-        purpose: KeyPurpose::from_name(&row.purpose).ok_or_else(malformed)?,
-        subject: row.subject.clone(),
-        version: row.version,
-        state: KeyState::from_name(&row.state).ok_or_else(malformed)?,
-        created_at: row.created_at.clone(),
-        changed_at: row.changed_at.clone(),
-    })
+    crate::serve::header_of(vault, row)
+        .ok_or_else(|| Failure::malformed(format!("key {}", row.key)))
 }
 
 /// A key as the vault stores it.
@@ -196,71 +187,9 @@ async fn authenticate(
         Failure::refused("the credential is not one of this vault's")
             .hint("ask a steward: `sealift caller add NAME --role ROLE --credential-file FILE`")
     };
-    let id = stored_id(credential.id());
-    let callers = vault.callers().await?;
-    let row = callers.iter().find(|row| row.credential == id).ok_or_else(unknown)?;
-    if !credential.matches(&row.credential_hash) || !is_genuine(keys, row) {
-        return Err(unknown());
-    }
-    // A row that was genuine once may have been put back after a revocation: the ledger knows.
-    if !is_on_ledger(vault, row).await? {
-        return Err(unknown());
-    }
-    let caller = Caller {
-        name: row.name.clone(),
-        role: Role::from_str(&row.role).map_err(|_| unknown())?,
-        expires_at: row.expires_at.clone(),
-        revoked_at: row.revoked_at.clone(),
-    };
+    let callers = Callers::read(vault, keys).await?;
+    let caller = callers.holder(&credential).cloned().ok_or_else(unknown)?;
     Ok((caller, credential))
-}
-
-/// Whether the newest entry about a caller is the one that made this row.
-async fn is_on_ledger(vault: &dyn Vault, row: &CallerRow) -> Result<bool, Failure> {
-    let object = format!("caller {}", row.name);
-    let entries = vault.ledger_of_callers().await?;
-    let newest = entries.iter().rfind(|entry| entry.object == object);
-    let says = |name: &str| newest.and_then(|entry| entry.details.get(name)?.as_str());
-    Ok(match newest.map(|entry| entry.action.as_str()) {
-        Some("caller_added") => {
-            let key = data_encoding::HEXLOWER.encode(&row.approver_key);
-            says("credential") == Some(row.credential.as_str())
-                && says("approver_key") == Some(key.as_str())
-                && says("role") == Some(row.role.as_str())
-                && row.revoked_at.is_none()
-        }
-        // The row says by itself that it was revoked, and since when.
-        Some("caller_revoked") => row.revoked_at.is_some(),
-        _ => false,
-    })
-}
-
-/// Whether a caller's row carries the MAC that only somebody with the control key can make.
-pub(super) fn is_genuine(keys: &KeyRing, row: &CallerRow) -> bool {
-    grant(row).is_genuine(keys.control(), &row.mac)
-}
-
-/// The MAC over a caller's row.
-pub(super) fn caller_mac(keys: &KeyRing, row: &CallerRow) -> Vec<u8> {
-    grant(row).mac(keys.control()).to_vec()
-}
-
-fn grant(row: &CallerRow) -> CallerGrant<'_> {
-    CallerGrant {
-        name: &row.name,
-        role: &row.role,
-        credential: &row.credential,
-        credential_hash: &row.credential_hash,
-        approver_key: &row.approver_key,
-        created_at: &row.created_at,
-        expires_at: row.expires_at.as_deref(),
-        revoked_at: row.revoked_at.as_deref(),
-    }
-}
-
-/// A credential's id, as the vault stores it.
-pub(super) fn stored_id(id: CredentialId) -> String {
-    format!("{:08x}", id.0)
 }
 
 /// An act that the policy or the role does not allow.

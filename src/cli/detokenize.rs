@@ -12,7 +12,6 @@ use super::settings::Settings;
 use crate::access::{Shown, Verb};
 use crate::ports::Remedy;
 use crate::serve::{Answer, Request, ServeError, open};
-use crate::value::Original;
 
 pub(super) async fn detokenize(
     settings: &Settings,
@@ -27,12 +26,16 @@ pub(super) async fn detokenize(
         reason: &typed.reason,
         domain: typed.domain.as_deref(),
     };
-    let answers = open(desk.vault.as_ref(), &desk.keys, &request, &tokens).await;
+    let answers = open(desk.vault.as_ref(), &desk.keys, &request, tokens.clone()).await;
     let answers = answers.map_err(failure)?;
     let mut refused = 0;
     for (token, answer) in tokens.iter().zip(&answers) {
         match answer {
             Answer::Shown(shown) => tell(out, token, shown),
+            Answer::Passed => {
+                out.object(&json!({"token": token, "value": token}));
+                out.line(token);
+            }
             Answer::Refused => {
                 refused += 1;
                 out.object(&json!({"token": token, "code": "refused"}));
@@ -65,7 +68,11 @@ pub(super) fn failure(error: ServeError) -> Failure {
         ServeError::Loading(_) => "try again when the run has sealed its values",
         ServeError::NoDomain(_) => "the purpose has to show the domain, and the vault to have it",
         ServeError::Misfit { .. } => "leave the value out, or treat its column otherwise",
-        ServeError::Vault(_) | ServeError::Run(_) => "see `sealift status`",
+        ServeError::NotSearchable(_) => "`dedupe = true` on a random column makes it searchable",
+        ServeError::Busy | ServeError::Unavailable => "try again",
+        ServeError::Unrecorded(_) | ServeError::Vault(_) | ServeError::Run(_) => {
+            "see `sealift status`"
+        }
     };
     match (&error, error.remedy()) {
         (ServeError::Refused(_) | ServeError::NoDomain(_), _) => Failure::refused(error).hint(hint),
@@ -76,37 +83,24 @@ pub(super) fn failure(error: ServeError) -> Failure {
 }
 
 fn tell(out: &Output, token: &str, shown: &Shown) {
-    let text = match shown {
-        Shown::Part(text) => Some(text.as_str().to_owned()),
-        Shown::Whole(original) => text_of(original),
-    };
+    let text = shown.text();
     if out.is_json() {
-        match (&text, shown) {
-            (Some(text), _) => out.object(&json!({"token": token, "value": text})),
-            (None, Shown::Whole(original)) => {
-                let base64 = data_encoding::BASE64.encode(original.expose());
-                out.object(&json!({"token": token, "base64": base64}));
+        match (&text, shown.base64()) {
+            (Some(text), _) => out.object(&json!({"token": token, "value": text.as_str()})),
+            (None, Some(base64)) => {
+                out.object(&json!({"token": token, "base64": base64.as_str()}));
             }
-            (None, Shown::Part(_)) => {}
+            (None, None) => {}
         }
         return;
     }
     // The one place where an original is printed: it was asked for, permitted and recorded.
     let mut stdout = std::io::stdout().lock();
     let _ = match (&text, shown) {
-        (Some(text), _) => writeln!(stdout, "{text}"),
+        (Some(text), _) => writeln!(stdout, "{}", text.as_str()),
         (None, Shown::Whole(original)) => {
             stdout.write_all(original.expose()).and_then(|()| writeln!(stdout))
         }
         (None, Shown::Part(_)) => Ok(()),
     };
-}
-
-fn text_of(original: &Original) -> Option<String> {
-    original
-        .as_text()
-        .map(str::to_owned)
-        .or_else(|| original.as_integer().map(|number| number.to_string()))
-        // A real stays one for whoever reads it: `7.0`, not `7`.
-        .or_else(|| original.as_real().map(|number| format!("{number:?}")))
 }

@@ -72,13 +72,13 @@ const VERBS: &[(&str, &[Example])] = &[
         "keys slot check",
         &[(
             "sealift keys slot check --recovery-file recovery.txt",
-            "does the second way in still open? a purge wants to know",
+            "a purge wants to know that it opens",
         )],
     ),
     (
         "keys slot remove",
         &[
-            ("sealift keys slot remove 3", "by its number, which `sealift keys list` names"),
+            ("sealift keys slot remove 3", "as `sealift keys list` has it"),
             (
                 "sealift keys slot remove 1 --unlock-recovery-file recovery.txt",
                 "the one that opens the vault just now cannot go",
@@ -86,6 +86,53 @@ const VERBS: &[(&str, &[Example])] = &[
         ],
     ),
     ("policy check", &[("sealift policy check crm.toml", "is it understood, and where not?")]),
+    ("policy explain", &[("sealift policy explain crm.toml", "who will see what, in words")]),
+    (
+        "policy apply",
+        &[
+            (
+                "sealift policy apply --policy crm.toml",
+                "the difference to the purposes in force; approvers sign the same file",
+            ),
+            (
+                "sealift policy apply --policy crm.toml --remove campaign",
+                "and one of them goes out of force",
+            ),
+        ],
+    ),
+    ("policy history", &[("sealift policy history", "what was put into force, when, by whom")]),
+    (
+        "search",
+        &[(
+            "sealift search --purpose lookup --reason \"case 4711\" --domain email",
+            "values from standard input; the token that stands for each",
+        )],
+    ),
+    (
+        "serve",
+        &[
+            ("sealift serve", "on 127.0.0.1:8460; the API is described at that address"),
+            (
+                "sealift serve --listen 0.0.0.0:8460 --tls-cert cert.pem --tls-key key.pem",
+                "for other machines",
+            ),
+        ],
+    ),
+    (
+        "access unlock",
+        &[(
+            "sealift access unlock carol --purpose export --minutes 15 --reason \"case 4711\"",
+            "an approver lets her send requests past `unlock_above`",
+        )],
+    ),
+    (
+        "access review",
+        &[(
+            "sealift access review emergency --reason \"looked at with the doctor\"",
+            "what was asked in an emergency was looked at",
+        )],
+    ),
+    ("access report", &[("sealift access report", "who may read what, beside who did")]),
     (
         "scan",
         &[
@@ -112,7 +159,7 @@ const VERBS: &[(&str, &[Example])] = &[
         &[
             (
                 "sealift approve --document plan.html --as-file bob.key",
-                "sign the page that was read, and no other",
+                "sign the page that was read",
             ),
             ("sealift approve 7f3a0c11 --purge --as-file bob.key", "sign that originals may go"),
         ],
@@ -125,13 +172,7 @@ const VERBS: &[(&str, &[Example])] = &[
         ],
     ),
     ("verify", &[("sealift verify 7f3a0c11", "every token is opened and compared")]),
-    (
-        "purge",
-        &[(
-            "sealift purge 7f3a0c11 --confirm 7f3a0c11",
-            "the run is named twice: what is purged does not come back",
-        )],
-    ),
+    ("purge", &[("sealift purge 7f3a0c11 --confirm 7f3a0c11", "twice: it does not come back")]),
     ("rollback", &[("sealift rollback 7f3a0c11", "every original back where it was")]),
     ("pause", &[("sealift pause 7f3a0c11", "it stops at its next batch")]),
     ("resume", &[("sealift resume 7f3a0c11", "then `sealift run` goes on")]),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::access::RoleError;
 use crate::crypto::SlotError;
+use crate::engine::postgres::Refusal;
 use crate::keystore::{PassphraseError, SecretFileError};
 use crate::ports::{BackupError, SourceError, VaultError};
 use crate::run::RunError;
@@ -153,9 +154,14 @@ impl From<SourceError> for Failure {
 
 fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     let hint = match error {
+        SourceError::Open { source, .. } | SourceError::Engine { source, .. }
+            if refusal(source.as_ref()).is_some() =>
+        {
+            return (Outcome::Failed, refusal(source.as_ref()));
+        }
         SourceError::Open { url, .. } if url.starts_with("postgres") => {
             "check `--source`: it is `postgres://USER@HOST:PORT/DATABASE`, the password in PGPASSWORD, \
-             ~/.pgpass or the URL; TLS by `?sslmode=verify-full`; a pooler has to pool sessions"
+             ~/.pgpass or the URL; TLS by `?sslmode=verify-full`"
         }
         SourceError::Open { .. } => {
             "check `--source`: `sqlite:` and the path of a file, or `postgres://USER@HOST/DATABASE`"
@@ -184,6 +190,11 @@ fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     (Outcome::Failed, Some(hint))
 }
 
+/// What helps where a server of PostgreSQL was refused, by TLS or by us.
+fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    error.downcast_ref::<Refusal>().map(Refusal::hint)
+}
+
 impl From<VaultError> for Failure {
     fn from(error: VaultError) -> Self {
         let (outcome, hint) = of_vault(&error);
@@ -193,6 +204,11 @@ impl From<VaultError> for Failure {
 
 fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
     match error {
+        VaultError::Open { source, .. } | VaultError::Engine { source, .. }
+            if refusal(source.as_ref()).is_some() =>
+        {
+            (Outcome::Failed, refusal(source.as_ref()))
+        }
         VaultError::Open { .. } | VaultError::NoVault { .. } => (
             Outcome::Failed,
             Some(
@@ -219,12 +235,14 @@ fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
             Outcome::Refused,
             Some("let that run end first: `sealift status`, then purge it or `sealift rollback`"),
         ),
-        VaultError::BlindTaken | VaultError::EntriesTaken => (Outcome::Failed, Some("try again")),
         VaultError::LeaseLost { .. } => {
             (Outcome::Failed, Some("see `sealift status` for who works on it"))
         }
         VaultError::RunAtWork { .. } => {
             (Outcome::Refused, Some("wait for it, or see `sealift status`"))
+        }
+        VaultError::BlindTaken | VaultError::EntriesTaken | VaultError::IntakeMoved => {
+            (Outcome::Failed, Some("try again"))
         }
         VaultError::Inconsistent(_) | VaultError::Engine { .. } => (
             Outcome::Failed,
@@ -294,9 +312,11 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
             (Outcome::Failed, "mend the row or the constraint, then run again; nothing was written")
         }
         RunError::LeaseLost { .. } => (Outcome::Failed, "see `sealift status` for who works on it"),
-        RunError::OldVault { .. } => {
-            (Outcome::Failed, "this vault is an older copy; open the current one with `--vault`")
-        }
+        RunError::OldVault { .. } => (
+            Outcome::Failed,
+            "this vault is an older copy, restored from a dump perhaps; open the current one \
+                 with `--vault`. Nothing was changed; keep vault, source and backup folder as they are",
+        ),
         RunError::NoKey(_) => (Outcome::Failed, "see `sealift keys list`"),
         RunError::Record { .. } => {
             (Outcome::Failed, "put the file back from a copy of the backup folder")

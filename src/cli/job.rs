@@ -20,7 +20,7 @@ use crate::lifecycle::{Event, Phase};
 use crate::plan::{Assessment, fingerprint, fingerprint_after};
 use crate::policy::{ColumnRule, Policy, TokenKind};
 use crate::ports::{Change, Condition, DomainRow, Holder, Piece, RunRow, Task, Vault};
-use crate::run::{Began, Crew, Job, Stop, Throttle, Watch, Watching};
+use crate::run::{Began, Crew, Job, RunError, Stop, Throttle, Watch, Watching};
 use crate::token::DomainId;
 
 /// Held while a process works on runs of a vault; it dies with the process.
@@ -182,6 +182,9 @@ pub(super) async fn job_of(
     let (policy, plan) = parsed(row)?;
     let source = settings.open_source().await?;
     same_source(desk, source.as_ref()).await?;
+    // Before anything is written: an older copy would begin its backup anew, over the only one.
+    let noted = AgeFolder::ledger_noted(Path::new(&row.backup_dir), row.run)?;
+    no_older_than(desk, noted).await?;
     let (keys, files) = prepared(desk, settings, row, &policy).await?;
     let keys = Arc::new(keys);
     let has_workers = settings.has_workers();
@@ -229,7 +232,15 @@ fn stop_on_interrupt() -> Stop {
     stop
 }
 
-/// Refuses a source whose tokens belong to another vault, before anything is written.
+/// Refuses a vault whose ledger is shorter than one that was seen: it was restored from a copy, and
+/// knows nothing of what has happened since.
+async fn no_older_than(desk: &Desk, expected: u64) -> Result<(), Failure> {
+    let found = desk.vault.head().await?.size();
+    if found < expected { Err(RunError::OldVault { found, expected }.into()) } else { Ok(()) }
+}
+
+/// Refuses a source whose tokens belong to another vault, or to a newer copy of this one, before
+/// anything is written.
 pub(super) async fn same_source(
     desk: &Desk,
     source: &dyn crate::ports::Source,
@@ -239,7 +250,7 @@ pub(super) async fn same_source(
         Some(identity) if identity.vault != expected => {
             Err(crate::ports::SourceError::OtherVault { found: identity.vault, expected }.into())
         }
-        _ => Ok(()),
+        _ => no_older_than(desk, source.ledger_seen().await?).await,
     }
 }
 

@@ -4,6 +4,8 @@
 //! `run` or `serve` do the work. It decides nothing else. Results go to standard output, everything
 //! else to standard error.
 
+mod access;
+mod access_report;
 mod approve;
 mod args;
 mod caller;
@@ -25,6 +27,8 @@ mod pause;
 mod plan;
 mod plan_document;
 mod policy;
+mod policy_apply;
+mod policy_words;
 mod process;
 mod purge;
 mod quarantine;
@@ -33,6 +37,8 @@ mod report;
 mod rollback;
 mod run;
 mod scan;
+mod search;
+mod serve;
 mod settings;
 mod status;
 mod tables;
@@ -46,7 +52,8 @@ pub use args::{Args, Verb};
 pub use exit::{Failure, Outcome};
 pub use output::{Capture, Heard, Output};
 pub use parse::{command, parse};
-pub use settings::Settings;
+pub(crate) use serve::serve_at;
+pub use settings::{Settings, Unlock};
 
 /// Does what was typed.
 ///
@@ -80,7 +87,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Init(typed) => init::init(settings, out, typed).await,
         Verb::Caller(typed) => caller::caller(settings, out, typed).await,
         Verb::Keys(typed) => keys::keys(settings, out, typed).await,
-        Verb::Policy(typed) => policy::policy(out, &typed),
+        Verb::Policy(typed) => policy::policy(settings, out, &typed).await,
         Verb::Scan(typed) => scan::scan(settings, out, typed).await,
         Verb::Plan(typed) => plan::plan(settings, out, typed).await,
         Verb::Approve(typed) => approve::approve(settings, out, typed).await,
@@ -95,6 +102,9 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Quarantine(typed) => quarantine::quarantine(settings, out, typed).await,
         Verb::Detokenize(typed) => detokenize::detokenize(settings, out, typed).await,
         Verb::Tokenize(typed) => tokenize::tokenize(settings, out, typed).await,
+        Verb::Search(typed) => search::search(settings, out, typed).await,
+        Verb::Access(typed) => access::access(settings, out, typed).await,
+        Verb::Serve(typed) => serve::serve(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
         Verb::Demo(typed) => demo::demo(out, typed).await,

@@ -63,7 +63,8 @@ impl Given {
         let mut words = command.split_whitespace().skip(1);
         let (verb, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let looks_only = command.contains(" --dry-run") || (verb, second) == ("ledger", "verify");
-        let needs_vault = !looks_only && !matches!(verb, "scan" | "policy" | "demo" | "");
+        let reads_a_file = verb == "policy" && matches!(second, "check" | "explain");
+        let needs_vault = !looks_only && !reads_a_file && !matches!(verb, "scan" | "demo" | "");
         let needs_source =
             matches!(verb, "scan" | "plan" | "run" | "verify" | "purge" | "rollback");
         let is_open = verb == "status" || (verb == "report" && !command.contains(" --close"));

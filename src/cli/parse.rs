@@ -117,8 +117,8 @@ mod tests {
              hint: `sealift plan --help` shows how it is meant"
         );
         assert_eq!(
-            said(&["--format", "xml", "status"]),
-            "sealift: invalid value 'xml' for '--format <FORMAT>' [possible values: text, json, \
+            said(&["--format", "paper", "status"]),
+            "sealift: invalid value 'paper' for '--format <FORMAT>' [possible values: text, json, \
              html, csv]\nhint: `sealift status --help` shows how it is meant"
         );
         let said = said(&["plam"]);

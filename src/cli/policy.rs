@@ -1,10 +1,11 @@
-//! `sealift policy check`: is it understood, and where is it not?
+//! `sealift policy`: is it understood, and where is it not?
 
 use serde_json::json;
 
 use super::args::Policy as Typed;
 use super::exit::{Failure, Outcome};
 use super::output::Output;
+use super::settings::Settings;
 use crate::catalog::postgres::DEFAULT_SCHEMA;
 use crate::catalog::{Catalog, EngineKind};
 use crate::policy::Policy;
@@ -17,8 +18,20 @@ pub(super) fn named_as_in(catalog: &Catalog, policy: Policy) -> Policy {
     }
 }
 
-pub(super) fn policy(out: &Output, typed: &Typed) -> Result<Outcome, Failure> {
-    let Typed::Check { file } = typed;
+pub(super) async fn policy(
+    settings: &Settings,
+    out: &Output,
+    typed: &Typed,
+) -> Result<Outcome, Failure> {
+    match typed {
+        Typed::Check { file } => check(out, file),
+        Typed::Explain { file } => super::policy_words::explain(out, file),
+        Typed::Apply(typed) => super::policy_apply::apply(settings, out, typed).await,
+        Typed::History => super::policy_apply::history(settings, out).await,
+    }
+}
+
+fn check(out: &Output, file: &std::path::Path) -> Result<Outcome, Failure> {
     let policy = read(file)?;
     out.object(&json!({
         "policy": policy.hash, "source": policy.source, "columns": policy.columns.len(),

@@ -11,7 +11,7 @@ use super::settings::Settings;
 use crate::access::Verb;
 use crate::lifecycle::Phase;
 use crate::plan::Assessment;
-use crate::ports::{Change, QuarantineRow, QuarantineState, RunRow};
+use crate::ports::{Change, QuarantineRow, QuarantineState, RunRow, SealedReason};
 
 pub(super) async fn quarantine(
     settings: &Settings,
@@ -142,9 +142,9 @@ async fn waive(
     let mut draft = desk.draft("quarantine_waived", format!("run {}", row.run));
     draft.run = Some(row.run);
     draft.details.insert("rows".into(), waived.clone().into());
-    let (kept, hash) = crate::serve::sealed_reason(&desk.keys, reason);
-    changes.push(kept);
-    draft.details.insert("reason_hash".into(), hash.into());
+    let SealedReason { digest, sealed } = crate::serve::sealed_reason(&desk.keys, reason);
+    draft.details.insert("reason_hash".into(), digest.clone().into());
+    changes.push(Change::PutReason { digest, sealed });
     desk.commit(changes, draft).await?;
     out.object(&json!({"run": row.run.to_string(), "waived": waived}));
     out.line(format!("{} keeps its originals, by `{}`", waived.len(), desk.caller.name));

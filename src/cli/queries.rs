@@ -41,12 +41,16 @@ fn read_one(file: &Path) -> Result<Vec<QueryText>, Failure> {
     Ok(queries)
 }
 
-/// Says how many of the queries that were handed in break; which ones, the plan says.
+/// Says how many of the queries that were handed in break, or that the source keeps; which ones, the
+/// plan says.
 pub(super) fn tell(out: &Output, plan: &Assessment, asked: &[QueryText]) {
     if asked.is_empty() {
         return;
     }
     let breaks = |query: &&QueryText| plan.findings.iter().any(|f| f.object == query.source);
     let broken = asked.iter().filter(breaks).count();
-    out.line(format!("{broken} of {} queries that were handed in break.", asked.len()));
+    out.line(format!(
+        "{broken} of {} queries that were handed in or found in the source break.",
+        asked.len()
+    ));
 }

@@ -1,5 +1,7 @@
 //! `sealift run`: back up, seal, rewrite, verify; again to resume.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use super::args::Run;
@@ -13,9 +15,9 @@ use super::settings::Settings;
 use super::{approve, estimates, verify};
 use crate::access::Verb;
 use crate::engine::postgres::vault::RunShare;
-use crate::ledger::ApprovalKind;
+use crate::ledger::{ApprovalKind, Entry};
 use crate::lifecycle::Phase;
-use crate::policy::{Check, Expect};
+use crate::policy::Expect;
 use crate::ports::{Change, CheckRow, Condition, Lease, RunRow};
 use crate::run::{Drive, Job, RunError, turn};
 
@@ -207,41 +209,111 @@ async fn verified(
     Ok(())
 }
 
-/// Runs the steward's own checks, and compares with what they answered before the run.
+/// A check may take so much longer than before the run.
+const SLOWER_MAX: u32 = 10;
+
+/// What a check may take in any case.
+const CHECK_MAX: Duration = Duration::from_secs(5);
+
+/// Runs the steward's own checks, then those of the engine, and compares with what they answered
+/// before the run.
 pub(super) async fn checks(job: &Job, moment: &str) -> Result<(), Failure> {
     let known = job.vault.checks(job.run).await?;
-    for check in &job.policy.checks {
-        let answer = job.source.check(&check.sql).await?;
-        let digest = digest(job, check, answer.as_deref());
-        if moment == "before" {
-            if known.iter().any(|row| row.name == check.name && row.moment == moment) {
-                continue;
-            }
-        } else {
-            let before = known.iter().find(|row| row.name == check.name && row.moment == "before");
-            let holds = match &check.expect {
-                Expect::Unchanged => before.is_some_and(|row| row.digest == digest),
-                Expect::Value(wanted) => answer.as_deref() == Some(wanted.as_str()),
-            };
-            if !holds {
-                return Err(Failure::finding(format!("check `{}` does not hold", check.name))
-                    .hint("its answer is not what the policy expects; look before going on"));
-            }
+    let is_done = |name: &str| {
+        moment == "before" && known.iter().any(|row| row.name == name && row.moment == moment)
+    };
+    let entries = job.vault.ledger_of(job.run).await?;
+    for check in job.policy.checks.iter().filter(|check| !is_done(&check.name)) {
+        let begun = Instant::now();
+        let limit = took_before(&entries, &check.name)
+            .filter(|_| moment != "before")
+            .map(|before| (before * SLOWER_MAX).max(CHECK_MAX));
+        let asked = job.source.check(&check.sql);
+        let answer = match limit {
+            None => asked.await?,
+            Some(limit) => tokio::time::timeout(limit, asked).await.map_err(|_| {
+                Failure::finding(format!(
+                    "check `{}` has become slow: it did not answer within {} s",
+                    check.name,
+                    limit.as_secs()
+                ))
+                .hint(
+                    "does the query still find its index? look at its plan before going on, then \
+                     run again",
+                )
+            })??,
+        };
+        let digest = digest(job, &check.name, answer.as_deref());
+        let before = before(&known, &check.name);
+        let holds = match &check.expect {
+            _ if moment == "before" => true,
+            Expect::Unchanged => before.is_some_and(|row| row.digest == digest),
+            Expect::Value(wanted) => answer.as_deref() == Some(wanted.as_str()),
+        };
+        held(job, &check.name, moment, holds, digest, begun.elapsed()).await?;
+    }
+    let tables: Vec<_> = job
+        .plan
+        .units
+        .iter()
+        .flat_map(|unit| &unit.tables)
+        .map(|table| table.table.clone())
+        .collect();
+    let begun = Instant::now();
+    for (name, answer) in job.source.integrity(&tables).await? {
+        let name = format!("sealift: {name}");
+        if !is_done(&name) {
+            let digest = digest(job, &name, Some(&answer));
+            // A table that was not there before the run has nothing to compare with.
+            let is_same = before(&known, &name).is_none_or(|row| row.digest == digest);
+            held(job, &name, moment, is_same, digest, begun.elapsed()).await?;
         }
-        let row = CheckRow { name: check.name.clone(), moment: moment.to_owned(), digest };
-        let mut draft = job.draft("check_held");
-        draft.object = format!("check {}", check.name);
-        draft.details.insert("moment".into(), moment.into());
-        job.vault.commit(vec![Change::PutCheck(job.run, row)], vec![draft]).await?;
     }
     Ok(())
 }
 
-fn digest(job: &Job, check: &Check, answer: Option<&str>) -> Vec<u8> {
+fn before<'r>(known: &'r [CheckRow], name: &str) -> Option<&'r CheckRow> {
+    known.iter().find(|row| row.name == name && row.moment == "before")
+}
+
+/// How long a check took before the run.
+fn took_before(entries: &[Entry], name: &str) -> Option<Duration> {
+    let object = format!("check {name}");
+    let entry = entries.iter().find(|entry| {
+        entry.action == "check_held"
+            && entry.object == object
+            && entry.details.get("moment").is_some_and(|moment| moment == "before")
+    })?;
+    entry.counts.get("took_ms").map(|took| Duration::from_millis(*took))
+}
+
+/// Puts on record that a check holds, or ends the command where it does not.
+async fn held(
+    job: &Job,
+    name: &str,
+    moment: &str,
+    holds: bool,
+    digest: Vec<u8>,
+    took: Duration,
+) -> Result<(), Failure> {
+    if !holds {
+        return Err(Failure::finding(format!("check `{name}` does not hold"))
+            .hint("its answer is not what the policy expects; look before going on"));
+    }
+    let row = CheckRow { name: name.to_owned(), moment: moment.to_owned(), digest };
+    let mut draft = job.draft("check_held");
+    draft.object = format!("check {name}");
+    draft.details.insert("moment".into(), moment.into());
+    draft.counts.insert("took_ms".into(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    job.vault.commit(vec![Change::PutCheck(job.run, row)], vec![draft]).await?;
+    Ok(())
+}
+
+fn digest(job: &Job, name: &str, answer: Option<&str>) -> Vec<u8> {
     let known = [u8::from(answer.is_some())];
     job.keys
         .index()
-        .digest("check", &[check.name.as_bytes(), &known, answer.unwrap_or_default().as_bytes()])
+        .digest("check", &[name.as_bytes(), &known, answer.unwrap_or_default().as_bytes()])
         .to_vec()
 }
 

@@ -17,17 +17,7 @@ pub(super) async fn tokenize(
     out: &Output,
     typed: Tokenize,
 ) -> Result<Outcome, Failure> {
-    // Values never come as arguments: other users of the machine can read those.
-    let lines = match &typed.values_file {
-        Some(file) => std::fs::read_to_string(file)
-            .map_err(|error| Failure::unreadable(file, &error))?
-            .lines()
-            .map(str::to_owned)
-            .collect(),
-        None => lines_of_input()?,
-    };
-    let values: Vec<Original> = lines.iter().map(|line| Original::text(line)).collect();
-    drop(lines);
+    let values = values_of(&typed)?;
     let desk = Desk::open(settings, Verb::Tokenize).await?;
     let request = Request {
         caller: &desk.caller,
@@ -42,4 +32,18 @@ pub(super) async fn tokenize(
         out.line(token);
     }
     Ok(Outcome::Done)
+}
+
+/// The values that were named. They never come as arguments: other users of the machine can read
+/// those.
+pub(super) fn values_of(typed: &Tokenize) -> Result<Vec<Original>, Failure> {
+    let lines: Vec<String> = match &typed.values_file {
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| Failure::unreadable(file, &error))?
+            .lines()
+            .map(str::to_owned)
+            .collect(),
+        None => lines_of_input()?,
+    };
+    Ok(lines.iter().map(|line| Original::text(line)).collect())
 }

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** nothing here is shared with `mac.rs` and `fields.rs`, not even the labels.
 
-use ring::hmac::{HMAC_SHA256, Key, sign};
+use ring::hmac::{HMAC_SHA256, Key, Tag, sign};
 use zeroize::Zeroizing;
 
 use super::key::{IndexKey, TokenKey};
@@ -15,8 +15,7 @@ impl TokenKey {
     #[must_use]
     pub fn verifier_hmac(&self, parts: &[&[u8]]) -> [u8; 32] {
         let message = Zeroizing::new(parts.concat());
-        let tag = sign(&Key::new(HMAC_SHA256, self.expose()), &message);
-        std::array::from_fn(|at| tag.as_ref()[at])
+        whole(sign(&Key::new(HMAC_SHA256, self.expose()), &message))
     }
 }
 
@@ -27,7 +26,9 @@ impl IndexKey {
         let mut all: Vec<&[u8]> = vec![b"sealift/v1/digest", label.as_bytes()];
         all.extend_from_slice(parts);
         let mac = authenticate(self.expose(), &all);
-        std::array::from_fn(|at| mac[at])
+        let mut half = [0; 16];
+        half.copy_from_slice(&mac[..16]);
+        half
     }
 }
 
@@ -41,8 +42,13 @@ fn authenticate(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
         message.extend((0..8).map(|place| length.checked_shr(8 * place).map_or(0, low_byte)));
         message.extend_from_slice(part);
     }
-    let tag = sign(&Key::new(HMAC_SHA256, key), &message);
-    std::array::from_fn(|at| tag.as_ref()[at])
+    whole(sign(&Key::new(HMAC_SHA256, key), &message))
+}
+
+fn whole(tag: Tag) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(tag.as_ref());
+    bytes
 }
 
 fn low_byte(number: usize) -> u8 {

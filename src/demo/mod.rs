@@ -10,6 +10,7 @@ mod folder;
 mod leave;
 mod measured;
 mod screen;
+mod serve;
 mod shop;
 mod tour;
 mod watch;
@@ -36,6 +37,8 @@ pub struct Options {
     pub verbose: bool,
     /// How wide the terminal is.
     pub columns: usize,
+    /// Where to answer requests afterwards.
+    pub serve: Option<std::net::SocketAddr>,
 }
 
 /// Goes through the whole life of a run, and ends with a screen that says what was measured.
@@ -63,6 +66,9 @@ pub async fn tour(out: &Output, options: Options) -> Result<Outcome, Failure> {
     out.object(&serde_json::to_value(&measured).map_err(Failure::failed)?);
     for line in screen(&measured, options.columns, out.is_colored()) {
         out.line(line);
+    }
+    if let Some(address) = options.serve {
+        return serve::serve(out, &folder, &measured.row, address).await;
     }
     Ok(Outcome::Done)
 }

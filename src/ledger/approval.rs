@@ -10,6 +10,8 @@ use crate::lifecycle::RunId;
 
 /// Names the statement and its version, so that no other signed bytes can be taken for it.
 const STATEMENT: &str = "sealift/v1/approval";
+/// Separates a signature under purposes from one under a plan or a purge.
+const POLICY_STATEMENT: &str = "sealift/v1/approve-purposes";
 
 /// What is approved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +50,17 @@ pub fn approval_message(
         ("vault", vault_id_hex),
         ("run", &run),
         ("kind", kind.name()),
+        ("digest", digest_hex),
+        ("approver", approver),
+    ])
+}
+
+/// Returns the bytes that `approver` signs under purposes that were proposed without a run.
+#[must_use]
+pub fn policy_message(vault_id_hex: &str, digest_hex: &str, approver: &str) -> Vec<u8> {
+    canonical_texts(&mut [
+        ("statement", POLICY_STATEMENT),
+        ("vault", vault_id_hex),
         ("digest", digest_hex),
         ("approver", approver),
     ])

@@ -13,12 +13,13 @@ use super::entry::{Draft, EntryError, canonical_of, is_utc};
 use crate::lifecycle::RunId;
 
 /// What was asked and decided, before any value left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IntakeRecord {
-    /// The process that wrote it; its name is drawn anew at each start.
+    /// Who keeps it until it is in the tree; the name is drawn anew at each start. Empty where the
+    /// record becomes an entry at once.
     pub writer: String,
-    /// The record's place among those of its writer, from 0, without gaps.
+    /// The record's place among those of its writer, from 1, without gaps.
     pub number: u64,
     /// When, as RFC 3339 in UTC with a `Z`.
     pub at: String,
@@ -40,6 +41,8 @@ pub struct IntakeRecord {
     pub policy: Option<String>,
     /// Keyed digests of the tokens: to find a token again one needs the index key.
     pub token_digests: Vec<String>,
+    /// Why it was refused as a whole, as the stable word of the refusal.
+    pub refusal: Option<String>,
     /// SHA-256 over 32 random bytes and the reason; see [`reason_digest`](super::reason_digest).
     pub reason_hash: Option<Digest>,
     /// Name and version of the program that wrote it.
@@ -70,16 +73,33 @@ impl IntakeRecord {
         if record.canonical()? == bytes { Ok(record) } else { Err(EntryError::NotCanonical) }
     }
 
+    /// Reads a record from bytes that this program is known to have written, by a MAC over them: what
+    /// is written is canonical, and is not written again to see.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`EntryError`] for bytes that are no record.
+    pub fn read(bytes: &[u8]) -> Result<Self, EntryError> {
+        serde_json::from_slice(bytes)
+            .map_err(|error| EntryError::Malformed { column: error.column() })
+    }
+
     /// Turns the record into an entry that waits for its place.
     ///
     /// Writer and number go along in the details, so that a gap shows on the ledger as well.
     #[must_use]
     pub fn into_draft(self) -> Draft {
-        let mut details = BTreeMap::from([
-            ("intake_number".to_owned(), Value::from(self.number)),
-            ("intake_writer".to_owned(), Value::from(self.writer)),
-            ("token_digests".to_owned(), Value::from(self.token_digests)),
-        ]);
+        let mut details = BTreeMap::new();
+        if !self.writer.is_empty() {
+            details.insert("intake_number".to_owned(), Value::from(self.number));
+            details.insert("intake_writer".to_owned(), Value::from(self.writer));
+        }
+        if !self.token_digests.is_empty() {
+            details.insert("token_digests".to_owned(), Value::from(self.token_digests));
+        }
+        if let Some(refusal) = self.refusal {
+            details.insert("refusal".to_owned(), Value::from(refusal));
+        }
         if let Some(hash) = self.reason_hash {
             details.insert("reason_hash".to_owned(), Value::from(hash.to_string()));
         }

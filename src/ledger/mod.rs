@@ -31,7 +31,7 @@ mod row_set;
 mod tree;
 mod verdict;
 
-pub use approval::{ApprovalKind, approval_message, reason_digest};
+pub use approval::{ApprovalKind, approval_message, policy_message, reason_digest};
 pub use canonical::{CanonicalError, canonical_json};
 pub use checkpoint::{Checkpoint, CheckpointError, SigningIdentity, VerifierKey};
 pub use digest::{Digest, DigestError};

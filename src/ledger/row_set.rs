@@ -53,20 +53,36 @@ impl RowSetRoot {
     /// Returns [`RowSetError::Order`] if the row does not come after the last; the set is then as
     /// it was.
     pub fn push(&mut self, domain: u32, token: &[u8], envelope: &[u8]) -> Result<(), RowSetError> {
+        self.append(domain, token, Self::leaf(domain, token, envelope))
+    }
+
+    /// The leaf of a row, for [`append`](Self::append): all that costs time, and needs no order.
+    #[must_use]
+    pub fn leaf(domain: u32, token: &[u8], envelope: &[u8]) -> Digest {
+        let mut leaf = Vec::with_capacity(40 + token.len());
+        leaf.extend(domain.to_be_bytes());
+        leaf.extend(u32::try_from(token.len()).unwrap_or(u32::MAX).to_be_bytes());
+        leaf.extend(token);
+        leaf.extend(Digest::of(envelope).as_bytes());
+        leaf_hash(&leaf)
+    }
+
+    /// As [`push`](Self::push), for a row whose leaf is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn append(&mut self, domain: u32, token: &[u8], leaf: Digest) -> Result<(), RowSetError> {
         let rows = self.rows();
         let is_after =
             self.last.as_ref().is_none_or(|(at, last)| (*at, last.as_slice()) < (domain, token));
         if !is_after {
             return Err(RowSetError::Order { rows });
         }
-        let length = u32::try_from(token.len()).map_err(|_| RowSetError::Token { rows })?;
-
-        let mut leaf = Vec::with_capacity(40 + token.len());
-        leaf.extend(domain.to_be_bytes());
-        leaf.extend(length.to_be_bytes());
-        leaf.extend(token);
-        leaf.extend(Digest::of(envelope).as_bytes());
-        self.range.append(leaf_hash(&leaf));
+        if u32::try_from(token.len()).is_err() {
+            return Err(RowSetError::Token { rows });
+        }
+        self.range.append(leaf);
 
         // The buffer of the row before is used again: this runs once for every row of a vault.
         let (at, last) = self.last.get_or_insert_default();

@@ -25,8 +25,8 @@ const STAGE_ENTRY: u64 = 75;
 const VAULT_ENTRY: u64 = 88;
 /// What verification sorts of an entry: domain, token, digest.
 const BUCKET_ENTRY: u64 = 43;
-/// What it sorts of a cell: the same, and where the cell is.
-const BUCKET_CELL: u64 = 75;
+/// What it sorts of a cell: domain, token, where the cell is; of a `random` token a digest too.
+const BUCKET_CELL: u64 = 56;
 /// The journal of a run in ranges is emptied as it goes; it stays below this.
 const JOURNAL_RANGES_MAX: u64 = 64 << 20;
 

@@ -85,7 +85,7 @@ pub use model::{
     Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit,
     UnitColumn, UnitMode, UnitTable, Verdict, Walk,
 };
-pub use query_text::QueryText;
+pub use query_text::{Language, QueryText};
 pub use walks::row_id_name;
 
 use case::{Case, InScope};

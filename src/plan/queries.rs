@@ -52,7 +52,7 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
         findings.extend(judge.finding(object, &reader.trigger(trigger), None, ending));
     }
     for query in &case.facts.queries {
-        let reading = reader.statements(&query.sql);
+        let reading = reader.query(query);
         findings.extend(judge.finding(query.source.clone(), &reading, query.calls, None));
     }
     findings

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::sqlite_text::{Lexeme, lexemes};
+use crate::policy::TableName;
 
 /// One query of an application.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -18,6 +19,25 @@ pub struct QueryText {
     /// The text.
     #[serde(skip)]
     pub sql: String,
+    /// What the text is written in.
+    #[serde(skip)]
+    pub language: Language,
+    /// Names that stand for what a caller gives: the parameters of a function.
+    #[serde(skip)]
+    pub parameters: Vec<String>,
+    /// The table whose rows are `OLD` and `NEW`, where the text is that of a trigger or a rule.
+    #[serde(skip)]
+    pub rows_of: Option<TableName>,
+}
+
+/// What the text of a query is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// Statements of SQL.
+    #[default]
+    Sql,
+    /// A body of PL/pgSQL, with statements and expressions inside.
+    PlPgSql,
 }
 
 impl QueryText {
@@ -36,8 +56,8 @@ impl QueryText {
             if let (Some(first), Some(last)) = (statement.first(), statement.last()) {
                 queries.push(Self {
                     source: format!("{file}:{}", lines.line_of(first.span.start)),
-                    calls: None,
                     sql: text[first.span.start..last.span.end].to_owned(),
+                    ..Self::default()
                 });
             }
             rest = after.get(1..).unwrap_or_default();
@@ -52,7 +72,7 @@ impl fmt::Debug for QueryText {
             .field("source", &self.source)
             .field("calls", &self.calls)
             .field("bytes", &self.sql.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -298,6 +298,12 @@ pub struct Purpose {
     pub valid_until: Option<String>,
     /// Mixed mode of the API: a value that is not token-shaped is returned as it is.
     pub pass_originals: bool,
+    /// A request of more tokens than this needs an unlock by a second person.
+    #[serde(default)]
+    pub unlock_above: Option<u32>,
+    /// For emergencies: each use is to be reviewed.
+    #[serde(default)]
+    pub break_glass: bool,
 }
 
 /// What a purpose may be used for.

@@ -91,6 +91,10 @@ pub trait BackupStore: Send + Sync {
     /// Removes the run's folder with everything in it, overwritten first.
     fn destroy(&self) -> Result<u64, BackupError>;
 
+    /// Notes how large the vault's ledger is, unless a larger one is noted: a vault that has fewer
+    /// entries is an older copy, and must not go on with these files.
+    fn note_ledger(&self, size: u64) -> Result<(), BackupError>;
+
     /// Where it lies, for messages and the report.
     fn place(&self) -> String;
 }

@@ -27,8 +27,9 @@ pub use source::{
 };
 pub use vault::{
     ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind,
-    FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, RangeRow,
-    RunRow, SegmentRow, SlotRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
+    FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, Quota,
+    RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault,
+    VaultError, VaultHeader,
 };
 
 /// What a program should do about an error, so that nobody has to read its text.

@@ -80,7 +80,10 @@ pub enum WalkFilter {
     All,
     /// Those with a cell that neither is NULL nor matches its column's pattern (one `GLOB`
     /// pattern a column; `None`: the column is not looked at). Empty texts pass where kept.
+    /// Rows that stand as a batch of the run wrote them may be left out unseen.
     Originals {
+        /// Whose batches.
+        run: RunId,
         /// One pattern for each of the unit's columns.
         globs: Vec<Option<String>>,
         /// Whether the column keeps `''`, for each of the unit's columns.
@@ -388,6 +391,16 @@ pub trait Source: Send + Sync {
         run: RunId,
         pass: Pass,
     ) -> Result<Vec<(u16, u32, CursorState)>, SourceError>;
+
+    /// What the engine itself can say of the soundness of some tables: what is asked, and an answer
+    /// that has to be the same before and after a run. It names objects and counts, and no value.
+    async fn integrity(&self, _tables: &[TableName]) -> Result<Vec<(String, String)>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// The largest ledger that any cursor has seen, of whatever run: a vault with a smaller one is
+    /// an older copy. 0 where there is no cursor.
+    async fn ledger_seen(&self) -> Result<u64, SourceError>;
 
     /// Writes one batch: cursor first, then the guard, then the rows, in one transaction.
     ///

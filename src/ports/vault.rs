@@ -119,6 +119,21 @@ pub struct PurposeRow {
     pub mac: Vec<u8>,
 }
 
+/// A caller's leave to send large requests under a purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnlockRow {
+    /// The caller.
+    pub caller: String,
+    /// The purpose.
+    pub purpose: String,
+    /// Until when.
+    pub until: String,
+    /// Who gave it.
+    pub given_by: String,
+    /// MAC under the control key.
+    pub mac: Vec<u8>,
+}
+
 /// Why a run does not go on by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
@@ -365,17 +380,71 @@ pub struct CheckRow {
     pub digest: Vec<u8>,
 }
 
-/// A request that was recorded before a value left.
+/// Requests that were recorded together before a value left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntakeRow {
     /// Who wrote it.
     pub writer: String,
-    /// Its number, without gaps per writer.
+    /// The number of its first record. Records are numbered without gaps per writer.
     pub number: u64,
-    /// The record.
+    /// The records, each one line.
     pub body: Vec<u8>,
     /// MAC under the control key.
     pub mac: Vec<u8>,
+}
+
+/// A caller's reason, sealed, under its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedReason {
+    /// SHA-256 over salt and reason, in hex.
+    pub digest: String,
+    /// The sealed salt and reason.
+    pub sealed: Vec<u8>,
+}
+
+/// How much a caller may use under a purpose in one stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quota {
+    /// The caller.
+    pub caller: String,
+    /// The purpose.
+    pub purpose: String,
+    /// `minute` or `day`.
+    pub per: &'static str,
+    /// When the stretch began, in seconds since 1970.
+    pub began_s: i64,
+    /// How many tokens.
+    pub max: u64,
+}
+
+impl Quota {
+    /// What was used in this stretch before, where `row` is what is stored: when the stretch that
+    /// was counted last began, and what was used in it. A clock that went back goes on in the
+    /// stretch that was counted last.
+    #[must_use]
+    pub fn used(&self, row: Option<(i64, u64)>) -> u64 {
+        row.filter(|(began_s, _)| *began_s >= self.began_s).map_or(0, |(_, used)| used)
+    }
+
+    /// Whether `count` more go past it.
+    #[must_use]
+    pub fn is_past(&self, used: u64, count: u64) -> bool {
+        used.saturating_add(count) > self.max
+    }
+}
+
+/// What came of counting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// They are counted.
+    All,
+    /// They would have gone past this quota; none is counted.
+    Past {
+        /// `minute` or `day`.
+        per: &'static str,
+        /// What was used before.
+        used: u64,
+    },
 }
 
 /// One change of the vault's tables. Changes commit together with their ledger entries.
@@ -402,6 +471,10 @@ pub enum Change {
     PutCaller(CallerRow),
     /// Adds or replaces a purpose.
     PutPurpose(PurposeRow),
+    /// Adds or replaces an unlock.
+    PutUnlock(UnlockRow),
+    /// Takes a purpose out of force.
+    RemovePurpose(String),
     /// Adds a run in phase `planned`, and claims its columns.
     InsertRun(Box<RunRow>, Vec<String>),
     /// Removes a run that is still `planned`, with its claims.
@@ -473,12 +546,15 @@ pub enum Change {
         /// The signed note.
         note: String,
     },
-    /// Removes an intake row that is in the tree now.
+    /// Removes intake rows of one writer that are in the tree now: refused where they are not all
+    /// there, so that what two processes read becomes entries once.
     IntakeDone {
-        /// Who wrote it.
+        /// Who wrote them.
         writer: String,
-        /// Its number.
-        number: u64,
+        /// The numbers of the rows.
+        rows: Vec<u64>,
+        /// The number of the last record in them.
+        through: u64,
     },
 }
 
@@ -561,6 +637,9 @@ pub enum VaultError {
         /// The process.
         pid: u32,
     },
+    /// Another process put these intake rows into the tree already; nothing was changed.
+    #[error("requests that wait are in the ledger already")]
+    IntakeMoved,
     /// Some tokens of a batch are in the vault already; nothing of it was added.
     #[error("tokens of the batch are in the vault already")]
     EntriesTaken,
@@ -589,6 +668,7 @@ impl VaultError {
             | Self::BlindTaken
             | Self::LeaseLost { .. }
             | Self::RunAtWork { .. }
+            | Self::IntakeMoved
             | Self::EntriesTaken => Remedy::RetryLater,
             Self::Open { .. }
             | Self::NoVault { .. }
@@ -630,6 +710,9 @@ pub trait Vault: Send + Sync {
 
     /// Every purpose in force.
     async fn purposes(&self) -> Result<Vec<PurposeRow>, VaultError>;
+
+    /// Every unlock, ended ones too.
+    async fn unlocks(&self) -> Result<Vec<UnlockRow>, VaultError>;
 
     /// Every run, oldest first.
     async fn runs(&self) -> Result<Vec<RunRow>, VaultError>;
@@ -676,6 +759,8 @@ pub trait Vault: Send + Sync {
 
     /// Adds entries in token order and moves the load's cursor, in one transaction. Entries whose
     /// token exists already are left out and returned, for the caller to open and compare.
+    ///
+    /// What is added may be read only when the load is done: until then it may lie aside.
     async fn load(
         &self,
         run: RunId,
@@ -708,7 +793,8 @@ pub trait Vault: Send + Sync {
         digests: &[[u8; 16]],
     ) -> Result<Vec<Option<TokenBody>>, VaultError>;
 
-    /// Reads entries in (domain, token) order, after the one given.
+    /// Reads entries in (domain, token) order, after the one given: so many, or fewer where they are
+    /// large. None are left where none come.
     async fn scan(
         &self,
         after: Option<(DomainId, TokenBody)>,
@@ -718,14 +804,26 @@ pub trait Vault: Send + Sync {
     /// Every segment.
     async fn segments(&self) -> Result<Vec<SegmentRow>, VaultError>;
 
-    /// Writes a request's record, durable before it returns.
-    async fn intake(&self, row: IntakeRow) -> Result<(), VaultError>;
+    /// Counts the changes of rows that grant (callers, purposes, domains, keys): what was read
+    /// stands as long as this number does.
+    async fn grants_version(&self) -> Result<u64, VaultError>;
 
-    /// The requests that are not in the tree yet, by writer and number.
-    async fn intake_rows(&self) -> Result<Vec<IntakeRow>, VaultError>;
+    /// Writes the record of requests and their sealed reasons, durable before it returns. It is
+    /// tried once: where it fails, it may be there or not.
+    async fn intake(&self, row: IntakeRow, reasons: Vec<SealedReason>) -> Result<(), VaultError>;
 
-    /// The next free number of a writer, counting what is in the tree already.
-    async fn intake_next(&self, writer: &str) -> Result<u64, VaultError>;
+    /// The oldest requests that are not in the tree yet, by writer and number.
+    async fn intake_rows(&self, limit: usize) -> Result<Vec<IntakeRow>, VaultError>;
+
+    /// The last number of a writer that is in the tree; 0 where there is none.
+    async fn intake_through(&self, writer: &str) -> Result<u64, VaultError>;
+
+    /// Whether this process is the one that puts requests into the tree. It stays so until its
+    /// connection ends.
+    async fn leads_intake(&self) -> Result<bool, VaultError>;
+
+    /// Counts `count` tokens against limits, all or none of them.
+    async fn take_quota(&self, quotas: &[Quota], count: u64) -> Result<Taken, VaultError>;
 
     /// The ledger's head.
     async fn head(&self) -> Result<Head, VaultError>;
@@ -738,6 +836,12 @@ pub trait Vault: Send + Sync {
 
     /// Ledger entries about callers, parsed, oldest first.
     async fn ledger_of_callers(&self) -> Result<Vec<Entry>, VaultError>;
+
+    /// Ledger entries about purposes that were changed without a run, parsed, oldest first.
+    async fn ledger_of_policies(&self) -> Result<Vec<Entry>, VaultError>;
+
+    /// The newest checkpoint.
+    async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError>;
 
     /// Checkpoints, by size.
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError>;

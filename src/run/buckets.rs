@@ -3,30 +3,43 @@
 //! A bucket holds what source and vault say of the same tokens, so that they can be compared in
 //! memory. Records hold tokens, keyed digests and row keys, never a value; the files are removed
 //! when the comparison is over.
+//!
+//! **Invariant:** no more than [`BUCKET_BYTES_MAX`] of a bucket are in memory for each core: a
+//! larger one is sorted apart once more.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 
+use crate::run::batch::compute_each;
 use crate::run::error::{Mismatch, MismatchKind};
 use crate::token::{DomainId, TokenBody};
 
 /// Records that one bucket should hold.
 const RECORDS_A_BUCKET: u64 = 100_000;
 
-/// Files that are open at the same time.
+/// Files that are open at the same time; a power of two.
 const BUCKETS_MAX: u64 = 256;
+
+/// Bytes of a bucket that is compared in memory.
+const BUCKET_BYTES_MAX: u64 = 12 << 20;
+
+/// Buckets that a larger one is sorted apart into; a power of two.
+const PARTS: usize = 16;
+
+/// How often that is tried: records of one token stay together, however many there are.
+const LEVELS_MAX: u32 = 8;
 
 /// What one record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Says {
-    /// The vault: this token opens to a value of this digest.
+    /// The vault: this token opens to a value of this digest, or to one that leads to it again.
     Opens([u8; 16]),
     /// A cell: it holds this token, and the backup's newest original has this digest.
     Holds([u8; 16]),
-    /// A cell: it holds this token, and the backup says nothing about it.
+    /// A cell: it holds this token, and there is nothing more to compare.
     HoldsAny,
     /// A table without a key: one cell holds this token.
     Counted,
@@ -34,21 +47,51 @@ pub(crate) enum Says {
     Expected,
 }
 
-/// A record without its token and its place.
-const RECORD_BYTES: usize = 27;
-
 const OPENS: u8 = 0;
 const HOLDS: u8 = 1;
 const HOLDS_ANY: u8 = 2;
 const COUNTED: u8 = 3;
 const EXPECTED: u8 = 4;
 
-/// The buckets of one verification.
-pub(crate) struct Buckets {
+/// Files by the hash of domain and token.
+struct Files {
     dir: PathBuf,
     files: Vec<BufWriter<File>>,
+}
+
+impl Files {
+    fn make(dir: PathBuf, count: usize) -> io::Result<Self> {
+        fs::create_dir_all(&dir)?;
+        let files = (0..count)
+            .map(|at| File::create(dir.join(at.to_string())).map(BufWriter::new))
+            .collect::<io::Result<_>>()?;
+        Ok(Self { dir, files })
+    }
+
+    /// The file of a hash. Files are a power of two, so lower bits choose.
+    fn of(&mut self, hash: u64) -> &mut BufWriter<File> {
+        let count = self.files.len() as u64;
+        let at = usize::try_from(hash % count).unwrap_or(0);
+        &mut self.files[at]
+    }
+
+    /// Ends the writing; says where the files are.
+    fn finish(self) -> io::Result<Vec<PathBuf>> {
+        let count = self.files.len();
+        for mut file in self.files {
+            file.flush()?;
+        }
+        Ok((0..count).map(|at| self.dir.join(at.to_string())).collect())
+    }
+}
+
+/// The buckets of one verification.
+pub(crate) struct Buckets {
+    files: Files,
     hasher: RandomState,
     bytes: u64,
+    /// One record, as it is written.
+    record: Vec<u8>,
 }
 
 impl Buckets {
@@ -57,15 +100,15 @@ impl Buckets {
         if dir.exists() {
             fs::remove_dir_all(&dir)?;
         }
-        fs::create_dir_all(&dir)?;
         let count = (records / RECORDS_A_BUCKET).next_power_of_two().clamp(1, BUCKETS_MAX);
-        let files = (0..count)
-            .map(|at| File::create(dir.join(at.to_string())).map(BufWriter::new))
-            .collect::<io::Result<_>>()?;
-        Ok(Self { dir, files, hasher: RandomState::new(), bytes: 0 })
+        let files = Files::make(dir, usize::try_from(count).unwrap_or(1))?;
+        Ok(Self { files, hasher: RandomState::new(), bytes: 0, record: Vec::new() })
     }
 
     /// Adds a record; `place` names the cell, for messages.
+    ///
+    /// `says 1 | domain 2 | length 4 | token | length 4 | place | digest 16`, a digest only where
+    /// there is one to compare.
     pub(crate) fn add(
         &mut self,
         domain: DomainId,
@@ -73,22 +116,25 @@ impl Buckets {
         says: Says,
         place: &[u8],
     ) -> io::Result<()> {
-        let hash = self.hasher.hash_one((domain.0, token.as_bytes()));
-        let at = usize::try_from(hash % self.files.len() as u64).unwrap_or(0);
         let (code, digest) = match says {
-            Says::Opens(digest) => (OPENS, digest),
-            Says::Holds(digest) => (HOLDS, digest),
-            Says::HoldsAny => (HOLDS_ANY, [0; 16]),
-            Says::Counted => (COUNTED, [0; 16]),
-            Says::Expected => (EXPECTED, [0; 16]),
+            Says::Opens(digest) => (OPENS, Some(digest)),
+            Says::Holds(digest) => (HOLDS, Some(digest)),
+            Says::HoldsAny => (HOLDS_ANY, None),
+            Says::Counted => (COUNTED, None),
+            Says::Expected => (EXPECTED, None),
         };
-        self.bytes += (RECORD_BYTES + token.as_bytes().len() + place.len()) as u64;
-        let file = &mut self.files[at];
-        file.write_all(&[code])?;
-        file.write_all(&digest)?;
-        file.write_all(&domain.0.to_be_bytes())?;
-        write_part(file, token.as_bytes())?;
-        write_part(file, place)
+        self.record.clear();
+        self.record.push(code);
+        self.record.extend_from_slice(&domain.0.to_be_bytes());
+        for part in [token.as_bytes(), place] {
+            let length = u32::try_from(part.len()).map_err(io::Error::other)?;
+            self.record.extend_from_slice(&length.to_be_bytes());
+            self.record.extend_from_slice(part);
+        }
+        self.record.extend_from_slice(digest.as_ref().map_or(&[], <[u8; 16]>::as_slice));
+        self.bytes += self.record.len() as u64;
+        let hash = self.hasher.hash_one((domain.0, token.as_bytes()));
+        self.files.of(hash).write_all(&self.record)
     }
 
     /// How much was written.
@@ -96,76 +142,197 @@ impl Buckets {
         self.bytes
     }
 
-    /// Compares what the two sides say, bucket by bucket, and removes the files. `name` turns
-    /// domain, token and place into words.
+    /// Compares what the two sides say, bucket by bucket on all cores, and removes the files. `name`
+    /// turns domain, token and place into words.
     pub(crate) fn compare(
         self,
-        name: impl Fn(DomainId, &TokenBody, &[u8]) -> String,
+        name: impl Fn(DomainId, &TokenBody, &[u8]) -> String + Sync + Send,
         found: &mut Vec<Mismatch>,
     ) -> io::Result<()> {
-        let count = self.files.len();
-        for mut file in self.files {
-            file.flush()?;
+        let dir = self.files.dir.clone();
+        let levels = self.files.files.len().trailing_zeros();
+        let hasher = self.hasher;
+        let paths = self.files.finish()?;
+        let mut buckets: Vec<(PathBuf, io::Result<Vec<Mismatch>>)> =
+            paths.into_iter().map(|path| (path, Ok(Vec::new()))).collect();
+        compute_each(&mut buckets, |(path, outcome)| {
+            let sort = Sort { hasher: &hasher, used: levels, level: 0 };
+            *outcome = compare_file(path, &sort, &name);
+        });
+        for (_, outcome) in buckets {
+            found.append(&mut outcome?);
         }
-        for at in 0..count {
-            let path = self.dir.join(at.to_string());
-            compare_bucket(&path, &name, found)?;
-            fs::remove_file(&path)?;
-        }
-        fs::remove_dir_all(&self.dir)
+        fs::remove_dir_all(&dir)
     }
 }
 
-fn write_part(file: &mut impl Write, part: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(part.len()).map_err(io::Error::other)?;
-    file.write_all(&length.to_be_bytes())?;
-    file.write_all(part)
+/// How a bucket came about, so that it can be sorted apart by what was not looked at yet.
+struct Sort<'s> {
+    hasher: &'s RandomState,
+    /// Bits of the hash that chose the bucket.
+    used: u32,
+    level: u32,
 }
 
-fn read_part(file: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut length = [0; 4];
-    file.read_exact(&mut length)?;
-    let mut part = vec![0; u32::from_be_bytes(length) as usize];
-    file.read_exact(&mut part)?;
-    Ok(part)
+/// Compares a bucket in memory where it fits, otherwise part by part; then removes it.
+fn compare_file(
+    path: &Path,
+    sort: &Sort<'_>,
+    name: &impl Fn(DomainId, &TokenBody, &[u8]) -> String,
+) -> io::Result<Vec<Mismatch>> {
+    let mut found = Vec::new();
+    if fs::metadata(path)?.len() <= BUCKET_BYTES_MAX || sort.level == LEVELS_MAX {
+        let bytes = fs::read(path)?;
+        compare_bucket(&bytes, name, &mut found)?;
+    } else {
+        let parts = part(path, sort)?;
+        let next = Sort {
+            hasher: sort.hasher,
+            used: sort.used + PARTS.trailing_zeros(),
+            level: sort.level + 1,
+        };
+        for path in &parts {
+            found.append(&mut compare_file(path, &next, name)?);
+        }
+    }
+    fs::remove_file(path)?;
+    Ok(found)
+}
+
+/// Sorts a bucket apart, record by record.
+fn part(path: &Path, sort: &Sort<'_>) -> io::Result<Vec<PathBuf>> {
+    let mut folder = path.as_os_str().to_owned();
+    folder.push(".parts");
+    let mut files = Files::make(folder.into(), PARTS)?;
+    let mut file = File::open(path)?;
+    let mut window = Vec::new();
+    loop {
+        let rest = window.len();
+        let read = Read::by_ref(&mut file).take(1 << 20).read_to_end(&mut window)?;
+        let mut at = 0;
+        while let Some(record) = Record::read(&window[at..]) {
+            let hash = sort.hasher.hash_one((record.domain, record.token)) >> sort.used;
+            files.of(hash).write_all(&window[at..at + record.length])?;
+            at += record.length;
+        }
+        window.drain(..at);
+        match (read, window.len()) {
+            (0, 0) => return files.finish(),
+            (0, _) if rest == window.len() => return Err(cut()),
+            _ => {}
+        }
+    }
+}
+
+fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a bucket ends within a record")
+}
+
+/// One record of a bucket that is in memory.
+struct Record<'b> {
+    says: Says,
+    domain: u16,
+    token: &'b [u8],
+    place: &'b [u8],
+    length: usize,
+}
+
+impl<'b> Record<'b> {
+    /// Reads the record at the front; `None` where there is none that is whole.
+    fn read(bytes: &'b [u8]) -> Option<Self> {
+        let (head, mut rest) = bytes.split_first_chunk::<3>()?;
+        let mut part = || {
+            let (length, after) = rest.split_first_chunk::<4>()?;
+            let (part, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+            rest = after;
+            Some(part)
+        };
+        let (token, place) = (part()?, part()?);
+        let mut digest = || {
+            let (digest, after) = rest.split_first_chunk::<16>()?;
+            rest = after;
+            Some(*digest)
+        };
+        let says = match head[0] {
+            OPENS => Says::Opens(digest()?),
+            HOLDS => Says::Holds(digest()?),
+            HOLDS_ANY => Says::HoldsAny,
+            COUNTED => Says::Counted,
+            _ => Says::Expected,
+        };
+        let domain = u16::from_be_bytes([head[1], head[2]]);
+        Some(Self { says, domain, token, place, length: bytes.len() - rest.len() })
+    }
+
+    fn key(&self) -> Key<'b> {
+        (self.domain, self.token)
+    }
 }
 
 /// What is known of one token.
 #[derive(Default)]
-struct Known {
+struct Known<'b> {
     opens: Option<[u8; 16]>,
     /// Cells that hold it minus originals that have it, in tables without a key.
     balance: i64,
     /// Where the first of those cells is.
-    counted_at: Option<Vec<u8>>,
+    counted_at: Option<&'b [u8]>,
 }
 
-type Key = (u16, TokenBody);
+type Key<'b> = (u16, &'b [u8]);
+
+/// Spreads tokens over a table in memory. They are MACs or random, or the digits of a cipher:
+/// nobody chooses them so that they meet, and the hash that a stranger could not aim at costs more
+/// than the comparison itself.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // An odd number without a pattern: the golden ratio, as a fraction of 64 bits.
+        let mixed = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 29);
+    }
+
+    fn write_u16(&mut self, word: u16) {
+        self.write_u64(word.into());
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 fn compare_bucket(
-    path: &std::path::Path,
+    bytes: &[u8],
     name: &impl Fn(DomainId, &TokenBody, &[u8]) -> String,
     found: &mut Vec<Mismatch>,
 ) -> io::Result<()> {
-    let mut known: HashMap<Key, Known> = HashMap::new();
-    each_record(path, |says, domain, token, place| {
-        let known = known.entry((domain, token)).or_default();
-        match says {
-            Says::Opens(digest) => known.opens = Some(digest),
-            Says::Counted => {
-                known.balance += 1;
-                known.counted_at.get_or_insert(place);
-            }
-            Says::Expected => {
-                known.balance -= 1;
-                known.counted_at.get_or_insert(place);
-            }
-            Says::Holds(_) | Says::HoldsAny => {}
+    let mut known: HashMap<Key<'_>, Known<'_>, BuildHasherDefault<Spread>> = HashMap::default();
+    each_record(bytes, |record| match record.says {
+        Says::Opens(digest) => known.entry(record.key()).or_default().opens = Some(digest),
+        Says::Counted | Says::Expected => {
+            let known = known.entry(record.key()).or_default();
+            known.balance += if record.says == Says::Counted { 1 } else { -1 };
+            known.counted_at.get_or_insert(record.place);
         }
+        Says::Holds(_) | Says::HoldsAny => {}
     })?;
-    each_record(path, |says, domain, token, place| {
-        let opens = known.get(&(domain, token.clone())).and_then(|known| known.opens);
-        let kind = match (says, opens) {
+    each_record(bytes, |record| {
+        let opens = known.get(&record.key()).and_then(|known| known.opens);
+        let kind = match (record.says, opens) {
             (Says::Holds(_) | Says::HoldsAny, None) => MismatchKind::Unknown,
             (Says::Holds(expected), Some(digest)) if expected != digest => MismatchKind::Different,
             (
@@ -173,7 +340,8 @@ fn compare_bucket(
                 _,
             ) => return,
         };
-        found.push(Mismatch { kind, place: name(DomainId(domain), &token, &place) });
+        let place = name(DomainId(record.domain), &TokenBody::new(record.token), record.place);
+        found.push(Mismatch { kind, place });
     })?;
     for ((domain, token), known) in known {
         let Some(place) = known.counted_at else { continue };
@@ -182,36 +350,20 @@ fn compare_bucket(
             Some(_) if known.balance != 0 => MismatchKind::Multiset,
             Some(_) => continue,
         };
-        found.push(Mismatch { kind, place: name(DomainId(domain), &token, &place) });
+        let place = name(DomainId(domain), &TokenBody::new(token), place);
+        found.push(Mismatch { kind, place });
     }
     Ok(())
 }
 
-fn each_record(
-    path: &std::path::Path,
-    mut visit: impl FnMut(Says, u16, TokenBody, Vec<u8>),
-) -> io::Result<()> {
-    let mut file = BufReader::new(File::open(path)?);
-    let mut head = [0; 19];
-    loop {
-        match file.read(&mut head[..1])? {
-            0 => return Ok(()),
-            _ => file.read_exact(&mut head[1..])?,
-        }
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&head[1..17]);
-        let domain = u16::from_be_bytes([head[17], head[18]]);
-        let token = TokenBody::new(&read_part(&mut file)?);
-        let place = read_part(&mut file)?;
-        let says = match head[0] {
-            OPENS => Says::Opens(digest),
-            HOLDS => Says::Holds(digest),
-            HOLDS_ANY => Says::HoldsAny,
-            COUNTED => Says::Counted,
-            _ => Says::Expected,
-        };
-        visit(says, domain, token, place);
+fn each_record<'b>(bytes: &'b [u8], mut visit: impl FnMut(Record<'b>)) -> io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let record = Record::read(rest).ok_or_else(cut)?;
+        rest = &rest[record.length..];
+        visit(record);
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -243,6 +395,27 @@ mod tests {
         let records: [(&[u8], Says); 2] =
             [(b"a", Says::Opens([1; 16])), (b"a", Says::Holds([2; 16]))];
         assert_eq!(compared(&records), [MismatchKind::Different]);
+    }
+
+    #[test]
+    fn a_bucket_that_is_too_large_is_sorted_apart() {
+        let base = tempfile::tempdir().unwrap();
+        let mut buckets = Buckets::make(base.path().join("buckets"), 1).unwrap();
+        // One file, and three times what is compared in memory.
+        let place = [0; 4_096];
+        for number in 0..9_000_u32 {
+            let token = TokenBody::new(&number.to_be_bytes());
+            if number != 4_711 {
+                buckets.add(DomainId(1), &token, Says::Opens([1; 16]), &[]).unwrap();
+            }
+            buckets.add(DomainId(1), &token, Says::HoldsAny, &place).unwrap();
+        }
+        assert!(buckets.bytes() > 2 * BUCKET_BYTES_MAX);
+        let mut found = Vec::new();
+        buckets.compare(|_, token, _| format!("{token:?}"), &mut found).unwrap();
+        let found: Vec<_> = found.into_iter().map(|m| (m.kind, m.place)).collect();
+        assert_eq!(found, [(MismatchKind::Unknown, "TokenBody(00001267)".to_owned())]);
+        assert!(!base.path().join("buckets").exists());
     }
 
     #[test]

@@ -44,7 +44,10 @@ pub enum RunError {
         token: String,
     },
     /// The vault is behind what the source remembers: an old copy.
-    #[error("the vault's ledger has {found} entries, and the source has seen {expected}")]
+    #[error(
+        "the vault is older than its source: its ledger has {found} entries, and {expected} have \
+         been seen"
+    )]
     OldVault {
         /// Entries of the vault's ledger.
         found: u64,

@@ -236,6 +236,9 @@ impl Job {
         changes.push(Change::Advance { run: self.run, from, event });
         self.vault.commit(changes, vec![draft]).await?;
         crate::serve::checkpoint(self.vault.as_ref(), &self.keys).await?;
+        if matches!(event, Event::BackedUp | Event::Sealed | Event::Rewritten | Event::Verified) {
+            self.files.note_ledger(self.vault.head().await?.size())?;
+        }
         Ok(())
     }
 

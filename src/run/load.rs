@@ -2,24 +2,28 @@
 //!
 //! Sorted input keeps the index of the entry table cheap, and equal tokens meet: they are opened
 //! and compared, and one is kept. Each batch commits with the load's cursor and the state of the
-//! row-set root, so a load that is cut off goes on where it was.
+//! row-set root, so a load that is cut off goes on where it was. How files are merged is the
+//! business of [`super::merge`].
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::ledger::RowSetRoot;
-use crate::ports::{EntryRow, FileKind, FileRow, LoadCursor, RecordReader};
+use tokio::task::JoinHandle;
+
+use crate::ledger::{Digest, RowSetRoot};
+use crate::ports::{EntryRow, FileKind, LoadCursor, VaultError};
+use crate::run::batch::compute;
 use crate::run::column::Column;
 use crate::run::entries::{compare, same_value};
 use crate::run::error::RunError;
 use crate::run::job::Job;
-use crate::run::record::StageRecord;
+use crate::run::merge::{Gathered, Merge};
 use crate::token::{DomainId, TokenBody};
 
 /// Entries of one transaction.
-const BATCH_ENTRIES: usize = 20_000;
+const BATCH_ENTRIES: usize = 40_000;
 
-/// Bytes of envelopes in one transaction.
+/// Bytes of envelopes in one transaction. Two batches are held at a time.
 const BATCH_BYTES: usize = 8 << 20;
 
 pub(crate) async fn load(job: &Job) -> Result<(), RunError> {
@@ -31,16 +35,31 @@ pub(crate) async fn load(job: &Job) -> Result<(), RunError> {
     let total = files.iter().filter(|f| f.kind == FileKind::Stage).map(|f| f.seal.records).sum();
     job.progress.begin("load the vault", "values", total);
     let columns = domains(job).await?;
-    let mut merge = Merge::open(job, &files, &cursor)?;
+    let stages = files.iter().filter(|f| f.kind == FileKind::Stage).map(|f| f.seal.clone());
+    let gathered = tokio::task::block_in_place(|| {
+        Gathered::from(job.files.as_ref(), stages.collect(), || job.may_go_on())
+    })?;
+    let mut merge = gathered.open(job.files.as_ref(), cursor.after.as_ref())?;
+    let mut storing: Option<Storing> = None;
     loop {
+        // The next batch is merged while the vault takes the last.
+        let next =
+            tokio::task::block_in_place(|| next_batch(&mut merge, job, &columns, cursor.segment));
+        if let Some(storing) = storing.take() {
+            let taken = storing.taken;
+            cursor = storing.settle(job, &columns).await?;
+            job.progress.advance(taken);
+        }
         job.may_go_on()?;
-        let (batch, taken) = merge.next_batch(job, &columns, cursor.segment)?;
-        let is_last = batch.is_empty();
-        cursor = store(job, &columns, batch, &cursor, is_last).await?;
-        job.progress.advance(taken);
-        if is_last {
+        let batch = next?;
+        if batch.entries.is_empty() {
+            let done = LoadCursor { done: true, ..cursor };
+            job.vault.load(job.run, &[], &done).await?;
+            drop(merge);
+            gathered.remove(job.files.as_ref())?;
             break;
         }
+        storing = Some(Storing::begin(job, batch, &cursor)?);
     }
     job.progress.end();
     Ok(())
@@ -57,155 +76,123 @@ pub(crate) async fn domains(job: &Job) -> Result<HashMap<DomainId, Column>, RunE
     Ok(columns)
 }
 
-/// Stores a batch. Tokens that the vault had before are opened, compared and left where they are.
-async fn store(
-    job: &Job,
-    columns: &HashMap<DomainId, Column>,
-    mut batch: Vec<EntryRow>,
-    cursor: &LoadCursor,
-    is_last: bool,
-) -> Result<LoadCursor, RunError> {
-    let after = batch.last().map(|entry| (entry.domain, entry.token.clone()));
-    loop {
-        let next = advanced(cursor, &batch, after.clone(), is_last)?;
-        let taken = job.vault.load(job.run, &batch, &next).await?;
-        if taken.is_empty() {
-            return Ok(next);
+/// Entries in token order, each token once, with their leaves of the row set.
+struct Batch {
+    entries: Vec<EntryRow>,
+    leaves: Vec<Digest>,
+    /// How many records were merged into them.
+    taken: u64,
+}
+
+impl Batch {
+    /// Where the load stands when the batch is stored.
+    fn cursor(
+        &self,
+        before: &LoadCursor,
+        after: Option<(DomainId, TokenBody)>,
+    ) -> Result<LoadCursor, RunError> {
+        let inconsistent =
+            |error: crate::ledger::RowSetError| RunError::Inconsistent(error.to_string());
+        let mut root = RowSetRoot::decode(&before.root_state).map_err(inconsistent)?;
+        for (entry, leaf) in self.entries.iter().zip(&self.leaves) {
+            root.append(u32::from(entry.domain.0), entry.token.as_bytes(), *leaf)
+                .map_err(inconsistent)?;
         }
-        compare(&job.keys, columns, &batch, &taken)?;
-        let taken: HashSet<(DomainId, TokenBody)> =
-            taken.into_iter().map(|entry| (entry.domain, entry.token)).collect();
-        batch.retain(|mine| !taken.contains(&(mine.domain, mine.token.clone())));
+        Ok(LoadCursor {
+            segment: before.segment,
+            after: after.or_else(|| before.after.clone()),
+            root_state: root.encode(),
+            entries: before.entries + self.entries.len() as u64,
+            done: false,
+        })
     }
 }
 
-fn advanced(
-    cursor: &LoadCursor,
-    batch: &[EntryRow],
+/// A batch on its way into the vault.
+struct Storing {
+    before: LoadCursor,
     after: Option<(DomainId, TokenBody)>,
-    done: bool,
-) -> Result<LoadCursor, RunError> {
-    let inconsistent =
-        |error: crate::ledger::RowSetError| RunError::Inconsistent(error.to_string());
-    let mut root = RowSetRoot::decode(&cursor.root_state).map_err(inconsistent)?;
-    for entry in batch {
-        root.push(u32::from(entry.domain.0), entry.token.as_bytes(), &entry.envelope)
-            .map_err(inconsistent)?;
-    }
-    Ok(LoadCursor {
-        segment: cursor.segment,
-        after: after.or_else(|| cursor.after.clone()),
-        root_state: root.encode(),
-        entries: cursor.entries + batch.len() as u64,
-        done,
-    })
+    taken: u64,
+    task: JoinHandle<(Result<Vec<EntryRow>, VaultError>, Batch, LoadCursor)>,
 }
 
-/// The next record of one stage file, ordered by (domain, token).
-struct Front {
-    entry: EntryRow,
-    file: usize,
-}
-
-impl Front {
-    fn key(&self) -> (DomainId, &TokenBody) {
-        (self.entry.domain, &self.entry.token)
-    }
-}
-
-impl PartialEq for Front {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key() && self.file == other.file
-    }
-}
-
-impl Eq for Front {}
-
-impl PartialOrd for Front {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Front {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key()).then(self.file.cmp(&other.file))
-    }
-}
-
-struct Merge {
-    readers: Vec<(String, Box<dyn RecordReader>)>,
-    fronts: BinaryHeap<Reverse<Front>>,
-}
-
-impl Merge {
-    /// Opens every stage file and goes to the first record behind the cursor.
-    fn open(job: &Job, files: &[FileRow], cursor: &LoadCursor) -> Result<Self, RunError> {
-        let mut merge = Self { readers: Vec::new(), fronts: BinaryHeap::new() };
-        for file in files.iter().filter(|file| file.kind == FileKind::Stage) {
-            let reader = job.files.open(&file.seal.name, &file.seal.sha256)?;
-            merge.readers.push((file.seal.name.clone(), reader));
-            let at = merge.readers.len() - 1;
-            while let Some(front) = merge.read(at)? {
-                let is_behind = cursor
-                    .after
-                    .as_ref()
-                    .is_none_or(|(domain, token)| front.key() > (*domain, token));
-                if is_behind {
-                    merge.fronts.push(Reverse(front));
-                    break;
-                }
-            }
-        }
-        Ok(merge)
+impl Storing {
+    fn begin(job: &Job, batch: Batch, before: &LoadCursor) -> Result<Self, RunError> {
+        let after = batch.entries.last().map(|entry| (entry.domain, entry.token.clone()));
+        let next = batch.cursor(before, after.clone())?;
+        let (vault, run, taken) = (Arc::clone(&job.vault), job.run, batch.taken);
+        let task = tokio::spawn(async move {
+            let there = vault.load(run, &batch.entries, &next).await;
+            (there, batch, next)
+        });
+        Ok(Self { before: before.clone(), after, taken, task })
     }
 
-    fn read(&mut self, file: usize) -> Result<Option<Front>, RunError> {
-        let (name, reader) = &mut self.readers[file];
-        let Some(record) = reader.read()? else { return Ok(None) };
-        let record = StageRecord::decode(&record)
-            .map_err(|source| RunError::Record { name: name.clone(), source })?;
-        let entry = EntryRow {
-            domain: DomainId(record.domain),
-            token: record.token,
-            segment: 0,
-            kind: record.kind,
-            envelope: record.envelope,
-        };
-        Ok(Some(Front { entry, file }))
-    }
-
-    /// The next entries, each token once. Also says how many records were merged into them.
-    ///
-    /// INVARIANT: records of one token are never split between two batches.
-    fn next_batch(
-        &mut self,
+    /// Waits until the batch is stored. Tokens that the vault had before are opened, compared and
+    /// left where they are.
+    async fn settle(
+        self,
         job: &Job,
         columns: &HashMap<DomainId, Column>,
-        segment: u32,
-    ) -> Result<(Vec<EntryRow>, u64), RunError> {
-        let mut batch: Vec<EntryRow> = Vec::new();
-        let (mut bytes, mut taken) = (0, 0);
-        while let Some(Reverse(front)) = self.fronts.peek() {
-            let repeats =
-                batch.last().is_some_and(|last| (last.domain, &last.token) == front.key());
-            if !repeats && (batch.len() >= BATCH_ENTRIES || bytes >= BATCH_BYTES) {
-                break;
+    ) -> Result<LoadCursor, RunError> {
+        let (mut there, mut batch, mut next) = self
+            .task
+            .await
+            .map_err(|_| RunError::Inconsistent("a batch of the load was broken off".to_owned()))?;
+        loop {
+            let taken = there?;
+            if taken.is_empty() {
+                return Ok(next);
             }
-            let Some(Reverse(Front { mut entry, file })) = self.fronts.pop() else { break };
-            if let Some(next) = self.read(file)? {
-                self.fronts.push(Reverse(next));
-            }
-            taken += 1;
-            match batch.last() {
-                Some(last) if repeats => same_value(&job.keys, columns, last, &entry)?,
-                _ => {
-                    entry.segment = segment;
-                    bytes += entry.envelope.len();
-                    batch.push(entry);
-                }
+            compare(&job.keys, columns, &batch.entries, &taken)?;
+            let taken: HashSet<(DomainId, TokenBody)> =
+                taken.into_iter().map(|entry| (entry.domain, entry.token)).collect();
+            let (entries, leaves) = batch
+                .entries
+                .into_iter()
+                .zip(batch.leaves)
+                .filter(|(mine, _)| !taken.contains(&(mine.domain, mine.token.clone())))
+                .unzip();
+            batch = Batch { entries, leaves, taken: batch.taken };
+            next = batch.cursor(&self.before, self.after.clone())?;
+            there = job.vault.load(job.run, &batch.entries, &next).await;
+        }
+    }
+}
+
+/// The next entries, each token once, all of one domain.
+///
+/// INVARIANT: records of one token are never split between two batches.
+fn next_batch(
+    merge: &mut Merge,
+    job: &Job,
+    columns: &HashMap<DomainId, Column>,
+    segment: u32,
+) -> Result<Batch, RunError> {
+    let mut entries: Vec<EntryRow> = Vec::new();
+    let (mut bytes, mut taken) = (0, 0);
+    while let Some(front) = merge.front() {
+        let last = entries.last();
+        let repeats = last.is_some_and(|last| (last.domain, &last.token) == front);
+        let is_full = entries.len() >= BATCH_ENTRIES
+            || bytes >= BATCH_BYTES
+            || last.is_some_and(|last| last.domain != front.0);
+        if !repeats && is_full {
+            break;
+        }
+        let Some(mut entry) = merge.next()? else { break };
+        taken += 1;
+        match entries.last() {
+            Some(last) if repeats => same_value(&job.keys, columns, last, &entry)?,
+            _ => {
+                entry.segment = segment;
+                bytes += entry.envelope.len();
+                entries.push(entry);
             }
         }
-        Ok((batch, taken))
     }
+    let leaves = compute(&entries, |entry| {
+        RowSetRoot::leaf(u32::from(entry.domain.0), entry.token.as_bytes(), &entry.envelope)
+    });
+    Ok(Batch { entries, leaves, taken })
 }

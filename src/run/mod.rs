@@ -17,6 +17,7 @@
 //! **Invariant:** vault first, durable, then the source. No vault transaction is begun or waited
 //! for while a lock on the source is held.
 
+mod ahead;
 mod backup;
 mod batch;
 mod buckets;
@@ -29,6 +30,7 @@ mod fit;
 mod increments;
 mod job;
 mod load;
+mod merge;
 mod purge;
 mod record;
 mod residue;
@@ -44,6 +46,7 @@ mod watch;
 mod window;
 
 pub use backup::backup;
+pub(crate) use batch::compute;
 pub use column::{Column, Fate};
 pub use copies::{COPY_ROWS_MAX, copies};
 pub use draft::draft;

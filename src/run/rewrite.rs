@@ -144,13 +144,11 @@ pub(crate) async fn bind_source(job: &Job) -> Result<u64, RunError> {
         return Err(other.into());
     }
     let size = job.vault.head().await?.size();
-    for pass in [Pass::Rewrite, Pass::Rollback] {
-        for (_, _, state) in job.source.cursors(job.run, pass).await? {
-            if state.ledger_size > size {
-                return Err(RunError::OldVault { found: size, expected: state.ledger_size });
-            }
-        }
+    let seen = job.source.ledger_seen().await?;
+    if seen > size {
+        return Err(RunError::OldVault { found: size, expected: seen });
     }
+    job.files.note_ledger(size)?;
     Ok(size)
 }
 
@@ -685,7 +683,7 @@ async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Resu
     let globs: Vec<Option<String>> = columns.iter().map(|c| c.treatment.sqlite_glob()).collect();
     let filter = if globs.iter().all(Option::is_some) {
         let keeps_empty = columns.iter().map(|c| c.treatment.keeps(&Original::text(""))).collect();
-        WalkFilter::Originals { globs, keeps_empty }
+        WalkFilter::Originals { run: job.run, globs, keeps_empty }
     } else {
         WalkFilter::All
     };

@@ -1,10 +1,13 @@
 //! The fourth pass: every cell's token opens to the original that the backup has for it.
 //!
-//! What is compared are pairs (token, keyed digest of a value). The vault's side: every entry of
-//! the run's domains is opened, and its token derived again where it can be. The source's side:
-//! every cell, with the newest original that the backup has for it. Both go to buckets on disk, and
-//! a cell's pair has to be one of the vault's. Digests and tokens come from an implementation of
-//! their own (another encoder, another HMAC), so that a fault of the first cannot hide itself.
+//! The vault's side: every entry of the run's domains is opened, and where a token follows from its
+//! value it is derived again and has to be the one that the entry lies under. The source's side:
+//! every cell's token has to be the one that follows from the newest original that the backup has
+//! for it. What is left is that the vault has each of these tokens: both sides write them into
+//! buckets on disk, which are compared. Then equal tokens mean equal values, and nothing is looked
+//! up cell by cell. `random` tokens follow from nothing: of them the buckets hold a keyed digest of
+//! the value too. Tokens, their texts and digests come from an implementation of their own (another
+//! encoder, another HMAC), so that a fault of the first cannot hide itself.
 //!
 //! **Invariant:** [`RoundTripProof`] is made here and nowhere else.
 
@@ -16,24 +19,23 @@ use sha2::{Digest, Sha256};
 
 use crate::ledger::RowSetRoot;
 use crate::lifecycle::{Event, Phase, RunId};
-use crate::plan::{Unit, UnitMode, UnitTable, Walk};
+use crate::plan::{UnitMode, UnitTable, Walk};
 use crate::ports::{
-    Change, EntryRow, FileKind, FileRow, Limit, QuarantineRow, QuarantineState, RangeRow, Row,
-    SegmentRow, WalkFilter,
+    Change, EntryRow, FileKind, FileRow, QuarantineRow, QuarantineState, RangeRow, SegmentRow,
 };
-use crate::run::batch::{BYTES_MAX, compute};
-use crate::run::buckets::{Buckets, Says};
-use crate::run::column::{Column, Fate};
-use crate::run::entries::{known, open_entry, token_name};
+use crate::run::buckets::Buckets;
+use crate::run::column::Column;
+use crate::run::entries::{known, token_name};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
-use crate::run::increments::read_increment;
 use crate::run::job::{Job, manifest_hash, ms};
 use crate::run::load::domains;
-use crate::run::record::{BackupCell, BackupRecord};
-use crate::run::rewrite::sweep_range;
-use crate::run::window::Image;
-use crate::token::{DomainId, TokenBody, second};
+use crate::token::{DomainId, TokenBody};
 use crate::value::RowKey;
+
+mod cells;
+mod entries;
+
+pub(crate) use entries::segment_root;
 
 /// Rows of one read.
 const ROWS: usize = 10_000;
@@ -165,6 +167,8 @@ struct Pass<'p> {
     job: &'p Job,
     columns: HashMap<DomainId, Column>,
     buckets: Buckets,
+    /// The place of the cell at hand, as buckets have it.
+    place: Vec<u8>,
     roots: HashMap<u32, RowSetRoot>,
     found: Vec<Mismatch>,
     tally: Tally,
@@ -181,6 +185,7 @@ impl<'p> Pass<'p> {
             job,
             columns: domains(job).await?,
             buckets,
+            place: Vec::new(),
             roots: HashMap::new(),
             found: Vec::new(),
             tally: Tally::default(),
@@ -190,265 +195,6 @@ impl<'p> Pass<'p> {
         })
     }
 
-    /// Opens every entry of the run's domains, and derives its token again.
-    async fn read_vault(&mut self) -> Result<(), RunError> {
-        self.job.progress.begin("verify the vault", "entries", self.job.plan.estimate.entries);
-        let mut after = None;
-        loop {
-            self.job.may_go_on()?;
-            let entries = self.job.vault.scan(after.clone(), ENTRIES).await?;
-            let Some(last) = entries.last() else { break };
-            after = Some((last.domain, last.token.clone()));
-            self.read_entries(&entries)?;
-            self.job.progress.advance(entries.len() as u64);
-        }
-        self.job.progress.end();
-        Ok(())
-    }
-
-    fn read_entries(&mut self, entries: &[EntryRow]) -> Result<(), RunError> {
-        let columns = &self.columns;
-        let keys = &self.job.keys;
-        let opened: Vec<Option<Result<[u8; 16], MismatchKind>>> = compute(entries, |entry| {
-            let column = columns.get(&entry.domain)?;
-            let Ok(original) = open_entry(keys, column, entry) else {
-                return Some(Err(MismatchKind::Unauthentic));
-            };
-            if column.treatment.is_deterministic() {
-                let token_key = keys.token_key(&column.domain)?;
-                let mac = |parts: &[&[u8]]| token_key.verifier_hmac(parts);
-                let format_key = keys.format_key(&column.domain);
-                let format_key = format_key.map(crate::crypto::FormatKey::expose);
-                let derived = second::derive(&column.treatment, &mac, format_key, &original);
-                if derived.ok().as_ref() != Some(&entry.token) {
-                    return Some(Err(MismatchKind::Misfiled));
-                }
-            }
-            Some(Ok(column.second_digest(keys, &original)))
-        });
-        for (entry, opened) in entries.iter().zip(opened) {
-            let root = self.roots.entry(entry.segment).or_default();
-            root.push(u32::from(entry.domain.0), entry.token.as_bytes(), &entry.envelope)
-                .map_err(|error| RunError::Inconsistent(error.to_string()))?;
-            match opened {
-                None => {}
-                Some(Ok(digest)) => {
-                    self.tally.entries += 1;
-                    self.buckets
-                        .add(entry.domain, &entry.token, Says::Opens(digest), &[])
-                        .map_err(bucket_error)?;
-                }
-                Some(Err(kind)) => {
-                    let column = &self.columns[&entry.domain];
-                    let token = token_name(column, &entry.token);
-                    let place = format!("entry `{token}` of domain `{}`", column.domain);
-                    self.found.push(Mismatch { kind, place });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Deleted, added and older entries show in the root of their segment.
-    async fn compare_segments(&mut self) -> Result<(), RunError> {
-        let on_ledger = self.roots_on_ledger().await?;
-        for segment in self.job.vault.segments().await? {
-            let is_mine = segment.run == Some(self.job.run);
-            let Some(root) = segment.root.as_ref().filter(|_| is_mine) else { continue };
-            let now = self.roots.get(&segment.segment).cloned().unwrap_or_default();
-            let is_same = now.root().as_bytes().as_slice() == root.as_slice()
-                && on_ledger
-                    .get(&segment.segment)
-                    .is_none_or(|known| *known == now.root().to_string());
-            if !is_same {
-                let place = format!(
-                    "segment {} ({} entries instead of {})",
-                    segment.segment,
-                    now.rows(),
-                    segment.entries
-                );
-                self.found.push(Mismatch { kind: MismatchKind::Segment, place });
-            }
-        }
-        Ok(())
-    }
-
-    /// Segment → root, as the entries of this run say it.
-    async fn roots_on_ledger(&self) -> Result<HashMap<u32, String>, RunError> {
-        let entries = self.job.vault.ledger_of(self.job.run).await?;
-        Ok(entries
-            .iter()
-            .filter_map(|entry| {
-                let segment = u32::try_from(*entry.counts.get("segment")?).ok()?;
-                Some((segment, entry.details.get("root")?.as_str()?.to_owned()))
-            })
-            .collect())
-    }
-
-    async fn read_ranges(
-        &mut self,
-        unit: &Unit,
-        at: u16,
-        table: &UnitTable,
-    ) -> Result<(), RunError> {
-        let columns = self.job.columns(table).await?;
-        self.job.progress.begin("verify the source", "rows", table.rows);
-        let ranges: Vec<RangeRow> = self
-            .ranges
-            .iter()
-            .filter(|range| range.unit == unit.id && range.table == at)
-            .cloned()
-            .collect();
-        for range in ranges {
-            let newest = self.newest_of_range(&range, &columns)?;
-            self.read_rows(at, table, &columns, range.lower.clone(), &range, &newest).await?;
-        }
-        self.job.progress.end();
-        Ok(())
-    }
-
-    /// What the backup expects of each cell: its file, then its increments, then the sweeps'.
-    fn newest_of_range(&self, range: &RangeRow, columns: &[Column]) -> Result<Newest, RunError> {
-        let mut newest = Newest::default();
-        let of = |kind: FileKind, number: u32| {
-            self.files
-                .iter()
-                .filter(move |f| f.kind == kind && f.unit == range.unit && f.range == number)
-        };
-        for file in of(FileKind::Backup, range.number) {
-            let mut reader = self.job.files.open(&file.seal.name, &file.seal.sha256)?;
-            while let Some(record) = reader.read()? {
-                let record = BackupRecord::decode(&record)
-                    .map_err(|source| RunError::Record { name: file.seal.name.clone(), source })?;
-                newest.put_row(self.job, columns, &record);
-            }
-        }
-        let swept = of(FileKind::Increment, sweep_range(range.table));
-        for file in of(FileKind::Increment, range.number).chain(swept) {
-            for record in read_increment(self.job, file)? {
-                let key = record.key.encode();
-                newest.put(self.job, columns, key, usize::from(record.column), &record.cell);
-            }
-        }
-        Ok(newest)
-    }
-
-    async fn read_keyed(
-        &mut self,
-        unit: &Unit,
-        at: u16,
-        table: &UnitTable,
-    ) -> Result<(), RunError> {
-        let columns = self.job.columns(table).await?;
-        let mut newest = Newest::default();
-        let mut image = Image::open(self.job, unit, at, columns.len()).await?;
-        while let Some(record) = image.next()? {
-            newest.put_row(self.job, &columns, &record);
-        }
-        let whole = RangeRow {
-            unit: unit.id,
-            table: at,
-            number: 0,
-            lower: None,
-            upper: None,
-            rows: 0,
-            originals: 0,
-        };
-        self.job.progress.begin("verify the source", "rows", table.rows);
-        self.read_rows(at, table, &columns, None, &whole, &newest).await?;
-        self.job.progress.end();
-        Ok(())
-    }
-
-    async fn read_rows(
-        &mut self,
-        at: u16,
-        table: &UnitTable,
-        columns: &[Column],
-        lower: Option<RowKey>,
-        range: &RangeRow,
-        newest: &Newest,
-    ) -> Result<(), RunError> {
-        let mut position = lower;
-        loop {
-            self.job.may_go_on()?;
-            let limit = Limit { rows: ROWS, bytes: BYTES_MAX };
-            let rows = self
-                .job
-                .source
-                .walk(table, position.as_ref(), range.upper.as_ref(), limit, &WalkFilter::All)
-                .await?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            position = Some(last.key.clone());
-            for row in &rows {
-                self.read_row(range.unit, at, table, columns, row, newest)?;
-            }
-            self.job.progress.advance(rows.len() as u64);
-        }
-    }
-
-    fn read_row(
-        &mut self,
-        unit: u16,
-        at: u16,
-        table: &UnitTable,
-        columns: &[Column],
-        row: &Row,
-        newest: &Newest,
-    ) -> Result<(), RunError> {
-        self.tally.rows += 1;
-        let key = row.key.encode();
-        for (place, (column, cell)) in columns.iter().zip(&row.cells).enumerate() {
-            let token = match self.shape(column, cell.as_ref()) {
-                Shape::Nothing => continue,
-                Shape::Token(token) => token,
-                Shape::Original if self.is_waived(unit, at, &row.key) => {
-                    self.tally.waived += 1;
-                    continue;
-                }
-                Shape::Original => {
-                    let place = cell_name(table, place, &row.key);
-                    self.found.push(Mismatch { kind: MismatchKind::Original, place });
-                    continue;
-                }
-            };
-            let says = match newest.0.get(&key).and_then(|cells| cells.get(place)) {
-                Some(Expected::Value(digest)) => Says::Holds(*digest),
-                Some(Expected::Token(known)) if *known != token => Says::Holds([0xff; 16]),
-                Some(Expected::Token(_) | Expected::Nothing) | None => {
-                    self.tally.unbacked += 1;
-                    Says::HoldsAny
-                }
-            };
-            self.tally.open((unit, at, place));
-            let name = cell_name(table, place, &row.key);
-            self.buckets
-                .add(column.domain_id(), &token, says, name.as_bytes())
-                .map_err(bucket_error)?;
-        }
-        Ok(())
-    }
-
-    /// What a cell is. A column whose tokens have no shape of their own holds only tokens.
-    fn shape(&mut self, column: &Column, cell: Option<&crate::value::Original>) -> Shape {
-        match (column.fate(cell), cell) {
-            (Fate::Null, _) | (_, None) => {
-                self.tally.null += 1;
-                Shape::Nothing
-            }
-            (Fate::Empty, _) => {
-                self.tally.empty += 1;
-                Shape::Nothing
-            }
-            (Fate::Shaped(token), _) => Shape::Token(token),
-            (Fate::Original, Some(cell)) if !column.treatment.is_recognisable_by_shape() => {
-                let accepted = cell.as_text().and_then(|text| column.treatment.accept(text));
-                accepted.map_or(Shape::Original, Shape::Token)
-            }
-            (Fate::Original, Some(_)) => Shape::Original,
-        }
-    }
-
     fn is_waived(&self, unit: u16, table: u16, key: &RowKey) -> bool {
         self.quarantine.iter().any(|row| {
             row.unit == unit
@@ -456,81 +202,6 @@ impl<'p> Pass<'p> {
                 && row.state == QuarantineState::Waived
                 && row.key == *key
         })
-    }
-
-    /// A table without a key: its tokens, counted, are those of the backup's originals, counted.
-    async fn read_multiset(
-        &mut self,
-        unit: &Unit,
-        at: u16,
-        table: &UnitTable,
-    ) -> Result<(), RunError> {
-        let columns = self.job.columns(table).await?;
-        self.job.progress.begin("verify the source", "rows", table.rows);
-        let mut image = Image::open(self.job, unit, at, columns.len()).await?;
-        while let Some(record) = image.next()? {
-            self.expect(table, &columns, record).await?;
-        }
-        let mut position: Option<RowKey> = None;
-        loop {
-            let limit = Limit { rows: ROWS, bytes: BYTES_MAX };
-            let rows = self
-                .job
-                .source
-                .walk(table, position.as_ref(), None, limit, &WalkFilter::All)
-                .await?;
-            let Some(last) = rows.last() else { break };
-            position = Some(last.key.clone());
-            for row in &rows {
-                self.tally.rows += 1;
-                for (place, (column, cell)) in columns.iter().zip(&row.cells).enumerate() {
-                    let name = column_name(table, place);
-                    match self.shape(column, cell.as_ref()) {
-                        Shape::Nothing => {}
-                        Shape::Original => {
-                            let place = format!("a cell of `{name}`");
-                            self.found.push(Mismatch { kind: MismatchKind::Original, place });
-                        }
-                        Shape::Token(token) => {
-                            self.tally.open((unit.id, at, place));
-                            self.buckets
-                                .add(column.domain_id(), &token, Says::Counted, name.as_bytes())
-                                .map_err(bucket_error)?;
-                        }
-                    }
-                }
-            }
-            self.job.progress.advance(rows.len() as u64);
-        }
-        self.job.progress.end();
-        Ok(())
-    }
-
-    async fn expect(
-        &mut self,
-        table: &UnitTable,
-        columns: &[Column],
-        record: BackupRecord,
-    ) -> Result<(), RunError> {
-        for (place, (column, cell)) in columns.iter().zip(record.cells).enumerate() {
-            let token = match cell {
-                BackupCell::Null | BackupCell::Empty => continue,
-                BackupCell::Token(token) => token,
-                BackupCell::Value(original) => {
-                    second_token(self.job, column, &original).await?.ok_or_else(|| {
-                        RunError::Inconsistent(format!(
-                            "an original of `{}` has no token",
-                            column_name(table, place)
-                        ))
-                    })?
-                }
-            };
-            let name = column_name(table, place);
-            self.buckets
-                .add(column.domain_id(), &token, Says::Expected, name.as_bytes())
-                .map_err(bucket_error)?;
-        }
-        Ok(())
     }
 
     async fn finish(
@@ -547,7 +218,7 @@ impl<'p> Pass<'p> {
                     let token = columns
                         .get(&domain)
                         .map_or_else(String::new, |column| token_name(column, token));
-                    format!("{} (token `{token}`)", String::from_utf8_lossy(place))
+                    format!("{} (token `{token}`)", cells::place_name(job, place))
                 },
                 &mut found,
             )
@@ -590,75 +261,9 @@ impl<'p> Pass<'p> {
     }
 }
 
-enum Shape {
-    Nothing,
-    Token(TokenBody),
-    Original,
-}
-
-/// What the backup says of the cells of a range, as digests by the second implementation.
-#[derive(Default)]
-struct Newest(HashMap<Vec<u8>, Vec<Expected>>);
-
-#[derive(Clone)]
-enum Expected {
-    Nothing,
-    Value([u8; 16]),
-    Token(TokenBody),
-}
-
-impl Newest {
-    fn put_row(&mut self, job: &Job, columns: &[Column], record: &BackupRecord) {
-        let cells = record
-            .cells
-            .iter()
-            .zip(columns)
-            .map(|(cell, column)| expected(job, column, cell))
-            .collect();
-        self.0.insert(record.key.encode(), cells);
-    }
-
-    fn put(&mut self, job: &Job, columns: &[Column], key: Vec<u8>, at: usize, cell: &BackupCell) {
-        let Some(column) = columns.get(at) else { return };
-        let cells = self.0.entry(key).or_insert_with(|| vec![Expected::Nothing; columns.len()]);
-        if let Some(place) = cells.get_mut(at) {
-            *place = expected(job, column, cell);
-        }
-    }
-}
-
-fn expected(job: &Job, column: &Column, cell: &BackupCell) -> Expected {
-    match cell {
-        BackupCell::Null | BackupCell::Empty => Expected::Nothing,
-        BackupCell::Value(original) => Expected::Value(column.second_digest(&job.keys, original)),
-        BackupCell::Token(token) => Expected::Token(token.clone()),
-    }
-}
-
-/// The token of a value by the second implementation; of a `dedupe` column the blind index says it.
-async fn second_token(
-    job: &Job,
-    column: &Column,
-    original: &crate::value::Original,
-) -> Result<Option<TokenBody>, RunError> {
-    if column.treatment.is_deterministic() {
-        let Some(token_key) = job.keys.token_key(&column.domain) else { return Ok(None) };
-        let mac = |parts: &[&[u8]]| token_key.verifier_hmac(parts);
-        let format_key = job.keys.format_key(&column.domain);
-        let format_key = format_key.map(crate::crypto::FormatKey::expose);
-        return Ok(second::derive(&column.treatment, &mac, format_key, original).ok());
-    }
-    let Some(digest) = column.blind_digest(&job.keys, original) else { return Ok(None) };
-    Ok(job.vault.blind(column.domain_id(), &[digest]).await?.into_iter().flatten().next())
-}
-
 fn column_name(table: &UnitTable, place: usize) -> String {
     let column = table.columns.get(place).map_or("?", |column| column.column.as_str());
     format!("{}.{column}", table.table)
-}
-
-fn cell_name(table: &UnitTable, place: usize, key: &RowKey) -> String {
-    format!("`{}` of row {key}", column_name(table, place))
 }
 
 fn bucket_error(error: std::io::Error) -> RunError {
@@ -723,21 +328,6 @@ pub(crate) async fn verified_digest(job: &Job) -> Result<String, RunError> {
         }
     }
     Ok(data_encoding::HEXLOWER.encode(&hash.finalize()))
-}
-
-/// The row-set root over a segment as it lies in the vault now.
-pub(crate) async fn segment_root(job: &Job, segment: u32) -> Result<RowSetRoot, RunError> {
-    let mut root = RowSetRoot::new();
-    let mut after = None;
-    loop {
-        let entries = job.vault.scan(after.clone(), ENTRIES).await?;
-        let Some(last) = entries.last() else { return Ok(root) };
-        after = Some((last.domain, last.token.clone()));
-        for entry in entries.iter().filter(|entry| entry.segment == segment) {
-            root.push(u32::from(entry.domain.0), entry.token.as_bytes(), &entry.envelope)
-                .map_err(|error| RunError::Inconsistent(error.to_string()))?;
-        }
-    }
 }
 
 /// Which of these cells' tokens the vault knows.

@@ -11,12 +11,12 @@ use crate::ports::{Change, Vault, VaultError};
 /// [`VaultError`] where the ledger cannot be read or the note not kept; nothing is signed twice.
 pub async fn checkpoint(vault: &dyn Vault, keys: &KeyRing) -> Result<String, VaultError> {
     let head = vault.head().await?;
-    let known = vault.checkpoints().await?;
-    if let Some((_, note)) = known.iter().find(|(size, _)| *size == head.size()) {
+    let newest = vault.newest_checkpoint().await?;
+    if let Some((_, note)) = newest.as_ref().filter(|(size, _)| *size == head.size()) {
         return Ok(note.clone());
     }
     // A log never signs a head that is inconsistent with one it signed: sizes only grow.
-    if known.last().is_some_and(|(size, _)| *size > head.size()) {
+    if newest.is_some_and(|(size, _)| size > head.size()) {
         return Err(VaultError::Inconsistent(
             "the ledger is shorter than its newest checkpoint".to_owned(),
         ));

@@ -1,13 +1,15 @@
 //! The domains of a vault, ready to read and write tokens.
 
+use super::request::ServeError;
 use crate::access::grants::{DomainGrant, Grant};
 use crate::crypto::{KeyId, KeyRing};
 use crate::policy::ColumnRule;
 use crate::ports::{DomainRow, Vault, VaultError};
 use crate::run::Column;
-use crate::token::{Token, TokenBody, Treatment};
+use crate::token::{DomainId, Token, TokenBody, Treatment};
 
 /// A domain of the vault.
+#[derive(Debug)]
 pub struct Domain {
     /// Its name.
     pub name: String,
@@ -15,6 +17,13 @@ pub struct Domain {
     pub class: String,
     /// How its tokens are made.
     pub column: Column,
+}
+
+impl Domain {
+    /// Says that a value, numbered from 0, cannot have a token here.
+    pub(super) fn misfit(&self, at: usize, reason: String) -> ServeError {
+        ServeError::Misfit { number: at + 1, domain: self.name.clone(), reason }
+    }
 }
 
 /// Reads the domains whose rows carry the MAC that only the control key makes; others grant nothing.
@@ -46,7 +55,19 @@ fn domain(keys: &KeyRing, row: &DomainRow) -> Option<Domain> {
     Some(Domain { name: row.name.clone(), class: row.class.clone(), column })
 }
 
-/// Which domain a text's token belongs to, and the token.
+/// A token, and the domain that it belongs to.
+#[derive(Debug, Clone)]
+pub(super) struct Found<'d> {
+    /// The domain's number, as the token says it.
+    pub(super) id: DomainId,
+    /// The domain; `None` where the vault has no such domain, or another one was named. The token is
+    /// looked up all the same, so that the time does not tell.
+    pub(super) domain: Option<&'d Domain>,
+    /// The token.
+    pub(super) token: TokenBody,
+}
+
+/// Which domain a text's token belongs to, and the token; `None` where the text holds none.
 ///
 /// A token that names its domain is found in the text, whatever template is around it; the others
 /// need `named`.
@@ -54,14 +75,17 @@ pub(super) fn find<'d>(
     domains: &'d [Domain],
     named: Option<&str>,
     text: &str,
-) -> Option<(&'d Domain, TokenBody)> {
+) -> Option<Found<'d>> {
     if let Some(token) = token_in(text) {
-        let domain = domains.iter().find(|domain| domain.column.domain_id() == token.domain)?;
-        let fits = named.is_none_or(|named| named == domain.name);
-        return fits.then(|| (domain, token.body()));
+        let domain = domains
+            .iter()
+            .find(|domain| domain.column.domain_id() == token.domain)
+            .filter(|domain| named.is_none_or(|named| named == domain.name));
+        return Some(Found { id: token.domain, domain, token: token.body() });
     }
     let domain = domains.iter().find(|domain| Some(domain.name.as_str()) == named)?;
-    Some((domain, domain.column.treatment.accept(text)?))
+    let token = domain.column.treatment.accept(text)?;
+    Some(Found { id: domain.column.domain_id(), domain: Some(domain), token })
 }
 
 /// The one token in a text, with or without a template around it.

@@ -1,19 +1,26 @@
-//! What is asked, by whom, for what; and the record of it.
+//! What is asked, by whom, for what; whether it is permitted; and the record of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use rand::Rng;
 
-use crate::access::grants::{Grant, PurposeGrant};
-use crate::access::{Caller, Refusal, decide};
+use super::grants::{Grants, InForce};
+use crate::access::{Caller, Refusal, Used, decide, decide_bulk, decide_rate};
 use crate::crypto::{KeyHeader, KeyId, KeyPurpose, KeyRing};
-use crate::ledger::{Draft, reason_digest};
+use crate::ledger::{Digest, IntakeRecord, reason_digest};
 use crate::policy::{Permission, Purpose};
-use crate::ports::{Change, Remedy, Vault, VaultError};
+use crate::ports::{EntryRow, Quota, Remedy, SealedReason, Taken, Vault, VaultError};
 use crate::run::RunError;
+use crate::token::{DomainId, TokenBody};
+
+const MINUTE_S: i64 = 60;
+const DAY_S: i64 = 86_400;
 
 /// Who asks, under which purpose, in which words.
+#[derive(Debug, Clone, Copy)]
 pub struct Request<'r> {
     /// The caller, who is known by a credential.
     pub caller: &'r Caller,
@@ -35,9 +42,12 @@ pub enum ServeError {
     /// The domain is being loaded.
     #[error("domain `{0}` is being loaded by a run")]
     Loading(String),
-    /// The vault has no such domain.
+    /// The vault has no such domain, or the purpose does not show it.
     #[error("there is no domain `{0}`")]
     NoDomain(String),
+    /// Values of the domain have tokens that nothing leads to.
+    #[error("domain `{0}` has random tokens, which cannot be searched for")]
+    NotSearchable(String),
     /// A value cannot have a token of that domain.
     #[error("value {number} does not fit domain `{domain}`: {reason}")]
     Misfit {
@@ -48,6 +58,15 @@ pub enum ServeError {
         /// Why, without the value.
         reason: String,
     },
+    /// More is asked at once than can be answered.
+    #[error("more requests wait than can be answered")]
+    Busy,
+    /// The vault does not answer, or what it grants could not be read for too long.
+    #[error("the vault does not answer")]
+    Unavailable,
+    /// The request could not be recorded, so nothing was opened.
+    #[error("the request could not be recorded")]
+    Unrecorded(#[source] VaultError),
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -61,64 +80,148 @@ impl ServeError {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Refused(_) | Self::NoDomain(_) | Self::Misfit { .. } => Remedy::ChangeRequest,
-            Self::Loading(_) => Remedy::RetryLater,
+            Self::Refused(_) | Self::NoDomain(_) | Self::NotSearchable(_) | Self::Misfit { .. } => {
+                Remedy::ChangeRequest
+            }
+            Self::Loading(_) | Self::Busy | Self::Unavailable | Self::Unrecorded(_) => {
+                Remedy::RetryLater
+            }
             Self::Vault(error) => error.remedy(),
             Self::Run(error) => error.remedy(),
         }
     }
 }
 
-/// Finds a purpose in force. A row without its MAC grants nothing.
-pub(super) async fn purpose(
-    vault: &dyn Vault,
-    keys: &KeyRing,
-    name: &str,
-) -> Result<Option<Purpose>, VaultError> {
-    let rows = vault.purposes().await?;
-    Ok(rows
-        .iter()
-        .filter(|row| row.name == name)
-        .filter(|row| {
-            let grant = PurposeGrant { name: &row.name, body: &row.body, policy: &row.policy };
-            grant.is_genuine(keys.control(), &row.mac)
-        })
-        .find_map(|row| serde_json::from_str(&row.body).ok()))
+/// What answering needs from outside: a place for records, and sealed values.
+#[async_trait]
+pub(super) trait World: Send + Sync {
+    /// The vault, for what is not on the hot path.
+    fn vault(&self) -> &dyn Vault;
+
+    /// Keeps the record of a request, durable before it returns.
+    async fn record(&self, record: IntakeRecord, reason: Reason) -> Result<(), ServeError>;
+
+    /// Counts tokens against limits, all or none of them.
+    async fn take_quota(&self, quotas: Vec<Quota>, count: u64) -> Result<Taken, ServeError>;
+
+    /// Looks tokens of one domain up; one answer a token.
+    async fn look_up(
+        &self,
+        domain: DomainId,
+        tokens: Vec<TokenBody>,
+    ) -> Result<Vec<Option<EntryRow>>, ServeError>;
+
+    /// Seals a reason, or finds that the same words of this caller were sealed just now.
+    fn reason(&self, keys: &KeyRing, caller: &str, reason: &str) -> Reason;
 }
 
-/// Decides a request and records the decision, durable before this returns.
-pub(super) async fn decide_and_record(
-    vault: &dyn Vault,
-    keys: &KeyRing,
+/// A reason on its way into the vault.
+pub(super) struct Reason {
+    /// The digest that the ledger gets.
+    pub(super) digest: String,
+    /// What the vault keeps; `None` where it keeps the same words of the same caller already.
+    pub(super) sealed: Option<Vec<u8>>,
+    /// Knows the same words of the same caller again.
+    pub(super) key: [u8; 32],
+}
+
+impl Reason {
+    /// What the vault has to keep, if anything.
+    pub(super) fn to_keep(&self) -> Option<SealedReason> {
+        let sealed = self.sealed.clone()?;
+        Some(SealedReason { digest: self.digest.clone(), sealed })
+    }
+}
+
+/// Decides a request as a whole: the credential, the role, the purpose, the size, the rates.
+///
+/// Counting against a rate is part of deciding: who is refused has used nothing.
+pub(super) async fn decided(
+    world: &dyn World,
+    grants: &Grants,
     request: &Request<'_>,
     permission: Permission,
     count: usize,
-    fill: impl FnOnce(&mut Draft),
-) -> Result<Purpose, ServeError> {
-    let found = purpose(vault, keys, request.purpose).await?;
-    let decided = match &found {
-        None => Err(Refusal::PurposeUnknown { purpose: request.purpose.to_owned() }),
-        Some(purpose) => decide(request.caller, purpose, permission, count, Timestamp::now()),
+) -> Result<Result<Arc<InForce>, Refusal>, ServeError> {
+    let now = Timestamp::now();
+    let Some(found) = grants.purposes.get(request.purpose) else {
+        return Ok(Err(Refusal::PurposeUnknown { purpose: request.purpose.to_owned() }));
     };
-    let (change, digest) = sealed_reason(keys, request.reason);
-    let mut draft = Draft {
+    if let Err(refusal) = decide(request.caller, &found.purpose, permission, count, now) {
+        return Ok(Err(refusal));
+    }
+    let for_whom = (request.caller.name.clone(), request.purpose.to_owned());
+    let unlocked = grants.unlocks.get(&for_whom).map(String::as_str);
+    if let Err(refusal) = decide_bulk(&found.purpose, count, unlocked, now) {
+        return Ok(Err(refusal));
+    }
+    let quotas = quotas(&found.purpose, &request.caller.name, now);
+    if !quotas.is_empty() {
+        let taken = world.take_quota(quotas, count as u64).await?;
+        if let Taken::Past { per, used } = taken {
+            let used = if per == "minute" {
+                Used { minute: used, day: 0 }
+            } else {
+                Used { minute: 0, day: used }
+            };
+            return Ok(decide_rate(&found.purpose, count, used).map(|()| Arc::clone(found)));
+        }
+    }
+    Ok(Ok(Arc::clone(found)))
+}
+
+/// The limits of a purpose for one caller, in the minute and the day (UTC) that it is now.
+fn quotas(purpose: &Purpose, caller: &str, now: Timestamp) -> Vec<Quota> {
+    let seconds = now.as_second();
+    let limits = [
+        ("minute", MINUTE_S, purpose.max_tokens_per_minute.map(u64::from)),
+        ("day", DAY_S, purpose.max_tokens_per_day),
+    ];
+    limits
+        .into_iter()
+        .filter_map(|(per, length_s, max)| {
+            Some(Quota {
+                caller: caller.to_owned(),
+                purpose: purpose.name.clone(),
+                per,
+                began_s: seconds - seconds.rem_euclid(length_s),
+                max: max?,
+            })
+        })
+        .collect()
+}
+
+/// The record of a decision. Where it was permitted, `fill` adds what the request is about.
+pub(super) fn record_of(
+    request: &Request<'_>,
+    permission: Permission,
+    count: usize,
+    decided: &Result<Arc<InForce>, Refusal>,
+    reason: &Reason,
+    fill: impl FnOnce(&mut IntakeRecord),
+) -> IntakeRecord {
+    let mut record = IntakeRecord {
+        at: Timestamp::now().to_string(),
         actor: request.caller.name.clone(),
         action: action(permission, decided.is_ok()).to_owned(),
         object: format!("purpose {}", request.purpose),
         purpose: Some(request.purpose.to_owned()),
         counts: BTreeMap::from([("asked".to_owned(), count as u64)]),
-        ..Draft::default()
+        reason_hash: Digest::parse(&reason.digest).ok(),
+        tool: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
+        ..IntakeRecord::default()
     };
-    draft.details.insert("reason_hash".into(), digest.into());
-    match &decided {
-        Ok(()) => fill(&mut draft),
-        Err(refusal) => {
-            draft.details.insert("refusal".into(), refusal.kind().into());
+    match decided {
+        Ok(in_force) => {
+            record.policy = Some(in_force.policy.clone());
+            if in_force.purpose.break_glass {
+                record.counts.insert("break_glass".to_owned(), 1);
+            }
+            fill(&mut record);
         }
+        Err(refusal) => record.refusal = Some(refusal.kind().to_owned()),
     }
-    vault.commit(vec![change], vec![draft]).await?;
-    decided?;
-    found.ok_or_else(|| Refusal::PurposeUnknown { purpose: request.purpose.to_owned() }.into())
+    record
 }
 
 fn action(permission: Permission, permitted: bool) -> &'static str {
@@ -135,7 +238,7 @@ fn action(permission: Permission, permitted: bool) -> &'static str {
 /// The reason, sealed with 32 random bytes under its digest: erasing the row leaves the ledger
 /// intact, and nothing to guess against.
 #[must_use]
-pub fn sealed_reason(keys: &KeyRing, reason: &str) -> (Change, String) {
+pub fn sealed_reason(keys: &KeyRing, reason: &str) -> SealedReason {
     let mut salt = [0; 32];
     rand::rng().fill_bytes(&mut salt);
     let digest = reason_digest(&salt, reason).to_string();
@@ -143,5 +246,5 @@ pub fn sealed_reason(keys: &KeyRing, reason: &str) -> (Change, String) {
     let header = KeyHeader::new(keys.vault(), KeyId(0), KeyPurpose::Index, &subject, "");
     let plain = zeroize::Zeroizing::new([salt.as_slice(), reason.as_bytes()].concat());
     let sealed = keys.root().wrap(&header, &plain, &mut rand::rng());
-    (Change::PutReason { digest: digest.clone(), sealed }, digest)
+    SealedReason { digest, sealed }
 }

@@ -1,9 +1,12 @@
 //! Values to tokens. An oracle for whoever may guess values, so it has the controls of opening.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::domains::{Domain, domains};
-use super::request::{Request, ServeError, decide_and_record};
+use super::at_once::AtOnce;
+use super::domains::Domain;
+use super::grants::{Grants, InForce};
+use super::request::{Request, ServeError, World, decided, record_of};
 use crate::access::form_for;
 use crate::crypto::KeyRing;
 use crate::lifecycle::Phase;
@@ -23,35 +26,62 @@ use crate::value::Original;
 /// [`ServeError`] where the request as a whole is refused or could not be recorded.
 pub async fn tokenize(
     vault: &dyn Vault,
-    keys: &KeyRing,
+    keys: &Arc<KeyRing>,
     request: &Request<'_>,
     values: &[Original],
 ) -> Result<Vec<Original>, ServeError> {
+    let grants = Grants::of(vault, Arc::clone(keys)).await?;
+    tokenize_in(&AtOnce { vault }, &grants, request, values).await
+}
+
+pub(super) async fn tokenize_in(
+    world: &dyn World,
+    grants: &Grants,
+    request: &Request<'_>,
+    values: &[Original],
+) -> Result<Vec<Original>, ServeError> {
+    let (vault, keys) = (world.vault(), grants.keys.as_ref());
+    let in_force = recorded(world, grants, request, Permission::Tokenize, values.len()).await?;
     let name = request.domain.unwrap_or_default();
-    let domains = domains(vault, keys).await?;
-    let domain = domains.iter().find(|domain| domain.name == name);
-    let purpose =
-        decide_and_record(vault, keys, request, Permission::Tokenize, values.len(), |draft| {
-            draft.counts.insert(format!("domain {name}"), values.len() as u64);
-        })
-        .await?;
-    let domain = domain
-        .filter(|domain| form_for(&purpose, &domain.name, &domain.class).is_some())
+    let domain = named(grants, name)
+        .filter(|domain| form_for(&in_force.purpose, &domain.name, &domain.class).is_some())
         .ok_or_else(|| ServeError::NoDomain(name.to_owned()))?;
     refuse_while_loading(vault, name).await?;
     let (tokens, blind) = tokens(vault, keys, domain, values).await?;
-    add_entries(vault, keys, &domain.column, &tokens, values, &blind).await?;
-    tokens
+    let cells = tokens
         .iter()
         .enumerate()
         .map(|(at, token)| {
-            domain.column.treatment.cell(token).map_err(|misfit| ServeError::Misfit {
-                number: at + 1,
-                domain: name.to_owned(),
-                reason: misfit.to_string(),
-            })
+            let cell = domain.column.treatment.cell(token);
+            cell.map_err(|misfit| domain.misfit(at, misfit.to_string()))
         })
-        .collect()
+        .collect::<Result<Vec<_>, _>>()?;
+    add_entries(vault, keys, &domain.column, &tokens, values, &blind).await?;
+    Ok(cells)
+}
+
+/// Decides and records a request about values of one domain.
+pub(super) async fn recorded(
+    world: &dyn World,
+    grants: &Grants,
+    request: &Request<'_>,
+    permission: Permission,
+    count: usize,
+) -> Result<Arc<InForce>, ServeError> {
+    // ORDER: decide, record, and only then touch the vault for the values.
+    let decided = decided(world, grants, request, permission, count).await?;
+    let reason = world.reason(&grants.keys, &request.caller.name, request.reason);
+    let record = record_of(request, permission, count, &decided, &reason, |record| {
+        if let Some(domain) = named(grants, request.domain.unwrap_or_default()) {
+            record.counts.insert(format!("domain {}", domain.name), count as u64);
+        }
+    });
+    world.record(record, reason).await?;
+    Ok(decided?)
+}
+
+pub(super) fn named<'g>(grants: &'g Grants, name: &str) -> Option<&'g Domain> {
+    grants.domains.iter().find(|domain| domain.name == name)
 }
 
 /// A load holds its domains: what it merges must not change under it.
@@ -81,11 +111,7 @@ async fn tokens(
     values: &[Original],
 ) -> Result<(Vec<TokenBody>, Vec<BlindRow>), ServeError> {
     let column = &domain.column;
-    let misfit = |at: usize, reason: String| ServeError::Misfit {
-        number: at + 1,
-        domain: domain.name.clone(),
-        reason,
-    };
+    let misfit = |at: usize, reason: String| domain.misfit(at, reason);
     if column.treatment.is_deterministic() {
         let tokens = values
             .iter()

@@ -35,6 +35,6 @@ pub use domain::DomainId;
 pub use format::{FormatCipher, Misfit, SYMBOLS_MAX};
 pub use normalise::{normalise, unicode_version};
 pub use template::{Template, TemplateError};
-pub use text::{PATTERN, TOKEN_CHARS, TextKind, Token, TokenError, sqlite_glob};
+pub use text::{PATTERN, TOKEN_CHARS, TextKind, Token, TokenError, has_token_shape, sqlite_glob};
 pub use treatment::{Treatment, TreatmentError};
 pub use uuid::{UUID_CHARS, UuidToken};

@@ -147,6 +147,20 @@ impl Token {
     }
 }
 
+/// Whether there is something in a text that looks like a token, whether or not it is one: its
+/// checksum may be wrong, its letters may be capitals.
+#[must_use]
+pub fn has_token_shape(text: &str) -> bool {
+    const HEAD_CHARS: usize = TOKEN_CHARS - 2 - BODY_CHARS;
+
+    text.as_bytes().windows(TOKEN_CHARS).any(|window| {
+        let (head, rest) = window.split_at(HEAD_CHARS);
+        head[..2].eq_ignore_ascii_case(b"sl")
+            && head[HEAD_CHARS - 1] == b'_'
+            && head[2..HEAD_CHARS - 1].iter().chain(rest).all(u8::is_ascii_alphanumeric)
+    })
+}
+
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = head(self.kind, self.domain);

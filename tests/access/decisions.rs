@@ -24,6 +24,8 @@ fn purpose() -> Purpose {
         valid_from: Some("2026-01-01T00:00:00Z".to_owned()),
         valid_until: Some("2026-02-01T01:00:00+01:00".to_owned()),
         pass_originals: false,
+        unlock_above: None,
+        break_glass: false,
     }
 }
 

@@ -122,6 +122,7 @@ fn an_intake_record_becomes_an_entry_with_its_number() {
         key_ids: vec![3],
         policy: None,
         token_digests: vec!["00".repeat(16)],
+        refusal: None,
         reason_hash: Some(reason_digest(&[1; 32], "case 4711")),
         tool: "sealift 0.1.0".to_owned(),
     };

@@ -427,6 +427,7 @@ async fn calls_that_a_server_counted_are_told() {
         source: "pg_stat_statements 7".into(),
         calls: Some(3120),
         sql: "SELECT id FROM customers WHERE email ILIKE $1".into(),
+        ..QueryText::default()
     }];
     let found = assess(&catalog, &rules(), &facts, Strategy::InPlace).findings;
     let finding = found.iter().find(|f| f.object == "pg_stat_statements 7").unwrap();

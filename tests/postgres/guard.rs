@@ -276,3 +276,50 @@ fn a_column_that_was_retyped_during_the_run_stops_it() {
     assert!(batch.runtime.block_on(write).is_err());
     assert_eq!(tokens(&mut db), 0);
 }
+
+/// Rows that a sweep of a run looks at.
+fn swept(batch: &Batch, run: RunId) -> usize {
+    let filter = WalkFilter::Originals {
+        run,
+        globs: vec![Some("slk001_*".to_owned())],
+        keeps_empty: vec![false],
+    };
+    let table = table();
+    let walk = batch.source.walk(&table, None, None, WHOLE, &filter);
+    batch.runtime.block_on(walk).unwrap().len()
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_sweep_passes_over_rows_that_stand_as_its_run_wrote_them_and_over_no_other() {
+    let mut db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    assert_eq!(swept(&batch, RunId(7)), 20, "nothing is written yet");
+    assert_eq!(batch.write(), WriteOutcome::Written);
+    assert_eq!(swept(&batch, RunId(7)), 0);
+    assert_eq!(swept(&batch, RunId(8)), 20, "another run has written nothing");
+    db.exec("UPDATE people SET email = 'late@example.com' WHERE id = 3");
+    db.exec("UPDATE people SET id = 21 WHERE id = 4");
+    db.exec("INSERT INTO people VALUES (22, 'new@example.com')");
+    assert_eq!(swept(&batch, RunId(7)), 3);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn what_a_trigger_or_a_rule_may_have_written_in_our_transaction_is_swept() {
+    let trigger = "CREATE FUNCTION back() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF pg_trigger_depth() = 1 THEN
+                UPDATE public.people SET email = OLD.email WHERE id = OLD.id;
+            END IF;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER back AFTER UPDATE ON people FOR EACH ROW EXECUTE FUNCTION back();";
+    let rule = "CREATE TABLE seen (id integer);
+        CREATE RULE seen AS ON UPDATE TO people DO ALSO INSERT INTO seen VALUES (NEW.id);";
+    for more in [trigger, rule] {
+        let db = Postgres::with(&format!("{PEOPLE} {more}"));
+        let batch = Batch::read(&db);
+        batch.write();
+        assert_eq!(swept(&batch, RunId(7)), 20, "{more}");
+    }
+}

@@ -1,10 +1,17 @@
 //! What only PostgreSQL has: its guard, its retries, its errors, its pitfalls.
 
+mod checks;
 mod consent;
+mod faults;
 mod grown;
 mod guard;
+mod load;
 mod pitfalls;
+mod pooler;
+mod queries;
+mod role;
 mod silence;
+mod tls;
 mod types;
 mod walks;
 mod widen;

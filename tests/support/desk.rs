@@ -65,6 +65,11 @@ impl Desk {
         desk
     }
 
+    /// An empty desk whose vault would lie elsewhere.
+    pub(crate) fn bare_with(vault: &str) -> Self {
+        Self::with_vault(vault)
+    }
+
     fn with_vault(vault: &str) -> Self {
         let (vault, source) = (vault.to_owned(), "sqlite:shop.db".to_owned());
         Self { folder: tempfile::tempdir().unwrap(), vault, source, said: Mutex::default() }

@@ -28,7 +28,7 @@ impl Postgres {
         Self::on(&url, sql)
     }
 
-    /// Makes a database on another server, by a superuser's address, and fills it.
+    /// Makes a database on a server of its own, and fills it.
     #[track_caller]
     pub(crate) fn on(url: &str, sql: &str) -> Self {
         let password = password_of(url);
@@ -60,6 +60,48 @@ impl Postgres {
         Self { runtime, name: String::new(), options, password: password_of(url), connection }
     }
 
+    /// A copy of the database, as a dump and a restore make one.
+    #[track_caller]
+    pub(crate) fn copy(&mut self) -> Self {
+        let mut copy = Self::on(&self.url(), "");
+        copy.be(self);
+        // Its session was ended for that.
+        self.reconnect();
+        copy
+    }
+
+    /// Becomes what another database is.
+    #[track_caller]
+    pub(crate) fn be(&mut self, other: &Self) {
+        let (name, template) = (self.name.clone(), other.name.clone());
+        if let Some(connection) = self.connection.take() {
+            self.runtime.block_on(connection.close()).unwrap();
+        }
+        let options = self.options.clone().database("postgres");
+        self.connection = self.runtime.block_on(async {
+            let mut admin = options.connect().await.unwrap();
+            // Nobody may be in a database that is copied; whoever is there comes again.
+            for sql in [
+                format!("DROP DATABASE {name} WITH (FORCE)"),
+                format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{template}'"
+                ),
+                format!("CREATE DATABASE {name} TEMPLATE {template}"),
+            ] {
+                let mut attempts = 0;
+                while let Err(error) =
+                    sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut admin).await
+                {
+                    attempts += 1;
+                    assert!(attempts < 40, "{error}");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                }
+            }
+            admin.close().await.unwrap();
+            Some(self.options.connect().await.unwrap())
+        });
+    }
+
     /// A second session with the same database; the first one's drops it.
     pub(crate) fn beside(other: &Self) -> Session {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -79,6 +121,18 @@ impl Postgres {
         )
     }
 
+    /// Its address for another role.
+    pub(crate) fn url_of(&self, role: &str, password: &str) -> String {
+        let url = self.url();
+        let (_, place) = url.rsplit_once('@').unwrap();
+        format!("postgres://{role}:{password}@{place}")
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The password, which no message may show.
     pub(crate) fn password(&self) -> &str {
         &self.password
@@ -87,6 +141,11 @@ impl Postgres {
     /// Another session with the same database.
     pub(crate) fn another(&self) -> PgConnectOptions {
         self.options.clone()
+    }
+
+    /// Opens its session anew, after the server was away.
+    pub(crate) fn reconnect(&mut self) {
+        self.connection = Some(self.runtime.block_on(self.options.connect()).unwrap());
     }
 
     /// Runs statements.

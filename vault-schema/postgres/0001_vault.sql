@@ -255,7 +255,7 @@ CREATE TABLE sealift.checkpoint (
     note text NOT NULL
 );
 
--- A request recorded before a value left, and not yet in the ledger.
+-- Requests recorded together before a value left, and not yet in the ledger.
 CREATE TABLE sealift.intake (
     writer text NOT NULL,
     number bigint NOT NULL,
@@ -264,10 +264,40 @@ CREATE TABLE sealift.intake (
     PRIMARY KEY (writer, number)
 );
 
+-- It stays for a second: packing it would cost more than it saves.
+ALTER TABLE sealift.intake ALTER COLUMN body SET STORAGE EXTERNAL;
+
 -- The last number of each writer that is in the ledger.
 CREATE TABLE sealift.intake_done (
     writer text PRIMARY KEY,
     number bigint NOT NULL
+);
+
+-- A caller's leave to send large requests under a purpose, until some time.
+CREATE TABLE sealift.unlock (
+    caller   text NOT NULL,
+    purpose  text NOT NULL,
+    until    text NOT NULL,
+    given_by text NOT NULL,
+    mac      bytea NOT NULL,
+    CONSTRAINT nobody_unlocks_for_himself CHECK (given_by <> caller),
+    PRIMARY KEY (caller, purpose)
+);
+
+-- How many tokens a caller has used under a purpose in the minute or day that began then.
+CREATE TABLE sealift.quota (
+    caller  text NOT NULL,
+    purpose text NOT NULL,
+    per     text NOT NULL CONSTRAINT stretch_is_known CHECK (per IN ('minute', 'day')),
+    began_s bigint NOT NULL,
+    used    bigint NOT NULL,
+    PRIMARY KEY (caller, purpose, per)
+);
+
+-- One row: how often rows that grant were changed. A server reads them again when it has moved.
+CREATE TABLE sealift.grants_version (
+    one     bigint PRIMARY KEY CONSTRAINT one_version CHECK (one = 1),
+    version bigint NOT NULL
 );
 
 -- A caller's reason, sealed; erasing it leaves the ledger intact.
@@ -276,6 +306,13 @@ CREATE TABLE sealift.reason (
     sealed bytea NOT NULL
 );
 
-CREATE INDEX ledger_by_run ON sealift.ledger (run, sequence);
+CREATE INDEX ledger_by_run ON sealift.ledger (run, sequence) WHERE run IS NOT NULL;
+
+-- Every credential is held against the entries about its caller: these few are found at once.
+CREATE INDEX ledger_about_callers ON sealift.ledger (sequence)
+    WHERE run IS NULL AND position('"action":"caller_'::bytea IN body) > 0;
+
+CREATE INDEX ledger_about_policies ON sealift.ledger (sequence)
+    WHERE run IS NULL AND position('"action":"policy_'::bytea IN body) > 0;
 CREATE INDEX lease_open ON sealift.lease (run, task, unit, range) WHERE NOT done;
 CREATE INDEX lease_by_holder ON sealift.lease (worker) WHERE worker IS NOT NULL;

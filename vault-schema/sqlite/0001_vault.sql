@@ -254,7 +254,7 @@ CREATE TABLE sealift_checkpoint (
     note TEXT NOT NULL
 ) STRICT;
 
--- A request recorded before a value left, and not yet in the ledger.
+-- Requests recorded together before a value left, and not yet in the ledger.
 CREATE TABLE sealift_intake (
     writer TEXT NOT NULL,
     number INTEGER NOT NULL,
@@ -269,12 +269,46 @@ CREATE TABLE sealift_intake_done (
     number INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- A caller's leave to send large requests under a purpose, until some time.
+CREATE TABLE sealift_unlock (
+    caller   TEXT NOT NULL,
+    purpose  TEXT NOT NULL,
+    until    TEXT NOT NULL,
+    given_by TEXT NOT NULL,
+    mac      BLOB NOT NULL,
+    CONSTRAINT nobody_unlocks_for_himself CHECK (given_by <> caller),
+    PRIMARY KEY (caller, purpose)
+) STRICT, WITHOUT ROWID;
+
+-- How many tokens a caller has used under a purpose in the minute or day that began then.
+CREATE TABLE sealift_quota (
+    caller  TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    per     TEXT NOT NULL CONSTRAINT stretch_is_known CHECK (per IN ('minute', 'day')),
+    began_s INTEGER NOT NULL,
+    used    INTEGER NOT NULL,
+    PRIMARY KEY (caller, purpose, per)
+) STRICT, WITHOUT ROWID;
+
+-- One row: how often rows that grant were changed. A server reads them again when it has moved.
+CREATE TABLE sealift_grants_version (
+    one     INTEGER PRIMARY KEY CONSTRAINT one_version CHECK (one = 1),
+    version INTEGER NOT NULL
+) STRICT;
+
 -- A caller's reason, sealed; erasing it leaves the ledger intact.
 CREATE TABLE sealift_reason (
     digest TEXT PRIMARY KEY,
     sealed BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX sealift_ledger_by_run ON sealift_ledger (run, sequence);
+CREATE INDEX sealift_ledger_by_run ON sealift_ledger (run, sequence) WHERE run IS NOT NULL;
+
+-- Every credential is held against the entries about its caller: these few are found at once.
+CREATE INDEX sealift_ledger_about_callers ON sealift_ledger (sequence)
+    WHERE run IS NULL AND instr(body, CAST('"action":"caller_' AS BLOB)) > 0;
+
+CREATE INDEX sealift_ledger_about_policies ON sealift_ledger (sequence)
+    WHERE run IS NULL AND instr(body, CAST('"action":"policy_' AS BLOB)) > 0;
 CREATE INDEX sealift_lease_open ON sealift_lease (run, task, unit, range) WHERE NOT done;
 CREATE INDEX sealift_lease_by_holder ON sealift_lease (worker) WHERE worker IS NOT NULL;

@@ -7,6 +7,7 @@
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use super::queries::MARK;
 use super::shape::{Shape, quoted, table_sql};
 use crate::catalog::{Catalog, Table};
 use crate::plan::{CheckTrial, reads_column};
@@ -96,7 +97,7 @@ fn over_rows(
     // Rows without a value in scope would try nothing. The name of the table may stand in the
     // expression; the line break ends a comment that the expression may close with.
     let sql = format!(
-        "SELECT count(*), count(*) FILTER (WHERE NOT ({expression}\n)) FROM (
+        "{MARK}SELECT count(*), count(*) FILTER (WHERE NOT ({expression}\n)) FROM (
             SELECT {} FROM ONLY {} WHERE {} LIMIT {ROWS_MAX}) AS {}",
         wanted.join(", "),
         table_sql(&table.name)?,

@@ -1,7 +1,7 @@
 //! Our own tables in a source: the cursors of runs, and whose tokens it holds.
 
-use sqlx::Row as _;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::{Arguments as _, Row as _};
 
 use crate::lifecycle::RunId;
 use crate::ports::{Counts, CursorId, CursorState, Pass, SourceError, SourceIdentity, Step};
@@ -31,6 +31,7 @@ const PREPARE: &str = "
         done        boolean NOT NULL,
         counts      text    NOT NULL,
         ledger_size bigint  NOT NULL,
+        writers     text    NOT NULL DEFAULT '',
         CONSTRAINT one_cursor_per_range PRIMARY KEY (run, pass, unit, range)
     );
     COMMENT ON TABLE sealift.cursor IS
@@ -174,6 +175,17 @@ pub(super) async fn all(
     .await
 }
 
+/// The largest ledger that any cursor has seen.
+pub(super) async fn ledger_seen(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    if !has_table(connection, "cursor").await? {
+        return Ok(0);
+    }
+    let seen: Option<i64> = sqlx::query_scalar("SELECT max(ledger_size) FROM sealift.cursor")
+        .fetch_one(connection)
+        .await?;
+    Ok(seen.map_or(0, unsigned))
+}
+
 /// Moves the cursor where it stands as expected; `false` where somebody else holds the range.
 ///
 /// **Invariant:** nothing is moved but by the epoch and from the position that the step names; the
@@ -214,6 +226,49 @@ pub(super) async fn advance(
     .execute(connection)
     .await?;
     Ok(moved.rows_affected() == 1)
+}
+
+/// Notes that this transaction has written rows of a table, and that nobody else did so within it:
+/// no trigger and no rule. A row that it wrote holds what was written as long as its `xmin` says so,
+/// and no sweep has to look at it.
+pub(super) async fn note_writer(
+    connection: &mut PgConnection,
+    cursor: CursorId,
+    table: &str,
+) -> Result<(), sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "UPDATE sealift.cursor
+        SET writers = writers || pg_catalog.pg_current_xact_id()::text || ','
+        WHERE run = $1 AND pass = $2 AND unit = $3 AND range = $4
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+              WHERE t.tgrelid = $5::pg_catalog.regclass AND NOT t.tgisinternal)
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+              WHERE c.oid = $5::pg_catalog.regclass AND c.relhasrules)";
+    sqlx::query(SQL)
+        .bind(i64::from(cursor.run.0))
+        .bind(cursor.pass.name())
+        .bind(i32::from(cursor.unit))
+        .bind(i64::from(cursor.range))
+        .bind(table)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// True for a row that stands as somebody else wrote it than the noted transactions of a run.
+///
+/// `xmin` has 32 bits and begins again after four billion transactions: a note that is half as old
+/// as that counts no more.
+pub(super) fn not_ours(run: RunId, arguments: &mut PgArguments) -> Result<String, sqlx::Error> {
+    arguments.add(i64::from(run.0)).map_err(sqlx::Error::Encode)?;
+    Ok(format!(
+        "t.xmin NOT IN (SELECT (w.id % 4294967296)::text::xid
+            FROM (SELECT unnest(string_to_array(rtrim(c.writers, ','), ','))::bigint AS id
+                  FROM sealift.cursor AS c
+                  WHERE c.run = ${} AND c.pass = 'rewrite' AND c.writers <> '') AS w
+            WHERE pg_snapshot_xmax(pg_current_snapshot())::text::bigint - w.id < 2147483648)",
+        arguments.len()
+    ))
 }
 
 /// Whether a step whose COMMIT had no answer was applied: the cursor stands where it leads to, under

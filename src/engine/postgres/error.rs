@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgDatabaseError;
 
+use super::refusal::Refusal;
 use crate::ports::{SourceError, VaultError};
 
 /// How long one statement waits for a lock before it is tried again.
@@ -48,6 +49,9 @@ pub(crate) fn is_passing(error: &sqlx::Error) -> bool {
 
 /// Whether the connection is gone. What a COMMIT came to is then unknown.
 pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    if matches!(Refusal::of(error), Some(refusal) if !matches!(refusal, Refusal::Tls(_))) {
+        return false;
+    }
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         _ => state(error).is_some_and(|state| {
@@ -55,6 +59,11 @@ pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
             state.starts_with("08") || state.starts_with("57P0") || state == "25P03"
         }),
     }
+}
+
+/// Whether the server is there and cannot take one session more, or is not there just now.
+pub(crate) fn is_away(error: &sqlx::Error) -> bool {
+    is_lost(error) || state(error) == Some("53300")
 }
 
 /// Why the database refuses a row, naming the constraint and nothing of the row.
@@ -84,7 +93,7 @@ fn described(error: &PgDatabaseError) -> String {
         ("table", error.table()),
     ];
     for (what, name) in objects {
-        if let Some(name) = name {
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
             // Writing to a String cannot fail.
             let _ = write!(text, ", {what} `{name}`");
         }
@@ -116,6 +125,7 @@ fn meaning(code: &str) -> Option<&'static str> {
         "23505" => "a unique key would be there twice",
         "23514" => "a check refuses the row",
         "23P01" => "an exclusion constraint refuses the row",
+        "22021" => "a text is not of the database's encoding",
         "25006" => "the transaction is read-only",
         "28000" | "28P01" => "the server refuses the login",
         "3D000" => "there is no such database",
@@ -127,9 +137,12 @@ fn meaning(code: &str) -> Option<&'static str> {
         "53100" => "the disk of the server is full",
         "53300" => "the server has no connection left",
         "55P03" => "a lock was waited for too long",
+        "53200" => "the server is out of memory",
+        "53400" => "a limit of the server's configuration is reached",
         "54000" => "a row would be too wide for a page",
         "57014" => "the statement was cancelled",
         "57P01" => "the server was shut down",
+        "57P05" => "the session was idle for too long",
         "57P03" => "the server is not ready",
         "P0001" => "a trigger refuses the row",
         "08P01" => "the other side does not speak PostgreSQL's protocol in full",
@@ -139,11 +152,23 @@ fn meaning(code: &str) -> Option<&'static str> {
 
 /// An error without what may hold a value.
 pub(crate) fn safe(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    if let Some(refusal) = Refusal::of(&error) {
+        return Box::new(refusal);
+    }
+    if is_lost(&error) {
+        return Box::new(Refusal::Lost(told(error)));
+    }
+    told(error)
+}
+
+fn told(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
     if let Some(error) = database(&error) {
         return Box::new(Withheld { text: described(error) });
     }
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => Box::new(error),
+        // INVARIANT: only what we made ourselves.
+        sqlx::Error::Configuration(ours) if ours.is::<Refusal>() => ours,
         // The driver of one engine never makes these: they are ours.
         sqlx::Error::AnyDriverError(error) if error.is::<Moved>() => error,
         sqlx::Error::RowNotFound => Box::new(Withheld { text: "a row is missing".to_owned() }),
@@ -154,13 +179,24 @@ pub(crate) fn safe(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Syn
     }
 }
 
+/// Whether the disk of the server is full, or a file on it must not grow: the latter has no code of
+/// its own, and is known by where in the server it comes from.
+fn is_full(error: &sqlx::Error) -> bool {
+    let Some(error) = database(error) else { return false };
+    let grows = || {
+        let routine = error.routine().unwrap_or_default();
+        ["mdextend", "mdextendv", "mdzeroextend", "mdwrite", "mdwritev"].contains(&routine)
+    };
+    error.code() == "53100" || (error.code() == "XX000" && grows())
+}
+
 /// Says what went wrong with a source; `shown` is its address without a password.
 pub(crate) fn source_error(error: sqlx::Error, shown: &str, doing: &'static str) -> SourceError {
     match state(&error) {
+        _ if is_full(&error) => SourceError::Full,
         Some("55P03" | "40P01" | "40001") => {
             SourceError::Locked { waited_ms: millis(LOCK_TIMEOUT) }
         }
-        Some("53100") => SourceError::Full,
         Some("25006") => SourceError::ReadOnly { url: shown.to_owned() },
         _ => SourceError::Engine { doing, source: safe(error) },
     }
@@ -168,14 +204,22 @@ pub(crate) fn source_error(error: sqlx::Error, shown: &str, doing: &'static str)
 
 /// Says why a source cannot be opened.
 pub(crate) fn open_error(error: sqlx::Error, shown: &str) -> SourceError {
-    SourceError::Open { url: shown.to_owned(), source: safe(error) }
+    SourceError::Open { url: shown.to_owned(), source: unopened(error) }
+}
+
+/// Why a session could not be opened, without what may hold a value.
+pub(crate) fn unopened(error: sqlx::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    match Refusal::of(&error) {
+        Some(refusal) => Box::new(refusal),
+        None => told(error),
+    }
 }
 
 /// Says what went wrong with a vault; `shown` is its address without a password.
 pub(crate) fn vault_error(error: sqlx::Error, doing: &'static str) -> VaultError {
     match state(&error) {
+        _ if is_full(&error) => VaultError::Full,
         Some("55P03" | "40P01" | "40001") => VaultError::Locked { waited_ms: millis(LOCK_TIMEOUT) },
-        Some("53100") => VaultError::Full,
         _ => VaultError::Engine { doing, source: safe(error) },
     }
 }

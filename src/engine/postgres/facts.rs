@@ -11,9 +11,10 @@ use futures::TryStreamExt;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::check_trial;
+use super::queries::MARK;
 use super::shape::{CellForm, Shape, quoted, table_sql};
 use super::statement::original;
+use super::{check_trial, queries};
 use crate::catalog::{Catalog, Table, TableKind};
 use crate::plan::{CheckTrial, Counter, Facts, TableFacts};
 use crate::policy::{ColumnName, ColumnRule, Policy, TableName};
@@ -27,7 +28,7 @@ pub(super) async fn read(
     catalog: &Catalog,
     policy: &Policy,
 ) -> Result<Facts, sqlx::Error> {
-    let mut facts = Facts::default();
+    let mut facts = Facts { queries: queries::read(connection).await?, ..Facts::default() };
     for table in &catalog.tables {
         let rules: Vec<(usize, &ColumnRule)> = policy
             .columns
@@ -114,7 +115,8 @@ impl Counted {
             wanted.push(shape.told(column, &quoted(column)?)?);
             forms.push(shape.form(column)?);
         }
-        let sql = format!("SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&part.name)?);
+        let sql =
+            format!("{MARK}SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&part.name)?);
         let mut rows = 0_u64;
         let mut stream = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
         while let Some(row) = stream.try_next().await? {
@@ -171,7 +173,8 @@ pub(super) async fn uncovered(
             .iter()
             .map(|name| Ok(format!("{}::text", quoted(&name.column)?)))
             .collect::<Result<Vec<_>, sqlx::Error>>()?;
-        let sql = format!("SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&table.name)?);
+        let sql =
+            format!("{MARK}SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&table.name)?);
         let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
             for (at, name) in names.iter().enumerate() {

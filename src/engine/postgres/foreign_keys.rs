@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::shape::{qualified_parts, quoted, schema_of};
+use super::unseen;
 use crate::plan::UnitTable;
 
 /// The planner may join as it likes while the server checks what is put back.
@@ -146,7 +147,8 @@ pub(super) async fn fasten(
         } else {
             format!("ALTER TABLE {owner} ADD CONSTRAINT {name} {definition}")
         };
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+        // A row without a parent would be named with its value.
+        unseen::run(connection, &sql).await?;
         let Some(comment) = comment.as_ref().filter(|_| !waits) else { continue };
         let literal: String = sqlx::query_scalar("SELECT pg_catalog.quote_literal($1)")
             .bind(comment)

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::error::source_error;
+use super::queries::MARK;
 use super::shape::{quoted, schema_of, table_sql};
 use crate::catalog::Table;
 use crate::ports::{
@@ -89,7 +90,7 @@ impl PostgresSampler {
     async fn block(&mut self, sample: &mut Sample) -> Result<Vec<SampleRow>, sqlx::Error> {
         let Some((from, to, rows_max)) = sample.spans.pop() else { return Ok(Vec::new()) };
         let sql = format!(
-            "SELECT {} FROM ONLY {} WHERE ctid >= $1::text::tid AND ctid < $2::text::tid LIMIT $3",
+            "{MARK}SELECT {} FROM ONLY {} WHERE ctid >= $1::text::tid AND ctid < $2::text::tid LIMIT $3",
             sample.wanted, sample.name
         );
         let mut stream = sqlx::query(AssertSqlSafe(sql))

@@ -2,14 +2,16 @@
 //! may pass (a deadlock, a lock that is held) is tried again with growing pauses.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use sqlx::postgres::PgConnection;
 
-use super::connect::Address;
-use super::error::{is_lost, is_passing, open_error, source_error};
+use super::connect::{Address, Opened};
+use super::error::{is_away, is_passing, open_error, source_error};
 use super::shape::Shape;
+use super::watch::Watch;
 use crate::policy::TableName;
 use crate::ports::SourceError;
 
@@ -39,6 +41,9 @@ pub(super) struct Session {
     address: Address,
     connection: Option<PgConnection>,
     pub(super) doing: Doing,
+    /// The role may keep the server's log free of values; else writes go by way of `unseen`.
+    pub(super) is_silent: bool,
+    watch: Arc<Watch>,
     /// Shapes of tables, read once.
     shapes: HashMap<TableName, Shape>,
     /// How long the last COMMIT took.
@@ -56,10 +61,22 @@ pub(super) enum Again {
 
 impl Session {
     pub(super) async fn open(address: Address) -> Result<Self, SourceError> {
-        let connection =
-            address.connect().await.map_err(|error| open_error(error, address.shown()))?;
-        let (doing, shapes) = (Doing::Nothing, HashMap::new());
-        Ok(Self { address, connection: Some(connection), doing, shapes, commit_took: None })
+        let opened =
+            open(&address, Waits::No).await.map_err(|error| open_error(error, address.shown()))?;
+        Ok(Self {
+            watch: Arc::new(Watch::new(address.clone(), opened.backend)),
+            address,
+            connection: Some(opened.connection),
+            doing: Doing::Nothing,
+            is_silent: opened.is_silent,
+            shapes: HashMap::new(),
+            commit_took: None,
+        })
+    }
+
+    /// Who watches over the statements of this session.
+    pub(super) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
     }
 
     /// The connection; made again where it was lost, and rid of a transaction that was left open.
@@ -71,7 +88,10 @@ impl Session {
             if self.doing == Doing::Seizure {
                 return Err(sqlx::Error::Protocol("the connection with the lock is gone".into()));
             }
-            self.connection = Some(self.address.connect().await?);
+            let opened = open(&self.address, Waits::Yes).await?;
+            self.watch.is_now(opened.backend);
+            self.is_silent = opened.is_silent;
+            self.connection = Some(opened.connection);
         }
         self.within()
     }
@@ -132,7 +152,7 @@ impl Session {
         error: &sqlx::Error,
         attempt: u32,
     ) -> Option<Again> {
-        let again = if is_lost(error) {
+        let again = if is_away(error) {
             self.connection = None;
             Again::Lost
         } else if is_passing(error) {
@@ -158,6 +178,27 @@ impl Session {
     pub(super) fn failed(&self, error: sqlx::Error, doing: &'static str) -> SourceError {
         source_error(error, self.address.shown(), doing)
     }
+}
+
+/// Opens a session in which a walk follows the index of its key. Whatever the statistics say of a
+/// table that changes under them: a sort would read a whole range for each batch, and what it does
+/// not keep in memory it writes to files of the server, originals among it.
+async fn open(address: &Address, waits: Waits) -> Result<Opened, sqlx::Error> {
+    let mut opened = match waits {
+        Waits::Yes => address.open_again().await?,
+        Waits::No => address.open().await?,
+    };
+    sqlx::raw_sql("SET enable_sort = off; SET enable_bitmapscan = off;")
+        .execute(&mut opened.connection)
+        .await?;
+    Ok(opened)
+}
+
+/// Whether a server that is away is waited for: it was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    Yes,
+    No,
 }
 
 /// Waits, the longer the more often it was tried, and never as long as another worker.

@@ -20,7 +20,9 @@ use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
 use super::walk::{Reading, Standing, is_by_place};
 use super::window::PostgresWindow;
-use super::{catalog, cursor, cut, facts, fit, purge, vault, walk, watch, write};
+use super::{
+    catalog, cursor, cut, facts, fit, integrity, pressure, purge, vault, walk, write,
+};
 use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
@@ -61,7 +63,7 @@ impl PostgresSource {
         Arc::clone(&self.session).lock_owned().await
     }
 
-    /// A connection of its own, for one long read.
+    /// A connection of its own, for one long read. The server has answered before: it is waited for.
     async fn reader(&self) -> Result<PgConnection, SourceError> {
         self.address.connect().await.map_err(|error| open_error(error, self.address.shown()))
     }
@@ -75,8 +77,9 @@ impl PostgresSource {
 macro_rules! again {
     ($session:ident, $doing:literal, $step:expr) => {{
         let mut attempt = 0;
+        let watch = $session.watch();
         loop {
-            let step: Result<_, sqlx::Error> = async { $step }.await;
+            let step: Result<_, sqlx::Error> = watch.over(async { $step }).await;
             match step {
                 Ok(done) => break Ok(done),
                 Err(error) => {
@@ -211,14 +214,14 @@ impl Source for PostgresSource {
     async fn pressure(&self, tables: &[TableName]) -> Result<Pressure, SourceError> {
         let mut session = self.lock().await;
         again!(session, "reading its signals", {
-            watch::pressure(session.connection().await?, tables).await
+            pressure::pressure(session.connection().await?, tables).await
         })
     }
 
     async fn waits(&self) -> Result<Vec<Wait>, SourceError> {
         let mut session = self.lock().await;
         again!(session, "reading what is waited for", {
-            watch::waits(session.connection().await?).await
+            pressure::waits(session.connection().await?).await
         })
     }
 
@@ -251,6 +254,20 @@ impl Source for PostgresSource {
                 Ok((unit, range, cursor::state(row)?))
             })
             .collect()
+    }
+
+    async fn integrity(&self, tables: &[TableName]) -> Result<Vec<(String, String)>, SourceError> {
+        let mut connection = self.reader().await?;
+        let answers = integrity::read(&mut connection, tables).await;
+        close(connection).await;
+        answers.map_err(self.failed("looking at indexes and foreign keys"))
+    }
+
+    async fn ledger_seen(&self) -> Result<u64, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "reading cursors", {
+            cursor::ledger_seen(session.connection().await?).await
+        })
     }
 
     async fn write(

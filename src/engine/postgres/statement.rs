@@ -7,10 +7,17 @@ use sqlx::Arguments as _;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Row as _, ValueRef as _};
 
+use super::cursor;
+use super::queries::MARK;
 use super::shape::{CellForm, Shape, quoted, table_sql};
 use crate::plan::{UnitTable, Walk};
 use crate::ports::{Limit, Row, RowVersion, RowWrite, SourceError, WalkFilter};
 use crate::value::{KeyPart, Original, RowKey};
+
+/// True of a row `t` that this transaction has written, also within a block of its own (`unseen`),
+/// which writes under a number of its own. Those numbers come after that of the transaction, and the
+/// age of a row is counted from there; while writers are locked out, nobody else's come after it.
+pub(super) const OWN_ROW: &str = "(pg_catalog.age(t.xmin) <= 0)";
 
 /// A statement and what is bound to it.
 pub(super) type Statement = (String, PgArguments);
@@ -77,7 +84,9 @@ pub(super) fn walk(
         lengths.push(format!("coalesce(octet_length(c{place}), 0)"));
     }
     let mut conditions = between(keys, shape, span, &mut arguments)?;
-    if let WalkFilter::Originals { globs, keeps_empty } = filter {
+    if let WalkFilter::Originals { run, globs, keeps_empty } = filter {
+        // The cheap condition first: patterns are looked for in few rows then.
+        conditions.push(cursor::not_ours(*run, &mut arguments)?);
         conditions.push(originals(table, shape, globs, keeps_empty, &mut arguments)?);
     }
     let condition =
@@ -91,7 +100,7 @@ pub(super) fn walk(
     let last: Vec<String> = outside.iter().map(|key| format!("s.{key}")).collect();
     let (inside, outside, last) = (inside.join(", "), outside.join(", "), last.join(", "));
     let sql = format!(
-        "SELECT {} FROM (
+        "{MARK}SELECT {} FROM (
             SELECT *, sum({lengths}) OVER (ORDER BY {outside} ROWS UNBOUNDED PRECEDING)
                       - ({lengths}) AS before
             FROM (SELECT {} FROM ONLY {} AS t WHERE {condition} ORDER BY {inside} LIMIT ${rows}) AS r
@@ -122,8 +131,7 @@ fn between(
         let (from, to) = span.pages;
         conditions.push(format!("t.ctid >= '({from},0)'::tid AND t.ctid < '({to},0)'::tid"));
         if span.leaves_own {
-            let own = "pg_current_xact_id_if_assigned()::xid::text";
-            conditions.push(format!("t.xmin::text IS DISTINCT FROM {own}"));
+            conditions.push(format!("NOT {OWN_ROW}"));
         }
         return Ok(conditions);
     }
@@ -227,6 +235,33 @@ fn escaped(sign: &str) -> String {
     if is_plain { sign.to_owned() } else { format!("\\{sign}") }
 }
 
+/// An UPDATE of some rows: what it says, and the columns of text that it reads.
+pub(super) struct Update {
+    /// One list for each name, each as long as there are rows.
+    pub(super) columns: Vec<Vec<Option<String>>>,
+    names: Vec<String>,
+    head: String,
+    tail: String,
+}
+
+impl Update {
+    /// The statement over a relation that holds the columns.
+    pub(super) fn from(&self, relation: &str) -> String {
+        format!("{} FROM {relation} AS new ({}) {}", self.head, self.names.join(", "), self.tail)
+    }
+
+    /// The statement with its columns bound.
+    pub(super) fn bound(&self) -> Result<Statement, sqlx::Error> {
+        let mut arguments = PgArguments::default();
+        let mut marks = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            arguments.add(column).map_err(sqlx::Error::Encode)?;
+            marks.push(format!("${}::text[]", arguments.len()));
+        }
+        Ok((self.from(&format!("unnest({})", marks.join(", "))), arguments))
+    }
+}
+
 /// Writes the in-scope cells of some rows, each only where it still is the version that was read.
 ///
 /// One row comes back for each that was written, saying whether it holds what was written: a
@@ -237,27 +272,23 @@ pub(super) fn update(
     table: &UnitTable,
     shape: &Shape,
     writes: &[(&RowWrite, &RowVersion)],
-) -> Result<Statement, sqlx::Error> {
-    let keys = keys(table)?;
-    let mut arguments = PgArguments::default();
-    let (mut names, mut marks) = (Vec::new(), Vec::new());
+) -> Result<Update, sqlx::Error> {
+    let (mut names, mut columns) = (Vec::new(), Vec::new());
     let (mut found, mut sets, mut checks) = (Vec::new(), Vec::new(), Vec::new());
-    let mut array = |name: String, values: Vec<Option<String>>| {
-        arguments.add(values).map_err(sqlx::Error::Encode)?;
-        marks.push(format!("${}::text[]", arguments.len()));
+    let mut add = |name: String, values: Vec<Option<String>>| {
         names.push(name);
-        Ok::<(), sqlx::Error>(())
+        columns.push(values);
     };
-    for (place, key) in keys.iter().enumerate() {
+    for (place, key) in keys(table)?.iter().enumerate() {
         let parts = writes
             .iter()
             .map(|(write, _)| write.key.0.get(place).map(part_text).transpose())
             .collect::<Result<Vec<_>, _>>()?;
-        array(format!("k{place}"), parts)?;
+        add(format!("k{place}"), parts);
         found.push(format!("old.{} = {}", quoted(key)?, shape.key(key, &format!("new.k{place}"))?));
     }
-    array("place".to_owned(), writes.iter().map(|(_, v)| Some(v.place.clone())).collect())?;
-    array("writer".to_owned(), writes.iter().map(|(_, v)| Some(v.writer.clone())).collect())?;
+    add("place".to_owned(), writes.iter().map(|(_, v)| Some(v.place.clone())).collect());
+    add("writer".to_owned(), writes.iter().map(|(_, v)| Some(v.writer.clone())).collect());
     found.push("old.ctid = new.place::tid".to_owned());
     found.push("old.xmin = new.writer::xid".to_owned());
     for (place, column) in table.columns.iter().enumerate() {
@@ -269,7 +300,7 @@ pub(super) fn update(
                 cell.map(|cell| form.told(cell)).transpose()
             })
             .collect::<Result<Vec<_>, _>>()?;
-        array(format!("c{place}"), cells)?;
+        add(format!("c{place}"), cells);
         let name = quoted(&column.column)?;
         let assigned = shape.assign(&column.column, &format!("new.c{place}"))?;
         sets.push(format!("{name} = {assigned}"));
@@ -277,16 +308,10 @@ pub(super) fn update(
         checks
             .push(format!("{told} COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""));
     }
-    let sql = format!(
-        "UPDATE ONLY {} AS old SET {} FROM unnest({}) AS new ({}) WHERE {} RETURNING {}",
-        table_sql(&table.table)?,
-        sets.join(", "),
-        marks.join(", "),
-        names.join(", "),
-        found.join(" AND "),
-        checks.join(" AND "),
-    );
-    Ok((sql, arguments))
+    let head =
+        format!("{MARK}UPDATE ONLY {} AS old SET {}", table_sql(&table.table)?, sets.join(", "));
+    let tail = format!("WHERE {} RETURNING {}", found.join(" AND "), checks.join(" AND "));
+    Ok(Update { columns, names, head, tail })
 }
 
 /// Reads a row of [`walk`].

@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 
 use super::connect::{Address, close};
 use super::shape::{Shape, schema_of, table_sql};
-use super::statement::{self, Span};
+use super::statement::{self, OWN_ROW, Span};
 use crate::plan::{UnitTable, Walk};
 use crate::policy::TableName;
 use crate::ports::{Limit, Row, WalkFilter};
@@ -115,11 +115,7 @@ pub(super) async fn written(
     connection: &mut PgConnection,
     table: &TableName,
 ) -> Result<u64, sqlx::Error> {
-    let sql = format!(
-        "SELECT count(*) FROM ONLY {} AS t
-         WHERE t.xmin::text = pg_current_xact_id_if_assigned()::xid::text",
-        table_sql(table)?
-    );
+    let sql = format!("SELECT count(*) FROM ONLY {} AS t WHERE {OWN_ROW}", table_sql(table)?);
     let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await?;
     Ok(u64::try_from(rows).unwrap_or(0))
 }

@@ -1,139 +1,99 @@
-//! What our work costs others, and what we wait for, as the server tells.
+//! Watches over statements whose answer may never come.
 //!
-//! Both look at the sessions and at the log of the server; neither reads a row. What a role may not
-//! see is told as unreadable, never as nothing.
+//! A network that swallows packets leaves a connection that looks alive: nothing is refused, nothing
+//! arrives. How long a statement may take cannot be said beforehand, so no clock decides: another
+//! session asks the server whether it is still at work for us.
 
-use sqlx::Row as _;
-use sqlx::postgres::PgConnection;
+use std::future::Future;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
-use super::connect::PROGRAM;
-use super::shape::schema_of;
-use crate::policy::TableName;
-use crate::ports::{Held, Pressure, ReplicaLag, RetainedWal, Wait};
+use sqlx::Connection as _;
 
-/// Reads the signals of the throttle.
-pub(super) async fn pressure(
-    connection: &mut PgConnection,
-    tables: &[TableName],
-) -> Result<Pressure, sqlx::Error> {
-    let written: i64 = sqlx::query_scalar(
-        "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0')::bigint",
-    )
-    .fetch_one(&mut *connection)
-    .await?;
-    Ok(Pressure {
-        written_bytes: unsigned(written),
-        replicas: replicas(connection).await?,
-        retained: retained(connection).await?,
-        vacuumed: vacuumed(connection, tables).await?,
-        held_up: held_up(connection).await?,
-    })
+use super::connect::Address;
+
+/// How long an answer is waited for before the server is asked; each next time twice as long.
+const LOOK_AFTER: Duration = Duration::from_secs(5);
+
+/// The longest time between two questions.
+const LOOK_AFTER_MAX: Duration = Duration::from_mins(1);
+
+/// How long a question may take.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often in a row the server may not be reached before the connection is given up.
+const MISSES_MAX: u32 = 3;
+
+/// Watches over the statements of one session.
+pub(super) struct Watch {
+    address: Address,
+    /// The process of the server that works for the session.
+    backend: AtomicI32,
 }
 
-/// A base backup is no replica, and what only keeps the log has nothing to replay. Of all, a role without `pg_monitor` sees that they are there, and
-/// no more: the numbers are NULL then.
-async fn replicas(connection: &mut PgConnection) -> Result<Vec<ReplicaLag>, sqlx::Error> {
-    // language=PostgreSQL
-    const SQL: &str = "SELECT coalesce(nullif(application_name, ''), 'with pid ' || pid) AS name,
-            pg_catalog.pg_wal_lsn_diff(coalesce(replay_lsn, flush_lsn, write_lsn, sent_lsn), '0/0')::bigint
-                AS replayed,
-            (extract(epoch FROM replay_lag) * 1000)::bigint AS replay_ms
-        FROM pg_catalog.pg_stat_replication
-        WHERE state IS NULL OR state NOT IN ('backup', 'startup') ORDER BY pid";
-    let rows = sqlx::query(SQL).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(ReplicaLag {
-                name: row.try_get("name")?,
-                replayed_bytes: row.try_get::<Option<i64>, _>("replayed")?.map(unsigned),
-                replay_ms: row.try_get::<Option<i64>, _>("replay_ms")?.map(unsigned),
-            })
-        })
-        .collect()
+impl Watch {
+    pub(super) fn new(address: Address, backend: i32) -> Self {
+        Self { address, backend: AtomicI32::new(backend) }
+    }
+
+    /// The session has been opened anew.
+    pub(super) fn is_now(&self, backend: i32) {
+        self.backend.store(backend, Ordering::Relaxed);
+    }
+
+    /// Waits for a step, as long as the server works on it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the step; and, as a lost connection, that nobody works on it any more. The step is
+    /// then cut off within a statement: its connection must not be used again.
+    pub(super) async fn over<T, E: From<sqlx::Error>>(
+        &self,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let mut step = std::pin::pin!(step);
+        let mut look_after = LOOK_AFTER;
+        let mut misses = 0;
+        loop {
+            if let Ok(done) = tokio::time::timeout(look_after, step.as_mut()).await {
+                return done;
+            }
+            look_after = (look_after * 2).min(LOOK_AFTER_MAX);
+            match tokio::time::timeout(LOOK_TIMEOUT, self.is_at_work()).await {
+                Ok(Ok(true)) => misses = 0,
+                Ok(Ok(false)) => return Err(swallowed().into()),
+                Ok(Err(_)) | Err(_) => {
+                    misses += 1;
+                    look_after = LOOK_AFTER;
+                    if misses >= MISSES_MAX {
+                        return Err(swallowed().into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the server still works for the session, or has only just answered.
+    async fn is_at_work(&self) -> Result<bool, sqlx::Error> {
+        // language=PostgreSQL
+        const SQL: &str = "SELECT state IN ('idle', 'idle in transaction',
+                    'idle in transaction (aborted)')
+                AND pg_catalog.clock_timestamp() - state_change > interval '4 seconds'
+            FROM pg_catalog.pg_stat_activity WHERE pid = $1";
+        let mut glance = self.address.glance().await?;
+        let is_done: Option<Option<bool>> = sqlx::query_scalar(SQL)
+            .bind(self.backend.load(Ordering::Relaxed))
+            .fetch_optional(&mut glance)
+            .await?;
+        let _ = glance.close().await;
+        // No such process: it was ended. A state that may not be seen decides nothing.
+        Ok(matches!(is_done, Some(is_done) if is_done != Some(true)))
+    }
 }
 
-async fn retained(connection: &mut PgConnection) -> Result<Vec<RetainedWal>, sqlx::Error> {
-    // language=PostgreSQL
-    const SQL: &str = "SELECT slot_name::text AS slot,
-            greatest(0, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), restart_lsn))::bigint
-                AS bytes
-        FROM pg_catalog.pg_replication_slots WHERE restart_lsn IS NOT NULL ORDER BY slot_name";
-    let rows = sqlx::query(SQL).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(RetainedWal { slot: row.try_get("slot")?, bytes: unsigned(row.try_get("bytes")?) })
-        })
-        .collect()
-}
-
-async fn vacuumed(
-    connection: &mut PgConnection,
-    tables: &[TableName],
-) -> Result<Vec<String>, sqlx::Error> {
-    // language=PostgreSQL
-    const SQL: &str = "SELECT n.nspname || '.' || c.relname
-        FROM pg_catalog.pg_stat_progress_vacuum v
-        JOIN pg_catalog.pg_class c ON c.oid = v.relid
-        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        JOIN unnest($1::text[], $2::text[]) AS w (nspname, relname)
-          ON w.nspname = n.nspname AND w.relname = c.relname
-        WHERE v.datname = pg_catalog.current_database() ORDER BY 1";
-    let schemas: Vec<&str> = tables.iter().map(schema_of).collect();
-    let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
-    sqlx::query_scalar(SQL).bind(schemas).bind(names).fetch_all(connection).await
-}
-
-/// Sessions that wait for one of ours, and are none of ours.
-async fn held_up(connection: &mut PgConnection) -> Result<Vec<Held>, sqlx::Error> {
-    // language=PostgreSQL
-    const SQL: &str = "SELECT w.pid::bigint AS pid,
-            greatest(0, extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(
-                w.query_start, pg_catalog.clock_timestamp())) * 1000)::bigint AS age
-        FROM pg_catalog.pg_locks AS l
-        JOIN pg_catalog.pg_stat_activity AS w ON w.pid = l.pid
-        WHERE NOT l.granted AND w.application_name NOT LIKE $1
-          AND EXISTS (SELECT FROM unnest(pg_catalog.pg_blocking_pids(l.pid)) AS b (pid)
-                      JOIN pg_catalog.pg_stat_activity AS o ON o.pid = b.pid
-                      WHERE o.application_name LIKE $1)";
-    let rows = sqlx::query(SQL).bind(ours()).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| Ok(Held { pid: row.try_get("pid")?, age_ms: unsigned(row.try_get("age")?) }))
-        .collect()
-}
-
-/// What sessions of this process wait for. Where a row is waited for, the relation is that of the
-/// row: whoever waits for it holds a lock on it there.
-pub(super) async fn waits(connection: &mut PgConnection) -> Result<Vec<Wait>, sqlx::Error> {
-    // language=PostgreSQL
-    const SQL: &str = "SELECT b.pid::bigint AS pid, coalesce(o.application_name, '') AS program,
-            (SELECT x.relation::regclass::text FROM pg_catalog.pg_locks AS x
-             WHERE x.pid = w.pid AND x.relation IS NOT NULL AND x.database <> 0
-               AND (NOT x.granted OR x.locktype = 'tuple') LIMIT 1) AS relation,
-            greatest(0, extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(
-                w.query_start, pg_catalog.clock_timestamp())) * 1000)::bigint AS age
-        FROM pg_catalog.pg_stat_activity AS w,
-             unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
-             LEFT JOIN pg_catalog.pg_stat_activity AS o ON o.pid = b.pid
-        WHERE w.wait_event_type = 'Lock'
-          AND w.application_name = pg_catalog.current_setting('application_name')
-        ORDER BY age DESC, b.pid";
-    let rows = sqlx::query(SQL).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Wait {
-                pid: row.try_get("pid")?,
-                program: row.try_get("program")?,
-                relation: row.try_get("relation")?,
-                age_ms: unsigned(row.try_get("age")?),
-            })
-        })
-        .collect()
-}
-
-fn ours() -> String {
-    format!("{PROGRAM}%")
-}
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
+fn swallowed() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(
+        std::io::ErrorKind::TimedOut,
+        "the server has answered, or is gone, and nothing arrived: the connection is dead",
+    ))
 }

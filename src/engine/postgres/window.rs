@@ -15,6 +15,7 @@ use super::foreign_keys::{self, ForeignKey};
 use super::session::Session;
 use super::shape::table_sql;
 use super::statement::vanished;
+use super::unseen;
 use super::walk::{self, Reading, is_by_place};
 use super::write::{Versions, rows, versions};
 use crate::plan::UnitTable;
@@ -181,7 +182,7 @@ async fn finish(
         return Ok(false);
     }
     // ORDER: what waits is checked first; a table with checks that wait cannot be altered.
-    sqlx::raw_sql("SET CONSTRAINTS ALL IMMEDIATE").execute(session.within()?).await?;
+    unseen::run(session.within()?, "SET CONSTRAINTS ALL IMMEDIATE").await?;
     foreign_keys::fasten(session.within()?, loosened).await?;
     session.commit().await?;
     Ok(true)

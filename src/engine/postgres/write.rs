@@ -9,7 +9,8 @@ use super::cursor;
 use super::error::{constraint, moved};
 use super::session::{Again, Session};
 use super::shape::{Shape, quoted, schema_of, table_sql};
-use super::statement;
+use super::statement::{self, Update};
+use super::unseen::{self, Told};
 use crate::plan::UnitTable;
 use crate::ports::{Rejection, Row, RowVersion, RowWrite, SourceError, Step, WriteOutcome};
 use crate::value::RowKey;
@@ -39,8 +40,10 @@ pub(super) async fn write(
     let versions = versions(read);
     let mut attempt = 0;
     let mut was_lost = false;
+    let watch = session.watch();
     loop {
-        let error = match batch(session, table, step, &versions, writes, was_lost).await {
+        let written = watch.over(batch(session, table, step, &versions, writes, was_lost));
+        let error = match written.await {
             Ok(WriteOutcome::Written) => return Ok(WriteOutcome::Written),
             Ok(outcome) => {
                 session.roll_back().await;
@@ -81,6 +84,10 @@ async fn batch(
     }
     let outcome = rows(session, table, versions, writes).await?;
     if outcome == WriteOutcome::Written {
+        if !writes.is_empty() {
+            // ORDER: after the rows, whose lock keeps triggers and rules from being added.
+            cursor::note_writer(session.within()?, step.cursor, &table_sql(&table.table)?).await?;
+        }
         session.commit().await?;
     }
     Ok(outcome)
@@ -104,28 +111,42 @@ pub(super) async fn rows(
         let Some(version) = versions.get(&write.key) else { return Ok(WriteOutcome::Changed) };
         guarded.push((write, version));
     }
+    let is_silent = session.is_silent;
     let connection = session.within()?;
     let suppressed = suppress(connection, table).await?;
-    let (sql, arguments) = statement::update(table, &shape, &guarded)?;
-    let written =
-        sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&mut *connection).await?;
+    let update = statement::update(table, &shape, &guarded)?;
+    let told = if is_silent {
+        bound(connection, &update).await?
+    } else {
+        unseen::fill(connection, &update.columns).await?;
+        unseen::update(connection, &update.from(&unseen::stage(update.columns.len()))).await?
+    };
     // INVARIANT: from its first row on the UPDATE holds a lock that keeps columns as they are, so
     // what is read here is what was written into.
     if Shape::read(connection, &table.table).await? != shape {
         return Err(moved());
     }
-    if written.len() != writes.len() {
+    if told.written != writes.len() {
         return Ok(WriteOutcome::Changed);
     }
-    for row in &written {
-        if !row.try_get::<bool, _>(0)? {
-            let key = (writes.len() == 1).then(|| writes[0].key.clone());
-            let reason = "a trigger changed what was written".to_owned();
-            return Ok(WriteOutcome::Rejected(Rejection { key, reason }));
-        }
+    if told.unlike > 0 {
+        let key = (writes.len() == 1).then(|| writes[0].key.clone());
+        let reason = "a trigger changed what was written".to_owned();
+        return Ok(WriteOutcome::Rejected(Rejection { key, reason }));
     }
     restore(connection, table, suppressed).await?;
     Ok(WriteOutcome::Written)
+}
+
+/// Writes with values bound, where the server logs nothing of them.
+async fn bound(connection: &mut PgConnection, update: &Update) -> Result<Told, sqlx::Error> {
+    let (sql, arguments) = update.bound()?;
+    let written = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
+    let mut unlike = 0;
+    for row in &written {
+        unlike += usize::from(row.try_get::<Option<bool>, _>(0)? != Some(true));
+    }
+    Ok(Told { written: written.len(), unlike })
 }
 
 /// Switches triggers off; says which were on, and how.
@@ -170,7 +191,7 @@ async fn restore(
         return Ok(());
     }
     // A table with checks that wait for the COMMIT cannot be altered: have them done.
-    sqlx::raw_sql("SET CONSTRAINTS ALL IMMEDIATE").execute(&mut *connection).await?;
+    unseen::run(connection, "SET CONSTRAINTS ALL IMMEDIATE").await?;
     for (name, again) in suppressed {
         alter_trigger(connection, table, &name, again).await?;
     }

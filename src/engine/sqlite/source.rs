@@ -346,6 +346,23 @@ impl Source for SqliteSource {
             .collect()
     }
 
+    async fn ledger_seen(&self) -> Result<u64, SourceError> {
+        let mut guarded = self.lock().await?;
+        let connection = &mut guarded.connection;
+        if !has_table(connection, "sealift_cursor")
+            .await
+            .map_err(self.failed("looking for our tables"))?
+        {
+            return Ok(0);
+        }
+        let seen: Option<i64> =
+            sqlx::query_scalar("SELECT max(ledger_size) FROM main.sealift_cursor")
+                .fetch_one(connection)
+                .await
+                .map_err(self.failed("reading cursors"))?;
+        Ok(seen.and_then(|seen| u64::try_from(seen).ok()).unwrap_or(0))
+    }
+
     async fn write(
         &self,
         table: &UnitTable,

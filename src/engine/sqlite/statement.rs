@@ -55,7 +55,7 @@ pub(super) fn walk(
     if let Some(upto) = upto {
         conditions.push(compare(&keys, "<=", upto, &mut arguments)?);
     }
-    if let WalkFilter::Originals { globs, keeps_empty } = filter {
+    if let WalkFilter::Originals { run: _, globs, keeps_empty } = filter {
         conditions.push(originals(table, globs, keeps_empty, &mut arguments)?);
     }
     let condition =

@@ -1,9 +1,10 @@
 //! A role that may not do what the run will need: found before the first write, not half way.
 
 use super::super::case::{Case, blocks, listed, warns};
-use super::super::model::Finding;
+use super::super::model::{Finding, UnitMode};
+use super::super::units;
 use super::{facts, sheets};
-use crate::catalog::postgres::OWN_SCHEMA as SCHEMA;
+use crate::catalog::postgres::{OWN_SCHEMA as SCHEMA, PostgresTable, Role};
 
 const PITFALL: &str = "privileges";
 
@@ -22,6 +23,15 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
             ),
         ));
     }
+    if !role.may_make_temporary && !role.is_superuser {
+        findings.push(blocks(
+            PITFALL,
+            "database",
+            format!("role `{}` may not make temporary tables", role.name),
+            "GRANT TEMPORARY ON DATABASE … TO the role: values travel through one, so that the \
+             server's log has none of them",
+        ));
+    }
     let unread: Vec<String> = postgres
         .tables
         .iter()
@@ -36,7 +46,17 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
             "copies of values in scope are not looked for there: GRANT SELECT, or look yourself",
         ));
     }
+    let in_windows: Vec<_> = units::cut(case)
+        .into_iter()
+        .filter(|unit| unit.mode == UnitMode::Window)
+        .flat_map(|unit| unit.tables)
+        .map(|table| table.table)
+        .collect();
     for sheet in sheets(case) {
+        if in_windows.contains(&sheet.name) {
+            findings.extend(lock_needed(sheet, role));
+        }
+        findings.extend(owner_of_keys_needed(case, sheet, role));
         let columns = case.of_table(&sheet.name);
         let withheld: Vec<String> = columns
             .filter(|column| {
@@ -57,6 +77,46 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A table that is rewritten in one transaction is locked against writers.
+fn lock_needed(sheet: &PostgresTable, role: &Role) -> Option<Finding> {
+    (!sheet.may_lock && !role.is_superuser).then(|| {
+        blocks(
+            PITFALL,
+            format!("table {}", sheet.name),
+            format!(
+                "role `{}` may update columns and not the table, and locking it against writers \
+                 needs that",
+                role.name
+            ),
+            format!("GRANT UPDATE ON {} TO the role", sheet.name),
+        )
+    })
+}
+
+/// A foreign key that cannot wait is made to, for the time of a transaction: that is the owner's.
+fn owner_of_keys_needed(case: &Case<'_>, sheet: &PostgresTable, role: &Role) -> Option<Finding> {
+    let waits: Vec<String> = sheet
+        .foreign_keys
+        .iter()
+        .filter(|key| !key.is_deferrable)
+        .filter(|key| key.columns.iter().any(|column| case.covers(&sheet.name, column)))
+        .map(|key| key.name.clone())
+        .collect();
+    (!waits.is_empty() && !sheet.is_owned && !role.is_superuser).then(|| {
+        blocks(
+            PITFALL,
+            format!("table {}", sheet.name),
+            format!(
+                "role `{}` does not own the table, and having {} wait for the end of the rewrite \
+                 needs that",
+                role.name,
+                listed(waits)
+            ),
+            format!("GRANT the role that owns `{}` to `{}`", sheet.name, role.name),
+        )
+    })
 }
 
 /// What only the owner of a table may do: rewrite it for the purge, switch triggers, have foreign

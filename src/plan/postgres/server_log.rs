@@ -1,5 +1,5 @@
-//! The server's log: statements of ours hold no value, but their parameters do, and a rollback's
-//! parameters are originals.
+//! The server's log: statements of ours hold no value and originals travel outside of it, but row
+//! keys and tokens are parameters.
 
 use super::super::case::{Case, warns};
 use super::super::model::Finding;
@@ -7,20 +7,19 @@ use super::facts;
 
 const PITFALL: &str = "server_log";
 
+const GRANT: &str = "GRANT SET ON PARAMETER log_parameter_max_length TO the role (PostgreSQL 15), or \
+                     set it to 0 for the role";
+
 pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     let Some(postgres) = facts(case) else { return Vec::new() };
     if !postgres.role.is_logged {
         return Vec::new();
     }
-    vec![warns(
-        PITFALL,
-        "database",
-        format!(
-            "the server logs the parameters of statements, and role `{}` may not switch that off \
-             for its own sessions",
-            postgres.role.name
-        ),
-        "tokens are logged by a run, originals by a rollback: GRANT SET ON PARAMETER \
-         log_parameter_max_length TO the role (PostgreSQL 15), or set it to 0 for the role",
-    )]
+    let fact = format!(
+        "the server logs the parameters of statements, and role `{}` may not switch that off for its \
+         own sessions",
+        postgres.role.name
+    );
+    let rest = "row keys are logged, and tokens; originals are not: they travel by COPY.";
+    vec![warns(PITFALL, "database", fact, format!("{rest} {GRANT}"))]
 }

@@ -12,6 +12,7 @@ mod function;
 mod lexical;
 mod name;
 mod parse;
+mod plpgsql;
 mod query;
 mod reader;
 mod relation;

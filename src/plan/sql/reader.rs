@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use sqlparser::ast::Statement;
 
 use super::query::Walker;
-use super::relation::{Meaning, Output, Relation, Scope};
-use super::{ColumnAt, Reading, lexical, parse};
+use super::relation::{Meaning, Other, Output, Relation, Scope};
+use super::{ColumnAt, Reading, lexical, parse, plpgsql};
 use crate::catalog::sqlite_trigger::TriggerText;
 use crate::catalog::{Catalog, Table, TableKind, Trigger, View};
 use crate::plan::full_text;
+use crate::plan::query_text::{Language, QueryText};
 
 /// Reads texts against a catalog.
 pub(in crate::plan) struct Reader<'c> {
@@ -39,6 +40,43 @@ impl<'c> Reader<'c> {
             Some(statements) => self.walked(&statements, Scope::default()),
             None => {
                 Reading { named: lexical::named(self.catalog, sql, None), ..Reading::default() }
+            }
+        }
+    }
+
+    /// Reads a query, or the body of a function: each of its statements on its own, so that one that
+    /// is not understood does not hide the others.
+    pub(in crate::plan) fn query(&self, query: &QueryText) -> Reading {
+        let rows = query.rows_of.as_ref();
+        let table = rows.and_then(|rows| self.table(&rows.name, rows.schema.as_deref()));
+        let columns = table.map(|at| self.columns_of_table(at)).unwrap_or_default();
+        let body = match query.language {
+            Language::Sql => None,
+            Language::PlPgSql => Some(plpgsql::read(&query.sql)),
+        };
+        let variables = body.iter().flat_map(|body| &body.variables);
+        let given = |name: &String| Output {
+            name: name.clone(),
+            meaning: Meaning::other(Other::Parameter),
+        };
+        let scope = Scope {
+            relations: ["OLD", "NEW"].map(|row| Relation::row(row, columns.clone())).into(),
+            results: query.parameters.iter().chain(variables).map(given).collect(),
+        };
+        let Some(body) = &body else { return self.within(&query.sql, table, &scope) };
+        let mut reading = Reading::default();
+        for statement in &body.statements {
+            reading.join(self.within(statement, table, &scope));
+        }
+        reading
+    }
+
+    /// Reads statements where some names are known; `table` is one that fragments speak of.
+    fn within(&self, sql: &str, table: Option<usize>, scope: &Scope) -> Reading {
+        match parse::statements(self.catalog.engine, sql) {
+            Some(statements) => self.walked(&statements, scope.clone()),
+            None => {
+                Reading { named: lexical::named(self.catalog, sql, table), ..Reading::default() }
             }
         }
     }

@@ -12,7 +12,7 @@ use super::{
     NAME, columns,
 };
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "name",
     "roles",
     "may",
@@ -23,6 +23,8 @@ const KEYS: [&str; 10] = [
     "valid_from",
     "valid_until",
     "pass_originals",
+    "unlock_above",
+    "break_glass",
 ];
 
 const PERMISSIONS: [(&str, Permission); 3] = [
@@ -100,6 +102,8 @@ fn purpose<'t>(
         reader.conflict(until.at, "purpose.valid_until", "is not after `valid_from`");
     }
     let pass_originals = reader.truth(section, "pass_originals");
+    let unlock_above = reader.limit(section, "unlock_above", 1..1 << 32);
+    let break_glass = reader.truth(section, "break_glass");
     Some(Purpose {
         name: name?.value,
         roles: roles?,
@@ -111,6 +115,8 @@ fn purpose<'t>(
         valid_from: from.map(|found| found.value.0),
         valid_until: until.map(|found| found.value.0),
         pass_originals: pass_originals.is_some_and(|found| found.value),
+        unlock_above,
+        break_glass: break_glass.is_some_and(|found| found.value),
     })
 }
 

@@ -17,7 +17,8 @@ use crate::catalog::{Catalog, EngineKind};
 use crate::policy::TableName;
 
 /// Which schemas are looked at; `n` is `pg_namespace`.
-const THEIRS: &str = "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'sealift')";
+pub(super) const THEIRS: &str =
+    "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'sealift')";
 
 /// Settings of the server that the plan looks at.
 const SETTINGS: [&str; 6] = [

@@ -166,7 +166,8 @@ pub(super) async fn role(conn: &mut PgConnection) -> Result<Role, CatalogError> 
             pg_catalog.current_setting('log_parameter_max_length', true)
                 IS DISTINCT FROM '0'
                 AND (pg_catalog.current_setting('log_statement') IN ('mod', 'all')
-                     OR pg_catalog.current_setting('log_min_duration_statement') <> '-1')
+                     OR pg_catalog.current_setting('log_min_duration_statement') <> '-1'),
+            pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')
         FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
     let what = "the role";
     let rows = ask(conn, what, SQL).await?;
@@ -178,6 +179,7 @@ pub(super) async fn role(conn: &mut PgConnection) -> Result<Role, CatalogError> 
             bypasses_row_security: row.try_get(2)?,
             may_make_schema: row.try_get(3)?,
             is_logged: row.try_get(4)?,
+            may_make_temporary: row.try_get(5)?,
         })
     };
     read().map_err(failed(what))

@@ -59,7 +59,8 @@ impl Found {
                 CASE c.relkind WHEN 'r' THEN pg_catalog.age(c.relfrozenxid)::int8 ELSE 0 END,
                 pg_catalog.pg_has_role(c.relowner, 'USAGE'),
                 coalesce(pg_catalog.pg_get_partkeydef(c.oid), ''),
-                coalesce(pg_catalog.pg_get_expr(c.relpartbound, c.oid), '')
+                coalesce(pg_catalog.pg_get_expr(c.relpartbound, c.oid), ''),
+                pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind IN ('r', 'p', 'f') AND {theirs} AND c.relpersistence <> 't'
             ORDER BY n.nspname, c.relname";
@@ -364,6 +365,7 @@ impl Entry {
             publications: Vec::new(),
             replica_identity: ReplicaIdentity::Nothing,
             is_owned: row.try_get(9)?,
+            may_lock: row.try_get(12)?,
             frozen_age: row.try_get(8)?,
             is_unlogged: persistence == "u",
             exclusions: Vec::new(),

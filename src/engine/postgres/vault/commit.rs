@@ -7,7 +7,7 @@ use super::{Broken, lease};
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::ports::{
     ApprovalRow, CallerRow, Change, CheckRow, DomainRow, FileRow, KeyRow, PurposeRow,
-    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, VaultError,
+    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, UnlockRow, VaultError,
 };
 use crate::value::RowKey;
 
@@ -25,6 +25,8 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
         Change::PutDomain(row) => put_domain(connection, row).await,
         Change::PutCaller(row) => put_caller(connection, row).await,
         Change::PutPurpose(row) => put_purpose(connection, row).await,
+        Change::PutUnlock(row) => put_unlock(connection, row).await,
+        Change::RemovePurpose(name) => remove_purpose(connection, name).await,
         Change::InsertRun(row, columns) => return insert_run(connection, row, columns).await,
         Change::RemoveRun(run) => remove_run(connection, *run).await,
         Change::Advance { run, from, event } => {
@@ -50,7 +52,9 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
         Change::PutCheck(run, row) => put_check(connection, *run, row).await,
         Change::PutReason { digest, sealed } => put_reason(connection, digest, sealed).await,
         Change::PutCheckpoint { size, note } => put_checkpoint(connection, *size, note).await,
-        Change::IntakeDone { writer, number } => intake_done(connection, writer, *number).await,
+        Change::IntakeDone { writer, rows, through } => {
+            return intake_done(connection, writer, rows, *through).await;
+        }
     }
     .map_err(Broken::Engine)
 }
@@ -155,6 +159,29 @@ async fn put_purpose(connection: &mut PgConnection, row: &PurposeRow) -> Done {
     Ok(())
 }
 
+async fn put_unlock(connection: &mut PgConnection, row: &UnlockRow) -> Done {
+    sqlx::query(
+        "INSERT INTO sealift.unlock VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (caller, purpose) DO UPDATE SET until = excluded.until, given_by = excluded.given_by, mac = excluded.mac",
+    )
+    .bind(&row.caller)
+    .bind(&row.purpose)
+    .bind(&row.until)
+    .bind(&row.given_by)
+    .bind(&row.mac)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn remove_purpose(connection: &mut PgConnection, name: &str) -> Done {
+    sqlx::query("DELETE FROM sealift.purpose WHERE name = $1")
+        .bind(name)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn insert_run(
     connection: &mut PgConnection,
     row: &RunRow,
@@ -250,8 +277,11 @@ async fn advance(
     if !to.is_open() {
         sqlx::query("DELETE FROM sealift.claim WHERE run = $1")
             .bind(i64::from(run.0))
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
+    }
+    if event == Event::RolledBack {
+        super::stage::discard(connection, run).await?;
     }
     Ok(())
 }
@@ -413,19 +443,53 @@ async fn put_checkpoint(connection: &mut PgConnection, size: u64, note: &str) ->
     Ok(())
 }
 
-async fn intake_done(connection: &mut PgConnection, writer: &str, number: u64) -> Done {
-    sqlx::query("DELETE FROM sealift.intake WHERE writer = $1 AND number = $2")
+/// Removes what is in the tree now. Where another process was first, nothing of this happens.
+async fn intake_done(
+    connection: &mut PgConnection,
+    writer: &str,
+    rows: &[u64],
+    through: u64,
+) -> Result<(), Broken> {
+    let numbers: Vec<i64> = rows.iter().map(|number| signed(*number)).collect();
+    let removed = sqlx::query("DELETE FROM sealift.intake WHERE writer = $1 AND number = ANY ($2)")
         .bind(writer)
-        .bind(signed(number))
+        .bind(&numbers)
         .execute(&mut *connection)
         .await?;
+    if removed.rows_affected() != rows.len() as u64 {
+        return Err(VaultError::IntakeMoved.into());
+    }
     sqlx::query(
         "INSERT INTO sealift.intake_done VALUES ($1, $2)
          ON CONFLICT (writer) DO UPDATE
          SET number = greatest(intake_done.number, excluded.number)",
     )
     .bind(writer)
-    .bind(signed(number))
+    .bind(signed(through))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether a change is of rows that grant, so that whoever has read them reads them again.
+pub(super) fn changes_grants(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::PutKey(_)
+            | Change::PutKeyCheck(_)
+            | Change::PutDomain(_)
+            | Change::PutCaller(_)
+            | Change::PutPurpose(_)
+            | Change::RemovePurpose(_)
+            | Change::PutUnlock(_)
+    )
+}
+
+pub(super) async fn grants_changed(connection: &mut PgConnection) -> Done {
+    sqlx::raw_sql(
+        "INSERT INTO sealift.grants_version VALUES (1, 1)
+         ON CONFLICT (one) DO UPDATE SET version = grants_version.version + 1",
+    )
     .execute(connection)
     .await?;
     Ok(())

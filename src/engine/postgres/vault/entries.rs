@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use futures::TryStreamExt;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -22,6 +23,9 @@ const LOOK_UPS_A_STATEMENT: usize = 10_000;
 
 /// Entries of a segment of single inserts.
 const SINGLES_A_SEGMENT: u64 = 65_536;
+
+/// Bytes of sealed values that one read of entries brings.
+const SCAN_BYTES: usize = 8 << 20;
 
 /// Adds entries and returns how many were new.
 pub(super) async fn add(
@@ -90,6 +94,10 @@ pub(super) async fn find(
 }
 
 /// Reads entries in (domain, token) order.
+///
+/// Values may be large, so the answer is bounded by bytes too: where so many entries would be too
+/// much, the server itself cuts it. It adds lengths up only then, because that costs more than
+/// reading.
 pub(super) async fn scan(
     connection: &mut PgConnection,
     after: Option<(DomainId, TokenBody)>,
@@ -110,20 +118,62 @@ pub(super) async fn scan(
         if domain != first {
             token = &[];
         }
-        let rows = sqlx::query(
-            "SELECT * FROM sealift.entry WHERE domain = $1 AND token > $2 ORDER BY token LIMIT $3",
-        )
-        .bind(domain)
-        .bind(token)
-        .bind(i64::try_from(limit - found.len()).unwrap_or(i64::MAX))
-        .fetch_all(&mut *connection)
-        .await?;
-        for row in &rows {
-            found.push(entry(row)?);
-        }
-        if found.len() >= limit {
+        let wanted = limit - found.len();
+        let read = scan_domain(connection, domain, token, wanted).await?;
+        let is_cut = read.len() < wanted
+            && read.iter().map(|e| e.envelope.len()).sum::<usize>() >= SCAN_BYTES;
+        found.extend(read);
+        if found.len() >= limit || is_cut {
             break;
         }
+    }
+    Ok(found)
+}
+
+async fn scan_domain(
+    connection: &mut PgConnection,
+    domain: i64,
+    after: &[u8],
+    limit: usize,
+) -> Result<Vec<EntryRow>, Broken> {
+    // language=PostgreSQL
+    const BYTES: &str = "SELECT coalesce(sum(octet_length(envelope)), 0)::bigint FROM (
+        SELECT envelope FROM sealift.entry WHERE domain = $1 AND token > $2
+        ORDER BY token LIMIT $3) AS e";
+    // language=PostgreSQL
+    const ALL: &str = "SELECT token, segment, kind, envelope FROM sealift.entry
+        WHERE domain = $1 AND token > $2 ORDER BY token LIMIT $3";
+    // language=PostgreSQL
+    const CUT: &str = "SELECT token, segment, kind, envelope FROM (
+        SELECT *, sum(octet_length(envelope)) OVER (ORDER BY token ROWS UNBOUNDED PRECEDING)
+                  - octet_length(envelope) AS before
+        FROM (SELECT token, segment, kind, envelope FROM sealift.entry
+              WHERE domain = $1 AND token > $2 ORDER BY token LIMIT $3) AS e) AS s
+        WHERE s.before < $4 ORDER BY token";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let bytes: i64 = sqlx::query_scalar(BYTES)
+        .bind(domain)
+        .bind(after)
+        .bind(limit)
+        .fetch_one(&mut *connection)
+        .await?;
+    let most = i64::try_from(SCAN_BYTES).unwrap_or(i64::MAX);
+    let query = if bytes <= most { sqlx::query(ALL) } else { sqlx::query(CUT) };
+    let query = query.bind(domain).bind(after).bind(limit);
+    let query = if bytes <= most { query } else { query.bind(most) };
+    let malformed = || VaultError::Inconsistent("an entry is malformed".to_owned());
+    let domain = DomainId(u16::try_from(domain).map_err(|_| malformed())?);
+    let mut found = Vec::new();
+    let mut rows = query.fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let kind = u8::try_from(row.try_get::<i64, _>(2)?).map_err(|_| malformed())?;
+        found.push(EntryRow {
+            domain,
+            token: TokenBody::new(row.try_get::<&[u8], _>(0)?),
+            segment: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(0),
+            kind: ValueType::from_code(kind).ok_or_else(malformed)?,
+            envelope: row.try_get(3)?,
+        });
     }
     Ok(found)
 }

@@ -14,15 +14,16 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::connect::{Address, close};
+use super::connect::{Address, Opened, close};
 use super::error::{is_lost, is_passing, safe, state, vault_error};
+use super::watch::Watch;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
     ApprovalRow, Beat, BlindRow, CallerRow, Change, CheckRow, CutState, DomainRow, EntryRow,
     FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts, PurposeRow,
-    QuarantineRow, RangeRow, RunRow, RunState, SegmentRow, SlotRow, Task, VAULT_FORMAT, Vault,
-    VaultError, VaultHeader, WorkerRow,
+    QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow, SlotRow, Taken, Task,
+    UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -31,6 +32,7 @@ mod entries;
 pub(super) mod lease;
 mod ledger;
 mod read;
+mod stage;
 
 /// How long is waited before something is tried again; one more try than there are waits.
 const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
@@ -38,7 +40,10 @@ const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
 /// Names the lock of whoever works on runs of the vault in this database: `sealift` in ASCII.
 const RUN_LOCK: i64 = 0x0073_6561_6c69_6674;
 
-/// How long is waited after each try to take that lock.
+/// Names the lock of whoever puts requests into the tree: `slintake` in ASCII.
+const INTAKE_LOCK: i64 = 0x736c_696e_7461_6b65;
+
+/// How long is waited after each try to take the lock of runs.
 const RUN_LOCK_WAITS_MS: [u64; 4] = [50, 150, 300, 500];
 
 /// A vault in a PostgreSQL database.
@@ -47,6 +52,8 @@ pub struct PostgresVault {
     session: Mutex<Option<PgConnection>>,
     /// What every transaction of this session asks after first.
     held: std::sync::Mutex<Option<Lease>>,
+    watch: Watch,
+    builds: Mutex<stage::Builds>,
 }
 
 /// Why a piece of work did not come to its end.
@@ -93,12 +100,12 @@ impl PostgresVault {
     ///
     /// [`VaultError`] where there is none, it is of a newer format, or the server does not let us in.
     pub async fn open(url: &str) -> Result<Self, VaultError> {
-        let (address, mut session) = connected(url).await?;
-        let found = format_of(&mut session, &address).await?;
+        let (address, mut opened) = connected(url).await?;
+        let found = format_of(&mut opened.connection, &address).await?;
         if found > VAULT_FORMAT {
             return Err(VaultError::Newer { found, known: VAULT_FORMAT });
         }
-        Ok(Self::over(address, session))
+        Ok(Self::over(address, opened))
     }
 
     /// Makes a vault, in the schema `sealift` of a database that may hold other things.
@@ -107,21 +114,36 @@ impl PostgresVault {
     ///
     /// [`VaultError::Exists`] where the database holds a vault already; nothing is changed then.
     pub async fn create(url: &str, header: &VaultHeader) -> Result<Self, VaultError> {
-        let (address, mut session) = connected(url).await?;
-        if format_of(&mut session, &address).await.is_ok() {
+        let (address, mut opened) = connected(url).await?;
+        let session = &mut opened.connection;
+        if format_of(session, &address).await.is_ok() {
             return Err(VaultError::Exists { url: address.shown().to_owned() });
         }
         let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
         migrations.dangerous_set_table_name("sealift.migration");
-        migrations.create_schemas = vec!["sealift".into()].into();
-        migrations.run_direct(None, &mut session, false).await.map_err(unmigrated)?;
-        begin(&mut session, header).await.map_err(|error| vault_error(error, "making it"))?;
-        Ok(Self::over(address, session))
+        // A role may own the schema and may not make it.
+        let has_schema: bool =
+            sqlx::query_scalar("SELECT pg_catalog.to_regnamespace('sealift') IS NOT NULL")
+                .fetch_one(&mut *session)
+                .await
+                .map_err(|error| vault_error(error, "looking for its schema"))?;
+        if !has_schema {
+            migrations.create_schemas = vec!["sealift".into()].into();
+        }
+        migrations.run_direct(None, session, false).await.map_err(unmigrated)?;
+        begin(session, header).await.map_err(|error| vault_error(error, "making it"))?;
+        Ok(Self::over(address, opened))
     }
 
-    fn over(address: Address, session: PgConnection) -> Self {
-        let held = std::sync::Mutex::new(None);
-        Self { address, session: Mutex::new(Some(session)), held }
+    fn over(address: Address, opened: Opened) -> Self {
+        let watch = Watch::new(address.clone(), opened.backend);
+        Self {
+            address,
+            session: Mutex::new(Some(opened.connection)),
+            watch,
+            builds: Mutex::default(),
+            held: std::sync::Mutex::new(None),
+        }
     }
 
     fn held(&self) -> Option<Lease> {
@@ -145,16 +167,10 @@ impl PostgresVault {
     }
 
     async fn reconnected(&self) -> Result<PgConnection, VaultError> {
-        let mut waits = WAITS_MS.iter();
-        loop {
-            match self.address.connect().await {
-                Ok(session) => return Ok(session),
-                Err(error) => match waits.next() {
-                    Some(wait) if is_lost(&error) => pause(*wait).await,
-                    _ => return Err(unopened(&self.address, error)),
-                },
-            }
-        }
+        let opened =
+            self.address.open_again().await.map_err(|error| unopened(&self.address, error))?;
+        self.watch.is_now(opened.backend);
+        Ok(opened.connection)
     }
 }
 
@@ -189,18 +205,18 @@ async fn pause(wait_ms: u64) {
     tokio::time::sleep(Duration::from_millis(wait_ms)).await;
 }
 
-async fn connected(url: &str) -> Result<(Address, PgConnection), VaultError> {
+async fn connected(url: &str) -> Result<(Address, Opened), VaultError> {
     // What cannot be read as an address is not repeated: it may hold a password.
     let address = Address::parse(url).map_err(|error| VaultError::Open {
         url: "postgres:".to_owned(),
         source: Box::new(error),
     })?;
-    let session = address.connect().await.map_err(|error| unopened(&address, error))?;
-    Ok((address, session))
+    let opened = address.open().await.map_err(|error| unopened(&address, error))?;
+    Ok((address, opened))
 }
 
 fn unopened(address: &Address, error: sqlx::Error) -> VaultError {
-    VaultError::Open { url: address.shown().to_owned(), source: safe(error) }
+    VaultError::Open { url: address.shown().to_owned(), source: super::error::unopened(error) }
 }
 
 fn unmigrated(error: sqlx::migrate::MigrateError) -> VaultError {
@@ -269,7 +285,7 @@ impl PostgresRunLock {
     ///
     /// [`VaultError`] where the server does not let us in.
     pub async fn take(url: &str, share: RunShare) -> Result<Option<Self>, VaultError> {
-        let (_, mut session) = connected(url).await?;
+        let (_, Opened { connection: mut session, .. }) = connected(url).await?;
         let sql = match share {
             RunShare::Joined => "SELECT pg_try_advisory_lock_shared($1)",
             RunShare::Alone => "SELECT pg_try_advisory_lock($1)",
@@ -296,11 +312,11 @@ macro_rules! reading {
         let mut waits = WAITS_MS.iter();
         loop {
             let mut session = $self.lock().await?;
-            let outcome: Result<_, Broken> = async {
+            let work = async {
                 let $connection = session.connection()?;
                 Ok($work)
-            }
-            .await;
+            };
+            let outcome: Result<_, Broken> = $self.watch.over(work).await;
             match outcome {
                 Ok(value) => break Ok(value),
                 Err(broken) => {
@@ -323,23 +339,22 @@ macro_rules! in_transaction {
         let mut waits = WAITS_MS.iter();
         loop {
             let mut session = $self.lock().await?;
-            let outcome: Result<_, Broken> = async {
+            let work = async {
                 let $connection = session.connection()?;
                 sqlx::raw_sql("BEGIN").execute(&mut *$connection).await?;
                 // ORDER: the lease comes first, so that nothing waits for a piece that is lost.
                 lease::still_held($connection, $self.held().as_ref()).await?;
                 Ok($work)
-            }
-            .await;
+            };
+            let outcome: Result<_, Broken> = $self.watch.over(work).await;
             let broken = match outcome {
                 Ok(value) => {
-                    let committed = async {
+                    let commit = async {
                         let connection = session.connection()?;
                         sqlx::raw_sql("COMMIT").execute(connection).await?;
                         Ok(())
-                    }
-                    .await;
-                    match committed {
+                    };
+                    match $self.watch.over(commit).await {
                         Ok(()) => break Ok(value),
                         // The outcome is known to be none: it may be tried again.
                         Err(Broken::Engine(error)) if is_passing(&error) => Broken::Engine(error),
@@ -372,6 +387,9 @@ impl Vault for PostgresVault {
             for change in &changes {
                 commit::apply(connection, change).await?;
             }
+            if changes.iter().any(commit::changes_grants) {
+                commit::grants_changed(connection).await?;
+            }
             // ORDER: the head is locked last, so that a long change does not hold it.
             ledger::append(connection, drafts.clone()).await?
         })
@@ -395,6 +413,10 @@ impl Vault for PostgresVault {
 
     async fn purposes(&self) -> Result<Vec<PurposeRow>, VaultError> {
         reading!(self, "reading its purposes", |connection| read::purposes(connection).await?)
+    }
+
+    async fn unlocks(&self) -> Result<Vec<UnlockRow>, VaultError> {
+        reading!(self, "reading its unlocks", |connection| read::unlocks(connection).await?)
     }
 
     async fn runs(&self) -> Result<Vec<RunRow>, VaultError> {
@@ -466,11 +488,30 @@ impl Vault for PostgresVault {
         entries: &[EntryRow],
         next: &LoadCursor,
     ) -> Result<Vec<EntryRow>, VaultError> {
+        let mut builds = self.builds.lock().await;
+        if let Some(before) = builds.look(entries, next.done) {
+            let complete = reading!(self, "looking for stages", |connection| {
+                stage::complete(connection, run, before).await?
+            })?;
+            builds.begin(&self.address, run, complete);
+        }
+        if next.done {
+            let built = builds.wait().await;
+            built.map_err(|error| vault_error(error, "building the index of sealed values"))?;
+        }
+        drop(builds);
         let added = in_transaction!(self, "loading sealed values", |connection| {
-            // Nothing of a batch with a token that exists stays: the caller opens and compares,
-            // and sends the batch again without it.
-            if entries::add(connection, entries).await? < entries.len() {
-                return_vault(VaultError::EntriesTaken)?;
+            for group in entries.chunk_by(|one, two| one.domain == two.domain) {
+                if stage::takes(connection, run, group[0].domain, group.len()).await? {
+                    stage::copy(connection, run, group).await?;
+                } else if entries::add(connection, group).await? < group.len() {
+                    // Nothing of a batch with a token that exists stays: the caller opens and
+                    // compares, and sends the batch again without it.
+                    return_vault(VaultError::EntriesTaken)?;
+                }
+            }
+            if next.done {
+                stage::publish(connection, run).await?;
             }
             entries::move_load_cursor(connection, run, next).await?;
         });
@@ -548,18 +589,41 @@ impl Vault for PostgresVault {
         reading!(self, "reading its segments", |connection| read::segments(connection).await?)
     }
 
-    async fn intake(&self, row: IntakeRow) -> Result<(), VaultError> {
-        in_transaction!(self, "recording a request", |connection| {
-            ledger::intake(connection, &row).await?;
+    async fn grants_version(&self) -> Result<u64, VaultError> {
+        reading!(self, "asking what has changed", |c| ledger::grants_version(c).await?)
+    }
+
+    async fn intake(&self, row: IntakeRow, reasons: Vec<SealedReason>) -> Result<(), VaultError> {
+        let mut session = self.lock().await?;
+        let written = async {
+            ledger::intake(session.connection()?, &row, &reasons).await?;
+            Ok(())
+        }
+        .await;
+        // One statement, tried once: where it is lost on the way nobody is told that it is there.
+        if let Err(broken) = written {
+            session.roll_back(&broken).await;
+            return Err(broken.told("recording a request"));
+        }
+        Ok(())
+    }
+
+    async fn intake_rows(&self, limit: usize) -> Result<Vec<IntakeRow>, VaultError> {
+        reading!(self, "reading recorded requests", |c| ledger::intake_rows(c, limit).await?)
+    }
+
+    async fn intake_through(&self, writer: &str) -> Result<u64, VaultError> {
+        reading!(self, "reading recorded requests", |c| ledger::intake_through(c, writer).await?)
+    }
+
+    async fn leads_intake(&self) -> Result<bool, VaultError> {
+        reading!(self, "asking who leads", |c| ledger::leads_intake(c).await?)
+    }
+
+    async fn take_quota(&self, quotas: &[Quota], count: u64) -> Result<Taken, VaultError> {
+        in_transaction!(self, "counting tokens", |connection| {
+            ledger::take_quota(connection, quotas, count).await?
         })
-    }
-
-    async fn intake_rows(&self) -> Result<Vec<IntakeRow>, VaultError> {
-        reading!(self, "reading recorded requests", |c| ledger::intake_rows(c).await?)
-    }
-
-    async fn intake_next(&self, writer: &str) -> Result<u64, VaultError> {
-        reading!(self, "numbering a request", |c| ledger::intake_next(c, writer).await?)
     }
 
     async fn head(&self) -> Result<Head, VaultError> {
@@ -578,13 +642,22 @@ impl Vault for PostgresVault {
         reading!(self, "reading its ledger", |c| ledger::of_callers(c).await?)
     }
 
+    async fn ledger_of_policies(&self) -> Result<Vec<Entry>, VaultError> {
+        reading!(self, "reading its ledger", |c| ledger::of_policies(c).await?)
+    }
+
+    async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError> {
+        reading!(self, "reading its checkpoints", |c| ledger::newest_checkpoint(c).await?)
+    }
+
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {
         reading!(self, "reading its checkpoints", |c| ledger::checkpoints(c).await?)
     }
 
     async fn another(&self) -> Result<Option<Arc<dyn Vault>>, VaultError> {
-        let session = self.reconnected().await?;
-        Ok(Some(Arc::new(Self::over(self.address.clone(), session))))
+        let opened =
+            self.address.open_again().await.map_err(|error| unopened(&self.address, error))?;
+        Ok(Some(Arc::new(Self::over(self.address.clone(), opened))))
     }
 
     fn hold(&self, lease: Option<Lease>) {

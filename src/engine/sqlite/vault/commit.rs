@@ -7,7 +7,7 @@ use crate::engine::sqlite::error::{code, vault_error};
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::ports::{
     ApprovalRow, CallerRow, Change, CheckRow, DomainRow, FileRow, KeyRow, PurposeRow,
-    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, VaultError,
+    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, UnlockRow, VaultError,
 };
 use crate::value::RowKey;
 
@@ -29,6 +29,8 @@ pub(super) async fn apply(
         Change::PutDomain(row) => put_domain(connection, row).await,
         Change::PutCaller(row) => put_caller(connection, row).await,
         Change::PutPurpose(row) => put_purpose(connection, row).await,
+        Change::PutUnlock(row) => put_unlock(connection, row).await,
+        Change::RemovePurpose(name) => remove_purpose(connection, name).await,
         Change::InsertRun(row, columns) => return insert_run(connection, url, row, columns).await,
         Change::RemoveRun(run) => remove_run(connection, *run).await,
         Change::Advance { run, from, event } => {
@@ -61,7 +63,9 @@ pub(super) async fn apply(
         Change::PutCheck(run, row) => put_check(connection, *run, row).await,
         Change::PutReason { digest, sealed } => put_reason(connection, digest, sealed).await,
         Change::PutCheckpoint { size, note } => put_checkpoint(connection, *size, note).await,
-        Change::IntakeDone { writer, number } => intake_done(connection, writer, *number).await,
+        Change::IntakeDone { writer, rows, through } => {
+            return intake_done(connection, url, writer, rows, *through).await;
+        }
     };
     result.map_err(|error| vault_error(error, url, "recording a change"))
 }
@@ -150,6 +154,29 @@ async fn put_purpose(connection: &mut SqliteConnection, row: &PurposeRow) -> Don
         .bind(&row.body)
         .bind(&row.policy)
         .bind(&row.mac)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn put_unlock(connection: &mut SqliteConnection, row: &UnlockRow) -> Done {
+    sqlx::query(
+        "INSERT INTO sealift_unlock VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (caller, purpose) DO UPDATE SET until = excluded.until, given_by = excluded.given_by, mac = excluded.mac",
+    )
+    .bind(&row.caller)
+    .bind(&row.purpose)
+    .bind(&row.until)
+    .bind(&row.given_by)
+    .bind(&row.mac)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn remove_purpose(connection: &mut SqliteConnection, name: &str) -> Done {
+    sqlx::query("DELETE FROM sealift_purpose WHERE name = ?")
+        .bind(name)
         .execute(connection)
         .await?;
     Ok(())
@@ -419,18 +446,57 @@ async fn put_checkpoint(connection: &mut SqliteConnection, size: u64, note: &str
     Ok(())
 }
 
-async fn intake_done(connection: &mut SqliteConnection, writer: &str, number: u64) -> Done {
-    sqlx::query("DELETE FROM sealift_intake WHERE writer = ? AND number = ?")
-        .bind(writer)
-        .bind(signed(number))
-        .execute(&mut *connection)
-        .await?;
+/// Removes what is in the tree now. Where another process was first, nothing of this happens.
+async fn intake_done(
+    connection: &mut SqliteConnection,
+    url: &str,
+    writer: &str,
+    rows: &[u64],
+    through: u64,
+) -> Result<(), VaultError> {
+    let failed = |error| vault_error(error, url, "recording a change");
+    for number in rows {
+        let removed = sqlx::query("DELETE FROM sealift_intake WHERE writer = ? AND number = ?")
+            .bind(writer)
+            .bind(signed(*number))
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        if removed.rows_affected() != 1 {
+            return Err(VaultError::IntakeMoved);
+        }
+    }
     sqlx::query(
         "INSERT INTO sealift_intake_done VALUES (?, ?)
          ON CONFLICT DO UPDATE SET number = max(number, excluded.number)",
     )
     .bind(writer)
-    .bind(signed(number))
+    .bind(signed(through))
+    .execute(connection)
+    .await
+    .map_err(failed)?;
+    Ok(())
+}
+
+/// Whether a change is of rows that grant, so that whoever has read them reads them again.
+pub(super) fn changes_grants(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::PutKey(_)
+            | Change::PutKeyCheck(_)
+            | Change::PutDomain(_)
+            | Change::PutCaller(_)
+            | Change::PutPurpose(_)
+            | Change::RemovePurpose(_)
+            | Change::PutUnlock(_)
+    )
+}
+
+pub(super) async fn grants_changed(connection: &mut SqliteConnection) -> Done {
+    sqlx::raw_sql(
+        "INSERT INTO sealift_grants_version VALUES (1, 1)
+         ON CONFLICT DO UPDATE SET version = version + 1",
+    )
     .execute(connection)
     .await?;
     Ok(())

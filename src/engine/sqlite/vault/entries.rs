@@ -1,5 +1,6 @@
 //! Sealed values: added in bulk, looked up in bulk, read in token order.
 
+use futures::TryStreamExt;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Row as _};
 
@@ -14,6 +15,9 @@ use crate::value::ValueType;
 
 /// Rows of one `INSERT`: five parameters each, and SQLite takes 32,766.
 const ROWS_A_STATEMENT: usize = 1_000;
+
+/// Bytes of sealed values that one read of entries brings.
+const SCAN_BYTES: usize = 8 << 20;
 
 /// Entries of a segment of single inserts.
 const SINGLES_A_SEGMENT: u64 = 65_536;
@@ -124,16 +128,24 @@ pub(super) async fn scan(
         Some((domain, token)) => (i64::from(domain.0), token.as_bytes()),
         None => (-1, &[][..]),
     };
-    let rows = sqlx::query(
+    let failed = |error| vault_error(error, url, "reading entries");
+    let mut rows = sqlx::query(
         "SELECT * FROM sealift_entry WHERE (domain, token) > (?, ?) ORDER BY domain, token LIMIT ?",
     )
     .bind(domain)
     .bind(token)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(connection)
-    .await
-    .map_err(|error| vault_error(error, url, "reading entries"))?;
-    rows.iter().map(entry).collect()
+    .fetch(connection);
+    // SQLite steps from row to row, so a read that ends early has cost no more than it brought.
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    while bytes < SCAN_BYTES
+        && let Some(row) = rows.try_next().await.map_err(failed)?
+    {
+        let row = entry(&row)?;
+        bytes += row.envelope.len();
+        found.push(row);
+    }
+    Ok(found)
 }
 
 fn entry(row: &SqliteRow) -> Result<EntryRow, VaultError> {

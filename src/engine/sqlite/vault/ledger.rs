@@ -9,7 +9,7 @@ use super::read::unsigned;
 use crate::engine::sqlite::error::vault_error;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::{Phase, RunId};
-use crate::ports::{IntakeRow, VaultError};
+use crate::ports::{IntakeRow, Quota, SealedReason, Taken, VaultError};
 
 fn inconsistent(what: &str) -> VaultError {
     VaultError::Inconsistent(what.to_owned())
@@ -28,7 +28,10 @@ pub(super) async fn append(
         return Ok(head);
     }
     for mut draft in drafts {
-        draft.at = Timestamp::now().to_string();
+        // A request is of the time at which it was recorded.
+        if draft.at.is_empty() {
+            draft.at = Timestamp::now().to_string();
+        }
         concat!("sealift ", env!("CARGO_PKG_VERSION")).clone_into(&mut draft.tool);
         if let Some(run) = draft.run {
             draft.phase_before = last_phase(connection, url, run).await?;
@@ -154,10 +157,50 @@ pub(super) async fn checkpoints(
     Ok(rows.iter().map(|row| (unsigned(row, "size"), row.get("note"))).collect())
 }
 
+/// Entries whose action begins with `policy_`.
+pub(super) async fn of_policies(
+    connection: &mut SqliteConnection,
+    url: &str,
+) -> Result<Vec<Entry>, VaultError> {
+    let bodies: Vec<Vec<u8>> = sqlx::query_scalar(
+        "SELECT body FROM sealift_ledger
+         WHERE run IS NULL AND instr(body, CAST('\"action\":\"policy_' AS BLOB)) > 0
+         ORDER BY sequence",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(|error| vault_error(error, url, "reading its ledger"))?;
+    parsed(&bodies)
+}
+
+pub(super) async fn newest_checkpoint(
+    connection: &mut SqliteConnection,
+) -> Result<Option<(u64, String)>, sqlx::Error> {
+    let row = sqlx::query("SELECT size, note FROM sealift_checkpoint ORDER BY size DESC LIMIT 1")
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(|row| (unsigned(&row, "size"), row.get("note"))))
+}
+
+pub(super) async fn grants_version(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let version: Option<i64> = sqlx::query_scalar("SELECT version FROM sealift_grants_version")
+        .fetch_optional(connection)
+        .await?;
+    Ok(version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0))
+}
+
 pub(super) async fn intake(
     connection: &mut SqliteConnection,
     row: &IntakeRow,
+    reasons: &[SealedReason],
 ) -> Result<(), sqlx::Error> {
+    for reason in reasons {
+        sqlx::query("INSERT OR IGNORE INTO sealift_reason VALUES (?, ?)")
+            .bind(&reason.digest)
+            .bind(&reason.sealed)
+            .execute(&mut *connection)
+            .await?;
+    }
     sqlx::query("INSERT INTO sealift_intake VALUES (?, ?, ?, ?)")
         .bind(&row.writer)
         .bind(signed(row.number))
@@ -170,8 +213,10 @@ pub(super) async fn intake(
 
 pub(super) async fn intake_rows(
     connection: &mut SqliteConnection,
+    limit: usize,
 ) -> Result<Vec<IntakeRow>, sqlx::Error> {
-    let rows = sqlx::query("SELECT * FROM sealift_intake ORDER BY writer, number")
+    let rows = sqlx::query("SELECT * FROM sealift_intake ORDER BY writer, number LIMIT ?")
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(connection)
         .await?;
     Ok(rows
@@ -185,16 +230,52 @@ pub(super) async fn intake_rows(
         .collect())
 }
 
-pub(super) async fn intake_next(
+pub(super) async fn intake_through(
     connection: &mut SqliteConnection,
     writer: &str,
 ) -> Result<u64, sqlx::Error> {
-    let last: i64 = sqlx::query_scalar(
-        "SELECT max(coalesce((SELECT max(number) FROM sealift_intake WHERE writer = ?1), 0),
-                    coalesce((SELECT number FROM sealift_intake_done WHERE writer = ?1), 0))",
-    )
-    .bind(writer)
-    .fetch_one(connection)
-    .await?;
-    Ok(u64::try_from(last).unwrap_or(0) + 1)
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT number FROM sealift_intake_done WHERE writer = ?")
+            .bind(writer)
+            .fetch_optional(connection)
+            .await?;
+    Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0))
+}
+
+/// Counts tokens against quotas, all or none of them.
+pub(super) async fn take_quota(
+    connection: &mut SqliteConnection,
+    quotas: &[Quota],
+    count: u64,
+) -> Result<Taken, sqlx::Error> {
+    for quota in quotas {
+        let row: Option<(i64, i64)> = sqlx::query_as(
+            "SELECT began_s, used FROM sealift_quota WHERE caller = ? AND purpose = ? AND per = ?",
+        )
+        .bind(&quota.caller)
+        .bind(&quota.purpose)
+        .bind(quota.per)
+        .fetch_optional(&mut *connection)
+        .await?;
+        let used =
+            quota.used(row.map(|(began_s, used)| (began_s, u64::try_from(used).unwrap_or(0))));
+        if quota.is_past(used, count) {
+            return Ok(Taken::Past { per: quota.per, used });
+        }
+    }
+    for quota in quotas {
+        sqlx::query(
+            "INSERT INTO sealift_quota VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (caller, purpose, per) DO UPDATE
+             SET used = iif(began_s >= ?4, used, 0) + ?5, began_s = max(began_s, ?4)",
+        )
+        .bind(&quota.caller)
+        .bind(&quota.purpose)
+        .bind(quota.per)
+        .bind(quota.began_s)
+        .bind(signed(count))
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(Taken::All)
 }

@@ -19,8 +19,8 @@ use crate::lifecycle::RunId;
 use crate::ports::{
     ApprovalRow, Beat, BlindRow, CallerRow, Change, CheckRow, CutState, DomainRow, EntryRow,
     FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts, PurposeRow,
-    QuarantineRow, RangeRow, RunRow, RunState, SegmentRow, SlotRow, Task, VAULT_FORMAT, Vault,
-    VaultError, VaultHeader, WorkerRow,
+    QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow, SlotRow, Taken, Task,
+    UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -176,6 +176,11 @@ impl Vault for SqliteVault {
             for change in &changes {
                 commit::apply(connection, &self.url, change).await?;
             }
+            if changes.iter().any(commit::changes_grants) {
+                commit::grants_changed(connection)
+                    .await
+                    .map_err(self.failed("recording a change"))?;
+            }
             // ORDER: the head is locked last, so that a long change does not hold it.
             ledger::append(connection, &self.url, drafts).await
         })
@@ -199,6 +204,10 @@ impl Vault for SqliteVault {
 
     async fn purposes(&self) -> Result<Vec<PurposeRow>, VaultError> {
         read::purposes(&mut *self.lock().await).await.map_err(self.failed("reading its purposes"))
+    }
+
+    async fn unlocks(&self) -> Result<Vec<UnlockRow>, VaultError> {
+        read::unlocks(&mut *self.lock().await).await.map_err(self.failed("reading its unlocks"))
     }
 
     async fn runs(&self) -> Result<Vec<RunRow>, VaultError> {
@@ -353,22 +362,43 @@ impl Vault for SqliteVault {
         read::segments(&mut *self.lock().await).await.map_err(self.failed("reading its segments"))
     }
 
-    async fn intake(&self, row: IntakeRow) -> Result<(), VaultError> {
-        ledger::intake(&mut *self.lock().await, &row)
+    async fn grants_version(&self) -> Result<u64, VaultError> {
+        ledger::grants_version(&mut *self.lock().await)
             .await
-            .map_err(self.failed("recording a request"))
+            .map_err(self.failed("asking what has changed"))
     }
 
-    async fn intake_rows(&self) -> Result<Vec<IntakeRow>, VaultError> {
-        ledger::intake_rows(&mut *self.lock().await)
+    async fn intake(&self, row: IntakeRow, reasons: Vec<SealedReason>) -> Result<(), VaultError> {
+        in_transaction!(self, "recording a request", |connection| {
+            ledger::intake(connection, &row, &reasons)
+                .await
+                .map_err(self.failed("recording a request"))
+        })
+    }
+
+    async fn intake_rows(&self, limit: usize) -> Result<Vec<IntakeRow>, VaultError> {
+        ledger::intake_rows(&mut *self.lock().await, limit)
             .await
             .map_err(self.failed("reading recorded requests"))
     }
 
-    async fn intake_next(&self, writer: &str) -> Result<u64, VaultError> {
-        ledger::intake_next(&mut *self.lock().await, writer)
+    async fn intake_through(&self, writer: &str) -> Result<u64, VaultError> {
+        ledger::intake_through(&mut *self.lock().await, writer)
             .await
-            .map_err(self.failed("numbering a request"))
+            .map_err(self.failed("reading recorded requests"))
+    }
+
+    /// Writers of one file take turns anyway; whoever comes second finds the rows gone.
+    async fn leads_intake(&self) -> Result<bool, VaultError> {
+        Ok(true)
+    }
+
+    async fn take_quota(&self, quotas: &[Quota], count: u64) -> Result<Taken, VaultError> {
+        in_transaction!(self, "counting tokens", |connection| {
+            ledger::take_quota(connection, quotas, count)
+                .await
+                .map_err(self.failed("counting tokens"))
+        })
     }
 
     async fn head(&self) -> Result<Head, VaultError> {
@@ -387,6 +417,16 @@ impl Vault for SqliteVault {
 
     async fn ledger_of_callers(&self) -> Result<Vec<Entry>, VaultError> {
         ledger::of_callers(&mut *self.lock().await, &self.url).await
+    }
+
+    async fn ledger_of_policies(&self) -> Result<Vec<Entry>, VaultError> {
+        ledger::of_policies(&mut *self.lock().await, &self.url).await
+    }
+
+    async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError> {
+        ledger::newest_checkpoint(&mut *self.lock().await)
+            .await
+            .map_err(self.failed("reading its checkpoints"))
     }
 
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {

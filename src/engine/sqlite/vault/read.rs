@@ -8,8 +8,8 @@ use crate::ledger::ApprovalKind;
 use crate::lifecycle::{Phase, RunId};
 use crate::ports::{
     ApprovalRow, CallerRow, CheckRow, Condition, DomainRow, FileKind, FileRow, FileSeal, KeyRow,
-    PurposeRow, QuarantineRow, QuarantineState, RangeRow, RunRow, SegmentRow, SlotRow, VaultError,
-    VaultHeader,
+    PurposeRow, QuarantineRow, QuarantineState, RangeRow, RunRow, SegmentRow, SlotRow, UnlockRow,
+    VaultError, VaultHeader,
 };
 use crate::token::DomainId;
 use crate::value::RowKey;
@@ -122,6 +122,22 @@ pub(super) async fn purposes(connection: &mut SqliteConnection) -> Rows<PurposeR
             name: row.get("name"),
             body: row.get("body"),
             policy: row.get("policy"),
+            mac: row.get("mac"),
+        })
+        .collect())
+}
+
+pub(super) async fn unlocks(connection: &mut SqliteConnection) -> Rows<UnlockRow> {
+    let rows = sqlx::query("SELECT * FROM sealift_unlock ORDER BY caller, purpose")
+        .fetch_all(connection)
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| UnlockRow {
+            caller: row.get("caller"),
+            purpose: row.get("purpose"),
+            until: row.get("until"),
+            given_by: row.get("given_by"),
             mac: row.get("mac"),
         })
         .collect())

@@ -1,0 +1,131 @@
+//! Why a server cannot be worked with, in the cases where what PostgreSQL or TLS says does not tell
+//! a person what to do.
+//!
+//! Knows the errors of driver and TLS, and no address: whoever asks names it.
+
+use rustls::CertificateError;
+
+/// Why a session was refused, by the server, by TLS, or by us.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The certificate names other hosts.
+    #[error("the certificate of the server is for another host")]
+    OtherHost,
+    /// Nobody whom we trust has signed the certificate.
+    #[error("the certificate of the server is signed by nobody who is trusted here")]
+    UnknownAuthority,
+    /// The certificate has ended, or has not begun.
+    #[error("the certificate of the server is not valid at this time")]
+    OutOfTime,
+    /// TLS failed in another way.
+    #[error("the connection could not be encrypted")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server speaks no TLS, and the URL asks for it.
+    #[error("the server does not encrypt connections, and `sslmode` asks for it")]
+    NoTls,
+    /// The connection broke, and could not be made again in the time that a restart takes.
+    #[error("the connection with the server is lost")]
+    Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Something between us and the server does not let the settings of a session through.
+    #[error("the session did not get the settings that keep a run safe (`{setting}`): a pooler?")]
+    Pooler {
+        /// The first setting that is not as it was asked for.
+        setting: &'static str,
+    },
+}
+
+impl Refusal {
+    /// What a driver's error is, where it is one of these.
+    pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
+        match error {
+            sqlx::Error::Io(error) => Some(Self::of_tls(error.get_ref()?.downcast_ref()?)),
+            sqlx::Error::Tls(error) => match error.downcast_ref() {
+                Some(error) => Some(Self::of_tls(error)),
+                // The driver has a text for this and no type.
+                None if error.to_string().contains("does not support TLS") => Some(Self::NoTls),
+                None => Some(Self::Tls(error.to_string().into())),
+            },
+            error => {
+                // PgBouncer answers a parameter that it does not know with a violation of the
+                // protocol; PostgreSQL itself knows all that we send.
+                // Statements that are prepared twice, or nowhere, were prepared in another session.
+                match super::error::state(error)? {
+                    "08P01" => Some(Self::Pooler { setting: "options" }),
+                    "42P05" | "26000" => Some(Self::Pooler { setting: "prepared statements" }),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    fn of_tls(error: &rustls::Error) -> Self {
+        use CertificateError as C;
+        match error {
+            rustls::Error::InvalidCertificate(
+                C::NotValidForName | C::NotValidForNameContext { .. },
+            ) => Self::OtherHost,
+            rustls::Error::InvalidCertificate(C::UnknownIssuer | C::BadSignature) => {
+                Self::UnknownAuthority
+            }
+            rustls::Error::InvalidCertificate(
+                C::Expired
+                | C::ExpiredContext { .. }
+                | C::NotValidYet
+                | C::NotValidYetContext { .. },
+            ) => Self::OutOfTime,
+            other => Self::Tls(Box::new(other.clone())),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::OtherHost => {
+                "write the host in the URL as the certificate has it; `sslmode=verify-ca` leaves the \
+                 name aside"
+            }
+            Self::UnknownAuthority => {
+                "name the certificate of the authority: `?sslmode=verify-full&sslrootcert=FILE`"
+            }
+            Self::OutOfTime => {
+                "have the server's certificate renewed, or check this machine's clock"
+            }
+            Self::Tls(_) => {
+                "check `sslrootcert`, `sslcert`, `sslkey` of the URL, and the server's `ssl_cert_file`"
+            }
+            Self::NoTls => {
+                "switch `ssl` on in the server, or leave `sslmode` away where the way to it is safe"
+            }
+            Self::Lost(_) => {
+                "see that the server is up and can be reached, then run the same command again: it goes \
+                 on where it stopped"
+            }
+            Self::Pooler { .. } => {
+                "name the server itself, not the pooler before it: a pooler drops the settings, locks \
+                 and cursors of a session; see docs/POSTGRESQL.md"
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_says_what_is_wrong_with_it() {
+        let of = |error| {
+            Refusal::of(&sqlx::Error::Io(std::io::Error::other(rustls::Error::InvalidCertificate(
+                error,
+            ))))
+        };
+        assert!(matches!(of(CertificateError::NotValidForName), Some(Refusal::OtherHost)));
+        assert!(matches!(of(CertificateError::UnknownIssuer), Some(Refusal::UnknownAuthority)));
+        assert!(matches!(of(CertificateError::Expired), Some(Refusal::OutOfTime)));
+        assert!(matches!(of(CertificateError::Revoked), Some(Refusal::Tls(_))));
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        assert!(Refusal::of(&sqlx::Error::Io(refused)).is_none());
+    }
+}

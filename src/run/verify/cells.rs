@@ -1,0 +1,438 @@
+//! Verify's look at the source: every cell, beside the newest original that the backup has for it.
+
+use std::collections::HashMap;
+
+use super::entries::derived;
+use super::{Pass, ROWS, bucket_error, column_name};
+use crate::crypto::KeyRing;
+use crate::plan::{Unit, UnitTable};
+use crate::policy::TokenKind;
+use crate::ports::{FileKind, Limit, RangeRow, Row};
+use crate::run::ahead::RowsAhead;
+use crate::run::batch::{BYTES_MAX, compute};
+use crate::run::buckets::Says;
+use crate::run::column::{Column, Fate};
+use crate::run::error::{Mismatch, MismatchKind, RunError};
+use crate::run::increments::read_increment;
+use crate::run::job::Job;
+use crate::run::record::{BackupCell, BackupRecord};
+use crate::run::rewrite::sweep_range;
+use crate::run::seal::read_backup;
+use crate::run::window::Image;
+use crate::token::{TokenBody, second};
+use crate::value::{Original, RowKey};
+
+/// Records of an image whose originals are taken at a time.
+const RECORDS: usize = 10_000;
+
+/// What no value's digest is: a cell that says so agrees with no entry.
+const NEVER: [u8; 16] = [0xff; 16];
+
+/// What the backup says of the cells of a range.
+#[derive(Default)]
+struct Newest(HashMap<Vec<u8>, Vec<Expected>>);
+
+#[derive(Clone)]
+enum Expected {
+    /// Nothing.
+    Nothing,
+    /// An original of this digest.
+    Value([u8; 16]),
+    /// An original that this token follows from, by the second implementation.
+    Derived(TokenBody),
+    /// An original that no token follows from.
+    Underived,
+    /// A token that was there before the run.
+    Token(TokenBody),
+}
+
+impl Newest {
+    fn put_rows(&mut self, keys: &KeyRing, columns: &[Column], records: &[BackupRecord]) {
+        let rows = compute(records, |record| {
+            let cells = record.cells.iter().zip(columns);
+            let cells = cells.map(|(cell, column)| expected(keys, column, cell)).collect();
+            (record.key.encode(), cells)
+        });
+        self.0.extend(rows);
+    }
+
+    fn put(&mut self, job: &Job, columns: &[Column], key: Vec<u8>, at: usize, cell: &BackupCell) {
+        let Some(column) = columns.get(at) else { return };
+        let cells = self.0.entry(key).or_insert_with(|| vec![Expected::Nothing; columns.len()]);
+        if let Some(place) = cells.get_mut(at) {
+            *place = expected(&job.keys, column, cell);
+        }
+    }
+}
+
+fn expected(keys: &KeyRing, column: &Column, cell: &BackupCell) -> Expected {
+    match cell {
+        BackupCell::Null | BackupCell::Empty => Expected::Nothing,
+        BackupCell::Value(original) if column.treatment.is_deterministic() => {
+            derived(keys, column, original).map_or(Expected::Underived, Expected::Derived)
+        }
+        BackupCell::Value(original) => Expected::Value(column.second_digest(keys, original)),
+        BackupCell::Token(token) => Expected::Token(token.clone()),
+    }
+}
+
+/// What a cell holds.
+enum Shape {
+    Null,
+    Empty,
+    Original,
+    Token(TokenBody),
+}
+
+/// What a cell holds, as its shape tells. A column whose tokens have no shape of their own holds
+/// only tokens.
+fn shape(column: &Column, cell: Option<&Original>) -> Shape {
+    match (column.fate(cell), cell) {
+        (Fate::Null, _) | (_, None) => Shape::Null,
+        (Fate::Empty, _) => Shape::Empty,
+        (Fate::Shaped(token), Some(cell)) => {
+            if is_text_of(column, cell, &token).unwrap_or(true) {
+                Shape::Token(token)
+            } else {
+                Shape::Original
+            }
+        }
+        (Fate::Original, Some(cell)) if !column.treatment.is_recognisable_by_shape() => {
+            let accepted = cell.as_text().and_then(|text| column.treatment.accept(text));
+            accepted.map_or(Shape::Original, Shape::Token)
+        }
+        (Fate::Original, Some(_)) => Shape::Original,
+    }
+}
+
+/// Whether the second implementation writes a token as it stands in the cell: a fault in the text of
+/// tokens would hide behind the parser that was made with it. `None` where it does not write such
+/// tokens.
+fn is_text_of(column: &Column, cell: &Original, token: &TokenBody) -> Option<bool> {
+    let kind = match column.treatment.kind() {
+        TokenKind::Keyed => 'k',
+        TokenKind::Random => 'r',
+        TokenKind::Format | TokenKind::Uuid => return None,
+    };
+    let (None, Some(body)) = (column.treatment.template(), token.sixteen()) else { return None };
+    let text = second::token_text(kind, column.domain_id(), body);
+    Some(cell.expose() == text.as_bytes())
+}
+
+/// The token that follows from the newest original of a cell, where the cell holds it letter for
+/// letter as the second implementation writes it: most cells do, and need no parser then.
+fn as_derived<'e>(
+    column: &Column,
+    cell: Option<&Original>,
+    newest: Option<&'e Expected>,
+) -> Option<&'e TokenBody> {
+    let (Some(cell), Some(Expected::Derived(token))) = (cell, newest) else { return None };
+    let is_plain = column.treatment.kind() == TokenKind::Keyed;
+    (is_plain && is_text_of(column, cell, token)?).then_some(token)
+}
+
+/// What a cell and the backup say of its token, and whether the backup says anything.
+fn weigh(token: &TokenBody, newest: Option<&Expected>) -> (Says, bool) {
+    match newest {
+        Some(Expected::Value(digest)) => (Says::Holds(*digest), true),
+        // Equal tokens mean equal values, once the vault is known to have the token.
+        Some(Expected::Derived(known)) if known == token => (Says::HoldsAny, true),
+        Some(Expected::Derived(_) | Expected::Underived) => (Says::Holds(NEVER), true),
+        Some(Expected::Token(known)) if known != token => (Says::Holds(NEVER), true),
+        Some(Expected::Token(_) | Expected::Nothing) | None => (Says::HoldsAny, false),
+    }
+}
+
+/// A row that was looked at.
+struct Looked {
+    key: Vec<u8>,
+    cells: Vec<(Shape, Says, bool)>,
+}
+
+fn look(columns: &[Column], row: &Row, newest: &Newest) -> Looked {
+    let key = row.key.encode();
+    let known = newest.0.get(&key);
+    let cells = columns
+        .iter()
+        .zip(&row.cells)
+        .enumerate()
+        .map(|(at, (column, cell))| {
+            let newest = known.and_then(|cells| cells.get(at));
+            if let Some(token) = as_derived(column, cell.as_ref(), newest) {
+                return (Shape::Token(token.clone()), Says::HoldsAny, true);
+            }
+            let shape = shape(column, cell.as_ref());
+            let (says, is_backed) = match &shape {
+                Shape::Token(token) => weigh(token, newest),
+                Shape::Null | Shape::Empty | Shape::Original => (Says::HoldsAny, false),
+            };
+            (shape, says, is_backed)
+        })
+        .collect();
+    Looked { key, cells }
+}
+
+impl Pass<'_> {
+    pub(super) async fn read_ranges(
+        &mut self,
+        unit: &Unit,
+        at: u16,
+        table: &UnitTable,
+    ) -> Result<(), RunError> {
+        let columns = self.job.columns(table).await?;
+        self.job.progress.begin("verify the source", "rows", table.rows);
+        let ranges: Vec<RangeRow> = self
+            .ranges
+            .iter()
+            .filter(|range| range.unit == unit.id && range.table == at)
+            .cloned()
+            .collect();
+        for range in ranges {
+            let rows = self.rows(table, range.lower.clone(), range.upper.clone());
+            let newest = self.newest_of_range(&range, &columns)?;
+            self.read_rows(range.unit, at, table, &columns, rows, &newest).await?;
+        }
+        self.job.progress.end();
+        Ok(())
+    }
+
+    /// Begins to read rows.
+    fn rows(&self, table: &UnitTable, after: Option<RowKey>, upto: Option<RowKey>) -> RowsAhead {
+        let limit = Limit { rows: ROWS, bytes: BYTES_MAX };
+        RowsAhead::begin(&self.job.source, table, after, upto, limit)
+    }
+
+    /// What the backup expects of each cell: its file, then its increments, then the sweeps'.
+    fn newest_of_range(&self, range: &RangeRow, columns: &[Column]) -> Result<Newest, RunError> {
+        let mut newest = Newest::default();
+        let of = |kind: FileKind, number: u32| {
+            self.files
+                .iter()
+                .filter(move |f| f.kind == kind && f.unit == range.unit && f.range == number)
+        };
+        for file in of(FileKind::Backup, range.number) {
+            let records = read_backup(self.job, file)?;
+            newest.put_rows(&self.job.keys, columns, &records);
+        }
+        let swept = of(FileKind::Increment, sweep_range(range.table));
+        for file in of(FileKind::Increment, range.number).chain(swept) {
+            for record in read_increment(self.job, file)? {
+                let key = record.key.encode();
+                newest.put(self.job, columns, key, usize::from(record.column), &record.cell);
+            }
+        }
+        Ok(newest)
+    }
+
+    pub(super) async fn read_keyed(
+        &mut self,
+        unit: &Unit,
+        at: u16,
+        table: &UnitTable,
+    ) -> Result<(), RunError> {
+        let columns = self.job.columns(table).await?;
+        let mut newest = Newest::default();
+        let mut image = Image::open(self.job, unit, at, columns.len()).await?;
+        let mut records = Vec::new();
+        while let Some(record) = image.next()? {
+            records.push(record);
+            if records.len() == RECORDS {
+                newest.put_rows(&self.job.keys, &columns, &records);
+                records.clear();
+            }
+        }
+        newest.put_rows(&self.job.keys, &columns, &records);
+        self.job.progress.begin("verify the source", "rows", table.rows);
+        let rows = self.rows(table, None, None);
+        self.read_rows(unit.id, at, table, &columns, rows, &newest).await?;
+        self.job.progress.end();
+        Ok(())
+    }
+
+    async fn read_rows(
+        &mut self,
+        unit: u16,
+        at: u16,
+        table: &UnitTable,
+        columns: &[Column],
+        mut ahead: RowsAhead,
+        newest: &Newest,
+    ) -> Result<(), RunError> {
+        loop {
+            self.job.may_go_on()?;
+            let rows = ahead.next().await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let looked = compute(&rows, |row| look(columns, row, newest));
+            for (row, looked) in rows.iter().zip(looked) {
+                self.take_row(unit, at, table, columns, row, looked)?;
+            }
+            self.job.progress.advance(rows.len() as u64);
+        }
+    }
+
+    /// Counts a row, and keeps what its cells say.
+    fn take_row(
+        &mut self,
+        unit: u16,
+        at: u16,
+        table: &UnitTable,
+        columns: &[Column],
+        row: &Row,
+        looked: Looked,
+    ) -> Result<(), RunError> {
+        self.tally.rows += 1;
+        for (place, (shape, says, is_backed)) in looked.cells.into_iter().enumerate() {
+            match shape {
+                Shape::Null => self.tally.null += 1,
+                Shape::Empty => self.tally.empty += 1,
+                Shape::Original if self.is_waived(unit, at, &row.key) => self.tally.waived += 1,
+                Shape::Original => {
+                    let place = cell_name(table, place, &row.key);
+                    self.found.push(Mismatch { kind: MismatchKind::Original, place });
+                }
+                Shape::Token(token) => {
+                    self.tally.unbacked += u64::from(!is_backed);
+                    self.tally.open((unit, at, place));
+                    encode_place(&mut self.place, (unit, at, place), &looked.key);
+                    self.buckets
+                        .add(columns[place].domain_id(), &token, says, &self.place)
+                        .map_err(bucket_error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A table without a key: its tokens, counted, are those of the backup's originals, counted.
+    pub(super) async fn read_multiset(
+        &mut self,
+        unit: &Unit,
+        at: u16,
+        table: &UnitTable,
+    ) -> Result<(), RunError> {
+        let columns = self.job.columns(table).await?;
+        self.job.progress.begin("verify the source", "rows", table.rows);
+        let mut image = Image::open(self.job, unit, at, columns.len()).await?;
+        while let Some(record) = image.next()? {
+            self.expect(unit.id, at, table, &columns, record).await?;
+        }
+        let mut ahead = self.rows(table, None, None);
+        loop {
+            let rows = ahead.next().await?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in &rows {
+                self.tally.rows += 1;
+                for (place, (column, cell)) in columns.iter().zip(&row.cells).enumerate() {
+                    self.count_cell(unit.id, at, table, place, column, cell.as_ref())?;
+                }
+            }
+            self.job.progress.advance(rows.len() as u64);
+        }
+        self.job.progress.end();
+        Ok(())
+    }
+
+    fn count_cell(
+        &mut self,
+        unit: u16,
+        at: u16,
+        table: &UnitTable,
+        place: usize,
+        column: &Column,
+        cell: Option<&Original>,
+    ) -> Result<(), RunError> {
+        match shape(column, cell) {
+            Shape::Null => self.tally.null += 1,
+            Shape::Empty => self.tally.empty += 1,
+            Shape::Original => {
+                let place = format!("a cell of `{}`", column_name(table, place));
+                self.found.push(Mismatch { kind: MismatchKind::Original, place });
+            }
+            Shape::Token(token) => {
+                self.tally.open((unit, at, place));
+                encode_place(&mut self.place, (unit, at, place), &[]);
+                self.buckets
+                    .add(column.domain_id(), &token, Says::Counted, &self.place)
+                    .map_err(bucket_error)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn expect(
+        &mut self,
+        unit: u16,
+        at: u16,
+        table: &UnitTable,
+        columns: &[Column],
+        record: BackupRecord,
+    ) -> Result<(), RunError> {
+        for (place, (column, cell)) in columns.iter().zip(record.cells).enumerate() {
+            let token = match cell {
+                BackupCell::Null | BackupCell::Empty => continue,
+                BackupCell::Token(token) => token,
+                BackupCell::Value(original) => {
+                    second_token(self.job, column, &original).await?.ok_or_else(|| {
+                        RunError::Inconsistent(format!(
+                            "an original of `{}` has no token",
+                            column_name(table, place)
+                        ))
+                    })?
+                }
+            };
+            encode_place(&mut self.place, (unit, at, place), &[]);
+            self.buckets
+                .add(column.domain_id(), &token, Says::Expected, &self.place)
+                .map_err(bucket_error)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a cell is, as a bucket keeps it: unit, table and column, then the row's key where the table
+/// has one. It is put into words only where a mismatch has to be told.
+fn encode_place(place: &mut Vec<u8>, (unit, table, column): (u16, u16, usize), key: &[u8]) {
+    place.clear();
+    for number in [unit, table, u16::try_from(column).unwrap_or(u16::MAX)] {
+        place.extend_from_slice(&number.to_be_bytes());
+    }
+    place.extend_from_slice(key);
+}
+
+/// The words for a place of a bucket.
+pub(super) fn place_name(job: &Job, place: &[u8]) -> String {
+    let short = |at: usize| place.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]]));
+    let named = || {
+        let (unit, table, column) = (short(0)?, short(2)?, short(4)?);
+        let unit = job.plan.units.iter().find(|known| known.id == unit)?;
+        let table = unit.tables.get(usize::from(table))?;
+        let key = RowKey::decode(place.get(6..)?).ok()?;
+        Some(if key.0.is_empty() {
+            column_name(table, usize::from(column))
+        } else {
+            cell_name(table, usize::from(column), &key)
+        })
+    };
+    named().unwrap_or_else(|| "a cell".to_owned())
+}
+
+/// The token of a value by the second implementation; of a `dedupe` column the blind index says it.
+async fn second_token(
+    job: &Job,
+    column: &Column,
+    original: &Original,
+) -> Result<Option<TokenBody>, RunError> {
+    if column.treatment.is_deterministic() {
+        return Ok(derived(&job.keys, column, original));
+    }
+    let Some(digest) = column.blind_digest(&job.keys, original) else { return Ok(None) };
+    Ok(job.vault.blind(column.domain_id(), &[digest]).await?.into_iter().flatten().next())
+}
+
+fn cell_name(table: &UnitTable, place: usize, key: &RowKey) -> String {
+    format!("`{}` of row {key}", column_name(table, place))
+}

@@ -1,0 +1,176 @@
+//! What is answered to those who may ask.
+
+use serde_json::json;
+
+use super::desk::{PEOPLE, credential, desk, email, log, requests, token};
+use crate::support::Server;
+
+#[test]
+fn one_answer_a_token_in_the_order_asked() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let [email_token, pan, diagnosis] =
+        ["email", "pan", "diagnosis"].map(|column| token(&desk, column, 3));
+
+    let asked = [pan.as_str(), diagnosis.as_str(), "no token at all", email_token.as_str()];
+    let reply = server.detokenize(&carol, "support_case", &asked);
+
+    assert_eq!(
+        reply.results(),
+        [
+            json!({"token": pan, "value": "***************0003"}),
+            json!({"token": diagnosis, "code": "refused"}),
+            json!({"token": "no token at all", "code": "refused"}),
+            json!({"token": email_token, "value": email(3)}),
+        ]
+    );
+    assert!(reply.says("cache-control: no-store"), "{reply:?}");
+    assert!(reply.head.contains("x-request-id: "), "{reply:?}");
+    server.end();
+    let entries = requests(&desk);
+    let entry = entries.last().unwrap();
+    assert_eq!(entry["action"], "detokenize");
+    assert_eq!(entry["actor"], "carol");
+    assert_eq!(entry["purpose"], "support_case");
+    assert_eq!(entry["counts"]["asked"], 4);
+    assert_eq!(entry["counts"]["domain email"], 1);
+    assert_eq!(entry["details"]["token_digests"].as_array().unwrap().len(), 3);
+    assert_eq!(entry["details"]["intake_number"], 1);
+    for secret in [email(3), email_token, "4000".to_owned(), "case 4711".to_owned(), carol] {
+        assert!(!log(&desk).contains(&secret), "the log holds `{secret}`");
+        assert!(!entry.to_string().contains(&secret), "the entry holds `{secret}`");
+    }
+}
+
+#[test]
+fn values_get_the_tokens_that_stand_for_them() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let known = token(&desk, "email", 5);
+
+    let body = json!({"purpose": "support_case", "reason": "new", "domain": "email",
+                      "values": [email(5), "new@example.com", known]});
+    let results = server.post(&carol, "/v1/tokenize", &body).results();
+
+    assert_eq!(results[0]["token"], known.as_str());
+    let [new, shaped] = [1, 2].map(|at: usize| results[at]["token"].as_str().unwrap().to_owned());
+    assert_ne!(shaped, known, "a token-shaped value is a value like any other");
+    let reply = server.detokenize(&carol, "support_case", &[&new, &shaped]);
+    assert_eq!(reply.results()[0]["value"], "new@example.com");
+    assert_eq!(reply.results()[1]["value"], known.as_str());
+    let body = json!({"purpose": "support_case", "reason": "new", "domain": "diagnosis",
+                      "values": ["x"]});
+    server.post(&carol, "/v1/tokenize", &body).fails(403, "domain_denied");
+}
+
+#[test]
+fn search_says_which_token_stands_for_a_value() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let search = |purpose: &str, domain: &str, values: &[&str]| {
+        let body = json!({"purpose": purpose, "reason": "who", "domain": domain, "values": values});
+        server.post(&carol, "/v1/search", &body)
+    };
+
+    let there = email(7);
+    let reply = search("lookup", "email", &[&there, "nobody@example.com"]);
+    let refused = json!({"code": "refused"});
+    assert_eq!(reply.results(), [json!({"token": token(&desk, "email", 7)}), refused.clone()]);
+    let reply = search("lookup", "alias", &["alias 9", "alias 999"]);
+    assert_eq!(reply.results(), [json!({"token": token(&desk, "alias", 9)}), refused]);
+    search("lookup", "nick", &["nick 9"]).fails(422, "invalid");
+    search("lookup", "pan", &["x"]).fails(403, "domain_denied");
+    search("support_case", "email", &[&there]).fails(403, "purpose_denied");
+}
+
+#[test]
+fn originals_pass_where_the_purpose_says_so_and_are_counted() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let known = token(&desk, "email", 2);
+    let unknown = "slk001_00000000000000000000000000zz";
+    let shouted = known.to_uppercase();
+
+    let asked = [known.as_str(), "still@example.com", unknown, &shouted];
+    let results = server.detokenize(&carol, "mixed", &asked).results();
+    assert_eq!(results[0]["value"], email(2));
+    assert_eq!(results[1]["value"], "still@example.com");
+    assert_eq!(results[1]["passed"], true);
+    assert_eq!(results[2]["code"], "refused", "nothing echoes what is shaped like a token");
+    assert_eq!(results[3]["code"], "refused", "nothing echoes what is shaped like a token");
+    let results = server.detokenize(&carol, "support_case", &["still@example.com"]).results();
+    assert_eq!(results[0]["code"], "refused", "off by default");
+    server.end();
+    let entries = requests(&desk);
+    assert_eq!(entries[entries.len() - 2]["counts"]["passed"], 1);
+    let answer = desk.tell_as(
+        "carol",
+        &["detokenize", "--purpose", "mixed", "--reason", "r"],
+        &format!("{known}\nstill@example.com"),
+    );
+    assert_eq!(answer.done().stdout, format!("{}\nstill@example.com\n", email(2)));
+}
+
+#[test]
+fn a_large_answer_is_streamed_and_whole() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let tokens: Vec<String> = (1..=PEOPLE).map(|n| token(&desk, "email", n)).collect();
+    let many: Vec<&str> = tokens.iter().cycle().take(4_500).map(String::as_str).collect();
+
+    let reply = server.detokenize(&carol, "support_case", &many);
+
+    assert!(reply.says("transfer-encoding: chunked"), "{}", reply.head);
+    let results = reply.results();
+    assert_eq!(results.len(), 4_500);
+    for (at, result) in results.iter().enumerate() {
+        assert_eq!(result["value"], email(at as u64 % PEOPLE + 1));
+    }
+}
+
+#[test]
+fn whoever_asks_sees_the_purposes_of_his_role_and_runs_only_if_he_may() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let names = |caller: &str| -> Vec<String> {
+        let reply = server.get_as(&credential(&desk, caller), "/v1/purposes");
+        let purposes = reply.json()["purposes"].as_array().unwrap().clone();
+        purposes.iter().map(|purpose| purpose["name"].as_str().unwrap().to_owned()).collect()
+    };
+
+    assert_eq!(
+        names("carol"),
+        ["emergency", "ended", "export", "few", "lookup", "mixed", "support_case"]
+    );
+    assert_eq!(names("dave").len(), 8);
+    let carol = credential(&desk, "carol");
+    server.get_as(&carol, "/v1/runs").fails(403, "role_denied");
+    let dave = credential(&desk, "dave");
+    let runs = server.get_as(&dave, "/v1/runs").json()["runs"].clone();
+    assert_eq!(runs[0]["phase"], "verified");
+    let run = runs[0]["run"].as_str().unwrap();
+    assert_eq!(server.get_as(&dave, &format!("/v1/runs/{run}")).json(), runs[0]);
+    server.get_as(&dave, "/v1/runs/ffffffff").fails(404, "unknown_run");
+    server.get_as(&dave, "/v1/runs/%ff").fails(404, "unknown_run");
+}
+
+#[test]
+fn it_says_how_it_is_without_a_credential() {
+    let desk = desk();
+    let server = Server::start(&desk);
+
+    assert_eq!(server.get("/healthz").json(), json!({"status": "ok"}));
+    assert_eq!(server.get("/readyz").json(), json!({"status": "ok"}));
+    let page = server.get("/");
+    assert!(page.says("content-type: text/html; charset=utf-8"), "{page:?}");
+    assert!(page.body.contains("/v1/detokenize"), "{page:?}");
+    assert_eq!(server.get("/openapi.json").json()["openapi"], "3.1.0");
+    server.detokenize(&credential(&desk, "carol"), "support_case", &["x"]);
+    let figures = server.get("/metrics").body;
+    assert!(figures.contains("sealift_tokens_total{answer=\"refused\"} 1"), "{figures}");
+}
