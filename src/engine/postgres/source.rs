@@ -20,9 +20,7 @@ use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
 use super::walk::{Reading, Standing, is_by_place};
 use super::window::PostgresWindow;
-use super::{
-    catalog, cursor, cut, facts, fit, integrity, pressure, purge, vault, walk, write,
-};
+use super::{catalog, cursor, cut, facts, fit, integrity, pressure, purge, vault, walk, write};
 use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};

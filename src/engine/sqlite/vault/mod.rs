@@ -19,8 +19,8 @@ use crate::lifecycle::RunId;
 use crate::ports::{
     ApprovalRow, Beat, BlindRow, CallerRow, Change, CheckRow, CutState, DomainRow, EntryRow,
     FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts, PurposeRow,
-    QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow, SlotRow, Taken, Task,
-    UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader, WorkerRow,
+    QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow, SlotRow, Taken,
+    Task, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
