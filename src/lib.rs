@@ -19,6 +19,7 @@ pub mod words;
 pub mod ports;
 pub mod run;
 pub mod serve;
+pub mod upkeep;
 
 // Edge: everything that touches the world.
 pub mod api;

@@ -27,7 +27,7 @@ const CORE: [&str; 13] = [
 ];
 
 /// The work, against traits.
-const MIDDLE: [&str; 3] = ["ports", "run", "serve"];
+const MIDDLE: [&str; 4] = ["ports", "run", "serve", "upkeep"];
 
 /// Everything that touches the world.
 const EDGE: [&str; 8] = ["api", "backup", "cli", "client", "demo", "engine", "keystore", "synth"];

@@ -163,3 +163,26 @@ fn every_link_of_the_pages_leads_somewhere() {
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
+
+#[tokio::test]
+async fn the_commands_of_the_recovery_page_bring_a_lost_vault_back() {
+    let dir = tempfile::tempdir().unwrap();
+    make(&dir.path().join("crm.db"), &tested("sql")).await;
+    fs::write(dir.path().join("crm.toml"), tested("toml")).unwrap();
+    // The session up to the point where the run is verified.
+    let session = tested("sh");
+    let (before, _) = session.split_once("--purge").unwrap();
+    let before: Vec<&str> = before.lines().collect();
+    let before = before[..before.len() - 1].join("\n");
+    let page: String = include_str!("../docs/RECOVERY.md")
+        .split("```sh\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+
+    let done = typed(dir.path(), &format!("{before}\n{page}"));
+
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "exit {:?}\n{out}\n{err}", done.status.code());
+    assert!(out.contains("the vault is back"), "{out}");
+}

@@ -24,6 +24,10 @@ use crate::ports::{BackupError, BackupStore, FileSeal, RecordReader, RecordWrite
 /// The longest record that is read: a value of 16 MiB, its key, and room to spare.
 const RECORD_BYTES_MAX: usize = 256 << 20;
 
+mod vault_file;
+
+pub use vault_file::VaultFile;
+
 const MARKER: &str = "RUN";
 const KEYS: &str = "keys.json";
 
@@ -184,12 +188,7 @@ impl BackupStore for AgeFolder {
         let path = self.dir.join(name);
         let file = File::create(&path).map_err(|error| self.io(name, error))?;
         let hashing = Hashing { inner: BufWriter::new(file), hash: Sha256::new(), bytes: 0 };
-        let recipients = self.recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
-        let stream = age::Encryptor::with_recipients(recipients)
-            .map_err(io::Error::other)
-            .and_then(|encryptor| encryptor.wrap_output(hashing))
-            .map_err(|error| self.io(name, error))?;
-        Ok(Box::new(Writer { dir: self.dir.clone(), name: name.to_owned(), stream, records: 0 }))
+        writer(&self.dir, name, hashing, &self.recipients)
     }
 
     fn open(&self, name: &str, sha256: &[u8; 32]) -> Result<Box<dyn RecordReader>, BackupError> {
@@ -200,12 +199,7 @@ impl BackupStore for AgeFolder {
             return Err(BackupError::Altered { name: name.to_owned() });
         }
         file.rewind().map_err(|error| self.io(name, error))?;
-        let altered = |_| BackupError::Altered { name: name.to_owned() };
-        let stream = age::Decryptor::new(BufReader::with_capacity(1 << 16, file))
-            .map_err(altered)?
-            .decrypt(std::iter::once(&self.identity as &dyn age::Identity))
-            .map_err(altered)?;
-        Ok(Box::new(Reader { dir: self.dir.clone(), name: name.to_owned(), stream }))
+        reader(&self.dir, name, BufReader::with_capacity(1 << 16, file), &self.identity)
     }
 
     fn remove(&self, name: &str) -> Result<(), BackupError> {
@@ -304,6 +298,36 @@ impl Write for HashOnly<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Encrypts records behind what was written already.
+fn writer(
+    dir: &Path,
+    name: &str,
+    to: Hashing<BufWriter<File>>,
+    recipients: &[Recipient],
+) -> Result<Box<dyn RecordWriter>, BackupError> {
+    let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
+    let stream = age::Encryptor::with_recipients(recipients)
+        .map_err(io::Error::other)
+        .and_then(|encryptor| encryptor.wrap_output(to))
+        .map_err(|error| failed(dir, name, error))?;
+    Ok(Box::new(Writer { dir: dir.to_owned(), name: name.to_owned(), stream, records: 0 }))
+}
+
+/// Decrypts records from where a file stands.
+fn reader(
+    dir: &Path,
+    name: &str,
+    from: BufReader<File>,
+    identity: &Identity,
+) -> Result<Box<dyn RecordReader>, BackupError> {
+    let altered = |_| BackupError::Altered { name: name.to_owned() };
+    let stream = age::Decryptor::new(from)
+        .map_err(altered)?
+        .decrypt(std::iter::once(identity as &dyn age::Identity))
+        .map_err(altered)?;
+    Ok(Box::new(Reader { dir: dir.to_owned(), name: name.to_owned(), stream }))
 }
 
 struct Writer {

@@ -146,6 +146,9 @@ pub enum Verb {
     Access(Access),
     /// What happened to a run, for people and for auditors
     Report(Report),
+    /// Copy the vault, put a copy back, read it through
+    #[command(subcommand)]
+    Vault(VaultVerb),
     /// Export and check the ledger
     #[command(subcommand)]
     Ledger(Ledger),
@@ -526,6 +529,30 @@ pub struct Report {
     /// Print the JSON Schema of reports instead; needs no vault
     #[arg(long, conflicts_with_all = ["run", "close"])]
     pub schema: bool,
+}
+
+/// `vault`
+#[derive(Debug, Subcommand)]
+pub enum VaultVerb {
+    /// Copy the vault into one encrypted file, and try the copy out
+    Backup {
+        /// The file; it must not be there yet
+        #[arg(long, value_name = "FILE")]
+        output: PathBuf,
+        /// An age public key that can open the copy too; may be given again
+        #[arg(long, value_name = "AGE1…")]
+        recipient: Vec<String>,
+    },
+    /// Put a copy back where no vault is
+    Restore {
+        /// The file that `vault backup` wrote
+        file: PathBuf,
+        /// Put it back even where something in it does not hold
+        #[arg(long)]
+        accept_findings: bool,
+    },
+    /// Open every sealed value, derive its token again, compare all of it with the ledger
+    Check,
 }
 
 /// `ledger`

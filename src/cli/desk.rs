@@ -77,21 +77,28 @@ pub(super) async fn unlock(
     settings: &Settings,
 ) -> Result<(RootKey, u32), Failure> {
     let header = vault.header().await?;
-    let slots = vault.slots().await?;
+    let rows = vault.slots().await?;
+    let slots: Vec<(u32, Slot)> =
+        rows.iter().map(|row| Ok((row.slot, parse_slot(row)?))).collect::<Result<_, Failure>>()?;
+    unlock_slots(header.vault, &header.key_check, &slots, settings)
+}
+
+/// Opens one of these slots and checks the root key; also says which it was.
+pub(super) fn unlock_slots(
+    vault: VaultId,
+    key_check: &[u8],
+    slots: &[(u32, Slot)],
+    settings: &Settings,
+) -> Result<(RootKey, u32), Failure> {
     let secret = slot_secret(&settings.unlock)?;
-    for row in &slots {
-        let slot = parse_slot(row)?;
-        if slot.kind != secret.kind() {
-            continue;
-        }
-        let opened = tokio::task::block_in_place(|| slot.open(header.vault, &secret));
-        match opened {
+    for (number, slot) in slots.iter().filter(|(_, slot)| slot.kind == secret.kind()) {
+        match tokio::task::block_in_place(|| slot.open(vault, &secret)) {
             Ok(root) => {
-                root.check(header.vault, &header.key_check).map_err(|error| {
+                root.check(vault, key_check).map_err(|error| {
                     Failure::failed(error)
                         .hint("the vault is not as it was written; compare it with a backup")
                 })?;
-                return Ok((root, row.slot));
+                return Ok((root, *number));
             }
             Err(SlotError::WrongSecret { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -90,10 +90,7 @@ const VERBS: &[(&str, &[Example])] = &[
     (
         "policy apply",
         &[
-            (
-                "sealift policy apply --policy crm.toml",
-                "the difference to the purposes in force; approvers sign the same file",
-            ),
+            ("sealift policy apply --policy crm.toml", "what would change; approvers sign it"),
             (
                 "sealift policy apply --policy crm.toml --remove campaign",
                 "and one of them goes out of force",
@@ -235,6 +232,24 @@ const VERBS: &[(&str, &[Example])] = &[
             ("sealift report 7f3a0c11 --format json", "for programs; `--schema` describes it"),
         ],
     ),
+    (
+        "vault backup",
+        &[
+            ("sealift vault backup --output today.backup", "one encrypted file, tried out at once"),
+            (
+                "sealift vault backup --output today.backup --recipient AGE_KEY",
+                "opens with that age key too",
+            ),
+        ],
+    ),
+    (
+        "vault restore",
+        &[(
+            "sealift vault restore today.backup --vault sqlite:restored.db",
+            "where no vault is yet",
+        )],
+    ),
+    ("vault check", &[("sealift vault check", "opens every value, compares with the ledger")]),
     ("ledger export", &[("sealift ledger export --output ledger/", "a folder that proves itself")]),
     (
         "ledger verify",

@@ -10,6 +10,7 @@ use crate::engine::postgres::Refusal;
 use crate::keystore::{PassphraseError, SecretFileError};
 use crate::ports::{BackupError, SourceError, VaultError};
 use crate::run::RunError;
+use crate::upkeep::UpkeepError;
 
 /// How a command ended. The numbers are part of the public interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -267,6 +268,16 @@ impl From<BackupError> for Failure {
             BackupError::Io { .. } => "check the disk and the permissions of the folder",
         };
         Self { outcome: Outcome::Failed, error: Box::new(error), hint: Some(hint.to_owned()) }
+    }
+}
+
+impl From<UpkeepError> for Failure {
+    fn from(error: UpkeepError) -> Self {
+        match error {
+            UpkeepError::Vault(error) => error.into(),
+            UpkeepError::File(error) => error.into(),
+            other => Self::failed(other).hint("take another copy; this one was put nowhere"),
+        }
     }
 }
 

@@ -449,6 +449,11 @@ async fn folder(
 
 /// Slots and wrapped keys, so that a lost vault does not lose the backup.
 async fn keys_copy(vault: &dyn Vault) -> Result<String, Failure> {
+    serde_json::to_string_pretty(&keys_json(vault).await?).map_err(Failure::fault)
+}
+
+/// Slots and wrapped keys: with the passphrase, all that opens what was sealed.
+pub(super) async fn keys_json(vault: &dyn Vault) -> Result<serde_json::Value, Failure> {
     let header = vault.header().await?;
     let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
     let slots: Vec<serde_json::Value> = vault
@@ -470,11 +475,10 @@ async fn keys_copy(vault: &dyn Vault) -> Result<String, Failure> {
             })
         })
         .collect();
-    let copy = serde_json::json!({
+    Ok(serde_json::json!({
         "vault": header.vault.to_string(), "format": header.format,
         "key_check": hex(&header.key_check), "slots": slots, "keys": keys,
-    });
-    serde_json::to_string_pretty(&copy).map_err(Failure::fault)
+    }))
 }
 
 /// Refuses to go on over a catalog that is not the one that was signed.

@@ -44,6 +44,7 @@ mod status;
 mod tables;
 mod throttle;
 mod tokenize;
+mod vault;
 mod verify;
 
 use std::sync::Arc;
@@ -106,6 +107,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Access(typed) => access::access(settings, out, typed).await,
         Verb::Serve(typed) => serve::serve(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
+        Verb::Vault(typed) => vault::vault(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
         Verb::Demo(typed) => demo::demo(out, typed).await,
         Verb::Completions { shell } => manual::completions(shell),

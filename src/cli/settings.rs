@@ -8,11 +8,11 @@ use secrecy::SecretString;
 use super::args::Args;
 use super::exit::Failure;
 use crate::engine::postgres::source::PostgresSource;
-use crate::engine::postgres::vault::PostgresVault;
+use crate::engine::postgres::vault::{PostgresRebuild, PostgresVault};
 use crate::engine::postgres::{Address, is_postgres};
 use crate::engine::sqlite::source::SqliteSource;
-use crate::engine::sqlite::vault::SqliteVault;
-use crate::ports::{Source, Vault, VaultHeader};
+use crate::engine::sqlite::vault::{SqliteRebuild, SqliteVault};
+use crate::ports::{Source, Vault, VaultHeader, VaultRebuild};
 
 /// Where the vault is, unless somebody says otherwise.
 const VAULT: &str = "sqlite:sealift-vault.db";
@@ -102,6 +102,19 @@ impl Settings {
         })
     }
 
+    /// Begins to put a vault back where none is.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] where there is one already; nothing is changed then.
+    pub(super) async fn rebuild_vault(&self) -> Result<Box<dyn VaultRebuild>, Failure> {
+        Ok(if is_postgres(&self.vault) {
+            Box::new(PostgresRebuild::begin(&self.vault).await?)
+        } else {
+            Box::new(SqliteRebuild::begin(&self.vault).await?)
+        })
+    }
+
     /// Brings what was committed into the vault's own file, so that a copy of that file is a copy of
     /// the vault. Where another process uses it, that one does so when it ends.
     pub(super) async fn tidy_vault(&self) {
@@ -159,12 +172,12 @@ impl Settings {
     ///
     /// [`Failure`] where none is named.
     pub fn source_shown(&self) -> Result<String, Failure> {
-        let url = self.source_url()?;
-        if !is_postgres(url) {
-            return Ok(url.to_owned());
-        }
-        Ok(Address::parse(url)
-            .map_or_else(|_| "postgres:".to_owned(), |address| address.shown().to_owned()))
+        Ok(shown(self.source_url()?))
+    }
+
+    /// The vault's URL as messages may show it: without a password.
+    pub(super) fn vault_shown(&self) -> String {
+        shown(&self.vault)
     }
 
     /// The source's URL.
@@ -179,4 +192,13 @@ impl Settings {
                        SEALIFT_SOURCE")
         })
     }
+}
+
+/// A URL without its password.
+fn shown(url: &str) -> String {
+    if !is_postgres(url) {
+        return url.to_owned();
+    }
+    Address::parse(url)
+        .map_or_else(|_| "postgres:".to_owned(), |address| address.shown().to_owned())
 }

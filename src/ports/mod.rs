@@ -3,20 +3,31 @@
 //! `run` and `serve` are written against these traits; `engine` and `backup` implement them. This
 //! room holds no behaviour, and knows no engine.
 
+mod archive;
 mod files;
 mod lease;
 mod pressure;
 mod progress;
+mod rows;
 mod sample;
 mod source;
 mod vault;
 
+pub use archive::{
+    ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, NOT_COPIED,
+    VaultRebuild,
+};
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use lease::{
     Beat, CutState, Holder, Lease, Piece, PieceCounts, Rate, RunState, Task, WorkerRow,
 };
 pub use pressure::{Held, Pressure, ReplicaLag, RetainedWal, Wait};
 pub use progress::{Progress, Silent};
+pub use rows::{
+    ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, DomainRow, EntryRow, FileKind, FileRow,
+    IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, Quota, RangeRow,
+    RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VaultHeader,
+};
 pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,
 };
@@ -25,12 +36,7 @@ pub use source::{
     Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity,
     SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
-pub use vault::{
-    ApprovalRow, BlindRow, CallerRow, Change, CheckRow, Condition, DomainRow, EntryRow, FileKind,
-    FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, Quota,
-    RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault,
-    VaultError, VaultHeader,
-};
+pub use vault::{Change, VAULT_FORMAT, Vault, VaultError};
 
 /// What a program should do about an error, so that nobody has to read its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use crate::run::increments::{Newest, Place, add};
 use crate::run::job::{Job, ms, table_of, unit_of};
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell};
 use crate::run::share::{Laid, piece_of, share, turn};
+use crate::run::sweep::sweep;
 use crate::run::window::rewrite_window;
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
@@ -33,9 +34,6 @@ const MISSES_A_SIZE: u32 = 5;
 
 /// How often a single row is read again before it is taken as one that cannot be written.
 const MISSES_A_ROW: u32 = 20;
-
-/// How many sweeps look for originals that came behind the cursor.
-const SWEEPS_MAX: u32 = 20;
 
 /// Rewrites every range and window that is not done, sweeps, and moves the run to `rewritten`.
 ///
@@ -221,7 +219,7 @@ pub(crate) struct Worker<'w> {
     pub(crate) range: &'w RangeRow,
     pub(crate) columns: Vec<Column>,
     pub(crate) newest: Newest,
-    cursor: CursorId,
+    pub(crate) cursor: CursorId,
     epoch: u64,
     increments: u32,
     at_start: bool,
@@ -230,16 +228,16 @@ pub(crate) struct Worker<'w> {
 }
 
 /// A batch that is ready to be written.
-struct Prepared {
-    writes: Vec<RowWrite>,
-    counts: Counts,
-    increments: Vec<IncrementRecord>,
+pub(crate) struct Prepared {
+    pub(crate) writes: Vec<RowWrite>,
+    pub(crate) counts: Counts,
+    pub(crate) increments: Vec<IncrementRecord>,
     blind: Vec<BlindRow>,
     poison: Vec<QuarantineRow>,
 }
 
 impl<'w> Worker<'w> {
-    fn new(
+    pub(crate) fn new(
         job: &'w Job,
         table: &'w UnitTable,
         range: &'w RangeRow,
@@ -269,7 +267,7 @@ impl<'w> Worker<'w> {
         if self.at_start { None } else { position.cloned() }
     }
 
-    fn step(
+    pub(crate) fn step(
         &self,
         from: Option<RowKey>,
         to: Option<RowKey>,
@@ -320,7 +318,7 @@ impl<'w> Worker<'w> {
     }
 
     /// A row changed under the batch, or a trigger ignored the write.
-    async fn missed(&mut self, read: &[Row]) -> Result<(), RunError> {
+    pub(crate) async fn missed(&mut self, read: &[Row]) -> Result<(), RunError> {
         self.misses += 1;
         if self.pace.is_single() && self.misses >= MISSES_A_ROW {
             return self.rejected(read, "the row could not be written".to_owned()).await;
@@ -332,7 +330,7 @@ impl<'w> Worker<'w> {
     }
 
     /// The database refuses a row: the batch is cut until it is alone, then it is quarantined.
-    async fn rejected(&mut self, read: &[Row], reason: String) -> Result<(), RunError> {
+    pub(crate) async fn rejected(&mut self, read: &[Row], reason: String) -> Result<(), RunError> {
         let [row] = read else {
             self.pace.halve(read.len());
             return Ok(());
@@ -345,7 +343,7 @@ impl<'w> Worker<'w> {
 
     /// Increments and new entries first, durable, before the source is touched. `false` where
     /// somebody else gave one of the values its token meanwhile.
-    async fn settle(&mut self, prepared: &Prepared) -> Result<bool, RunError> {
+    pub(crate) async fn settle(&mut self, prepared: &Prepared) -> Result<bool, RunError> {
         if !prepared.poison.is_empty() {
             self.quarantine(prepared.poison.clone()).await?;
         }
@@ -399,7 +397,7 @@ impl<'w> Worker<'w> {
         }
     }
 
-    async fn prepare(&self, read: &[Row]) -> Result<Prepared, RunError> {
+    pub(crate) async fn prepare(&self, read: &[Row]) -> Result<Prepared, RunError> {
         let job = self.job;
         let quarantined = job.vault.quarantine(job.run).await?;
         let is_quarantined = |row: &Row| {
@@ -637,146 +635,6 @@ pub(crate) async fn within_budget(job: &Job) -> Result<(), RunError> {
     let waiting = rows.iter().filter(|row| row.state == QuarantineState::Waiting).count() as u64;
     let allowed = job.policy.limits.quarantine_max;
     if waiting > allowed { Err(RunError::Quarantine { waiting, allowed }) } else { Ok(()) }
-}
-
-/// Sweeps again over a run that is rewritten: originals may have come since, and a verification
-/// that found some is answered here. Looks at every row where one was found before.
-///
-/// # Errors
-///
-/// [`RunError`]; what is committed stays.
-pub async fn resweep(job: &Job) -> Result<(), RunError> {
-    bind_source(job).await?;
-    sweep(job).await?;
-    let closed = late_segments(job).await?;
-    if closed.is_empty() {
-        return Ok(());
-    }
-    let mut draft = job.draft("swept");
-    draft.counts.insert("late_segments".into(), closed.len() as u64);
-    let changes = closed.into_iter().map(Change::CloseSegment).collect();
-    job.vault.commit(changes, vec![draft]).await?;
-    Ok(())
-}
-
-/// Rewrites originals that came behind a cursor, until a pass finds none.
-async fn sweep(job: &Job) -> Result<(), RunError> {
-    for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
-        for (at, table) in unit.tables.iter().enumerate() {
-            let at = u16::try_from(at).unwrap_or(u16::MAX);
-            let mut sweeps = 0;
-            while sweep_table(job, unit, at, table).await? > 0 {
-                sweeps += 1;
-                if sweeps == SWEEPS_MAX {
-                    let table = table.table.to_string();
-                    return Err(RunError::Busy { table, attempts: sweeps });
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// One pass over the rows that hold an original by their shape. Returns how many were rewritten.
-async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Result<u64, RunError> {
-    let columns = job.columns(table).await?;
-    let globs: Vec<Option<String>> = columns.iter().map(|c| c.treatment.sqlite_glob()).collect();
-    let filter = if globs.iter().all(Option::is_some) {
-        let keeps_empty = columns.iter().map(|c| c.treatment.keeps(&Original::text(""))).collect();
-        WalkFilter::Originals { run: job.run, globs, keeps_empty }
-    } else {
-        WalkFilter::All
-    };
-    // A cursor and increments of its own: its epochs come after those of every range.
-    let range = RangeRow {
-        unit: unit.id,
-        table: at,
-        number: sweep_range(at),
-        lower: None,
-        upper: None,
-        rows: 0,
-        originals: 0,
-    };
-    let cursor = CursorId { run: job.run, pass: Pass::Rewrite, unit: unit.id, range: range.number };
-    let ledger_size = job.vault.head().await?.size();
-    let state = job.source.take(cursor, ledger_size).await?;
-    let newest = Newest::default();
-    let mut worker = Worker::new(job, table, &range, columns, newest, cursor, &state);
-    let mut position: Option<RowKey> = None;
-    let mut rewritten = 0;
-    loop {
-        let limit = worker.pace.begin().await?;
-        let version = job.source.version().await?;
-        worker.pace.saw(version);
-        let read = job.source.walk(table, position.as_ref(), None, limit, &filter).await?;
-        let last = read.last().map(|row| row.key.clone());
-        let step = worker.step(None, None, true, None);
-        let Some(last) = last else {
-            worker.close_sweep(step, version).await?;
-            return Ok(rewritten);
-        };
-        if worker.sweep_batch(step, &read, version, &mut rewritten).await? {
-            position = Some(last);
-        }
-    }
-}
-
-/// The range number under which a table's sweeps keep their cursor and their increments.
-pub(crate) fn sweep_range(table: u16) -> u32 {
-    u32::MAX - u32::from(table)
-}
-
-impl Worker<'_> {
-    /// Marks a sweep's cursor as done.
-    async fn close_sweep(&mut self, step: Step, version: i64) -> Result<(), RunError> {
-        match self.job.source.write(self.table, &step, &[], &[], version).await? {
-            WriteOutcome::Written => Ok(()),
-            WriteOutcome::LeaseLost | WriteOutcome::Changed | WriteOutcome::Rejected(_) => {
-                Err(RunError::LeaseLost { unit: self.cursor.unit, range: self.cursor.range })
-            }
-        }
-    }
-
-    /// As [`Worker::write`], for rows that were counted before: only what changes counts.
-    async fn sweep_batch(
-        &mut self,
-        mut step: Step,
-        read: &[Row],
-        version: i64,
-        rewritten: &mut u64,
-    ) -> Result<bool, RunError> {
-        let mut prepared = self.prepare(read).await?;
-        if prepared.writes.is_empty() {
-            return Ok(true);
-        }
-        // A cell that is a token already needs no increment here: it was met by the main pass, or
-        // it is one that the application brought.
-        prepared.increments.retain(|record| matches!(record.cell, BackupCell::Value(_)));
-        if !self.settle(&prepared).await? {
-            return Ok(false);
-        }
-        step.counts = Counts { tokenized: prepared.counts.tokenized, ..Counts::default() };
-        let tokenized = step.counts.tokenized;
-        let begun = Instant::now();
-        match self.job.source.write(self.table, &step, read, &prepared.writes, version).await? {
-            WriteOutcome::Written => {
-                self.pace.went(read.len(), begun.elapsed());
-                *rewritten += tokenized;
-                Ok(true)
-            }
-            WriteOutcome::LeaseLost => {
-                Err(RunError::LeaseLost { unit: self.cursor.unit, range: self.cursor.range })
-            }
-            WriteOutcome::Changed => {
-                self.missed(read).await?;
-                Ok(false)
-            }
-            WriteOutcome::Rejected(rejection) => {
-                self.rejected(read, rejection.reason).await?;
-                Ok(false)
-            }
-        }
-    }
 }
 
 /// Every range is done: late segments are closed, the counts go on the ledger.

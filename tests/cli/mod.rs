@@ -11,3 +11,4 @@ mod plan_document;
 mod quarantine;
 mod secrets;
 mod tampered;
+mod vault;

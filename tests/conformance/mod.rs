@@ -6,6 +6,7 @@ mod stage;
 
 mod crash;
 mod life;
+mod vault_copy;
 mod writers;
 
 /// Turns each promise into one test for each combination of source and vault.

@@ -122,6 +122,16 @@ impl Stage {
         Self { desk, engine: Engine::Postgres(Box::new(db)), vault: VaultPlace::Source }
     }
 
+    /// Whether the vault is a PostgreSQL database.
+    pub(super) fn vault_is_postgres(&self) -> bool {
+        !matches!(self.vault, VaultPlace::File)
+    }
+
+    /// Whether losing the source is losing the vault.
+    pub(super) fn vault_is_in_its_source(&self) -> bool {
+        matches!(self.vault, VaultPlace::Source)
+    }
+
     pub(super) fn exec(&mut self, sql: impl Into<String>) {
         match &mut self.engine {
             Engine::Sqlite(db) => db.exec(sql),

@@ -280,7 +280,9 @@ fn a_vault_whose_disk_is_full_says_so_and_goes_on_when_there_is_room() {
         desk.run(&["run", &run]).fails(2, &["no space is left where the vault lies", "make room"]);
     assert!(!full.stderr.contains("compare it with a backup"), "{full}");
     assert_eq!(db.value("SELECT count(*)::text FROM people WHERE email LIKE '%@%'"), "20000");
-    server.lift_limit();
+    // A limit is lifted by a start without it: not every root may raise that of a process.
+    server.stop();
+    server.start();
     desk.run(&["run", &run]).done();
     assert_eq!(db.value("SELECT count(*)::text FROM people WHERE email LIKE '%@%'"), "0");
 }

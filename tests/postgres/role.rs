@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::runtime::Builder;
 
-use crate::support::{Cluster, Desk, Postgres, plan_and_approve, tokens_open_to};
+use crate::support::{Cluster, Db, Desk, Postgres, plan_and_approve, tokens_open_to};
 
 const POLICY: &str = r#"
 [source]
@@ -228,4 +228,39 @@ fn what_the_role_lacks_is_named_before_the_first_write() {
     desk.run(&["run", &run]).done();
     desk.run(&["rollback", &run]).done();
     db.exec("DROP OWNED BY steward; DROP ROLE steward");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_purge_says_what_the_role_was_not_let_do() {
+    let mut db = Postgres::with(
+        "CREATE TABLE people (id bigint PRIMARY KEY, email text UNIQUE);
+         INSERT INTO people SELECT i, 'person' || i || '@example.com' FROM generate_series(1, 40) AS i;",
+    );
+    let (role, name) = (format!("owner_of_{}", db.name()), db.name().to_owned());
+    db.exec(format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'an-invented-password';
+         GRANT CREATE, CONNECT, TEMPORARY ON DATABASE {name} TO {role};
+         GRANT USAGE, CREATE ON SCHEMA public TO {role}; ALTER TABLE people OWNER TO {role};"
+    ));
+    let url = db.url();
+    let rest = url.split_once('@').unwrap().1;
+    let desk = Desk::over(&format!("postgres://{role}:an-invented-password@{rest}"));
+    let (people, _) = POLICY.split_once("[[column]]\nname  = \"notes.body\"").unwrap();
+    desk.write("shop.toml", people);
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run]).done();
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    desk.run(&["purge", &run, "--confirm", &run]).done();
+    let entries = "SELECT CAST(body AS TEXT) FROM sealift_ledger";
+    let ledger = Db::open(&desk.vault()).column(entries).join("\n");
+    for said in [
+        "table, indexes and TOAST are new files",
+        "not permitted to this role; statistics of originals may be in its file",
+    ] {
+        assert!(ledger.contains(said), "the ledger does not say `{said}`");
+    }
+    assert!(!ledger.contains("statistics of originals are gone"), "the server only warned");
+    db.exec(format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
 }

@@ -289,7 +289,7 @@ fn a_table_changed_during_the_run_pauses_it_until_it_is_as_it_was() {
         let mut command = desk.command(&["run", &run]);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let begun = Instant::now();
-        let writes = "SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE 'UPDATE ONLY%'
+        let writes = "SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE '%UPDATE ONLY %' AND pid <> pg_backend_pid()
                       AND state = 'active' AND datname = current_database()";
         while db.value(writes) == "0" {
             assert!(begun.elapsed() < Duration::from_secs(20), "nobody writes");

@@ -74,13 +74,6 @@ impl Cluster {
         finished(limited.args(PG_CTL).args(["--log", "log", "start"]));
     }
 
-    /// Lets files grow again, for sessions that begin from now on.
-    pub(crate) fn lift_limit(&self) {
-        let pid = fs::read_to_string(self.path("data/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap().to_owned();
-        finished(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:unlimited"]));
-    }
-
     /// Ends it as its owner would.
     pub(crate) fn stop(&self) {
         finished(self.command("pg_ctl").args(PG_CTL).args(["--mode", "fast", "stop"]));

@@ -45,7 +45,8 @@ async fn foreign_keys(
     table: &TableName,
 ) -> Result<String, sqlx::Error> {
     // language=PostgreSQL
-    const SQL: &str = "SELECT con.conname::text, con.convalidated,
+    const SQL: &str = "SELECT CASE con.conparentid WHEN 0 THEN con.conname::text
+                ELSE 'of the whole' END, con.convalidated,
             n.nspname::text, c.relname::text, pn.nspname::text, p.relname::text,
             ARRAY(SELECT a.attname::text FROM unnest(con.conkey) WITH ORDINALITY AS k (num, at)
                   JOIN pg_catalog.pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.num
@@ -59,7 +60,7 @@ async fn foreign_keys(
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_catalog.pg_class p ON p.oid = con.confrelid
         JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-        WHERE con.contype = 'f' AND n.nspname = $1 AND c.relname = $2 ORDER BY 1";
+        WHERE con.contype = 'f' AND n.nspname = $1 AND c.relname = $2 ORDER BY 1, 6, 7";
     let keys = sqlx::query(SQL)
         .bind(schema_of(table))
         .bind(&table.name)

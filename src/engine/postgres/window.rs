@@ -17,7 +17,7 @@ use super::shape::table_sql;
 use super::statement::vanished;
 use super::unseen;
 use super::walk::{self, Reading, is_by_place};
-use super::write::{Versions, rows, versions};
+use super::write::{Versions, look_where_triggers_look, rows, versions};
 use crate::plan::UnitTable;
 use crate::policy::TableName;
 use crate::ports::{
@@ -181,6 +181,7 @@ async fn finish(
     if !cursor::advance(session.within()?, step).await? {
         return Ok(false);
     }
+    look_where_triggers_look(session.within()?).await?;
     // ORDER: what waits is checked first; a table with checks that wait cannot be altered.
     unseen::run(session.within()?, "SET CONSTRAINTS ALL IMMEDIATE").await?;
     foreign_keys::fasten(session.within()?, loosened).await?;

@@ -21,6 +21,30 @@ use crate::value::RowKey;
 const BATCH: &str = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
     SET LOCAL enable_seqscan = off;";
 
+/// Lets triggers that fire in this transaction find what they name without a schema, as they do in
+/// the database's own sessions. Ours names everything in full, and the server's own functions come
+/// first, so that nothing of it changes its meaning.
+pub(super) async fn look_where_triggers_look(
+    connection: &mut PgConnection,
+) -> Result<(), sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, ' || coalesce(
+        (SELECT substr(setting, length('search_path=') + 1)
+         FROM pg_catalog.pg_db_role_setting AS s
+         JOIN pg_catalog.pg_database AS d ON d.oid = s.setdatabase,
+              unnest(s.setconfig) AS setting
+         WHERE d.datname = current_database() AND s.setrole = 0
+           AND left(setting, length('search_path=')) = 'search_path='),
+        '\"$user\", public'), true)";
+    sqlx::query(SQL).execute(connection).await.map(|_| ())
+}
+
+/// Looks at home again: the server tells names in full only there.
+async fn look_at_home(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    // language=PostgreSQL
+    sqlx::raw_sql("SET LOCAL search_path = pg_catalog").execute(connection).await.map(|_| ())
+}
+
 /// Which version of each row is meant.
 pub(super) type Versions = HashMap<RowKey, RowVersion>;
 
@@ -88,6 +112,8 @@ async fn batch(
             // ORDER: after the rows, whose lock keeps triggers and rules from being added.
             cursor::note_writer(session.within()?, step.cursor, &table_sql(&table.table)?).await?;
         }
+        // Triggers that were put off to the end of the transaction fire with its COMMIT.
+        look_where_triggers_look(session.within()?).await?;
         session.commit().await?;
     }
     Ok(outcome)
@@ -115,12 +141,14 @@ pub(super) async fn rows(
     let connection = session.within()?;
     let suppressed = suppress(connection, table).await?;
     let update = statement::update(table, &shape, &guarded)?;
+    look_where_triggers_look(connection).await?;
     let told = if is_silent {
         bound(connection, &update).await?
     } else {
         unseen::fill(connection, &update.columns).await?;
         unseen::update(connection, &update.from(&unseen::stage(update.columns.len()))).await?
     };
+    look_at_home(connection).await?;
     // INVARIANT: from its first row on the UPDATE holds a lock that keeps columns as they are, so
     // what is read here is what was written into.
     if Shape::read(connection, &table.table).await? != shape {

@@ -121,10 +121,18 @@ async fn put_domain(connection: &mut PgConnection, row: &DomainRow) -> Done {
         .bind(&row.mac)
         .execute(&mut *connection)
         .await?;
+    make_partition(connection, i64::from(row.domain.0)).await?;
+    Ok(())
+}
+
+/// Makes the place for a domain's entries.
+pub(super) async fn make_partition(
+    connection: &mut PgConnection,
+    domain: i64,
+) -> Result<(), sqlx::Error> {
     // language=PostgreSQL
     let partition = format!(
-        "CREATE TABLE sealift.entry_{0} PARTITION OF sealift.entry FOR VALUES IN ({0})",
-        row.domain.0
+        "CREATE TABLE sealift.entry_{domain} PARTITION OF sealift.entry FOR VALUES IN ({domain})"
     );
     sqlx::raw_sql(AssertSqlSafe(partition)).execute(connection).await?;
     Ok(())

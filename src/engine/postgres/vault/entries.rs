@@ -262,6 +262,15 @@ pub(super) async fn load_cursor(
         .fetch_optional(&mut *connection)
         .await?;
     if let Some(row) = row {
+        if !row.get::<bool, _>("done") {
+            // A backup of the vault leaves stages out: a vault that was restored from one that was
+            // taken within a load has the cursor and not what it speaks of.
+            let loaded = super::stage::loaded(connection, run, row.get("segment")).await?;
+            if loaded != row.get::<i64, _>("entries") {
+                let fact = format!("the vault lacks values that the load of run {run} had brought");
+                return Err(VaultError::Inconsistent(fact).into());
+            }
+        }
         let domain: Option<i64> = row.get("domain");
         let token: Option<Vec<u8>> = row.get("token");
         return Ok(LoadCursor {

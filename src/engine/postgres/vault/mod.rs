@@ -20,19 +20,22 @@ use super::watch::Watch;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, Beat, BlindRow, CallerRow, Change, CheckRow, CutState, DomainRow, EntryRow,
-    FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts, PurposeRow,
-    QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow, SlotRow, Taken,
-    Task, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader, WorkerRow,
+    ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow, CutState,
+    DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts,
+    PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow,
+    SlotRow, Taken, Task, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
+mod archive;
 mod commit;
 mod entries;
 pub(super) mod lease;
 mod ledger;
 mod read;
 mod stage;
+
+pub use archive::PostgresRebuild;
 
 /// How long is waited before something is tried again; one more try than there are waits.
 const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
@@ -119,18 +122,7 @@ impl PostgresVault {
         if format_of(session, &address).await.is_ok() {
             return Err(VaultError::Exists { url: address.shown().to_owned() });
         }
-        let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
-        migrations.dangerous_set_table_name("sealift.migration");
-        // A role may own the schema and may not make it.
-        let has_schema: bool =
-            sqlx::query_scalar("SELECT pg_catalog.to_regnamespace('sealift') IS NOT NULL")
-                .fetch_one(&mut *session)
-                .await
-                .map_err(|error| vault_error(error, "looking for its schema"))?;
-        if !has_schema {
-            migrations.create_schemas = vec!["sealift".into()].into();
-        }
-        migrations.run_direct(None, session, false).await.map_err(unmigrated)?;
+        migrate(session).await?;
         begin(session, header).await.map_err(|error| vault_error(error, "making it"))?;
         Ok(Self::over(address, opened))
     }
@@ -217,6 +209,21 @@ async fn connected(url: &str) -> Result<(Address, Opened), VaultError> {
 
 fn unopened(address: &Address, error: sqlx::Error) -> VaultError {
     VaultError::Open { url: address.shown().to_owned(), source: super::error::unopened(error) }
+}
+
+async fn migrate(session: &mut PgConnection) -> Result<(), VaultError> {
+    let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
+    migrations.dangerous_set_table_name("sealift.migration");
+    // A role may own the schema and may not make it.
+    let has_schema: bool =
+        sqlx::query_scalar("SELECT pg_catalog.to_regnamespace('sealift') IS NOT NULL")
+            .fetch_one(&mut *session)
+            .await
+            .map_err(|error| vault_error(error, "looking for its schema"))?;
+    if !has_schema {
+        migrations.create_schemas = vec!["sealift".into()].into();
+    }
+    migrations.run_direct(None, session, false).await.map_err(unmigrated)
 }
 
 fn unmigrated(error: sqlx::migrate::MigrateError) -> VaultError {
@@ -733,6 +740,10 @@ impl Vault for PostgresVault {
 
     async fn fence(&self, run: RunId) -> Result<(), VaultError> {
         reading!(self, "fencing off whoever is still at work", |c| lease::fence(c, run).await?)
+    }
+
+    async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {
+        archive::copy_out(&self.address, sink).await
     }
 }
 

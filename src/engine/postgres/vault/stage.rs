@@ -211,6 +211,26 @@ pub(super) async fn complete(
     Ok(numbers.into_iter().filter_map(|n| u16::try_from(n).ok()).map(DomainId).collect())
 }
 
+/// How many entries of a load's segment there are, in its stages and in their place.
+pub(super) async fn loaded(
+    connection: &mut PgConnection,
+    run: RunId,
+    segment: i64,
+) -> Result<i64, sqlx::Error> {
+    let mut loaded: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sealift.entry WHERE segment = $1")
+            .bind(segment)
+            .fetch_one(&mut *connection)
+            .await?;
+    for domain in complete(connection, run, None).await? {
+        let sql = format!("SELECT count(*) FROM sealift.{}", name(run, domain));
+        let staged: i64 =
+            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
+        loaded += staged;
+    }
+    Ok(loaded)
+}
+
 /// Builds the index of a complete stage, where it has none. May go on beside everything else.
 pub(super) async fn index(
     connection: &mut PgConnection,

@@ -17,18 +17,21 @@ use super::error::{code, vault_error};
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, Beat, BlindRow, CallerRow, Change, CheckRow, CutState, DomainRow, EntryRow,
-    FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts, PurposeRow,
-    QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow, SlotRow, Taken,
-    Task, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader, WorkerRow,
+    ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow, CutState,
+    DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts,
+    PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow,
+    SlotRow, Taken, Task, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
+mod archive;
 mod commit;
 mod entries;
 mod lease;
 mod ledger;
 mod read;
+
+pub use archive::SqliteRebuild;
 
 /// A vault in a SQLite file.
 pub struct SqliteVault {
@@ -73,11 +76,7 @@ impl SqliteVault {
         if format_of(&mut connection, url).await.is_ok() {
             return Err(VaultError::Exists { url: url.to_owned() });
         }
-        let mut migrations: Migrator = sqlx::migrate!("./vault-schema/sqlite");
-        migrations.dangerous_set_table_name("sealift_migration");
-        migrations.run_direct(None, &mut connection, false).await.map_err(|error| {
-            VaultError::Engine { doing: "making its tables", source: Box::new(error) }
-        })?;
+        migrate(&mut connection).await?;
         sqlx::query("INSERT INTO sealift_vault VALUES (1, ?, ?, ?, ?, ?, ?)")
             .bind(header.vault.0.to_vec())
             .bind(i64::from(header.format))
@@ -116,6 +115,15 @@ impl SqliteVault {
     fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> VaultError + '_ {
         move |error| vault_error(error, &self.url, doing)
     }
+}
+
+async fn migrate(connection: &mut SqliteConnection) -> Result<(), VaultError> {
+    let mut migrations: Migrator = sqlx::migrate!("./vault-schema/sqlite");
+    migrations.dangerous_set_table_name("sealift_migration");
+    migrations
+        .run_direct(None, connection, false)
+        .await
+        .map_err(|error| VaultError::Engine { doing: "making its tables", source: Box::new(error) })
 }
 
 /// Why a URL of another kind is not opened.
@@ -527,5 +535,9 @@ impl Vault for SqliteVault {
         lease::fence(&mut *self.lock().await, run)
             .await
             .map_err(self.failed("fencing off whoever is still at work"))
+    }
+
+    async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {
+        archive::copy_out(&self.path, &self.url, sink).await
     }
 }
