@@ -18,6 +18,7 @@ use super::vault::CopiesOfPurge;
 use super::{approve, verify};
 use crate::access::Verb;
 use crate::engine::postgres::is_postgres;
+use crate::engine::postgres::vault::RunShare;
 use crate::ledger::ApprovalKind;
 use crate::lifecycle::{Event, Phase};
 use crate::plan::readable_bytes;
@@ -33,7 +34,7 @@ pub(super) async fn purge(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Purge).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault).await?;
+    let _lock = RunLock::take(settings, desk.vault.as_ref(), RunShare::Alone).await?;
     let fits = |phase| matches!(phase, Phase::Verified | Phase::PurgeApproved);
     let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), fits).await?;
     if matches!(row.phase, Phase::Purged | Phase::Closed) {
