@@ -338,9 +338,8 @@ async fn walk_server(connection: &mut PgConnection) -> Result<Vec<String>, sqlx:
 /// Whether a file is this database's or the server's, not another database's.
 fn is_ours(path: &str, database: u32) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
-    let owner = match parts.as_slice() {
-        ["base", owner, _, ..] | ["pg_tblspc", _, _, owner, _, ..] => owner,
-        _ => return true,
+    let (["base", owner, _, ..] | ["pg_tblspc", _, _, owner, _, ..]) = parts.as_slice() else {
+        return true;
     };
     owner.parse::<u32>().map_or(true, |number| number == database)
 }

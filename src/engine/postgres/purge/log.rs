@@ -20,7 +20,7 @@ use crate::engine::postgres::shape::quoted;
 /// Settings that keep files of the log, with what they are for as long as it is retired.
 const KEEPING: [(&str, &str); 2] = [("wal_recycle", "off"), ("wal_keep_size", "0")];
 /// How many files may be used up.
-const SWITCHES_MAX: usize = 200;
+const SWITCHES_MAX: usize = 2_000;
 /// How long the server's processes take to read their settings again.
 const RELOAD: Duration = Duration::from_millis(300);
 
@@ -91,12 +91,21 @@ async fn remove(connection: &mut PgConnection) -> Result<Left, sqlx::Error> {
     let purged: String = sqlx::query_scalar(CURRENT).fetch_one(&mut *connection).await?;
     let mut left = Left { older: 0, waiting: 0 };
     let mut without_progress = 0;
+    // What is written to now may be a file that had waited, with what it held behind the newest
+    // record. The one after the last of them is made anew.
+    let mut is_new = false;
     for _ in 0..SWITCHES_MAX {
         sqlx::raw_sql("CHECKPOINT").execute(&mut *connection).await?;
         let now = look(connection, &purged).await?;
         if now.older == 0 && now.waiting == 0 {
-            return Ok(now);
+            if is_new {
+                return Ok(now);
+            }
+            sqlx::raw_sql(SWITCH).execute(&mut *connection).await?;
+            is_new = true;
+            continue;
         }
+        is_new = false;
         let is_same = now.older >= left.older && now.waiting >= left.waiting && left.older > 0;
         without_progress = if is_same { without_progress + 1 } else { 0 };
         if without_progress > 8 {

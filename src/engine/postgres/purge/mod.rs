@@ -137,7 +137,17 @@ async fn scrub_tables(
     }
     for view in materialised(connection, &tables).await? {
         let name = table_sql(&view)?;
-        patiently(connection, &format!("REFRESH MATERIALIZED VIEW {name}")).await?;
+        match patiently(connection, &format!("REFRESH MATERIALIZED VIEW {name}")).await {
+            Err(error) if is_refused(&error) => {
+                return Ok(Err(SourceError::Blocked {
+                    blocker: format!("this role may not refresh materialized view `{view}`"),
+                    hint:
+                        "purge as its owner too: grant the role that owns it to the one that purges"
+                            .to_owned(),
+                }));
+            }
+            refreshed => refreshed?,
+        }
         steps.done(format!("REFRESH MATERIALIZED VIEW {view}"), "filled from tokens");
         if let Err(error) = rewrite(connection, &view, steps).await? {
             return Ok(Err(error));
@@ -148,6 +158,13 @@ async fn scrub_tables(
     }
     log::mark(connection, steps).await?;
     Ok(Ok(written_since(connection, &tables, before).await?))
+}
+
+/// Whether the server says that the role may not.
+fn is_refused(error: &sqlx::Error) -> bool {
+    const INSUFFICIENT_PRIVILEGE: &str = "42501";
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == INSUFFICIENT_PRIVILEGE)
 }
 
 /// Writes a table anew, with its indexes and the values moved out of it.
