@@ -4,6 +4,8 @@
 //! on the ledger, the scan's verdict beside its control, cells that add up, a verification without
 //! a mismatch, and nothing uncovered. [`status`] is the only place that decides it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -132,6 +134,9 @@ pub struct ScannedFile {
     pub residue: u64,
     /// Hits inside live content.
     pub live: u64,
+    /// All hits by the table or index that they lie in, where that is known.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub owners: BTreeMap<String, u64>,
 }
 
 /// In-scope values in a column outside the policy.
@@ -202,7 +207,7 @@ impl Certificate {
 
 /// The most that any scan of the run found in each of its columns.
 fn came_back(evidence: &Evidence) -> Vec<CopyLine> {
-    let mut columns = std::collections::BTreeMap::new();
+    let mut columns = BTreeMap::new();
     for entry in evidence.entries.iter().filter(|entry| entry.action == CAME_BACK) {
         let found = entry.details.get("columns").and_then(|columns| columns.as_object());
         for (column, cells) in found.into_iter().flatten() {
@@ -439,6 +444,7 @@ impl ScanFigures {
                 sha256: file.sha256.clone(),
                 residue: file.hits.residue(),
                 live: file.hits.live,
+                owners: file.by_owner.clone(),
             })
             .collect();
         Self {

@@ -189,7 +189,13 @@ impl<'a> ByteScan<'a> {
             }
             let opened = match stock.open(subject) {
                 Ok(Some(opened)) => opened,
-                Ok(None) => continue,
+                Ok(None) => {
+                    // What belongs to the database comes and goes; what was named has to be read.
+                    if subject.class == FileClass::Other {
+                        self.skip(&subject.name, &"it went away before it was read");
+                    }
+                    continue;
+                }
                 Err(error) => {
                     self.skip(&subject.name, &error);
                     continue;
