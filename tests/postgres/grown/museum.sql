@@ -80,7 +80,7 @@ GRANT SELECT (times) ON recent TO PUBLIC;
 CREATE TABLE tally (n bigint);
 CREATE FUNCTION tallies() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        INSERT INTO tally VALUES ((SELECT max(n) + 1 FROM tally));
+        INSERT INTO tally VALUES ((SELECT coalesce(max(n), 0) + 1 FROM tally));
         DELETE FROM tally WHERE n > 0;
         RETURN NULL;
     END $$;
