@@ -10,7 +10,7 @@ CREATE DOMAIN plain_address AS text CHECK (VALUE !~ '\s');
 CREATE DOMAIN address AS plain_address NOT NULL CHECK (VALUE LIKE '%@%');
 
 -- Natural keys: a name in the order of a phone book, a shelf in the order of numbers within words.
-CREATE TABLE donor (
+CREATE TABLE public.donor (
     name   text COLLATE german PRIMARY KEY,
     email  address,
     phones phones,
@@ -26,7 +26,7 @@ COMMENT ON COLUMN donor.remark IS 'what the ''old'' staff said';
 ALTER TABLE donor ALTER remark SET STORAGE EXTERNAL, ALTER remark SET STATISTICS 7;
 ALTER TABLE donor SET (fillfactor = 70, autovacuum_enabled = off);
 ALTER TABLE donor CLUSTER ON donor_pkey;
-CREATE TABLE shelf (
+CREATE TABLE public.shelf (
     room  text COLLATE counted,
     level smallint,
     code  uuid DEFAULT '00000000-0000-0000-0000-000000000000',
@@ -34,8 +34,8 @@ CREATE TABLE shelf (
     PRIMARY KEY (room, level, code)
 );
 -- A key that is in scope itself, under a collation that calls unlike texts equal in part only.
-CREATE TABLE guest (address text COLLATE german PRIMARY KEY, stays integer NOT NULL);
-CREATE TABLE stay (
+CREATE TABLE public.guest (address text COLLATE german PRIMARY KEY, stays integer NOT NULL);
+CREATE TABLE public.stay (
     guest text COLLATE german REFERENCES guest ON UPDATE CASCADE DEFERRABLE INITIALLY DEFERRED,
     night date,
     during tsrange,
@@ -52,13 +52,13 @@ CREATE TABLE "naïve.schema"."user" (
     "a_name_that_is_as_long_as_the_server_allows_it_to_be_0123456789" text,
     PRIMARY KEY ("k0", "select")
 );
-CREATE TABLE "table" ("order" integer PRIMARY KEY, "from" text, "group" text);
+CREATE TABLE public."table" ("order" integer PRIMARY KEY, "from" text, "group" text);
 CREATE UNIQUE INDEX "limit" ON "table" ("from") WHERE "group" IS NOT NULL;
 CREATE TABLE empty_parts (id integer, "values" text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
 CREATE TABLE empty_parts_1 PARTITION OF empty_parts FOR VALUES FROM (0) TO (10);
 
 -- Partitions under views under views, with rules and INSTEAD OF triggers on top.
-CREATE TABLE visit (id bigint, day date NOT NULL, visitor text, note varchar(20), PRIMARY KEY (day, id))
+CREATE TABLE public.visit (id bigint, day date NOT NULL, visitor text, note varchar(20), PRIMARY KEY (day, id))
     PARTITION BY RANGE (day);
 CREATE TABLE visit_old PARTITION OF visit FOR VALUES FROM (MINVALUE) TO ('2024-01-01') PARTITION BY LIST (id);
 CREATE TABLE visit_old_even PARTITION OF visit_old FOR VALUES IN (2, 4, 6, 8, 10, 12, 14, 16, 18, 20);
@@ -77,7 +77,7 @@ CREATE MATERIALIZED VIEW busy AS SELECT times, note FROM loud WHERE times > 0 WI
 GRANT SELECT (times) ON recent TO PUBLIC;
 
 -- A trigger that waits for the end of its transaction, and names a table without its schema.
-CREATE TABLE tally (n bigint);
+CREATE TABLE public.tally (n bigint);
 CREATE FUNCTION tallies() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO tally VALUES ((SELECT coalesce(max(n), 0) + 1 FROM tally));
