@@ -304,7 +304,12 @@ fn what_keeps_old_rows_and_old_changes_is_named() {
     db.exec("ALTER TABLE t SET (autovacuum_enabled = off)");
     db.exec("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'forgotten'");
     let plan = desk.json(&["plan", "--policy", "shop.toml", "--dry-run"]);
+    let found = named(&desk);
     db.exec("ROLLBACK PREPARED 'forgotten'");
+    for pitfall in ["autovacuum", "log_of_changes", "open_transaction"] {
+        let is_there = found.iter().any(|(name, what, _)| name == pitfall && what == "warns");
+        assert!(is_there, "`{pitfall}` is not named: {found:?}");
+    }
     plan.mentions(&[
         "it is kept for replication slots: `berlin`; it is archived",
         "autovacuum is off for it",
