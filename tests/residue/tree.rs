@@ -96,8 +96,8 @@ fn write(folder: &Path, file: u64, content: &[u8]) -> PathBuf {
     match file % 4 {
         0 => {
             let path = folder.join(format!("dump-{file}.sql.gz"));
-            let packed = std::fs::File::create(&path).unwrap();
-            let mut packer = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+            let file = std::fs::File::create(&path).unwrap();
+            let mut packer = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
             packer.write_all(content).unwrap();
             packer.finish().unwrap();
             path

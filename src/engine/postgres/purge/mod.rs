@@ -163,7 +163,7 @@ async fn scrub_tables(
 /// Whether the server says that the role may not.
 fn is_refused(error: &sqlx::Error) -> bool {
     const INSUFFICIENT_PRIVILEGE: &str = "42501";
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| code == INSUFFICIENT_PRIVILEGE)
 }
 
