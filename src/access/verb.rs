@@ -108,6 +108,8 @@ verbs! {
     BackupVerify = "backup verify",
     /// Writes originals from a run's backup.
     BackupRestore = "backup restore",
+    /// Destroys backups that are past their time.
+    BackupPrune = "backup prune",
     /// Copies the vault.
     VaultBackup = "vault backup",
     /// Puts a vault back from a copy.
@@ -258,6 +260,7 @@ fn nature(verb: Verb) -> Nature {
         | Verb::QuarantineWaive
         | Verb::BackupVerify
         | Verb::BackupRestore
+        | Verb::BackupPrune
         | Verb::VaultBackup
         | Verb::VaultRestore
         | Verb::VaultCheck

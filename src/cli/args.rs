@@ -122,6 +122,8 @@ pub enum Verb {
     Purge(Purge),
     /// Put the originals back
     Rollback(OneRun),
+    /// Put the originals back after a purge, as a run of its own that approvers sign
+    Restore(Restore),
     /// Let a run stop at its next batch
     Pause(OneRun),
     /// Let a paused run go on
@@ -144,6 +146,9 @@ pub enum Verb {
     Access(Access),
     /// What happened to a run, for people and for auditors
     Report(Report),
+    /// The encrypted files of a run: list them, read them through, restore from them
+    #[command(subcommand)]
+    Backup(BackupVerb),
     /// Copy the vault, put a copy back, read it through
     #[command(subcommand)]
     Vault(VaultVerb),
@@ -397,6 +402,16 @@ pub struct OneRun {
     pub run: Option<String>,
 }
 
+/// `restore`
+#[derive(Debug, ClapArgs)]
+pub struct Restore {
+    /// The run that was purged; or the run that brings its originals back
+    pub run: String,
+    /// Why; kept sealed
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
 /// `purge`
 #[derive(Debug, ClapArgs)]
 pub struct Purge {
@@ -513,6 +528,61 @@ pub struct Report {
     /// Print the JSON Schema of reports instead; needs no vault
     #[arg(long, conflicts_with_all = ["run", "close"])]
     pub schema: bool,
+}
+
+/// `backup`
+#[derive(Debug, Subcommand)]
+pub enum BackupVerb {
+    /// Which files each run has: of which table, how large, how old, how many keys open them
+    List {
+        /// The run; without it all of them
+        run: Option<String>,
+    },
+    /// Open every file to its end, and compare counts and hashes with the ledger
+    Verify {
+        /// The run; may be left out where only one has a backup
+        run: Option<String>,
+        /// Without a vault
+        #[command(flatten)]
+        offline: OfflineFolder,
+    },
+    /// Write originals down in a scratch database, or put single tables back in place
+    Restore(BackupRestore),
+    /// Destroy backups that are past the time for which their policy keeps them
+    Prune {
+        /// Only this run's; needed for one that was rolled back
+        run: Option<String>,
+    },
+}
+
+/// A run's folder, where there is no vault to ask.
+#[derive(Debug, ClapArgs)]
+pub struct OfflineFolder {
+    /// The run's folder, where there is no vault to ask
+    #[arg(long, value_name = "DIR", requires = "identity_file", conflicts_with = "run")]
+    pub folder: Option<PathBuf>,
+    /// A file with the age identity of one of the policy's recipients
+    #[arg(long, value_name = "FILE", requires = "folder")]
+    pub identity_file: Option<PathBuf>,
+}
+
+/// `backup restore`
+#[derive(Debug, ClapArgs)]
+pub struct BackupRestore {
+    /// The run; may be left out where only one has a backup
+    pub run: Option<String>,
+    /// A database that takes them; it must not have these tables yet
+    #[arg(long, value_name = "URL", required_unless_present = "in_place")]
+    pub into: Option<String>,
+    /// Into the cells of the source that hold their tokens
+    #[arg(long, conflicts_with_all = ["into", "folder"])]
+    pub in_place: bool,
+    /// Only this table; may be repeated
+    #[arg(long, value_name = "TABLE")]
+    pub table: Vec<String>,
+    /// Without a vault
+    #[command(flatten)]
+    pub offline: OfflineFolder,
 }
 
 /// `vault`

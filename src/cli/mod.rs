@@ -8,6 +8,7 @@ mod access;
 mod access_report;
 mod approve;
 mod args;
+mod backup;
 mod caller;
 mod demo;
 mod desk;
@@ -33,6 +34,7 @@ mod purge;
 mod quarantine;
 mod queries;
 mod report;
+mod restore;
 mod rollback;
 mod run;
 mod scan;
@@ -94,6 +96,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Verify(typed) => verify::verify(settings, out, &typed).await,
         Verb::Purge(typed) => purge::purge(settings, out, typed).await,
         Verb::Rollback(typed) => rollback::rollback(settings, out, &typed).await,
+        Verb::Restore(typed) => restore::restore(settings, out, typed).await,
         Verb::Pause(typed) => pause::pause(settings, out, &typed).await,
         Verb::Resume(typed) => pause::resume(settings, out, &typed).await,
         Verb::Status(typed) => status::status(settings, out, &typed).await,
@@ -104,6 +107,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Access(typed) => access::access(settings, out, typed).await,
         Verb::Serve(typed) => serve::serve(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
+        Verb::Backup(typed) => backup::backup(settings, out, typed).await,
         Verb::Vault(typed) => vault::vault(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
         Verb::Demo(typed) => demo::demo(out, typed).await,

@@ -8,6 +8,7 @@ mod files;
 mod progress;
 mod rows;
 mod sample;
+mod scratch;
 mod source;
 mod vault;
 
@@ -24,6 +25,7 @@ pub use rows::{
 pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,
 };
+pub use scratch::{Scratch, ScratchError, ScratchTable};
 pub use source::{
     Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
     Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity,

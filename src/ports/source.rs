@@ -97,6 +97,8 @@ pub enum Pass {
     Rewrite,
     /// Tokens become originals.
     Rollback,
+    /// Originals of single tables come back from the backup.
+    Restore,
 }
 
 impl Pass {
@@ -106,6 +108,7 @@ impl Pass {
         match self {
             Self::Rewrite => "rewrite",
             Self::Rollback => "rollback",
+            Self::Restore => "restore",
         }
     }
 }

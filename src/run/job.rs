@@ -14,6 +14,7 @@ use crate::policy::Policy;
 use crate::ports::{BackupStore, Change, Condition, FileKind, FileRow, Progress, Source, Vault};
 use crate::run::column::Column;
 use crate::run::error::RunError;
+use crate::run::manifest::keep_manifest;
 use crate::token::{DomainId, Treatment};
 
 /// Set when somebody asks to stop: the batch at hand is finished first.
@@ -201,6 +202,7 @@ impl Job {
         crate::serve::checkpoint(self.vault.as_ref(), &self.keys).await?;
         if matches!(event, Event::BackedUp | Event::Sealed | Event::Rewritten | Event::Verified) {
             self.files.note_ledger(self.vault.head().await?.size())?;
+            keep_manifest(self).await?;
         }
         Ok(())
     }

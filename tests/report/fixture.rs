@@ -315,6 +315,7 @@ fn plan() -> Assessment {
         fingerprint: Digest::of(b"plan").to_string(),
         changes: Vec::new(),
         fingerprint_after: None,
+        restores: None,
         extent: Some(Extent {
             tables: 9,
             columns: 61,
