@@ -182,6 +182,7 @@ const VERBS: &[(&str, &[Example])] = &[
         ],
     ),
     ("pause", &[("sealift pause 7f3a0c11", "it stops at its next batch")]),
+    ("throttle", &[("sealift throttle 7f3a0c11 --rate 500", "rows a second; or `unlimited`")]),
     ("resume", &[("sealift resume 7f3a0c11", "then `sealift run` goes on")]),
     (
         "status",

@@ -9,12 +9,13 @@ use super::approve;
 use super::args::Restore;
 use super::desk::{Desk, find_run, new_run_id, now};
 use super::exit::{Failure, Outcome};
-use super::job::{RunLock, genuine, job, note_failure, parsed, run_grant};
+use super::job::{RunLock, at_work, genuine, job, note_failure, parsed, run_grant};
 use super::output::Output;
 use super::run::approved;
 use super::settings::Settings;
 use crate::access::Verb;
 use crate::access::grants::Grant;
+use crate::engine::postgres::vault::RunShare;
 use crate::ledger::ApprovalKind;
 use crate::lifecycle::{Phase, RunId};
 use crate::plan::Assessment;
@@ -36,7 +37,7 @@ pub(super) async fn restore(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Restore).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault).await?;
+    let _lock = RunLock::take(settings, desk.vault.as_ref(), RunShare::Alone).await?;
     let row = find_run(desk.vault.as_ref(), Some(&typed.run), |_| true).await?;
     genuine(&desk, &row)?;
     if let Some(purged) = restores(&row) {
@@ -161,7 +162,11 @@ async fn carry_out(
     if row.phase != Phase::RolledBack {
         approved(desk, &row).await?;
         let job = job(desk, settings, out, &row).await?;
-        if let Err(error) = crate::run::rollback(&job, row.phase).await {
+        let at_work = at_work(&job).await?;
+        job.watch.does("puts originals back");
+        let restored = crate::run::rollback(&job, row.phase).await;
+        at_work.leave().await;
+        if let Err(error) = restored {
             let failure = Failure::from(error).or_hint(format!("sealift restore {}", row.run));
             note_failure(&job, &failure).await;
             return Err(failure);

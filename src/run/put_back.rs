@@ -19,9 +19,10 @@ use crate::run::error::RunError;
 use crate::run::increments::read_increment;
 use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, TokenCell, TokenRecord};
-use crate::run::rewrite::{bind_source, sweep_range};
+use crate::run::rewrite::bind_source;
 use crate::run::rollback::{only_run_in_source, token_in};
 use crate::run::seal::read_backup;
+use crate::run::sweep::sweep_range;
 use crate::token::TokenBody;
 use crate::value::Original;
 
@@ -143,13 +144,12 @@ async fn put_back_range(
     let cursor =
         CursorId { run: job.run, pass: Pass::Restore, unit: range.unit, range: range.number };
     let state = job.source.take(cursor, job.vault.head().await?.size()).await?;
-    let mut pace = Pace::new(job.rows_per_s_max);
+    let mut pace = Pace::new(job);
     let mut position = range.lower.clone();
     let mut misses = 0;
     loop {
-        job.may_go_on()?;
+        let limit = Limit { rows: pace.begin().await?.rows, bytes: BYTES_MAX };
         let version = job.source.version().await?;
-        let limit = Limit { rows: pace.limit().rows, bytes: BYTES_MAX };
         let upto = range.upper.as_ref();
         let read = job.source.walk(table, position.as_ref(), upto, limit, &WalkFilter::All).await?;
         let Some(last) = read.last().map(|row| row.key.clone()) else { return Ok(()) };

@@ -11,7 +11,7 @@ use crate::ports::{BackupError, BackupStore, FileKind, Progress, Row, Scratch, S
 use crate::run::error::RunError;
 use crate::run::manifest::{Manifest, ManifestFile, scratch_table};
 use crate::run::record::{BackupCell, BackupRecord, IncrementRecord, RecordError, TokenRecord};
-use crate::run::rewrite::sweep_range;
+use crate::run::sweep::sweep_range;
 use crate::run::window::image_range;
 use crate::token::Treatment;
 use crate::value::{Original, RowKey};

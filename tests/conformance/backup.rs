@@ -81,10 +81,8 @@ fn a_scratch_database_gets_every_original_with_the_vault_and_without_it(mut stag
         let mut scratch = Postgres::with("");
         let url = scratch.url();
         stage.desk.run(&["backup", "restore", &run, "--into", &url, "--table", "notes"]).done();
-        let sql = "SELECT coalesce(body, '∅') FROM public.notes ORDER BY code COLLATE \"C\"";
-        let mut wanted = stage.cells(("notes", "code COLLATE \"C\"", "'x'"));
-        wanted.clone_from(&scratch.column(sql));
-        assert_eq!(sorted(wanted), sorted(originals[4].clone()));
+        let cells = scratch.column("SELECT coalesce(body, '∅') FROM public.notes");
+        assert_eq!(sorted(cells), sorted(originals[4].clone()));
         let people = "SELECT count(*)::text FROM pg_tables WHERE tablename = 'people'";
         assert_eq!(scratch.value(people), "0", "only the table that was named");
     }

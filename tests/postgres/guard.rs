@@ -235,7 +235,7 @@ fn a_lost_connection_is_made_again_and_the_batch_written_once() {
     let batch = Batch::read(&db);
     db.exec(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE application_name = 'sealift' AND datname = current_database()",
+         WHERE application_name LIKE 'sealift%' AND datname = current_database()",
     );
     assert_eq!(batch.write(), WriteOutcome::Written);
     assert_eq!((tokens(&mut db), batch.rows_counted()), (20, 20));

@@ -12,6 +12,7 @@ use crate::cli::job::{RunLock, genuine};
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::crypto::{KeyPurpose, KeyState};
+use crate::engine::postgres::vault::RunShare;
 use crate::lifecycle::Phase;
 use crate::ports::{Change, FileKind, KeyRow, RunRow};
 use crate::words::counted;
@@ -22,7 +23,7 @@ pub(super) async fn prune(
     run: Option<&str>,
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::BackupPrune).await?;
-    let _lock = RunLock::take(&settings.vault).await?;
+    let _lock = RunLock::take(settings, desk.vault.as_ref(), RunShare::Alone).await?;
     let rows = match run {
         Some(_) => vec![find_run(desk.vault.as_ref(), run, |_| true).await?],
         None => desk.vault.runs().await?,

@@ -7,11 +7,12 @@ use crate::access::Verb;
 use crate::cli::args::BackupRestore;
 use crate::cli::desk::{Desk, find_run};
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::job::{RunLock, job, note_failure};
+use crate::cli::job::{RunLock, at_work, job, note_failure};
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, shown};
 use crate::engine::postgres::is_postgres;
 use crate::engine::postgres::scratch::PostgresScratch;
+use crate::engine::postgres::vault::RunShare;
 use crate::engine::sqlite::scratch::SqliteScratch;
 use crate::lifecycle::Phase;
 use crate::policy::TableName;
@@ -114,7 +115,7 @@ async fn in_place(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::BackupRestore).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault).await?;
+    let _lock = RunLock::take(settings, desk.vault.as_ref(), RunShare::Alone).await?;
     let was_written = |phase: Phase| {
         let is_before = phase.rank() < Phase::Sealed.rank();
         !is_before && !matches!(phase, Phase::Purged | Phase::Closed)
@@ -146,7 +147,11 @@ async fn in_place(
             row.run
         )));
     }
-    let done = match put_back(&job, row.phase, &tables).await {
+    let at_work = at_work(&job).await?;
+    job.watch.does("puts tables back");
+    let done = put_back(&job, row.phase, &tables).await;
+    at_work.leave().await;
+    let done = match done {
         Ok(done) => done,
         Err(error) => {
             let failure = Failure::from(error);
