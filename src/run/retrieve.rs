@@ -252,13 +252,13 @@ impl Reading<'_> {
             for record in keys.iter().filter_map(|key| swept.remove(key)).flatten() {
                 rows.apply(record);
             }
-            writing.put(rows.rows).await?;
+            writing.put(rows.records).await?;
         }
         let mut rows = Rows::new(self.width);
         for record in swept.into_values().flatten() {
             rows.apply(record);
         }
-        writing.put(rows.rows).await
+        writing.put(rows.records).await
     }
 
     /// The newest image of a table that is rewritten in a window, file by file.
@@ -292,19 +292,19 @@ impl Reading<'_> {
 
 /// The rows of one range, to which increments are applied.
 struct Rows {
-    rows: Vec<BackupRecord>,
+    records: Vec<BackupRecord>,
     places: HashMap<Vec<u8>, usize>,
     width: usize,
 }
 
 impl Rows {
     fn new(width: usize) -> Self {
-        Self { rows: Vec::new(), places: HashMap::new(), width }
+        Self { records: Vec::new(), places: HashMap::new(), width }
     }
 
     fn add(&mut self, record: BackupRecord) {
-        self.places.insert(record.key.encode(), self.rows.len());
-        self.rows.push(record);
+        self.places.insert(record.key.encode(), self.records.len());
+        self.records.push(record);
     }
 
     fn apply(&mut self, record: IncrementRecord) {
@@ -312,9 +312,9 @@ impl Rows {
         let place = self.places.get(&key).copied().unwrap_or_else(|| {
             let cells = (0..self.width).map(|_| BackupCell::Null).collect();
             self.add(BackupRecord { key: record.key, cells });
-            self.rows.len() - 1
+            self.records.len() - 1
         });
-        if let Some(cell) = self.rows[place].cells.get_mut(usize::from(record.column)) {
+        if let Some(cell) = self.records[place].cells.get_mut(usize::from(record.column)) {
             *cell = record.cell;
         }
     }

@@ -22,12 +22,11 @@ pub(super) async fn list(
     run: Option<&str>,
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::BackupList).await?;
-    let rows = match run {
-        Some(_) => vec![find_run(desk.vault.as_ref(), run, |_| true).await?],
-        None => {
-            let runs = desk.vault.runs().await?;
-            runs.into_iter().filter(|row| has_backup(row.phase)).collect()
-        }
+    let rows = if run.is_some() {
+        vec![find_run(desk.vault.as_ref(), run, |_| true).await?]
+    } else {
+        let runs = desk.vault.runs().await?;
+        runs.into_iter().filter(|row| has_backup(row.phase)).collect()
     };
     let mut shown = 0;
     let mut missing = 0;

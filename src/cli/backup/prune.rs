@@ -24,9 +24,10 @@ pub(super) async fn prune(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::BackupPrune).await?;
     let _lock = RunLock::take(settings, desk.vault.as_ref(), RunShare::Alone).await?;
-    let rows = match run {
-        Some(_) => vec![find_run(desk.vault.as_ref(), run, |_| true).await?],
-        None => desk.vault.runs().await?,
+    let rows = if run.is_some() {
+        vec![find_run(desk.vault.as_ref(), run, |_| true).await?]
+    } else {
+        desk.vault.runs().await?
     };
     let mut pruned = 0;
     for row in &rows {

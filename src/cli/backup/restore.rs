@@ -161,20 +161,20 @@ async fn in_place(
     };
     let mut draft = job.draft("backup_restored");
     draft.details.insert("into".into(), "source".into());
-    let named: Vec<String> = tables.iter().map(ToString::to_string).collect();
-    draft.details.insert("tables".into(), named.clone().into());
+    let put: Vec<String> = tables.iter().map(ToString::to_string).collect();
+    draft.details.insert("tables".into(), put.clone().into());
     draft.counts.insert("rows".into(), done.rows);
     draft.counts.insert("restored".into(), done.restored);
     draft.counts.insert("left".into(), done.left);
     desk.commit(Vec::new(), draft).await?;
     out.object(&json!({
-        "run": row.run.to_string(), "tables": named, "rows": done.rows,
+        "run": row.run.to_string(), "tables": put, "rows": done.rows,
         "restored": done.restored, "left": done.left,
     }));
     out.line(format!(
         "{} have their originals again, in {}",
         counted(done.restored, "cell", "cells"),
-        named.join(", ")
+        put.join(", ")
     ));
     if done.left > 0 {
         out.line(format!(

@@ -56,7 +56,7 @@ fn place(table: &ScratchTable) -> TableName {
 }
 
 fn unsound(error: IdentError) -> SourceError {
-    SourceError::Inconsistent(error.to_string())
+    SourceError::Engine { doing: "naming a table", source: Box::new(error) }
 }
 
 #[async_trait]

@@ -51,7 +51,7 @@ fn name(table: &ScratchTable) -> String {
 }
 
 fn unsound(error: crate::engine::ident::IdentError) -> SourceError {
-    SourceError::Inconsistent(error.to_string())
+    SourceError::Engine { doing: "naming a table", source: Box::new(error) }
 }
 
 #[async_trait]
@@ -71,7 +71,7 @@ impl Scratch for SqliteScratch {
         let mut parts = quote_list(columns).map_err(unsound)?;
         if !table.keys.is_empty() {
             let keys = quote_list(table.keys.iter().map(String::as_str)).map_err(unsound)?;
-            parts.push_str(&format!(", PRIMARY KEY ({keys})"));
+            parts = format!("{parts}, PRIMARY KEY ({keys})");
         }
         let sql = format!("CREATE TABLE main.{} ({parts})", quote(&name(table)).map_err(unsound)?);
         sqlx::raw_sql(AssertSqlSafe(sql))
