@@ -19,8 +19,8 @@ use crate::lifecycle::RunId;
 use crate::ports::{
     ApprovalRow, ArchiveError, ArchiveSink, BlindRow, CallerRow, Change, CheckRow, DomainRow,
     EntryRow, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow,
-    RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError,
-    VaultHeader,
+    RunRow, SealedReason, SegmentRow, SlotRow, Taken, ToldRow, UnlockRow, VAULT_FORMAT, Vault,
+    VaultError, VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -428,6 +428,16 @@ impl Vault for SqliteVault {
 
     async fn ledger_of_policies(&self) -> Result<Vec<Entry>, VaultError> {
         ledger::of_policies(&mut *self.lock().await, &self.url).await
+    }
+
+    async fn reason(&self, digest: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        ledger::reason(&mut *self.lock().await, digest)
+            .await
+            .map_err(self.failed("reading a sealed reason"))
+    }
+
+    async fn told(&self) -> Result<Vec<ToldRow>, VaultError> {
+        ledger::told(&mut *self.lock().await).await.map_err(self.failed("reading what was told"))
     }
 
     async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError> {
