@@ -196,11 +196,17 @@ mod tests {
         let said = |text: &str| NotifyConfig::parse(text).unwrap_err().to_string();
         assert!(said("").contains("no hook"));
         assert!(said("[[hook]]\nname = \"a\"\nurl = \"ftp://x\"").contains("exactly one"));
-        assert!(said("[[hook]]\nname = \"a\"\non = [\"dreams\"]\nurl = \"http://x\"").contains("line 3"));
+        assert!(
+            said("[[hook]]\nname = \"a\"\non = [\"dreams\"]\nurl = \"http://x\"")
+                .contains("line 3")
+        );
         assert!(said("[[hook]]\nname = \"a\"\ncolour = 1").contains("line 3"));
-        let two = "[[anchor]]\nname = \"a\"\nfile = \"x\"\n[[hook]]\nname = \"a\"\nurl = \"http://x\"";
+        let two =
+            "[[anchor]]\nname = \"a\"\nfile = \"x\"\n[[hook]]\nname = \"a\"\nurl = \"http://x\"";
         assert_eq!(said(two), "two are called `a`");
-        assert!(said("[[anchor]]\nname = \"a\"\nfile = \"x\"\nprint = true").contains("exactly one"));
+        assert!(
+            said("[[anchor]]\nname = \"a\"\nfile = \"x\"\nprint = true").contains("exactly one")
+        );
     }
 
     #[test]

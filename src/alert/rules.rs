@@ -294,8 +294,11 @@ mod tests {
         let mut planned = entry("planned");
         planned.run = Some(RunId(1));
         let told = |needed: u32| {
-            let facts =
-                RunFacts { plan_approvals: needed, purge_approvals: 0, estimate: Estimate::default() };
+            let facts = RunFacts {
+                plan_approvals: needed,
+                purge_approvals: 0,
+                estimate: Estimate::default(),
+            };
             let (none, mut volume) = (BTreeSet::new(), Volume::of(10));
             alerts("l", &planned, |_| Some(facts.clone()), &none, &mut volume).len()
         };

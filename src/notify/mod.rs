@@ -202,7 +202,9 @@ impl Notifier {
                 through = head;
             }
             if through > begun {
-                vault.commit(vec![Change::PutTold(row(place_of(hook), through))], Vec::new()).await?;
+                vault
+                    .commit(vec![Change::PutTold(row(place_of(hook), through))], Vec::new())
+                    .await?;
             }
         }
         failed.map_or(Ok(sent), Err)
@@ -304,9 +306,8 @@ async fn planted(vault: &dyn Vault, head: u64) -> Result<BTreeSet<String>, Vault
             break;
         }
         at += bodies.len() as u64;
-        let named = |body: &&Vec<u8>| {
-            memchr::memmem::find(body, HONEYTOKEN_PLANTED.as_bytes()).is_some()
-        };
+        let named =
+            |body: &&Vec<u8>| memchr::memmem::find(body, HONEYTOKEN_PLANTED.as_bytes()).is_some();
         found.extend(bodies.iter().filter(named).filter_map(|body| Entry::parse(body).ok()));
     }
     Ok(crate::alert::honeytokens(&found))

@@ -85,7 +85,10 @@ pub(super) fn named<'g>(grants: &'g Grants, name: &str) -> Option<&'g Domain> {
 }
 
 /// A load holds its domains: what it merges must not change under it.
-pub(super) async fn refuse_while_loading(vault: &dyn Vault, domain: &str) -> Result<(), ServeError> {
+pub(super) async fn refuse_while_loading(
+    vault: &dyn Vault,
+    domain: &str,
+) -> Result<(), ServeError> {
     for run in vault.runs().await? {
         if !matches!(run.phase, Phase::Approved | Phase::BackedUp) {
             continue;

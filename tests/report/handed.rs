@@ -23,7 +23,8 @@ fn handed() -> (Desk, String, String) {
 
 /// Checks with nothing else at hand.
 fn check(desk: &Desk, file: &str, more: &[&str]) -> Answer {
-    let mut command = desk.command(&[&["--format", "json", "report", "verify", file], more].concat());
+    let mut command =
+        desk.command(&[&["--format", "json", "report", "verify", file], more].concat());
     for name in ["VAULT", "SOURCE", "PASSPHRASE", "CREDENTIAL_FILE"] {
         command.env_remove(format!("SEALIFT_{name}"));
     }
@@ -80,7 +81,8 @@ fn a_figure_that_is_not_what_the_entries_say_is_named() {
         serde_json::from_str(&fs::read_to_string(desk.path("report.json")).unwrap()).unwrap();
     let entry = |actor: &str| {
         let entries = report["proofs"]["entries"].as_array().unwrap();
-        let at = entries.iter().position(|it| it["entry"].as_str().unwrap().contains("bob")).unwrap();
+        let at =
+            entries.iter().position(|it| it["entry"].as_str().unwrap().contains("bob")).unwrap();
         let text = entries[at]["entry"].as_str().unwrap().replace("bob", actor);
         (format!("/proofs/entries/{at}/entry"), Value::from(text))
     };
