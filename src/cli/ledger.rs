@@ -96,7 +96,7 @@ fn verify(
         Failure::failed(error)
             .hint("is this what `sealift ledger export` or `sealift ledger prove` wrote?")
     })?;
-    told(out, &verdict)
+    Ok(told(out, &verdict))
 }
 
 /// The files of a folder, as an export.
@@ -116,7 +116,7 @@ pub(super) fn export_in(dir: &Path) -> Result<Export, Failure> {
     Ok(Export::from_files(files))
 }
 
-fn told(out: &Output, verdict: &Verdict) -> Result<Outcome, Failure> {
+fn told(out: &Output, verdict: &Verdict) -> Outcome {
     let findings: Vec<serde_json::Value> = verdict
         .findings
         .iter()
@@ -129,10 +129,10 @@ fn told(out: &Output, verdict: &Verdict) -> Result<Outcome, Failure> {
     }));
     out.line(verdict.to_string().trim_end());
     if verdict.is_consistent() {
-        Ok(Outcome::Done)
+        Outcome::Done
     } else {
         out.note("sealift: the ledger is not what was signed");
-        Ok(Outcome::Finding)
+        Outcome::Finding
     }
 }
 

@@ -196,13 +196,13 @@ pub(super) fn read_since(
 fn gather(entries: &[u8], export: &Export, roots: BTreeMap<u64, Digest>) -> (Evidence, Vec<Entry>) {
     let mut pieces: Vec<&[u8]> = entries.split(|byte| *byte == b'\n').collect();
     let has_fragment = pieces.pop().is_some_and(|rest| !rest.is_empty());
-    let mut links = Vec::new();
+    let mut replaced = Vec::new();
     let lines = pieces
         .into_iter()
         .map(|line| {
             let entry = Entry::parse(line).ok();
             let place = entry.as_ref().map(|entry| (entry.seq, entry.prev));
-            links.extend(entry.filter(|entry| entry.action == KEY_REPLACED));
+            replaced.extend(entry.filter(|entry| entry.action == KEY_REPLACED));
             Line { leaf: leaf_hash(line), place }
         })
         .collect();
@@ -214,7 +214,7 @@ fn gather(entries: &[u8], export: &Export, roots: BTreeMap<u64, Digest>) -> (Evi
         .and_then(|bytes| Head::from_text(text(bytes)?).ok())
         .filter(|head| roots.last_key_value() == Some((&head.size(), &head.root())))
         .map(|head| head.last());
-    (Evidence { lines, has_fragment, roots, last }, links)
+    (Evidence { lines, has_fragment, roots, last }, replaced)
 }
 
 fn judge(

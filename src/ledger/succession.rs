@@ -107,7 +107,7 @@ impl KeyChain {
     /// Writes the keys, a line each.
     #[must_use]
     pub fn to_text(&self) -> String {
-        self.keys.iter().map(|key| format!("{key}\n")).collect()
+        self.keys.iter().flat_map(|key| [key.to_string(), "\n".to_owned()]).collect()
     }
 
     /// The keys, oldest first.

@@ -104,7 +104,7 @@ impl Notifier {
             .config
             .hooks
             .iter()
-            .map(|hook| place_of(hook))
+            .map(place_of)
             .filter(|place| !told.iter().any(|row| row.place == *place))
             .map(|place| Change::PutTold(row(place, size)))
             .collect();

@@ -492,14 +492,14 @@ mod tests {
     #[test]
     fn an_entry_ends_a_silence_and_a_signature_does_not() {
         let mut unsigned = Unsigned::default();
-        assert!(!unsigned.is_silent(Duration::from_secs(60)));
+        assert!(!unsigned.is_silent(Duration::from_mins(1)));
         assert!(unsigned.is_silent(Duration::ZERO));
-        let long_ago = Instant::now().checked_sub(Duration::from_secs(120));
+        let long_ago = Instant::now().checked_sub(Duration::from_mins(2));
         unsigned.heard = long_ago;
         unsigned.signed();
-        assert!(unsigned.is_silent(Duration::from_secs(60)));
+        assert!(unsigned.is_silent(Duration::from_mins(1)));
         unsigned.heard(3);
-        assert!(!unsigned.is_silent(Duration::from_secs(60)));
+        assert!(!unsigned.is_silent(Duration::from_mins(1)));
         assert_eq!(unsigned.entries, 3);
     }
 }

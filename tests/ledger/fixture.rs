@@ -108,7 +108,8 @@ impl Ledger {
             earlier,
             &self.identity.verifier_key().into(),
         );
-        let keys: String = self.keys.iter().map(|key| format!("{key}\n")).collect();
+        let keys = self.keys.iter().flat_map(|key| [key.to_string(), "\n".to_owned()]);
+        let keys: String = keys.collect();
         with_file(&export, Export::PUBLIC_KEY, keys)
     }
 

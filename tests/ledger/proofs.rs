@@ -48,7 +48,7 @@ fn an_entry_that_is_not_the_one_of_the_ledger_is_named() {
         |proof| proof.entries[1].entry = proof.entries[0].entry.clone(),
         |proof| proof.entries[1].entry = "{}".to_owned(),
         |proof| proof.entries[1].proof[0] = Digest::ZERO,
-        |proof| drop(proof.entries[1].proof.pop()),
+        |proof| proof.entries[1].proof.truncate(1),
         |proof| proof.entries[1].proof.push(Digest::ZERO),
     ];
     let ledger = ledger();
