@@ -22,9 +22,9 @@ fn opened(desk: &Desk) -> Vec<Value> {
 
 /// A query's first column, each value as its type and its canonical bytes in hex.
 fn canonical(db: &mut Db, column: &str, table: &str) -> BTreeSet<String> {
-    let count = db.number(&format!("SELECT count(DISTINCT {column}) FROM {table}"));
+    let count = db.number(format!("SELECT count(DISTINCT {column}) FROM {table}"));
     let texts = (0..count).map(|at| {
-        db.value(&format!(
+        db.value(format!(
             "SELECT 'text ' || lower(hex({column})) FROM (SELECT DISTINCT {column} FROM {table}
              WHERE {column} IS NOT NULL ORDER BY 1) LIMIT 1 OFFSET {at}"
         ))
