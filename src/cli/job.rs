@@ -504,7 +504,9 @@ pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> R
         condition: Some(Condition::Paused),
         reason: reason.to_owned(),
     };
-    desk.commit(vec![change], job.draft("paused")).await?;
+    let mut draft = job.draft("paused");
+    draft.details.insert("why".into(), reason.into());
+    desk.commit(vec![change], draft).await?;
     Err(Failure::refused(reason).hint(
         "put the catalog back as it was and `sealift resume`, or go back with `sealift rollback`",
     ))
