@@ -133,6 +133,8 @@ pub enum Verb {
     Purge(Purge),
     /// Put the originals back
     Rollback(OneRun),
+    /// Put the originals back after a purge, as a run of its own that approvers sign
+    Restore(Restore),
     /// Let a run stop at its next batch
     Pause(OneRun),
     /// Let a paused run go on
@@ -155,6 +157,9 @@ pub enum Verb {
     /// Who may see what, and who did
     #[command(subcommand)]
     Access(Access),
+    /// Search files for originals that the vault knows: dumps, logs, exports
+    #[command(subcommand)]
+    Residue(Residue),
     /// Tokens that stand for nobody: opening one is an alert
     #[command(subcommand)]
     Honeytoken(Honeytoken),
@@ -162,6 +167,9 @@ pub enum Verb {
     Notify(Notify),
     /// What happened to a run, for people and for auditors
     Report(Report),
+    /// The encrypted files of a run: list them, read them through, restore from them
+    #[command(subcommand)]
+    Backup(BackupVerb),
     /// Copy the vault, put a copy back, read it through
     #[command(subcommand)]
     Vault(VaultVerb),
@@ -403,6 +411,10 @@ pub struct Scan {
     /// Read this table only; may be given several times
     #[arg(long, value_name = "TABLE")]
     pub table: Vec<String>,
+    /// Has an original come back since this run was purged? Reads every row of its tables; what is
+    /// found goes on the ledger, and the certificate says so
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["policy", "write_policy", "rows", "table"])]
+    pub run: Option<String>,
 }
 
 /// `plan`
@@ -475,6 +487,16 @@ pub struct OneRun {
     pub run: Option<String>,
 }
 
+/// `restore`
+#[derive(Debug, ClapArgs)]
+pub struct Restore {
+    /// The run that was purged; or the run that brings its originals back
+    pub run: String,
+    /// Why; kept sealed
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
 /// `purge`
 #[derive(Debug, ClapArgs)]
 pub struct Purge {
@@ -483,6 +505,23 @@ pub struct Purge {
     /// The run's id once more: what is purged does not come back
     #[arg(long, value_name = "RUN")]
     pub confirm: Option<String>,
+    /// How long to wait for sessions that still see originals (PostgreSQL)
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub wait: u64,
+}
+
+/// `residue`
+#[derive(Debug, Subcommand)]
+pub enum Residue {
+    /// Search every byte of files and folders; gzip and zstd are unpacked
+    Scan {
+        /// Files and folders
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Search for the originals of this domain only; may be given several times
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Vec<String>,
+    },
 }
 
 /// `status`
@@ -598,6 +637,61 @@ pub struct Report {
     /// Print the JSON Schema of reports instead; needs no vault
     #[arg(long, conflicts_with_all = ["run", "close"])]
     pub schema: bool,
+}
+
+/// `backup`
+#[derive(Debug, Subcommand)]
+pub enum BackupVerb {
+    /// Which files each run has: of which table, how large, how old, how many keys open them
+    List {
+        /// The run; without it all of them
+        run: Option<String>,
+    },
+    /// Open every file to its end, and compare counts and hashes with the ledger
+    Verify {
+        /// The run; may be left out where only one has a backup
+        run: Option<String>,
+        /// Without a vault
+        #[command(flatten)]
+        offline: OfflineFolder,
+    },
+    /// Write originals down in a scratch database, or put single tables back in place
+    Restore(BackupRestore),
+    /// Destroy backups that are past the time for which their policy keeps them
+    Prune {
+        /// Only this run's; needed for one that was rolled back
+        run: Option<String>,
+    },
+}
+
+/// A run's folder, where there is no vault to ask.
+#[derive(Debug, ClapArgs)]
+pub struct OfflineFolder {
+    /// The run's folder, where there is no vault to ask
+    #[arg(long, value_name = "DIR", requires = "identity_file", conflicts_with = "run")]
+    pub folder: Option<PathBuf>,
+    /// A file with the age identity of one of the policy's recipients
+    #[arg(long, value_name = "FILE", requires = "folder")]
+    pub identity_file: Option<PathBuf>,
+}
+
+/// `backup restore`
+#[derive(Debug, ClapArgs)]
+pub struct BackupRestore {
+    /// The run; may be left out where only one has a backup
+    pub run: Option<String>,
+    /// A database that takes them; it must not have these tables yet
+    #[arg(long, value_name = "URL", required_unless_present = "in_place")]
+    pub into: Option<String>,
+    /// Into the cells of the source that hold their tokens
+    #[arg(long, conflicts_with_all = ["into", "folder"])]
+    pub in_place: bool,
+    /// Only this table; may be repeated
+    #[arg(long, value_name = "TABLE")]
+    pub table: Vec<String>,
+    /// Without a vault
+    #[command(flatten)]
+    pub offline: OfflineFolder,
 }
 
 /// `report …`

@@ -8,8 +8,8 @@ use crate::access::RoleError;
 use crate::crypto::SlotError;
 use crate::engine::postgres::Refusal;
 use crate::keystore::{PassphraseError, SecretFileError};
-use crate::ports::{BackupError, SourceError, VaultError};
-use crate::run::RunError;
+use crate::ports::{BackupError, ScratchError, SourceError, VaultError};
+use crate::run::{RetrieveError, RunError};
 use crate::upkeep::UpkeepError;
 
 /// How a command ended. The numbers are part of the public interface.
@@ -49,6 +49,11 @@ impl Failure {
     /// It finished, and the answer is no.
     pub fn finding(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { outcome: Outcome::Finding, error: error.into(), hint: None }
+    }
+
+    /// What went wrong, for whoever says it in words of its own.
+    pub(super) fn into_error(self) -> Box<dyn Error + Send + Sync> {
+        self.error
     }
 
     /// A file could not be read.
@@ -149,12 +154,19 @@ impl fmt::Display for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let (outcome, hint) = of_source(&error);
-        Self { outcome, error: Box::new(error), hint: hint.map(str::to_owned) }
+        let hint = match &error {
+            SourceError::Blocked { hint, .. } => Some(hint.clone()),
+            _ => hint.map(str::to_owned),
+        };
+        Self { outcome, error: Box::new(error), hint }
     }
 }
 
 fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     let hint = match error {
+        SourceError::Blocked { .. } => {
+            return (Outcome::Refused, Some("end it, then purge again: nothing was destroyed"));
+        }
         SourceError::Open { source, .. } | SourceError::Engine { source, .. }
             if refusal(source.as_ref()).is_some() =>
         {
@@ -271,6 +283,21 @@ impl From<BackupError> for Failure {
     }
 }
 
+impl From<RetrieveError> for Failure {
+    fn from(error: RetrieveError) -> Self {
+        match error {
+            RetrieveError::Run(error) => error.into(),
+            RetrieveError::Scratch(ScratchError::Database(error)) => Self::failed(error)
+                .hint("nothing of the backup stays there; check `--into`, and that it has room"),
+            RetrieveError::Scratch(error @ ScratchError::Unfit { .. }) => {
+                Self::failed(error).hint("restore into SQLite instead: `--into sqlite:PATH`")
+            }
+            RetrieveError::Scratch(error) => Self::refused(error)
+                .hint("name a database without these tables; nothing was written"),
+        }
+    }
+}
+
 impl From<UpkeepError> for Failure {
     fn from(error: UpkeepError) -> Self {
         match error {
@@ -303,7 +330,12 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
         ),
         RunError::Residue { .. } => (
             Outcome::Finding,
-            "the backup is still there; look for readers of the file, purge again",
+            "the backup is still there; remove what is named, or rewrite it (VACUUM FULL), and purge again",
+        ),
+        RunError::VaultCopy(_) => (
+            Outcome::Failed,
+            "make room beside the backup folder, and see `sealift vault check`; then purge again: \
+             the run's backup is still there",
         ),
         RunError::Quarantine { .. } => (
             Outcome::Finding,

@@ -431,7 +431,7 @@ async fn folder(
         )
     })?;
     let base = Path::new(&row.backup_dir);
-    let marker = format!("sealift backup of run {} for vault {}\n", row.run, keys.vault());
+    let marker = super::backup::marker(desk, row);
     let others = &policy.backup.recipients;
     // A purge that was cut off while it destroyed the folder has only that left to do.
     let is_leaving = row.phase == Phase::PurgeApproved

@@ -9,6 +9,7 @@ mod access_reason;
 mod access_report;
 mod approve;
 mod args;
+mod backup;
 mod caller;
 mod demo;
 mod desk;
@@ -40,6 +41,8 @@ mod quarantine;
 mod queries;
 mod report;
 mod report_verify;
+mod residue;
+mod restore;
 mod rollback;
 mod run;
 mod scan;
@@ -106,6 +109,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Verify(typed) => verify::verify(settings, out, &typed).await,
         Verb::Purge(typed) => purge::purge(settings, out, typed).await,
         Verb::Rollback(typed) => rollback::rollback(settings, out, &typed).await,
+        Verb::Restore(typed) => restore::restore(settings, out, typed).await,
         Verb::Pause(typed) => pause::pause(settings, out, &typed).await,
         Verb::Resume(typed) => pause::resume(settings, out, &typed).await,
         Verb::Throttle(typed) => throttle::throttle(settings, out, &typed).await,
@@ -118,7 +122,9 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Honeytoken(typed) => honeytoken::honeytoken(settings, out, typed).await,
         Verb::Notify(typed) => notify::notify(settings, out, typed).await,
         Verb::Serve(typed) => serve::serve(settings, out, typed).await,
+        Verb::Residue(typed) => residue::residue(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
+        Verb::Backup(typed) => backup::backup(settings, out, typed).await,
         Verb::Vault(typed) => vault::vault(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
         Verb::Demo(typed) => demo::demo(out, typed).await,

@@ -198,7 +198,7 @@ impl Settings {
 }
 
 /// A URL without its password.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     if !is_postgres(url) {
         return url.to_owned();
     }

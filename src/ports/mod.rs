@@ -10,12 +10,13 @@ mod pressure;
 mod progress;
 mod rows;
 mod sample;
+mod scratch;
 mod source;
 mod vault;
 
 pub use archive::{
     ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, NOT_COPIED,
-    VaultRebuild,
+    VaultCopies, VaultCopy, VaultRebuild,
 };
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use lease::{
@@ -31,9 +32,10 @@ pub use rows::{
 pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,
 };
+pub use scratch::{Scratch, ScratchError, ScratchTable};
 pub use source::{
     Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
-    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity,
+    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity,
     SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{Change, VAULT_FORMAT, Vault, VaultError};
