@@ -6,7 +6,6 @@ mod postgres;
 mod scan;
 mod synth;
 mod tree;
-mod typed;
 
 use std::convert::Infallible;
 
