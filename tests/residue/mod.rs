@@ -6,6 +6,7 @@ mod postgres;
 mod scan;
 mod synth;
 mod tree;
+mod typed;
 
 use std::convert::Infallible;
 
