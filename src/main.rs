@@ -12,6 +12,10 @@ fn main() -> ExitCode {
             "sealift: a fault of the program{place}\nhint: please report it; nothing is half-written"
         );
     }));
+    #[cfg(feature = "failpoints")]
+    if let Ok(place) = std::env::var("SEALIFT_DIE_AT") {
+        sealift::run::die_at(&place);
+    }
     let args = match sealift::cli::parse(std::env::args_os()) {
         Ok(args) => args,
         Err(outcome) => return ExitCode::from(outcome as u8),

@@ -18,6 +18,7 @@ Exit codes:
   1  done, and the answer is no: a mismatch, residue, quarantine left, some tokens refused
   2  could not finish: bad arguments, no connection, wrong passphrase, wrong vault
   3  refused: a blocked plan, a changed catalog, a missing approval, an unknown purpose
+  4  critical: a rollback did not end; docs/RUNBOOK.md says what to do
 
 Documentation: README.md, docs/";
 

@@ -16,7 +16,7 @@ use crate::access::grants::Grant;
 use crate::catalog::Catalog;
 use crate::lifecycle::{Phase, RunId};
 use crate::plan::{Assessment, Facts, Finding, QueryText, Strategy, Verdict, assess};
-use crate::policy::{ColumnRule, OnFailure, Policy};
+use crate::policy::{ColumnRule, Policy};
 use crate::ports::{Change, RunRow, SampleSize, Silent, Source, Vault};
 use crate::report::{
     DocumentForm, PlanDocument, PlanFacts, PlanVerdict, Recorded, StoredDocument, StoredPlan,
@@ -137,16 +137,6 @@ async fn of_vault(
     plan: &Assessment,
 ) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
-    if policy.on_failure == OnFailure::Rollback {
-        findings.push(Finding {
-            pitfall: "on_failure".to_owned(),
-            verdict: Verdict::Warns,
-            object: "policy".to_owned(),
-            fact: "`on_failure = \"rollback\"` is understood and not carried out yet".to_owned(),
-            remedy: "a run that fails holds where it is: `sealift rollback` puts it back"
-                .to_owned(),
-        });
-    }
     let domains = vault.domains().await?;
     for rule in &policy.columns {
         let name = policy.domain_of(rule);

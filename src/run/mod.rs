@@ -23,6 +23,7 @@ mod batch;
 mod buckets;
 mod column;
 mod copies;
+pub(crate) mod crash;
 mod draft;
 mod entries;
 mod error;
@@ -53,6 +54,8 @@ pub use backup::backup;
 pub(crate) use batch::compute;
 pub use column::{Column, Fate};
 pub use copies::{COPY_ROWS_MAX, copies};
+#[cfg(feature = "failpoints")]
+pub use crash::die_at;
 pub use draft::draft;
 pub(crate) use entries::token_name;
 pub use entries::{add_entries, draw as draw_token, open_entry};

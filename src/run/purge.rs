@@ -17,6 +17,7 @@ use crate::lifecycle::{Event, Phase};
 use crate::policy::TableName;
 use crate::ports::{Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep};
 use crate::residue::{Evidence, ScanReport, Verdict};
+use crate::run::crash::here;
 use crate::run::error::RunError;
 use crate::run::job::{Job, ms};
 use crate::run::residue::{as_json, control_report, count, scan, uncovered_copies};
@@ -91,11 +92,13 @@ fn facts_in(entry: &crate::ledger::Entry) -> Option<PurgeFacts> {
 async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
     let begun = Instant::now();
     job.source.seize(&tables(job)).await?;
+    here("purge.after_lock");
     let rewritten = rewrite_seized(job, digest, scratch).await;
     // The lock ends whatever happened; an error of the work is the one to report.
     let released = job.source.release().await;
     let (steps, cells) = rewritten?;
     released?;
+    here("purge.after_scrub");
     // ORDER: after the lock, because its journal goes with it.
     let facts = weigh(job, steps, cells).await?;
     let is_left = matches!(facts.verdict, Verdict::Residue { .. }) || facts.late_hits > 0;
@@ -107,7 +110,9 @@ async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, 
     draft.counts.insert("uncovered".into(), facts.uncovered.values().sum());
     draft.details.insert("digest".into(), digest.into());
     draft.details.insert("facts".into(), facts_json(&facts)?);
+    here("purge.before_marker");
     job.vault.commit(Vec::new(), vec![draft]).await?;
+    here("purge.after_marker");
     if is_left { Err(residue_found(&facts)) } else { Ok(facts) }
 }
 
@@ -185,6 +190,7 @@ async fn destroy(job: &Job) -> Result<(), RunError> {
         return keep(job).await;
     }
     let removed = job.files.destroy()?;
+    here("purge.after_backup_gone");
     let mut changes = Vec::new();
     let mut ids = Vec::new();
     let run = job.run.to_string();

@@ -18,6 +18,7 @@ use crate::ports::{
 };
 use crate::run::batch::{Pace, compute};
 use crate::run::column::{Column, Fate};
+use crate::run::crash::here;
 use crate::run::entries::{draw, known};
 use crate::run::error::RunError;
 use crate::run::fit::fit;
@@ -47,6 +48,7 @@ pub async fn rewrite(job: &Job) -> Result<(), RunError> {
     let Some(first) = turn(job, Phase::Sealed).await? else { return Ok(()) };
     let begins = async {
         bind_source(job).await?;
+        here("rewrite.after_bind");
         fit(job, FitTo::Tokens).await
     };
     first.end(begins.await).await?;
@@ -196,6 +198,7 @@ async fn rewrite_range(
             .ok_or(RunError::LeaseLost { unit: range.unit, range: range.number })?,
         None => job.source.take(cursor, ledger_size).await?,
     };
+    here("rewrite.after_cursor_taken");
     if state.done {
         job.progress.advance(state.counts.rows);
         return Ok(());
@@ -312,8 +315,10 @@ impl<'w> Worker<'w> {
         }
         step.counts = prepared.counts;
         let begun = Instant::now();
+        here("rewrite.before_cursor");
         let outcome =
             self.job.source.write(self.table, &step, read, &prepared.writes, version).await?;
+        here("rewrite.after_commit");
         self.job.lock_meter.saw(begun.elapsed());
         match outcome {
             WriteOutcome::Written => {
@@ -692,6 +697,7 @@ async fn finish(
     let files = job.vault.files(job.run).await?;
     let increments = crate::run::job::manifest_hash(&files, crate::ports::FileKind::Increment);
     let late = changes.len() as u64;
+    here("rewrite.before_phase");
     job.advance(Phase::Sealed, Event::Rewritten, changes, |draft| {
         draft.counts = counts.by_name();
         draft.counts.insert("late_segments".into(), late);

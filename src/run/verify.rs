@@ -25,6 +25,7 @@ use crate::ports::{
 };
 use crate::run::buckets::Buckets;
 use crate::run::column::Column;
+use crate::run::crash::here;
 use crate::run::entries::{known, token_name};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::job::{Job, manifest_hash, ms};
@@ -248,6 +249,7 @@ impl<'p> Pass<'p> {
         let proof = RoundTripProof { run: job.run, cells: self.tally.opened, digest };
         if drive == Drive::Record {
             let set = Change::SetVerified { run: job.run, digest: Some(proof.digest.clone()) };
+            here("verify.before_phase");
             job.advance(phase, Event::Verified, vec![set], |draft| {
                 draft.counts.clone_from(&counts);
                 draft.counts.insert("took_ms".into(), ms(begun.elapsed()));

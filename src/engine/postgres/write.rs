@@ -163,6 +163,7 @@ async fn batch(
             // Triggers that were put off to the end of the transaction fire with its COMMIT.
             look_where_triggers_look(session.within()?).await?;
         }
+        crate::run::crash::here("source.before_commit");
         session.commit().await?;
     }
     Ok(outcome)
