@@ -273,13 +273,10 @@ impl Life {
         report.done();
         let path = self.stage.desk.path(&format!("l-{run}")).join("entries.jsonl");
         let entries = fs::read_to_string(path).unwrap();
-        let entries = entries.lines().map(|line| serde_json::from_str(line).unwrap());
-        let entry = entries
-            .filter(|entry: &serde_json::Value| {
-                entry["action"] == "rewritten" && entry["run"] == run
-            })
-            .last()
-            .unwrap();
+        let mut entries = entries.lines().map(|line| serde_json::from_str(line).unwrap());
+        let is_it =
+            |entry: &serde_json::Value| entry["action"] == "rewritten" && entry["run"] == run;
+        let entry = entries.rfind(is_it).unwrap();
         entry["counts"]["tokenized"].as_u64().unwrap()
     }
 }
@@ -558,11 +555,15 @@ fn a_server_that_is_stopped_at_once_loses_nothing() {
 }
 
 mod soak {
+    use std::fmt::Write as _;
     use std::time::{Duration, Instant};
 
     use super::super::stage::Stage;
     use super::{AGAIN_MAX, is_held};
     use crate::support::{Seed, plan_and_approve};
+
+    /// Where vault and source lie, and how such a stage is made.
+    type Combination = (&'static str, fn() -> Stage);
 
     /// Kills over all combinations.
     const KILLS: u64 = 204;
@@ -575,7 +576,7 @@ mod soak {
         let seed: u64 = named.unwrap_or_else(|| now().as_secs());
         println!("seed {seed}   (SEALIFT_SEED={seed} does the same again)");
         let mut chance = Seed::new(seed);
-        let combinations: [(&str, fn() -> Stage); 6] = [
+        let combinations: [Combination; 6] = [
             ("two files", Stage::sqlite),
             ("one file", Stage::one_file),
             ("PostgreSQL, vault in a file", Stage::postgres),
@@ -589,7 +590,7 @@ mod soak {
         for (name, stage) in combinations {
             let (kills, lives, failed) = killed(stage(), KILLS / 6, &mut chance);
             lost += failed;
-            table.push_str(&format!("{name:<30} {kills:>6} {lives:>6} {failed:>6}\n"));
+            writeln!(table, "{name:<30} {kills:>6} {lives:>6} {failed:>6}").unwrap();
         }
         println!("{table}");
         assert_eq!(lost, 0, "seed {seed}\n{table}");
