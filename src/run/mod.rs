@@ -21,6 +21,7 @@ mod ahead;
 mod backup;
 mod batch;
 mod buckets;
+mod came_back;
 mod column;
 mod copies;
 pub(crate) mod crash;
@@ -52,6 +53,7 @@ mod window;
 
 pub use backup::backup;
 pub(crate) use batch::compute;
+pub use came_back::{CameBack, came_back};
 pub use column::{Column, Fate};
 pub use copies::{COPY_ROWS_MAX, copies};
 #[cfg(feature = "failpoints")]
@@ -62,9 +64,11 @@ pub use entries::{add_entries, draw as draw_token, open_entry};
 pub use error::{Mismatch, MismatchKind, RunError};
 pub use job::{Began, Job, LockMeter, Stop, manifest_hash};
 pub use manifest::{MANIFEST, Manifest, ManifestFile, ManifestRange};
-pub use purge::{PurgeFacts, facts_of, purge, residue_of};
+pub(crate) use purge::VAULT_COPIED;
+pub use purge::{PurgeFacts, VaultCopyFact, facts_of, purge, residue_of};
 pub use put_back::{PutBack, can_be_put_back, put_back};
 pub use record::{BackupCell, BackupRecord, RecordError};
+pub use residue::{FromVault, random};
 pub use retrieve::{ReadThrough, RetrieveError, Retrieved, read_through, retrieve};
 pub use rewrite::{rewrite, row_digest};
 pub use rollback::rollback;
