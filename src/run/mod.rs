@@ -32,6 +32,7 @@ mod job;
 mod load;
 mod merge;
 mod purge;
+mod rebuild;
 mod record;
 mod residue;
 mod rewrite;

@@ -18,6 +18,7 @@ mod integrity;
 mod pressure;
 mod purge;
 mod queries;
+mod rebuild;
 mod refusal;
 mod sample;
 mod session;
