@@ -22,8 +22,8 @@ const ROUNDS: usize = 5;
 pub(crate) fn measure() -> String {
     let (token_key, data_key) =
         (TokenKey::generate(&mut rand::rng()), DataKey::generate(&mut rand::rng()));
-    let mut table = "| one value, one core | 20 bytes | 1,000 bytes | 1 MiB |\n|---|---|---|---|\n"
-        .to_owned();
+    let mut table =
+        "| one value, one core | 20 bytes | 1,000 bytes | 1 MiB |\n|---|---|---|---|\n".to_owned();
     let mut line = |name: &str, work: &dyn Fn(&Original)| {
         let cells = LENGTHS.map(|length| best(&Original::text(&"a".repeat(length)), work));
         writeln!(table, "| {name} | {} | {} | {} |", cells[0], cells[1], cells[2]).unwrap();

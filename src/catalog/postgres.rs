@@ -91,6 +91,9 @@ pub struct PostgresTable {
     /// Bytes of its indexes.
     #[serde(default)]
     pub index_bytes: u64,
+    /// Its dead rows are cleared up only where somebody asks for it.
+    #[serde(default)]
+    pub is_not_vacuumed: bool,
     /// Exclusion constraints: name and definition.
     pub exclusions: Vec<(String, String)>,
     /// Keys of indexes that are expressions: name of the index and text.

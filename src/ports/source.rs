@@ -500,6 +500,15 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Takes what the engine keeps of frequent values anew, so that others' queries are planned for
+    /// what the tables hold now. Returns the tables that were left as they were, and why.
+    async fn renew_statistics(
+        &self,
+        _tables: &[TableName],
+    ) -> Result<Vec<(TableName, String)>, SourceError> {
+        Ok(Vec::new())
+    }
+
     /// Ends the sessions that a dead process has left on the server.
     async fn evict(&self, _worker: &str) -> Result<(), SourceError> {
         Ok(())

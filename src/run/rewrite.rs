@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Strategy, Unit, UnitMode, UnitTable};
+use crate::policy::TableName;
 use crate::ports::{
     BlindRow, Change, Counts, CursorId, CursorState, FitTo, Interval, Lease, Pass, Piece,
     QuarantineRow, QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step,
@@ -79,7 +80,25 @@ async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> 
     }
     job.progress.end();
     sweep(job).await?;
-    finish(job, begun, resumed).await
+    let left = renew_statistics(job).await?;
+    finish(job, begun, resumed, left).await
+}
+
+/// Has queries of others planned for what the tables hold now. What could not be done is told, and
+/// put on the ledger: nothing of the run hangs on it.
+pub(crate) async fn renew_statistics(job: &Job) -> Result<Map<String, Value>, RunError> {
+    let tables: Vec<TableName> = job
+        .plan
+        .units
+        .iter()
+        .flat_map(|unit| &unit.tables)
+        .map(|table| table.table.clone())
+        .collect();
+    let left = job.source.renew_statistics(&tables).await?;
+    for (table, why) in &left {
+        job.watch.notes(&format!("the statistics of `{table}` are as they were: {why}"));
+    }
+    Ok(left.into_iter().map(|(table, why)| (table.to_string(), why.into())).collect())
 }
 
 /// The ranges that are rewritten one by one.
@@ -651,7 +670,12 @@ pub(crate) async fn within_budget(job: &Job) -> Result<(), RunError> {
 }
 
 /// Every range is done: late segments are closed, the counts go on the ledger.
-async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
+async fn finish(
+    job: &Job,
+    begun: Instant,
+    resumed: bool,
+    left: Map<String, Value>,
+) -> Result<(), RunError> {
     let cursors = job.source.cursors(job.run, Pass::Rewrite).await?;
     let done: HashSet<(u16, u32)> =
         cursors.iter().filter(|(_, _, state)| state.done).map(|(u, r, _)| (*u, *r)).collect();
@@ -688,6 +712,9 @@ async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError
         draft.counts.extend(resumed.then(|| ("resumed".into(), 1)));
         draft.counts.insert("lock_ms_max".into(), job.lock_meter.longest_ms());
         draft.details.insert("increments".into(), increments.into());
+        if !left.is_empty() {
+            draft.details.insert("statistics_left".into(), Value::Object(left));
+        }
         let of_units =
             of_units.iter().map(|(unit, counts)| (unit.clone(), json!(counts.by_name())));
         draft.details.insert("units".into(), of_units.collect());

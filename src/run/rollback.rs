@@ -19,7 +19,7 @@ use crate::run::fit::fit;
 use crate::run::increments::read_increment;
 use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};
-use crate::run::rewrite::{Known, bind_source};
+use crate::run::rewrite::{Known, bind_source, renew_statistics};
 use crate::run::sweep::sweep_range;
 use crate::run::verify::entries_of;
 use crate::run::window::Image;
@@ -71,6 +71,7 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         compare(job).await?;
         // ORDER: no token is left, and our tables still say that the source is ours.
         fit(job, FitTo::Originals).await?;
+        renew_statistics(job).await?;
         // Traces of another open run in this source are not ours to remove.
         if only_run_in_source(job).await? {
             job.source.remove_traces().await?;

@@ -70,6 +70,11 @@ impl Watch {
         self.now().doing = doing.into();
     }
 
+    /// Tells something that whoever watches the process may want to know.
+    pub(crate) fn notes(&self, note: &str) {
+        (self.tell)(note);
+    }
+
     /// Says what the process waits for, and tells it once.
     pub(crate) fn waits(&self, waits: impl Into<String>) {
         let waits = waits.into();

@@ -12,6 +12,7 @@ mod queries;
 mod rebuild;
 mod role;
 mod silence;
+mod statistics;
 mod tls;
 mod types;
 mod walks;

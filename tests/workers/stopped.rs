@@ -38,7 +38,7 @@ fn a_process_stopped_past_its_lease_writes_nothing_when_it_goes_on() {
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_process_stopped_in_the_backup_leaves_no_file_of_its_own_in_the_run() {
-    let mut stage = Stage::with(80_000, "");
+    let mut stage = Stage::with(52_000, "");
     let mut first = stage.start("first.log", &["--workers", "1"]);
     stage.wait_for("the first range", |stage| {
         stage.vault.value("SELECT count(*)::text FROM sealift.range") != "0"
@@ -48,7 +48,7 @@ fn a_process_stopped_in_the_backup_leaves_no_file_of_its_own_in_the_run() {
     stage.run(&["--workers", "2"]).done();
     first.signal(Signal::CONT);
     first.ends_well();
-    assert_eq!(stage.vault.value("SELECT sum(row_count)::text FROM sealift.range"), "80000");
+    assert_eq!(stage.vault.value("SELECT sum(row_count)::text FROM sealift.range"), "52000");
     stage.is_whole();
 }
 

@@ -25,6 +25,7 @@ mod session;
 mod shape;
 pub mod source;
 mod statement;
+mod statistics;
 mod unseen;
 pub mod vault;
 mod walk;

@@ -140,6 +140,11 @@ impl Session {
         Ok(shape)
     }
 
+    /// Keeps the shape of a table in place of the one that was read first.
+    pub(super) fn knows(&mut self, table: &TableName, shape: Shape) {
+        self.shapes.insert(table.clone(), shape);
+    }
+
     /// Has the shapes of tables read anew: this session has changed some.
     pub(super) fn forget_shapes(&mut self) {
         self.shapes.clear();

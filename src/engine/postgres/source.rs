@@ -21,7 +21,9 @@ use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
 use super::walk::{Reading, Standing, is_by_place};
 use super::window::PostgresWindow;
-use super::{catalog, cursor, cut, facts, fit, integrity, pressure, purge, vault, walk, write};
+use super::{
+    catalog, cursor, cut, facts, fit, integrity, pressure, purge, statistics, vault, walk, write,
+};
 use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
@@ -304,6 +306,13 @@ impl Source for PostgresSource {
             fit::fit(&mut session, changes, to).await
         });
         fitted?
+    }
+
+    async fn renew_statistics(
+        &self,
+        tables: &[TableName],
+    ) -> Result<Vec<(TableName, String)>, SourceError> {
+        statistics::renew(&mut *self.lock().await, tables).await
     }
 
     async fn remove_traces(&self) -> Result<(), SourceError> {

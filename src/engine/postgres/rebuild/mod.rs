@@ -171,10 +171,6 @@ impl TableRebuild {
             cursor::note_rebuilt(self.session.within()?, step.cursor).await?;
         }
         self.session.commit().await?;
-        // New pages, and statistics that speak of originals. What fails here is done by the server
-        // itself sooner or later.
-        let analyze = format!("ANALYZE {}", self.name);
-        let _ = sqlx::raw_sql(AssertSqlSafe(analyze)).execute(self.session.within()?).await;
         Ok(true)
     }
 }
