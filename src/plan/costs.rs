@@ -66,14 +66,14 @@ impl Size {
             let (rows, indexes) =
                 sheet.map_or((0, 0), |sheet| (sheet.row_bytes, sheet.index_bytes));
             let count = case.rows_of(&table.name);
-            let (mut cells, mut indexed) = (0, 0);
+            let (mut cells, mut entries) = (0, 0);
             for column in case.of_table(&table.name) {
                 let own = column.share_of(column.cells(), count);
                 cells += own;
-                indexed += own * estimates::indexes_of(column);
+                entries += own * estimates::indexes_of(column);
             }
             size.row_bytes += rows + cells * LONGER;
-            size.index_bytes += indexes + indexed * LONGER;
+            size.index_bytes += indexes + entries * LONGER;
             size.waiting += cells * WAITING_CELL + count * WAITING_ROW;
         }
         size

@@ -24,7 +24,6 @@ pub enum Strategy {
 impl Strategy {
     /// Whether it is the one that is taken where nothing is said.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
     pub fn is_in_place(&self) -> bool {
         *self == Self::InPlace
     }
