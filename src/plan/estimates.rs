@@ -51,6 +51,8 @@ const REWRITE_ROW_NS: u64 = 6_000;
 const REWRITE_CELL_NS: u64 = 2_000;
 /// A token in an index.
 const REWRITE_INDEXED_NS: u64 = 4_000;
+/// What a rebuild takes however few rows there are: some forty statements, two temporary tables.
+const REBUILD_NS: u64 = 100_000_000;
 /// Reading a row under the lock, and filling it into the table again.
 const REBUILD_ROW_NS: u64 = 6_500;
 /// A token on its way there.
@@ -223,7 +225,7 @@ fn rebuild_ms(case: &Case<'_>, table: &UnitTable) -> u64 {
             + column.share_of(column.facts.bytes_total, table.rows) * BYTE_NS
     });
     let ns = table.rows * (REBUILD_ROW_NS + indexes * REBUILD_INDEXED_NS) + columns.sum::<u64>();
-    ns.div_ceil(NS_PER_MS).max(1)
+    (REBUILD_NS + ns).div_ceil(NS_PER_MS)
 }
 
 /// Indexes that hold the values of a column.
