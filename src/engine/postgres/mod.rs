@@ -21,6 +21,7 @@ mod queries;
 mod rebuild;
 mod refusal;
 mod sample;
+pub mod scratch;
 mod session;
 mod shape;
 pub mod source;
