@@ -20,7 +20,7 @@ use crate::ports::{Change, QuarantineState as Waits, RunRow, Vault};
 use crate::report::{
     AnchorFact, ApprovalFact, BackupFate, CheckFact, Condition, Evidence, ISSUED, KeyFact,
     PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, Report, RowDigest,
-    SegmentFact, StructureFacts, UncoveredCopy, UnitFact, Usage,
+    SegmentFact, StructureFacts, UncoveredCopy, UnitFact, Usage, VaultCopyLine,
 };
 use crate::run::{facts_of, residue_of};
 
@@ -351,27 +351,18 @@ fn purge_facts(facts: crate::run::PurgeFacts, kept: Option<String>) -> PurgeFact
                 Some(UncoveredCopy { column, cells })
             })
             .collect(),
-        not_covered: unread(&facts.after),
+        not_covered: Vec::new(),
         structure: facts.structure.map(|structure| StructureFacts {
             pages: structure.pages,
             pages_with_remains: structure.pages_with_remains,
         }),
         backup: kept.map_or(BackupFate::Destroyed, BackupFate::KeptUntil),
+        vault_copies: facts
+            .vault_copies
+            .into_iter()
+            .map(|copy| VaultCopyLine { at: copy.at, file: copy.file, sha256: copy.sha256 })
+            .collect(),
     }
-}
-
-/// What no scan looked at: everything, where the files belong to a server.
-fn unread(after: &crate::residue::ScanReport) -> Vec<String> {
-    if !after.files.is_empty() {
-        return Vec::new();
-    }
-    vec![
-        "the files of the server were not read: tables, indexes, free space, temporary files"
-            .to_owned(),
-        "the server's write-ahead log, its archive, replicas, replication slots and backups hold \
-         what was written before the run until they are retired"
-            .to_owned(),
-    ]
 }
 
 async fn keys(
