@@ -427,6 +427,9 @@ pub struct Plan {
     /// Queries of the application, in SQL: which of them will break? May be repeated
     #[arg(long, value_name = "FILE")]
     pub queries: Vec<PathBuf>,
+    /// How tables are rewritten; the plan says what each would cost
+    #[arg(long, value_enum, default_value_t = StrategyArg::InPlace)]
+    pub strategy: StrategyArg,
     /// Look only: needs no vault and records nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -436,6 +439,24 @@ pub struct Plan {
     /// Make the document of a recorded run again; needs neither policy nor passphrase
     #[arg(long, value_name = "RUN", conflicts_with_all = ["policy", "dry_run"])]
     pub reissue: Option<String>,
+}
+
+/// How tables are rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StrategyArg {
+    /// Row by row, beside other users of the database
+    InPlace,
+    /// Each table filled anew, in a transaction that nobody looks into (PostgreSQL)
+    Rebuild,
+}
+
+impl From<StrategyArg> for crate::plan::Strategy {
+    fn from(typed: StrategyArg) -> Self {
+        match typed {
+            StrategyArg::InPlace => Self::InPlace,
+            StrategyArg::Rebuild => Self::Rebuild,
+        }
+    }
 }
 
 /// `approve`

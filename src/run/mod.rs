@@ -36,6 +36,7 @@ mod manifest;
 mod merge;
 mod purge;
 mod put_back;
+mod rebuild;
 mod record;
 mod residue;
 mod retrieve;

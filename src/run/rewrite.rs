@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use crate::lifecycle::{Event, Phase};
-use crate::plan::{Unit, UnitMode, UnitTable};
+use crate::plan::{Strategy, Unit, UnitMode, UnitTable};
 use crate::policy::TableName;
 use crate::ports::{
     BlindRow, Change, Counts, CursorId, CursorState, FitTo, Interval, Lease, Pass, Piece,
@@ -24,6 +24,7 @@ use crate::run::error::RunError;
 use crate::run::fit::fit;
 use crate::run::increments::{Newest, Place, add};
 use crate::run::job::{Job, ms, table_of, unit_of};
+use crate::run::rebuild::rebuild;
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell};
 use crate::run::share::{Laid, piece_of, share, turn};
 use crate::run::sweep::sweep;
@@ -73,6 +74,7 @@ pub async fn rewrite(job: &Job) -> Result<(), RunError> {
 async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
     for unit in &job.plan.units {
         match unit.mode {
+            UnitMode::Ranges if unit.strategy == Strategy::Rebuild => rebuild(job, unit).await?,
             UnitMode::Ranges if job.crew.shares => {}
             UnitMode::Ranges => rewrite_ranges(job, unit).await?,
             UnitMode::Window => rewrite_window(job, unit).await?,
@@ -113,7 +115,11 @@ async fn lay_out_ranges(job: &Job) -> Result<Vec<RangeRow>, RunError> {
 
 /// Makes a piece of each range. The epoch of a piece begins where that of its cursor is.
 async fn lay_out(job: &Job) -> Result<Laid, RunError> {
-    let ranges = lay_out_ranges(job).await?;
+    let mut ranges = lay_out_ranges(job).await?;
+    // A table that is rebuilt is one piece of work, and not shared.
+    ranges.retain(|range| {
+        job.plan.units.iter().any(|u| u.id == range.unit && u.strategy == Strategy::InPlace)
+    });
     let epochs: HashMap<(u16, u32), u64> = job
         .source
         .cursors(job.run, Pass::Rewrite)
@@ -256,6 +262,13 @@ pub(crate) struct Prepared {
     pub(crate) increments: Vec<IncrementRecord>,
     blind: Vec<BlindRow>,
     poison: Vec<QuarantineRow>,
+}
+
+impl Prepared {
+    /// Whether backup and vault have everything that it replaces, and nothing of it can have no token.
+    pub(crate) fn is_known(&self) -> bool {
+        self.increments.is_empty() && self.blind.is_empty() && self.poison.is_empty()
+    }
 }
 
 impl<'w> Worker<'w> {

@@ -13,6 +13,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
@@ -174,7 +175,7 @@ struct Pass<'p> {
     found: Vec<Mismatch>,
     tally: Tally,
     quarantine: Vec<QuarantineRow>,
-    files: Vec<FileRow>,
+    files: Arc<Vec<FileRow>>,
     ranges: Vec<RangeRow>,
 }
 
@@ -191,7 +192,7 @@ impl<'p> Pass<'p> {
             found: Vec::new(),
             tally: Tally::default(),
             quarantine: job.vault.quarantine(job.run).await?,
-            files: job.vault.files(job.run).await?,
+            files: Arc::new(job.vault.files(job.run).await?),
             ranges: job.vault.ranges(job.run).await?,
         })
     }

@@ -66,7 +66,7 @@ pub(super) async fn look_at_home_again(connection: &mut PgConnection) -> Result<
 }
 
 /// Looks at home again: the server tells names in full only there.
-async fn look_at_home(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(super) async fn look_at_home(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     // language=PostgreSQL
     sqlx::raw_sql("SET LOCAL search_path = pg_catalog").execute(connection).await.map(|_| ())
 }
