@@ -13,25 +13,10 @@ use super::settings::Settings;
 use crate::access::{Verb, form_for};
 use crate::ledger::Entry;
 use crate::ports::Vault;
+use crate::report::Usage;
 
 /// Entries that are read at once.
 const ENTRIES_A_READ: usize = 2_000;
-
-/// What was asked under a purpose.
-#[derive(Debug, Default)]
-struct Used {
-    requests: u64,
-    refused: u64,
-    /// Texts that were no tokens, and came back as they were.
-    passed: u64,
-    /// Uses of a purpose for emergencies that nobody has looked at since.
-    unreviewed: u64,
-    last: String,
-    /// By domain: how many tokens or values.
-    domains: BTreeMap<String, u64>,
-    /// By caller: how many requests.
-    callers: BTreeMap<String, u64>,
-}
 
 pub(super) async fn report(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::AccessReport).await?;
@@ -40,7 +25,7 @@ pub(super) async fn report(settings: &Settings, out: &Output) -> Result<Outcome,
     let in_force = crate::serve::purposes(desk.vault.as_ref(), &desk.keys).await?;
     let mut names: Vec<&String> = in_force.keys().collect();
     names.sort();
-    let none = Used::default();
+    let none = Usage::default();
     for name in names {
         let purpose = &in_force[name].purpose;
         let used = used.get(name).unwrap_or(&none);
@@ -100,7 +85,7 @@ fn unread(
     out: &Output,
     domains: &[crate::serve::Domain],
     in_force: &std::collections::HashMap<String, std::sync::Arc<crate::serve::InForce>>,
-    used: &BTreeMap<String, Used>,
+    used: &BTreeMap<String, Usage>,
 ) {
     for domain in domains {
         let is_shown = in_force
@@ -118,8 +103,8 @@ fn unread(
 }
 
 /// Adds up what the ledger says of requests.
-async fn used(vault: &dyn Vault) -> Result<BTreeMap<String, Used>, Failure> {
-    let mut all: BTreeMap<String, Used> = BTreeMap::new();
+async fn used(vault: &dyn Vault) -> Result<BTreeMap<String, Usage>, Failure> {
+    let mut all: BTreeMap<String, Usage> = BTreeMap::new();
     let mut from = 0;
     loop {
         let bodies = vault.ledger(from, ENTRIES_A_READ).await?;
@@ -129,34 +114,7 @@ async fn used(vault: &dyn Vault) -> Result<BTreeMap<String, Used>, Failure> {
         from += bodies.len() as u64;
         for body in bodies {
             let entry = Entry::parse(&body).map_err(Failure::fault)?;
-            add(&mut all, entry);
-        }
-    }
-}
-
-fn add(all: &mut BTreeMap<String, Used>, entry: Entry) {
-    if entry.action == "access_reviewed" {
-        if let Some(used) = entry.purpose.and_then(|purpose| all.get_mut(&purpose)) {
-            used.unreviewed = 0;
-        }
-        return;
-    }
-    let verb = entry.action.strip_suffix("_refused").unwrap_or(&entry.action);
-    let Some(purpose) =
-        entry.purpose.filter(|_| ["detokenize", "tokenize", "search"].contains(&verb))
-    else {
-        return;
-    };
-    let used = all.entry(purpose).or_default();
-    used.requests += 1;
-    used.refused += u64::from(entry.action.ends_with("_refused"));
-    used.last = entry.at;
-    *used.callers.entry(entry.actor).or_default() += 1;
-    used.unreviewed += entry.counts.get("break_glass").copied().unwrap_or(0);
-    used.passed += entry.counts.get("passed").copied().unwrap_or(0);
-    for (name, count) in entry.counts {
-        if let Some(domain) = name.strip_prefix("domain ") {
-            *used.domains.entry(domain.to_owned()).or_default() += count;
+            Usage::add(&mut all, entry);
         }
     }
 }

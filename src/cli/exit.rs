@@ -8,8 +8,8 @@ use crate::access::RoleError;
 use crate::crypto::SlotError;
 use crate::engine::postgres::Refusal;
 use crate::keystore::{PassphraseError, SecretFileError};
-use crate::ports::{BackupError, SourceError, VaultError};
-use crate::run::RunError;
+use crate::ports::{BackupError, Remedy, ScratchError, SourceError, VaultError};
+use crate::run::{RetrieveError, RunError};
 use crate::upkeep::UpkeepError;
 
 /// How a command ended. The numbers are part of the public interface.
@@ -24,6 +24,8 @@ pub enum Outcome {
     Failed = 2,
     /// It refused: the phase or the policy does not allow this act.
     Refused = 3,
+    /// A way back did not end: some cells hold tokens and some originals, until it is mended.
+    Critical = 4,
 }
 
 /// Why a command did not end with [`Outcome::Done`]: one sentence, its causes, a hint.
@@ -49,6 +51,11 @@ impl Failure {
     /// It finished, and the answer is no.
     pub fn finding(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { outcome: Outcome::Finding, error: error.into(), hint: None }
+    }
+
+    /// What went wrong, for whoever says it in words of its own.
+    pub(super) fn into_error(self) -> Box<dyn Error + Send + Sync> {
+        self.error
     }
 
     /// A file could not be read.
@@ -81,11 +88,72 @@ impl Failure {
         self
     }
 
+    /// Says what to do about it, in place of what was said.
+    #[must_use]
+    pub(super) fn replace_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
     /// Says what to do about it, unless somebody said so already.
     #[must_use]
     pub fn or_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint.get_or_insert_with(|| hint.into());
         self
+    }
+}
+
+impl Failure {
+    /// Whether another process has done what this one had begun, or has taken it over.
+    pub(super) fn is_passed_over(&self) -> bool {
+        matches!(
+            self.error.downcast_ref::<VaultError>(),
+            Some(VaultError::LeaseLost { .. } | VaultError::PhaseMoved { .. })
+        ) || matches!(self.error.downcast_ref::<RunError>(), Some(RunError::LeaseLost { .. }))
+    }
+
+    /// Whether somebody wanted the work to end here: a pause, an interrupt, a closed window.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.error.downcast_ref::<RunError>().is_some_and(RunError::is_wanted)
+    }
+
+    /// Whether more than the moment was wrong: the same command would not get further by itself.
+    pub(super) fn is_lasting(&self) -> bool {
+        let error = self.error.as_ref();
+        let remedy = error
+            .downcast_ref::<RunError>()
+            .map(RunError::remedy)
+            .or_else(|| error.downcast_ref::<SourceError>().map(SourceError::remedy))
+            .or_else(|| error.downcast_ref::<VaultError>().map(VaultError::remedy))
+            .or_else(|| error.downcast_ref::<BackupError>().map(BackupError::remedy));
+        match remedy {
+            Some(remedy) => remedy != Remedy::RetryLater,
+            // A check that does not hold has no error of its own.
+            None => self.outcome == Outcome::Finding,
+        }
+    }
+
+    /// Whether source or vault did not answer: there is nothing to roll back over.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(
+            self.error.downcast_ref::<SourceError>(),
+            Some(SourceError::Open { .. } | SourceError::Engine { .. })
+        ) || matches!(
+            self.error.downcast_ref::<VaultError>(),
+            Some(VaultError::Open { .. } | VaultError::Engine { .. })
+        )
+    }
+
+    /// The same, with another exit code.
+    pub(super) fn ending(mut self, outcome: Outcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
+    /// Whether a lock was waited for too long.
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self.error.downcast_ref::<VaultError>(), Some(VaultError::Locked { .. }))
+            || matches!(self.error.downcast_ref::<SourceError>(), Some(SourceError::Locked { .. }))
     }
 }
 
@@ -95,6 +163,7 @@ fn hint_of(outcome: Outcome) -> &'static str {
         Outcome::Done | Outcome::Finding => "`sealift report` says what was found",
         Outcome::Failed => "`sealift status` says where runs stand, `sealift --help` what there is",
         Outcome::Refused => "`sealift status` says what may come next",
+        Outcome::Critical => "docs/RUNBOOK.md says what to do, case by case",
     }
 }
 
@@ -121,12 +190,19 @@ impl fmt::Display for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let (outcome, hint) = of_source(&error);
-        Self { outcome, error: Box::new(error), hint: hint.map(str::to_owned) }
+        let hint = match &error {
+            SourceError::Blocked { hint, .. } => Some(hint.clone()),
+            _ => hint.map(str::to_owned),
+        };
+        Self { outcome, error: Box::new(error), hint }
     }
 }
 
 fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     let hint = match error {
+        SourceError::Blocked { .. } => {
+            return (Outcome::Refused, Some("end it, then purge again: nothing was destroyed"));
+        }
         SourceError::Open { source, .. } | SourceError::Engine { source, .. }
             if refusal(source.as_ref()).is_some() =>
         {
@@ -208,6 +284,12 @@ fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
             Outcome::Refused,
             Some("let that run end first: `sealift status`, then purge it or `sealift rollback`"),
         ),
+        VaultError::LeaseLost { .. } => {
+            (Outcome::Failed, Some("see `sealift status` for who works on it"))
+        }
+        VaultError::RunAtWork { .. } => {
+            (Outcome::Refused, Some("wait for it, or see `sealift status`"))
+        }
         VaultError::BlindTaken | VaultError::EntriesTaken | VaultError::IntakeMoved => {
             (Outcome::Failed, Some("try again"))
         }
@@ -234,6 +316,21 @@ impl From<BackupError> for Failure {
             BackupError::Io { .. } => "check the disk and the permissions of the folder",
         };
         Self { outcome: Outcome::Failed, error: Box::new(error), hint: Some(hint.to_owned()) }
+    }
+}
+
+impl From<RetrieveError> for Failure {
+    fn from(error: RetrieveError) -> Self {
+        match error {
+            RetrieveError::Run(error) => error.into(),
+            RetrieveError::Scratch(ScratchError::Database(error)) => Self::failed(error)
+                .hint("nothing of the backup stays there; check `--into`, and that it has room"),
+            RetrieveError::Scratch(error @ ScratchError::Unfit { .. }) => {
+                Self::failed(error).hint("restore into SQLite instead: `--into sqlite:PATH`")
+            }
+            RetrieveError::Scratch(error) => Self::refused(error)
+                .hint("name a database without these tables; nothing was written"),
+        }
     }
 }
 
@@ -269,7 +366,12 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
         ),
         RunError::Residue { .. } => (
             Outcome::Finding,
-            "the backup is still there; look for readers of the file, purge again",
+            "the backup is still there; remove what is named, or rewrite it (VACUUM FULL), and purge again",
+        ),
+        RunError::VaultCopy(_) => (
+            Outcome::Failed,
+            "make room beside the backup folder, and see `sealift vault check`; then purge again: \
+             the run's backup is still there",
         ),
         RunError::Quarantine { .. } => (
             Outcome::Finding,
@@ -278,9 +380,10 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
         RunError::OutsideWindow => {
             (Outcome::Refused, "run again when the window is open; it goes on where it stopped")
         }
-        RunError::Stopped => {
-            (Outcome::Failed, "go on with `sealift run`, or `sealift resume` if it was paused")
+        RunError::Paused => {
+            (Outcome::Failed, "`sealift resume` lets it go on, then `sealift run` goes on")
         }
+        RunError::Stopped => (Outcome::Failed, "go on with `sealift run`"),
         RunError::Busy { .. } => {
             (Outcome::Failed, "stop the writers of that table for a moment, then run again")
         }

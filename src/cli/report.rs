@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::args::{Format, Report as Typed};
+use super::args::{Format, Report as Typed, ReportVerb};
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
 use super::job::parsed;
@@ -18,9 +18,9 @@ use crate::ledger::{self, Entry};
 use crate::lifecycle::{Event, Phase};
 use crate::ports::{Change, QuarantineState as Waits, RunRow, Vault};
 use crate::report::{
-    ApprovalFact, BackupFate, CheckFact, Condition, Evidence, KeyFact, PurgeFacts, PurgeStep,
-    QuarantineCause, QuarantineFact, QuarantineState, Report, RowDigest, SegmentFact,
-    StructureFacts, UncoveredCopy, UnitFact,
+    AnchorFact, ApprovalFact, BackupFate, CheckFact, Condition, Evidence, ISSUED, KeyFact,
+    PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, Report, RowDigest,
+    SegmentFact, StructureFacts, UncoveredCopy, UnitFact, Usage, VaultCopyLine,
 };
 use crate::run::{facts_of, residue_of};
 
@@ -29,6 +29,9 @@ pub(super) async fn report(
     out: &Output,
     typed: Typed,
 ) -> Result<Outcome, Failure> {
+    if let Some(ReportVerb::Verify(typed)) = &typed.verb {
+        return super::report_verify::verify(out, typed);
+    }
     if typed.schema {
         return schema(typed.output.as_deref());
     }
@@ -42,24 +45,17 @@ pub(super) async fn report(
     }
     let row = find_run(vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
     let report = Report::of(&evidence(vault.as_ref(), &row).await?);
-    let text = match out.format() {
-        Format::Html => report.to_html(),
-        Format::Csv => report.to_csv(),
-        Format::Json => report.to_json(),
-        Format::Text => match typed.output.as_deref().map(ending) {
-            None => {
-                print_text(out, &row, &report);
-                next(vault.as_ref(), out, &row, &report).await?;
-                return Ok(Outcome::Done);
-            }
-            Some(end) if end == "html" || end == "htm" => report.to_html(),
-            Some(end) if end == "csv" => report.to_csv(),
-            Some(end) if end == "txt" => report.to_text(),
-            Some(_) => report.to_json(),
-        },
+    let Some((form, text)) = in_form(out.format(), typed.output.as_deref(), &report) else {
+        print_text(out, &row, &report);
+        next(vault.as_ref(), out, &row, &report).await?;
+        return Ok(Outcome::Done);
     };
     if let Some(file) = &typed.output {
         written(file, &text)?;
+        if typed.issue || typed.close {
+            let written = Written { form, text: &text, report: &report };
+            issue(settings, &row, &written).await?;
+        }
         out.object(&json!({"run": row.run.to_string(), "output": file.display().to_string()}));
         out.line(format!("the report of run {} is in {}", row.run, file.display()));
         if !report.summary.is_finished {
@@ -70,6 +66,52 @@ pub(super) async fn report(
         print_bytes(text.as_bytes())?;
     }
     Ok(Outcome::Done)
+}
+
+/// The report in the form that was asked for; `None` for the first screen of a terminal.
+fn in_form(
+    format: Format,
+    output: Option<&Path>,
+    report: &Report,
+) -> Option<(&'static str, String)> {
+    let form = match format {
+        Format::Html => "html",
+        Format::Csv => "csv",
+        Format::Json => "json",
+        Format::Text => match ending(output?).as_str() {
+            "html" | "htm" => "html",
+            "csv" => "csv",
+            "txt" => "txt",
+            _ => "json",
+        },
+    };
+    let text = match form {
+        "html" => report.to_html(),
+        "csv" => report.to_csv(),
+        "txt" => report.to_text(),
+        _ => report.to_json(),
+    };
+    Some((form, text))
+}
+
+/// A report as it was written.
+struct Written<'w> {
+    form: &'static str,
+    text: &'w str,
+    report: &'w Report,
+}
+
+/// Puts on the ledger which bytes were handed out.
+async fn issue(settings: &Settings, row: &RunRow, written: &Written<'_>) -> Result<(), Failure> {
+    let desk = Desk::open(settings, Verb::ReportClose).await?;
+    let mut draft = desk.draft(ISSUED, format!("run {}", row.run));
+    draft.run = Some(row.run);
+    draft.policy = Some(row.policy_hash.clone());
+    let sha256 = |text: &str| ledger::Digest::of(text.as_bytes()).to_string();
+    draft.details.insert("form".into(), written.form.into());
+    draft.details.insert("sha256".into(), sha256(written.text).into());
+    draft.details.insert("json_sha256".into(), sha256(&written.report.to_json()).into());
+    desk.commit(Vec::new(), draft).await
 }
 
 /// The shape of a report in JSON.
@@ -169,6 +211,20 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
         .rfind(|entry| entry.action == Event::Purged.name())
         .and_then(|entry| entry.details.get("backup_kept_until")?.as_str().map(str::to_owned));
     let checks = vault.checks(row.run).await?;
+    let signed = crate::serve::signed(vault).await?;
+    let mut usage = BTreeMap::new();
+    for body in signed.iter().flat_map(|signed| &signed.bodies) {
+        if let Ok(entry) = Entry::parse(body) {
+            Usage::add(&mut usage, entry);
+        }
+    }
+    let proofs = signed.as_ref().map(|signed| {
+        let size = signed.bodies.len() as u64;
+        let wanted: Vec<u64> =
+            entries.iter().map(|entry| entry.seq).filter(|seq| *seq < size).collect();
+        super::ledger_prove::bundle(signed, &wanted, None)
+    });
+    let proofs = proofs.transpose()?;
     Ok(Evidence {
         tool: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
         vault: header.vault.to_string(),
@@ -197,7 +253,7 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
         residue_after: facts.as_ref().or(stopped.as_ref()).map(|facts| facts.after.clone()),
         residue_left: stopped.as_ref().map_or(0, residue_left),
         purge: facts.filter(|_| purged).map(|facts| purge_facts(facts, kept)),
-        checkpoint: vault.checkpoints().await?.pop().map(|(_, note)| note),
+        checkpoint: signed.map(|signed| signed.note),
         approvals: vault
             .approvals(row.run)
             .await?
@@ -213,10 +269,23 @@ pub(super) async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence
         segments: segments(vault, row).await?,
         quarantine: quarantine(vault, row).await?,
         purposes: policy.purposes.clone(),
+        usage,
+        anchors: anchors(vault).await?,
+        proofs,
         entries,
         policy,
         plan,
     })
+}
+
+/// Where checkpoints were kept outside the vault.
+async fn anchors(vault: &dyn Vault) -> Result<Vec<AnchorFact>, Failure> {
+    let told = vault.told().await?.into_iter();
+    let anchors = told.filter_map(|row| {
+        let place = row.place.strip_prefix("anchor ")?.to_owned();
+        Some(AnchorFact { place, size: row.size, at: row.at })
+    });
+    Ok(anchors.collect())
 }
 
 fn condition(condition: crate::ports::Condition) -> Condition {
@@ -282,27 +351,18 @@ fn purge_facts(facts: crate::run::PurgeFacts, kept: Option<String>) -> PurgeFact
                 Some(UncoveredCopy { column, cells })
             })
             .collect(),
-        not_covered: unread(&facts.after),
+        not_covered: Vec::new(),
         structure: facts.structure.map(|structure| StructureFacts {
             pages: structure.pages,
             pages_with_remains: structure.pages_with_remains,
         }),
         backup: kept.map_or(BackupFate::Destroyed, BackupFate::KeptUntil),
+        vault_copies: facts
+            .vault_copies
+            .into_iter()
+            .map(|copy| VaultCopyLine { at: copy.at, file: copy.file, sha256: copy.sha256 })
+            .collect(),
     }
-}
-
-/// What no scan looked at: everything, where the files belong to a server.
-fn unread(after: &crate::residue::ScanReport) -> Vec<String> {
-    if !after.files.is_empty() {
-        return Vec::new();
-    }
-    vec![
-        "the files of the server were not read: tables, indexes, free space, temporary files"
-            .to_owned(),
-        "the server's write-ahead log, its archive, replicas, replication slots and backups hold \
-         what was written before the run until they are retired"
-            .to_owned(),
-    ]
 }
 
 async fn keys(

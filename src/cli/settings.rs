@@ -44,6 +44,8 @@ pub struct Settings {
     pub unlock: Unlock,
     /// The file with the caller's credential.
     pub credential_file: Option<PathBuf>,
+    /// The file that says who is told of what happens.
+    pub notify: Option<PathBuf>,
 }
 
 impl Settings {
@@ -70,6 +72,7 @@ impl Settings {
             source: args.source.clone(),
             unlock,
             credential_file: args.as_file.clone(),
+            notify: args.notify.clone(),
         })
     }
 
@@ -143,6 +146,16 @@ impl Settings {
         Ok(Arc::new(SqliteSource::open(url).await?))
     }
 
+    /// Whether several processes may work on a run: source and vault are servers then.
+    pub(super) fn can_be_joined(&self) -> bool {
+        is_postgres(&self.vault) && self.has_workers()
+    }
+
+    /// Whether the source lets several workers write.
+    pub(super) fn has_workers(&self) -> bool {
+        self.source.as_deref().is_some_and(is_postgres)
+    }
+
     /// Opens the source for looking only; it may be read-only.
     ///
     /// # Errors
@@ -185,7 +198,7 @@ impl Settings {
 }
 
 /// A URL without its password.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     if !is_postgres(url) {
         return url.to_owned();
     }

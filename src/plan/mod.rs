@@ -13,6 +13,7 @@ use crate::policy::Policy;
 mod actuals;
 mod blast_radius;
 mod case;
+mod costs;
 mod counter;
 mod estimates;
 mod facts;
@@ -27,6 +28,7 @@ mod walks;
 mod affinity;
 mod check_constraint;
 mod collation;
+mod column_default;
 mod copies;
 mod disk_space;
 mod domain;
@@ -82,8 +84,8 @@ pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
 pub use full_text::{follows as full_text_follows, keeps_text, shows_another};
 pub use model::{
-    Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit,
-    UnitColumn, UnitMode, UnitTable, Verdict, Walk,
+    Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, StrategyCost,
+    TypeCounts, Unit, UnitColumn, UnitMode, UnitTable, Verdict, Walk,
 };
 pub use query_text::{Language, QueryText};
 pub use walks::row_id_name;
@@ -94,7 +96,7 @@ use case::{Case, InScope};
 type Pitfall = fn(&Case<'_>) -> Vec<Finding>;
 
 /// Every pitfall of SQLite but the one that needs the estimate, in the order of the findings.
-const SQLITE: [Pitfall; 38] = [
+const SQLITE: [Pitfall; 39] = [
     strategy::find,
     text_encoding::find,
     missing_table::find,
@@ -131,13 +133,14 @@ const SQLITE: [Pitfall; 38] = [
     low_entropy::find,
     token_shaped::find,
     empty_text::find,
+    column_default::find,
     statistics::find,
     journal::find,
 ];
 
 /// The pitfalls that every engine has, in the order of the findings. Those that only PostgreSQL has
 /// come after them.
-const EVERYWHERE: [Pitfall; 22] = [
+const EVERYWHERE: [Pitfall; 23] = [
     strategy::find,
     missing_table::find,
     missing_column::find,
@@ -160,6 +163,7 @@ const EVERYWHERE: [Pitfall; 22] = [
     low_entropy::find,
     token_shaped::find,
     empty_text::find,
+    column_default::find,
 ];
 
 /// Judges a source: what stands in the way of a run, what the run would do, what it would need.
@@ -186,11 +190,13 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
         units,
         columns: case.columns.iter().map(column_plan).collect(),
         estimate,
+        strategies: costs::of(&case),
         fingerprint: fingerprint(catalog, policy),
         extent: Some(extent(catalog, policy)),
         fingerprint_after: (!changes.is_empty())
             .then(|| fingerprint_of(policy, &catalog.canonical_text_before(&changes))),
         changes,
+        restores: None,
     }
 }
 

@@ -5,29 +5,38 @@
 
 mod archive;
 mod files;
+mod lease;
+mod pressure;
 mod progress;
 mod rows;
 mod sample;
+mod scratch;
 mod source;
 mod vault;
 
 pub use archive::{
-    ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, VaultRebuild,
+    ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, NOT_COPIED,
+    VaultCopies, VaultCopy, VaultRebuild,
 };
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
+pub use lease::{
+    Beat, CutState, Holder, Lease, Piece, PieceCounts, Rate, RunState, Task, WorkerRow,
+};
+pub use pressure::{Held, Pressure, ReplicaLag, RetainedWal, Wait};
 pub use progress::{Progress, Silent};
 pub use rows::{
     ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, DomainRow, EntryRow, FileKind, FileRow,
     IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, Quota, RangeRow,
-    RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VaultHeader,
+    RunRow, SealedReason, SegmentRow, SlotRow, Taken, ToldRow, UnlockRow, VaultHeader,
 };
 pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,
 };
+pub use scratch::{Scratch, ScratchError, ScratchTable};
 pub use source::{
     Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
-    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity,
-    SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
+    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity,
+    SourceRebuild, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{Change, VAULT_FORMAT, Vault, VaultError};
 

@@ -1,11 +1,13 @@
 //! The source: the database whose sensitive columns move.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Remedy, Sampler};
+use super::{Pressure, Remedy, Sampler, Wait};
 use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
@@ -97,6 +99,8 @@ pub enum Pass {
     Rewrite,
     /// Tokens become originals.
     Rollback,
+    /// Originals of single tables come back from the backup.
+    Restore,
 }
 
 impl Pass {
@@ -106,6 +110,7 @@ impl Pass {
         match self {
             Self::Rewrite => "rewrite",
             Self::Rollback => "rollback",
+            Self::Restore => "restore",
         }
     }
 }
@@ -320,6 +325,14 @@ pub enum SourceError {
     /// The source holds what Sealift cannot have written.
     #[error("source: {0}")]
     Inconsistent(String),
+    /// Something that somebody else has to end stands in the way of a purge.
+    #[error("the purge is blocked: {blocker}")]
+    Blocked {
+        /// What it is, by name.
+        blocker: String,
+        /// How it is ended.
+        hint: String,
+    },
 }
 
 impl SourceError {
@@ -327,7 +340,7 @@ impl SourceError {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Locked { .. } | Self::Full => Remedy::RetryLater,
+            Self::Locked { .. } | Self::Full | Self::Blocked { .. } => Remedy::RetryLater,
             Self::Open { .. }
             | Self::NotADatabase { .. }
             | Self::ReadOnly { .. }
@@ -374,6 +387,15 @@ pub trait Source: Send + Sync {
     /// Takes a range: raises its epoch in a transaction of its own and returns where it stands.
     async fn take(&self, cursor: CursorId, ledger_size: u64) -> Result<CursorState, SourceError>;
 
+    /// As [`Source::take`], with the epoch of a lease; `None` where somebody has taken the range
+    /// since under a later one.
+    async fn take_as(
+        &self,
+        cursor: CursorId,
+        epoch: u64,
+        ledger_size: u64,
+    ) -> Result<Option<CursorState>, SourceError>;
+
     /// Reads every cursor of a run's pass, taking none: (unit, range, state).
     async fn cursors(
         &self,
@@ -413,6 +435,14 @@ pub trait Source: Send + Sync {
         version: Option<i64>,
     ) -> Result<(WindowOutcome, Option<Box<dyn SourceWindow>>), SourceError>;
 
+    /// Takes a table for a rebuild: nobody else reads or writes it until the end of it.
+    async fn rebuild(&self, table: &UnitTable) -> Result<Box<dyn SourceRebuild>, SourceError> {
+        Err(SourceError::Inconsistent(format!(
+            "`{}` cannot be rebuilt on this engine",
+            table.table
+        )))
+    }
+
     /// Gives columns the types that their changes say, all in one transaction; `false` where they
     /// have them already. What reads the columns comes back as it was.
     async fn fit(&self, changes: &[ColumnChange], to: FitTo) -> Result<bool, SourceError> {
@@ -432,24 +462,82 @@ pub trait Source: Send + Sync {
     async fn seize(&self, tables: &[TableName]) -> Result<(), SourceError>;
 
     /// Rewrites the files so that they hold nothing but what SQL sees: full-text indexes over these
-    /// tables, statistics, free pages, logs and journals. Returns what was done, in order.
-    async fn scrub(&self, tables: &[TableName]) -> Result<Vec<ScrubStep>, SourceError>;
+    /// tables, statistics, free pages, logs and journals. Waits as long as `patience` for others who
+    /// still see what was there before.
+    async fn scrub(
+        &self,
+        tables: &[TableName],
+        patience: std::time::Duration,
+    ) -> Result<Scrubbed, SourceError>;
 
     /// Lets go of a source that was seized.
     async fn release(&self) -> Result<(), SourceError>;
 
-    /// Scans the files of the source, byte by byte, for what the filter was built from.
+    /// Has the server remove its log of changes as far as it was written before the rewrite. Nothing
+    /// can be restored to a moment before it afterwards. Returns what was done; nothing where the
+    /// engine keeps no such log.
+    async fn retire_log(&self) -> Result<Vec<ScrubStep>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// Scans the files of the source, byte by byte, for what the filter was built from, and beside
+    /// them the files at and below the paths that are named.
     async fn scan(
         &self,
         filter: &Filter,
         digest_key: [u8; 32],
         originals: &(dyn Originals + Sync),
         depth: ScanDepth,
+        named: &[String],
     ) -> Result<ScanReport, SourceError>;
 
-    /// Takes the pages of the files apart: is every unused byte zero? `None` where the files are
-    /// not understood.
-    async fn structure(&self) -> Result<Option<PageFacts>, SourceError>;
+    /// Takes the pages of the files apart, or of those of these tables where each has its own: is
+    /// every unused byte zero? `None` where the files are not understood or cannot be read.
+    async fn structure(&self, tables: &[TableName]) -> Result<Option<PageFacts>, SourceError>;
+
+    /// Another session with the same source, for another worker; `None` where there is one writer.
+    async fn another(&self) -> Result<Option<Arc<dyn Source>>, SourceError> {
+        Ok(None)
+    }
+
+    /// The key of the row that is so many rows behind a key; `None` where there are not as many.
+    async fn cut(
+        &self,
+        _table: &UnitTable,
+        _after: Option<&RowKey>,
+        _rows: u64,
+    ) -> Result<Option<RowKey>, SourceError> {
+        Ok(None)
+    }
+
+    /// What our work costs others just now. An error means that it cannot be known.
+    async fn pressure(&self, _tables: &[TableName]) -> Result<Pressure, SourceError> {
+        Ok(Pressure::default())
+    }
+
+    /// What sessions of ours wait for just now.
+    async fn waits(&self) -> Result<Vec<Wait>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// How long the last COMMIT of this session took.
+    fn commit_took(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Takes what the engine keeps of frequent values anew, so that others' queries are planned for
+    /// what the tables hold now. Returns the tables that were left as they were, and why.
+    async fn renew_statistics(
+        &self,
+        _tables: &[TableName],
+    ) -> Result<Vec<(TableName, String)>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// Ends the sessions that a dead process has left on the server.
+    async fn evict(&self, _worker: &str) -> Result<(), SourceError> {
+        Ok(())
+    }
 
     /// Opens a reader of samples, which writes nothing and may be used beside everything else.
     async fn sampler(&self) -> Result<Box<dyn Sampler>, SourceError> {
@@ -507,6 +595,16 @@ pub struct PageFacts {
     pub pages_with_remains: u64,
 }
 
+/// What became of a purge's rewrite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// What was done, in order.
+    pub steps: Vec<ScrubStep>,
+    /// Rows that others have written since the lock of the verification ended; where there are any,
+    /// what was verified is verified again.
+    pub written_since: u64,
+}
+
 /// One step of a purge, with what it came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScrubStep {
@@ -518,6 +616,28 @@ pub struct ScrubStep {
     pub started_at: String,
     /// When it was done.
     pub finished_at: String,
+}
+
+/// A table that is filled anew, in one transaction that ends with [`SourceRebuild::commit`]. Dropped
+/// without it, nothing has happened.
+#[async_trait]
+pub trait SourceRebuild: Send {
+    /// Reads rows with `after < key ≤ upto` in key order. Every row is read, and each once.
+    async fn walk(
+        &mut self,
+        after: Option<&RowKey>,
+        upto: Option<&RowKey>,
+        limit: Limit,
+    ) -> Result<Vec<Row>, SourceError>;
+
+    /// Takes the cells of rows that were just read, as they are to be; the others stay as they are.
+    async fn write(&mut self, read: &[Row], writes: &[RowWrite]) -> Result<(), SourceError>;
+
+    /// Fills the table anew, moves the cursors and commits.
+    async fn commit(self: Box<Self>, steps: &[Step]) -> Result<WriteOutcome, SourceError>;
+
+    /// Gives everything back as it was.
+    async fn abandon(self: Box<Self>) -> Result<(), SourceError>;
 }
 
 /// The source under its write lock: one transaction that ends with [`SourceWindow::commit`].

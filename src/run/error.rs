@@ -101,15 +101,23 @@ pub enum RunError {
     #[error("verification found {} mismatches", .0.len())]
     Mismatches(Vec<Mismatch>),
     /// The files still hold originals.
-    #[error("originals were found in the files after the purge ({hits} hits)")]
+    #[error("originals survive in {places} ({hits} hits)")]
     Residue {
         /// How many hits.
         hits: u64,
+        /// In which files, tables and indexes, the first of them.
+        places: String,
     },
+    /// The vault could not be copied before what could replace it is removed.
+    #[error("the purge stopped before the vault, from then on the only copy, was copied itself")]
+    VaultCopy(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The policy's `[window]` is closed.
     #[error("it is outside the `[window]` of the policy")]
     OutsideWindow,
-    /// Somebody asked to stop, or the run was paused.
+    /// Somebody paused the run.
+    #[error("the run was paused, and stopped at a batch's end")]
+    Paused,
+    /// Somebody asked to stop, or another worker of the process has failed.
     #[error("stopped at a batch's end")]
     Stopped,
     /// Something that has to hold does not.
@@ -118,6 +126,19 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether another process has taken over what was at work: nothing was written, and nothing is
+    /// wrong.
+    #[must_use]
+    pub fn is_lease_lost(&self) -> bool {
+        matches!(self, Self::LeaseLost { .. } | Self::Vault(VaultError::LeaseLost { .. }))
+    }
+
+    /// Whether somebody wanted the work to end here.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        matches!(self, Self::OutsideWindow | Self::Paused | Self::Stopped)
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> Remedy {
@@ -125,9 +146,11 @@ impl RunError {
             Self::Source(error) => error.remedy(),
             Self::Vault(error) => error.remedy(),
             Self::Backup(error) => error.remedy(),
-            Self::OutsideWindow | Self::Stopped | Self::Busy { .. } | Self::LeaseLost { .. } => {
-                Remedy::RetryLater
-            }
+            Self::OutsideWindow
+            | Self::Paused
+            | Self::Stopped
+            | Self::Busy { .. }
+            | Self::LeaseLost { .. } => Remedy::RetryLater,
             Self::OldVault { .. } | Self::Quarantine { .. } | Self::WindowRefused { .. } => {
                 Remedy::ChangeRequest
             }
@@ -137,6 +160,7 @@ impl RunError {
             | Self::NoKey(_)
             | Self::Counts { .. }
             | Self::Residue { .. }
+            | Self::VaultCopy(_)
             | Self::Mismatches(_)
             | Self::Inconsistent(_) => Remedy::Escalate,
         }

@@ -9,6 +9,9 @@
 //!
 //! [`rollback`] goes the other way, from every phase before the purge.
 //!
+//! The first three passes are shared out: workers take pieces by leases, in this process and in
+//! others that have joined, and what exactly one may do is done in a [`turn`].
+//!
 //! Nothing here knows an engine: it works against `ports`.
 //!
 //! **Invariant:** vault first, durable, then the source. No vault transaction is begun or waited
@@ -18,8 +21,10 @@ mod ahead;
 mod backup;
 mod batch;
 mod buckets;
+mod came_back;
 mod column;
 mod copies;
+pub(crate) mod crash;
 mod draft;
 mod entries;
 mod error;
@@ -27,31 +32,51 @@ mod fit;
 mod increments;
 mod job;
 mod load;
+mod manifest;
 mod merge;
 mod purge;
+mod put_back;
+mod rebuild;
 mod record;
 mod residue;
+mod retrieve;
 mod rewrite;
 mod rollback;
 mod scan;
 mod seal;
+mod share;
+mod sweep;
+mod throttle;
 mod verify;
 mod wanted;
+mod watch;
 mod window;
 
 pub use backup::backup;
 pub(crate) use batch::compute;
+pub use came_back::{CameBack, came_back};
 pub use column::{Column, Fate};
 pub use copies::{COPY_ROWS_MAX, copies};
+#[cfg(feature = "failpoints")]
+pub use crash::die_at;
 pub use draft::draft;
 pub(crate) use entries::token_name;
 pub use entries::{add_entries, draw as draw_token, open_entry};
 pub use error::{Mismatch, MismatchKind, RunError};
 pub use job::{Began, Job, LockMeter, Stop, manifest_hash};
-pub use purge::{PurgeFacts, facts_of, purge, residue_of};
+pub use manifest::{MANIFEST, Manifest, ManifestFile, ManifestRange};
+pub(crate) use purge::VAULT_COPIED;
+pub use purge::{PurgeFacts, VaultCopyFact, facts_of, purge, residue_of};
+pub use put_back::{PutBack, can_be_put_back, put_back};
 pub use record::{BackupCell, BackupRecord, RecordError};
-pub use rewrite::{resweep, rewrite, row_digest};
+pub use residue::{FromVault, random};
+pub use retrieve::{ReadThrough, RetrieveError, Retrieved, read_through, retrieve};
+pub use rewrite::{rewrite, row_digest};
 pub use rollback::rollback;
 pub use scan::{ScannedColumn, ScannedTable, Sketch, scan};
 pub use seal::seal;
+pub use share::{Crew, Turn, turn};
+pub use sweep::resweep;
+pub use throttle::Throttle;
 pub use verify::{Drive, RoundTripProof, Verified, verify};
+pub use watch::{Tell, Watch, Watching, watch};

@@ -5,21 +5,23 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::lifecycle::{Event, Phase};
-use crate::plan::{Unit, UnitMode, UnitTable, Walk};
+use crate::lifecycle::{Event, Phase, RunId};
+use crate::plan::{Assessment, Unit, UnitMode, UnitTable, Walk};
 use crate::ports::{
-    Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Row, RowWrite,
-    SourceWindow, Step, WalkFilter, WriteOutcome,
+    Change, Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Row,
+    RowWrite, SourceWindow, Step, WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::Column;
+use crate::run::crash::here;
 use crate::run::entries::open_entry;
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::fit::fit;
 use crate::run::increments::read_increment;
 use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};
-use crate::run::rewrite::{Known, bind_source, sweep_range};
+use crate::run::rewrite::{Known, bind_source, renew_statistics};
+use crate::run::sweep::sweep_range;
 use crate::run::verify::entries_of;
 use crate::run::window::Image;
 use crate::token::TokenBody;
@@ -48,7 +50,14 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
     if phase != Phase::RollingBack {
         job.advance(phase, Event::RollbackStarted, Vec::new(), |_| {}).await?;
     }
-    let touched = job.source.identity().await?.is_some();
+    let restores = job.plan.restores;
+    if restores.is_some() {
+        ranges_of_restore(job).await?;
+    }
+    let touched = job.source.identity().await?.is_some() || restores.is_some();
+    if job.crew.shares {
+        fence(job, touched).await?;
+    }
     let mut counts = Counts::default();
     if touched {
         bind_source(job).await?;
@@ -64,12 +73,19 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         for (_, _, state) in job.source.cursors(job.run, Pass::Rollback).await? {
             counts.add(&state.counts);
         }
-        compare(job).await?;
+        if restores.is_some() {
+            no_token_is_left(job).await?;
+        } else {
+            compare(job).await?;
+        }
         // ORDER: no token is left, and our tables still say that the source is ours.
         fit(job, FitTo::Originals).await?;
+        renew_statistics(job).await?;
         // Traces of another open run in this source are not ours to remove.
         if only_run_in_source(job).await? {
+            here("rollback.before_traces");
             job.source.remove_traces().await?;
+            here("rollback.after_traces");
         }
     }
     job.advance(Phase::RollingBack, Event::RolledBack, Vec::new(), |draft| {
@@ -77,13 +93,88 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         draft.counts.remove("tokenized");
         draft.counts.insert("restored".into(), counts.tokenized);
     })
-    .await
+    .await?;
+    if restores.is_some() {
+        // It holds a marker and wrapped keys, and no file.
+        job.files.destroy()?;
+    }
+    Ok(())
 }
 
-async fn only_run_in_source(job: &Job) -> Result<bool, RunError> {
+/// A run that only brings originals back has no backup that has cut its tables: each is one range.
+async fn ranges_of_restore(job: &Job) -> Result<(), RunError> {
+    if !job.vault.ranges(job.run).await?.is_empty() {
+        return Ok(());
+    }
+    let mut changes = Vec::new();
+    for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
+        for at in 0..unit.tables.len() {
+            let number = u32::try_from(at).unwrap_or(u32::MAX);
+            let table = u16::try_from(at).unwrap_or(u16::MAX);
+            let (lower, upper, rows, originals) = (None, None, 0, 0);
+            let range = RangeRow { unit: unit.id, table, number, lower, upper, rows, originals };
+            changes.push(Change::PutRange(job.run, range));
+        }
+    }
+    job.vault.commit(changes, Vec::new()).await?;
+    Ok(())
+}
+
+/// Holds that no cell has a token that opens: after a restore there is no backup to compare with.
+async fn no_token_is_left(job: &Job) -> Result<(), RunError> {
+    let mut found = Vec::new();
+    let ranges = job.vault.ranges(job.run).await?;
+    for unit in &job.plan.units {
+        for range in ranges.iter().filter(|range| range.unit == unit.id) {
+            let table = table_of(unit, range.table)?;
+            let columns = job.columns(table).await?;
+            let mut position: Option<RowKey> = None;
+            loop {
+                let limit = Limit { rows: 10_000, bytes: BYTES_MAX };
+                let after = position.as_ref();
+                let rows = job.source.walk(table, after, None, limit, &WalkFilter::All).await?;
+                let Some(last) = rows.last() else { break };
+                position = Some(last.key.clone());
+                let mut none = Before::Cells(HashMap::new());
+                for write in restored(job, &columns, &rows, &mut none).await?.0 {
+                    let place = format!("row {} of `{}`", write.key, table.table);
+                    found.push(Mismatch { kind: MismatchKind::Different, place });
+                }
+            }
+        }
+    }
+    if found.is_empty() { Ok(()) } else { Err(RunError::Mismatches(found)) }
+}
+
+/// Fences off every worker that may still live: its leases are void in the vault, and its epochs in
+/// the source, also where it has taken a range that has no cursor yet.
+async fn fence(job: &Job, touched: bool) -> Result<(), RunError> {
+    job.vault.fence(job.run).await?;
+    if !touched {
+        return Ok(());
+    }
+    bind_source(job).await?;
+    let ledger_size = job.vault.head().await?.size();
+    for range in job.vault.ranges(job.run).await? {
+        let (unit, range) = (range.unit, range.number);
+        let cursor = CursorId { run: job.run, pass: Pass::Rewrite, unit, range };
+        job.source.take(cursor, ledger_size).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn only_run_in_source(job: &Job) -> Result<bool, RunError> {
     let runs = job.vault.runs().await?;
+    // A run whose originals came back after its purge has nothing there any more.
+    let mut undone: HashSet<RunId> = runs
+        .iter()
+        .filter(|row| row.phase == Phase::RolledBack)
+        .filter_map(|row| serde_json::from_str::<Assessment>(&row.plan).ok()?.restores)
+        .collect();
+    undone.extend(job.plan.restores);
     Ok(!runs.iter().any(|row| {
         row.run != job.run
+            && !undone.contains(&row.run)
             && row.source == job.policy.source
             && row.phase.rank() >= Phase::Sealed.rank()
             && row.phase != Phase::RolledBack
@@ -147,16 +238,16 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
     }
     let columns = job.columns(table).await?;
     let mut before = tokens_before(job, range).await?;
-    let mut pace = Pace::new(job.rows_per_s_max);
+    let mut pace = Pace::new(job);
     let rows_max = rows_in_memory(job, table);
     let mut stored = state.position.clone();
     let mut position = state.position.or_else(|| range.lower.clone());
     let mut misses = 0;
     loop {
-        job.may_go_on()?;
+        let rows = pace.begin().await?.rows.min(rows_max);
         let version = job.source.version().await?;
         pace.saw(version);
-        let limit = Limit { rows: pace.limit().rows.min(rows_max), bytes: BYTES_MAX };
+        let limit = Limit { rows, bytes: BYTES_MAX };
         let read = job
             .source
             .walk(table, position.as_ref(), range.upper.as_ref(), limit, &WalkFilter::All)
@@ -175,10 +266,12 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
             interval: Some(Interval { after: position.clone(), upto }),
         };
         let begun = std::time::Instant::now();
+        here("rollback.before_cursor");
         match job.source.write(table, &step, &read, &writes, version).await? {
             WriteOutcome::Written => {
+                here("rollback.after_commit");
                 misses = 0;
-                pace.went(read.len(), begun.elapsed()).await;
+                pace.went(read.len(), begun.elapsed());
                 job.progress.advance(read.len() as u64);
                 position = to;
                 stored = step.to;
@@ -277,7 +370,7 @@ async fn restored(
 
 /// What token a cell holds. Tokens without a shape of their own are taken at their word: the vault
 /// says whether it has an entry for them.
-fn token_in(column: &Column, cell: Option<&Original>) -> Option<TokenBody> {
+pub(crate) fn token_in(column: &Column, cell: Option<&Original>) -> Option<TokenBody> {
     let cell = cell?;
     if column.treatment.keeps(cell) {
         return None;
@@ -341,6 +434,9 @@ async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
 /// Whether every unit was done once. A purge that was cut off has dropped the cursors that say so;
 /// the ledger still does.
 async fn was_rewritten_as_a_whole(job: &Job) -> Result<bool, RunError> {
+    if job.plan.restores.is_some() {
+        return Ok(true);
+    }
     let entries = job.vault.ledger_of(job.run).await?;
     Ok(entries.iter().any(|entry| entry.action == Event::Rewritten.name()))
 }
@@ -364,8 +460,12 @@ async fn roll_back_held(
         }
     }
     let step = Step { cursor, epoch, from: None, to: None, done: true, counts, interval: None };
+    here("rollback.before_window_commit");
     match window.commit(&step).await? {
-        WriteOutcome::Written => Ok(()),
+        WriteOutcome::Written => {
+            here("rollback.after_window_commit");
+            Ok(())
+        }
         WriteOutcome::Rejected(rejection) => {
             let table = unit.tables.first().map(|t| t.table.to_string()).unwrap_or_default();
             Err(RunError::WindowRefused { table, reason: rejection.reason })

@@ -242,9 +242,26 @@ pub fn sealed_reason(keys: &KeyRing, reason: &str) -> SealedReason {
     let mut salt = [0; 32];
     rand::rng().fill_bytes(&mut salt);
     let digest = reason_digest(&salt, reason).to_string();
-    let subject = format!("reason {digest}");
-    let header = KeyHeader::new(keys.vault(), KeyId(0), KeyPurpose::Index, &subject, "");
+    let header = reason_header(keys, &digest);
     let plain = zeroize::Zeroizing::new([salt.as_slice(), reason.as_bytes()].concat());
     let sealed = keys.root().wrap(&header, &plain, &mut rand::rng());
     SealedReason { digest, sealed }
+}
+
+/// The words of a sealed reason, if the bytes are those that were sealed under this digest.
+#[must_use]
+pub fn opened_reason(
+    keys: &KeyRing,
+    digest: &str,
+    sealed: &[u8],
+) -> Option<zeroize::Zeroizing<String>> {
+    let plain = keys.root().unwrap(&reason_header(keys, digest), sealed).ok()?;
+    let (salt, words) = plain.split_first_chunk::<32>()?;
+    let words = zeroize::Zeroizing::new(std::str::from_utf8(words).ok()?.to_owned());
+    (reason_digest(salt, &words).to_string() == digest).then_some(words)
+}
+
+fn reason_header(keys: &KeyRing, digest: &str) -> KeyHeader {
+    let subject = format!("reason {digest}");
+    KeyHeader::new(keys.vault(), KeyId(0), KeyPurpose::Index, &subject, "")
 }

@@ -26,7 +26,7 @@ use super::request::{Reason, Request, ServeError, World, sealed_reason};
 use super::{KeysError, chain};
 use crate::access::Caller;
 use crate::crypto::{KeyRing, RootKey};
-use crate::ledger::IntakeRecord;
+use crate::ledger::{Draft, IntakeRecord};
 use crate::ports::{EntryRow, Quota, SealedReason, Taken, Vault, VaultError};
 use crate::token::{DomainId, TokenBody};
 use crate::value::Original;
@@ -51,6 +51,10 @@ const SIGN_ENTRIES: u64 = 1_000;
 
 /// … or this long after the first that is not signed.
 const SIGN_AFTER: Duration = Duration::from_mins(1);
+
+/// After so long without an entry, one says that the service is alive: so silence on the ledger is no
+/// quiet hour, but a service that is gone.
+const HEARTBEAT_AFTER: Duration = Duration::from_mins(10);
 
 /// The same words of the same caller are sealed once in this time.
 const REASON_FOR: Duration = Duration::from_mins(1);
@@ -415,6 +419,26 @@ async fn keep_tree(
 struct Unsigned {
     entries: u64,
     since: Option<Instant>,
+    /// When the last entry came, or the service began.
+    heard: Option<Instant>,
+}
+
+impl Unsigned {
+    fn heard(&mut self, entries: u64) {
+        self.entries += entries;
+        self.since.get_or_insert_with(Instant::now);
+        self.heard = Some(Instant::now());
+    }
+
+    fn signed(&mut self) {
+        self.entries = 0;
+        self.since = None;
+    }
+
+    /// Whether nothing has come for so long that somebody should be told.
+    fn is_silent(&mut self, after: Duration) -> bool {
+        self.heard.get_or_insert_with(Instant::now).elapsed() >= after
+    }
 }
 
 async fn bring(
@@ -427,19 +451,31 @@ async fn bring(
         return Ok(());
     }
     while let Some(entries) = integrate_some(vault, keys).await? {
-        unsigned.entries += entries;
-        unsigned.since.get_or_insert_with(Instant::now);
+        unsigned.heard(entries);
         if unsigned.entries >= SIGN_ENTRIES {
             checkpoint(vault, keys).await?;
-            *unsigned = Unsigned::default();
+            unsigned.signed();
         }
+    }
+    if unsigned.is_silent(HEARTBEAT_AFTER) {
+        vault.commit(Vec::new(), vec![heartbeat()]).await?;
+        unsigned.heard(1);
     }
     let is_due = unsigned.since.is_some_and(|since| is_last || since.elapsed() >= SIGN_AFTER);
     if is_due {
         checkpoint(vault, keys).await?;
-        *unsigned = Unsigned::default();
+        unsigned.signed();
     }
     Ok(())
+}
+
+fn heartbeat() -> Draft {
+    Draft {
+        actor: "system".to_owned(),
+        action: "heartbeat".to_owned(),
+        object: "ledger".to_owned(),
+        ..Draft::default()
+    }
 }
 
 /// Waits; `true` where the service ends meanwhile.
@@ -447,4 +483,23 @@ async fn is_stopped_within(stopped: &mut watch::Receiver<bool>, wait: Duration) 
     let told = stopped.wait_for(|stopped| *stopped);
     // A sender that is gone has stopped as well.
     tokio::time::timeout(wait, told).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_ends_a_silence_and_a_signature_does_not() {
+        let mut unsigned = Unsigned::default();
+        assert!(!unsigned.is_silent(Duration::from_mins(1)));
+        assert!(unsigned.is_silent(Duration::ZERO));
+        let long_ago = Instant::now().checked_sub(Duration::from_mins(2));
+        unsigned.heard = long_ago;
+        unsigned.signed();
+        assert!(unsigned.is_silent(Duration::from_mins(1)));
+        unsigned.heard(3);
+        assert!(!unsigned.is_silent(Duration::from_mins(1)));
+        assert_eq!(unsigned.entries, 3);
+    }
 }

@@ -4,8 +4,11 @@
 
 mod stage;
 
+mod backup;
 mod crash;
 mod life;
+#[cfg(feature = "failpoints")]
+mod places;
 mod vault_copy;
 mod writers;
 

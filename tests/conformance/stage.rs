@@ -1,6 +1,6 @@
 //! The stage: people, their orders, their notes, in SQLite or in PostgreSQL.
 
-use crate::support::{Db, Desk, Postgres};
+use crate::support::{Cluster, Db, Desk, Postgres};
 use std::fmt::Write as _;
 
 /// People on the stage.
@@ -75,6 +75,9 @@ pub(super) struct Stage {
     pub(super) desk: Desk,
     pub(super) engine: Engine,
     vault: VaultPlace,
+    /// Where the stage has one to itself.
+    #[expect(dead_code, reason = "held, not read")]
+    server: Option<Cluster>,
 }
 
 /// Where the vault is kept.
@@ -99,27 +102,61 @@ impl Stage {
         Self::over_sqlite(desk, VaultPlace::Database(Box::new(vault)))
     }
 
+    /// Vault and source in one SQLite file.
+    #[cfg(feature = "failpoints")]
+    pub(super) fn one_file() -> Self {
+        let desk = Desk::in_one_file();
+        let stage = Self::over_sqlite(desk, VaultPlace::Source);
+        stage.desk.make_vault();
+        stage
+    }
+
+    /// A PostgreSQL database whose vault is another one.
+    #[cfg(feature = "failpoints")]
+    pub(super) fn postgres_and_vault_on_postgres() -> Self {
+        let db = Postgres::with(&(TABLES.replace("{big}", "bigint") + &rows()));
+        let vault = Postgres::with("");
+        let desk = Desk::between(&db.url(), &vault.url());
+        desk.write("shop.toml", POLICY);
+        let (engine, vault) =
+            (Engine::Postgres(Box::new(db)), VaultPlace::Database(Box::new(vault)));
+        Self { desk, engine, vault }
+    }
+
     fn over_sqlite(desk: Desk, vault: VaultPlace) -> Self {
         desk.write("shop.toml", POLICY);
         let mut db = Db::open(&desk.source());
         db.exec(TABLES.replace("{big}", "integer"));
         db.exec(rows());
-        Self { desk, engine: Engine::Sqlite(Box::new(db)), vault }
+        Self { desk, engine: Engine::Sqlite(Box::new(db)), vault, server: None }
     }
 
     pub(super) fn postgres() -> Self {
-        let db = Postgres::with(&(TABLES.replace("{big}", "bigint") + &rows()));
-        let desk = Desk::over(&db.url());
+        Self::over_postgres(Postgres::with(&filled()), VaultPlace::File, None)
+    }
+
+    fn over_postgres(db: Postgres, vault: VaultPlace, server: Option<Cluster>) -> Self {
+        let desk = match vault {
+            VaultPlace::Source => Desk::between(&db.url(), &db.url()),
+            VaultPlace::File | VaultPlace::Database(_) => Desk::over(&db.url()),
+        };
         desk.write("shop.toml", POLICY);
-        Self { desk, engine: Engine::Postgres(Box::new(db)), vault: VaultPlace::File }
+        Self { desk, engine: Engine::Postgres(Box::new(db)), vault, server }
+    }
+
+    /// The same stage on a server whose files nobody else fills.
+    pub(super) fn alone(self) -> Self {
+        if let Engine::Sqlite(_) = self.engine {
+            return self;
+        }
+        let server = Cluster::with(&[]);
+        let db = Postgres::on(&server.url(), &filled());
+        Self::over_postgres(db, self.vault, Some(server))
     }
 
     /// A PostgreSQL database with its vault inside.
     pub(super) fn one_database() -> Self {
-        let db = Postgres::with(&(TABLES.replace("{big}", "bigint") + &rows()));
-        let desk = Desk::between(&db.url(), &db.url());
-        desk.write("shop.toml", POLICY);
-        Self { desk, engine: Engine::Postgres(Box::new(db)), vault: VaultPlace::Source }
+        Self::over_postgres(Postgres::with(&filled()), VaultPlace::Source, None)
     }
 
     /// Whether the vault is a PostgreSQL database.
@@ -189,6 +226,11 @@ impl Stage {
             }
         }
     }
+}
+
+/// Tables and rows for PostgreSQL.
+fn filled() -> String {
+    TABLES.replace("{big}", "bigint") + &rows()
 }
 
 fn rows() -> String {

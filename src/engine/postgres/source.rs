@@ -7,6 +7,7 @@
 //! **Invariant:** this session commits nothing but cursors with their rows, and our own tables.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
@@ -15,19 +16,23 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::connect::{Address, close};
 use super::error::{open_error, source_error};
+use super::files::{ServerFiles, Sought};
+use super::rebuild::TableRebuild;
 use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
 use super::walk::{Reading, Standing, is_by_place};
 use super::window::PostgresWindow;
-use super::{catalog, cursor, facts, fit, integrity, purge, walk, write};
+use super::{
+    catalog, cursor, cut, facts, fit, integrity, pressure, purge, statistics, vault, walk, write,
+};
 use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
-    CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Row, RowWrite, Sampler,
-    ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor,
-    WalkFilter, WindowOutcome, WriteOutcome,
+    CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Pressure, Row, RowWrite,
+    Sampler, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceRebuild,
+    SourceWindow, Step, Visitor, Wait, WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;
@@ -63,6 +68,14 @@ impl PostgresSource {
     /// A connection of its own, for one long read. The server has answered before: it is waited for.
     async fn reader(&self) -> Result<PgConnection, SourceError> {
         self.address.connect().await.map_err(|error| open_error(error, self.address.shown()))
+    }
+
+    /// The server's files, as they are now.
+    async fn files(&self) -> Result<ServerFiles, SourceError> {
+        let mut connection = self.reader().await?;
+        let listed = ServerFiles::list(&mut connection).await;
+        close(connection).await;
+        listed.map_err(self.failed("listing its files"))
     }
 
     fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> SourceError + '_ {
@@ -175,6 +188,65 @@ impl Source for PostgresSource {
         cursor::state(&row?)
     }
 
+    async fn take_as(
+        &self,
+        cursor: CursorId,
+        epoch: u64,
+        ledger_size: u64,
+    ) -> Result<Option<CursorState>, SourceError> {
+        let mut session = self.lock().await;
+        let row: Result<_, SourceError> = again!(session, "taking a range", {
+            cursor::take_as(session.connection().await?, cursor, epoch, ledger_size).await
+        });
+        row?.as_ref().map(cursor::state).transpose()
+    }
+
+    async fn another(&self) -> Result<Option<Arc<dyn Source>>, SourceError> {
+        let session = Session::open(self.address.clone()).await?;
+        let (address, standing) = (self.address.clone(), Mutex::new(None));
+        Ok(Some(Arc::new(Self { address, session: Arc::new(Mutex::new(session)), standing })))
+    }
+
+    async fn cut(
+        &self,
+        table: &UnitTable,
+        after: Option<&RowKey>,
+        rows: u64,
+    ) -> Result<Option<RowKey>, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "cutting a table into ranges", {
+            session.connection().await?;
+            let shape = session.shape(&table.table).await?;
+            cut::cut(session.within()?, table, &shape, after, rows).await
+        })
+    }
+
+    async fn pressure(&self, tables: &[TableName]) -> Result<Pressure, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "reading its signals", {
+            pressure::pressure(session.connection().await?, tables).await
+        })
+    }
+
+    async fn waits(&self) -> Result<Vec<Wait>, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "reading what is waited for", {
+            pressure::waits(session.connection().await?).await
+        })
+    }
+
+    fn commit_took(&self) -> Option<Duration> {
+        // Whoever works on the session just now has not committed yet.
+        self.session.try_lock().ok()?.commit_took
+    }
+
+    async fn evict(&self, worker: &str) -> Result<(), SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "ending the sessions of a dead process", {
+            vault::lease::end_sessions(session.connection().await?, worker).await
+        })
+    }
+
     async fn cursors(
         &self,
         run: RunId,
@@ -233,6 +305,10 @@ impl Source for PostgresSource {
         Ok((WindowOutcome::Held, Some(Box::new(window))))
     }
 
+    async fn rebuild(&self, table: &UnitTable) -> Result<Box<dyn SourceRebuild>, SourceError> {
+        Ok(Box::new(TableRebuild::open(self.lock().await, table).await?))
+    }
+
     async fn fit(&self, changes: &[ColumnChange], to: FitTo) -> Result<bool, SourceError> {
         let mut session = self.lock().await;
         let fitted: Result<_, SourceError> = again!(session, "changing the types of columns", {
@@ -241,15 +317,28 @@ impl Source for PostgresSource {
         fitted?
     }
 
+    async fn renew_statistics(
+        &self,
+        tables: &[TableName],
+    ) -> Result<Vec<(TableName, String)>, SourceError> {
+        statistics::renew(&mut *self.lock().await, tables).await
+    }
+
     async fn remove_traces(&self) -> Result<(), SourceError> {
         let mut session = self.lock().await;
         again!(session, "removing our tables", {
+            purge::put_back_settings(session.connection().await?).await?;
             cursor::remove_all(session.connection().await?).await
         })
     }
 
     async fn seize(&self, tables: &[TableName]) -> Result<(), SourceError> {
         let mut session = self.lock().await;
+        let free: Result<Result<(), SourceError>, SourceError> =
+            again!(session, "looking for what blocks the purge", {
+                purge::check(&mut session, tables).await
+            });
+        free??;
         let seized: Result<(), SourceError> = again!(session, "locking it for the purge", {
             purge::seize(&mut session, tables).await
         });
@@ -258,9 +347,18 @@ impl Source for PostgresSource {
         Ok(())
     }
 
-    async fn scrub(&self, tables: &[TableName]) -> Result<Vec<ScrubStep>, SourceError> {
+    async fn scrub(
+        &self,
+        tables: &[TableName],
+        patience: std::time::Duration,
+    ) -> Result<Scrubbed, SourceError> {
         let mut session = self.lock().await;
-        purge::scrub(&mut session, tables).await
+        purge::scrub(&mut session, tables, patience).await
+    }
+
+    async fn retire_log(&self) -> Result<Vec<ScrubStep>, SourceError> {
+        let mut session = self.lock().await;
+        purge::retire_log(&mut session).await
     }
 
     async fn release(&self) -> Result<(), SourceError> {
@@ -274,17 +372,18 @@ impl Source for PostgresSource {
     async fn scan(
         &self,
         filter: &Filter,
-        _digest_key: [u8; 32],
-        _originals: &(dyn Originals + Sync),
-        _depth: ScanDepth,
+        digest_key: [u8; 32],
+        originals: &(dyn Originals + Sync),
+        depth: ScanDepth,
+        named: &[String],
     ) -> Result<ScanReport, SourceError> {
-        // The files are the server's, and nothing here reads them: a report without a file is no
-        // evidence of anything, and is weighed so.
-        Ok(ScanReport::new(filter, Vec::new()))
+        let files = self.files().await?;
+        let sought = Sought { filter, digest_key, originals, depth };
+        files.scan(&self.address, &sought, named).await
     }
 
-    async fn structure(&self) -> Result<Option<PageFacts>, SourceError> {
-        Ok(None)
+    async fn structure(&self, tables: &[TableName]) -> Result<Option<PageFacts>, SourceError> {
+        self.files().await?.structure(&self.address, tables).await
     }
 
     async fn sampler(&self) -> Result<Box<dyn Sampler>, SourceError> {

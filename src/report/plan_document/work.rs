@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{PlanFacts, counted};
-use crate::plan::{Unit, UnitMode, Walk, readable_bytes, readable_ms};
+use crate::plan::{Strategy, StrategyCost, Unit, UnitMode, Walk, readable_bytes, readable_ms};
 
 /// One piece of the work: tables that are rewritten together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct UnitLine {
     pub rows: u64,
     /// How it is rewritten.
     pub mode: UnitMode,
+    /// Whether its table is filled anew instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_rebuilt: bool,
     /// How rows are found and how much is written at once.
     pub how: String,
     /// What other users of the database notice.
@@ -35,8 +38,69 @@ pub struct EstimatePart {
     pub disk_free_bytes: Option<u64>,
     /// What is locked, and for how long.
     pub locks: Vec<LockLine>,
+    /// What each strategy would cost; empty where there is only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strategies: Vec<StrategyLine>,
     /// What the figures rest on.
     pub assumptions: Vec<String>,
+}
+
+/// One strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategyLine {
+    /// Its name on the command line.
+    pub strategy: String,
+    /// Whether it is the one that is planned.
+    pub is_chosen: bool,
+    /// Why it is not possible; empty where it is.
+    pub refused: Vec<String>,
+    /// How long the rewrite takes, in milliseconds.
+    pub ms: u64,
+    /// What it writes into the write-ahead log, in bytes.
+    pub wal_bytes: u64,
+    /// What the server needs on disk meanwhile, in bytes.
+    pub disk_bytes: u64,
+    /// Who waits, and for how long at a stretch.
+    pub locks: String,
+}
+
+impl StrategyLine {
+    fn of(cost: &StrategyCost, chosen: Strategy) -> Self {
+        let ms = readable_ms(cost.lock_ms);
+        Self {
+            strategy: cost.strategy.name().to_owned(),
+            is_chosen: cost.strategy == chosen,
+            refused: cost.refused.clone(),
+            ms: cost.rewrite_ms,
+            wal_bytes: cost.wal_bytes,
+            disk_bytes: cost.disk_bytes,
+            locks: match cost.strategy {
+                Strategy::InPlace => format!("writers of the same rows wait up to {ms}"),
+                Strategy::Rebuild => format!("readers and writers of a table wait {ms}"),
+            },
+        }
+    }
+
+    /// What it costs, in words.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let chosen = if self.is_chosen { ", as planned" } else { "" };
+        if !self.refused.is_empty() {
+            return format!(
+                "`{}`{chosen} is not possible: {}",
+                self.strategy,
+                self.refused.join("; ")
+            );
+        }
+        format!(
+            "`{}`{chosen}: the rewrite takes {}, writes {} of log, needs {} of disk meanwhile; {}",
+            self.strategy,
+            readable_ms(self.ms),
+            readable_bytes(self.wal_bytes),
+            readable_bytes(self.disk_bytes),
+            self.locks
+        )
+    }
 }
 
 /// One pass.
@@ -91,6 +155,12 @@ pub(super) fn units(facts: &PlanFacts<'_>) -> Vec<UnitLine> {
 
 fn unit_line(unit: &Unit, order: u64) -> UnitLine {
     let (how, noticed) = match unit.mode {
+        UnitMode::Ranges if unit.strategy == Strategy::Rebuild => (
+            "filled anew in one transaction: emptied, loaded with tokens, its indexes and foreign \
+             keys made again"
+                .to_owned(),
+            "readers and writers wait until it is done".to_owned(),
+        ),
         UnitMode::Ranges => (
             format!(
                 "in ranges of {}, in batches of 2,000 rows at first and more while nobody else \
@@ -114,6 +184,7 @@ fn unit_line(unit: &Unit, order: u64) -> UnitLine {
         tables: unit.tables.iter().map(|table| table.table.to_string()).collect(),
         rows: unit.tables.iter().map(|table| table.rows).sum(),
         mode: unit.mode,
+        is_rebuilt: unit.strategy == Strategy::Rebuild,
         how,
         noticed,
     }
@@ -138,6 +209,12 @@ impl EstimatePart {
             disk_needed_bytes: estimate.disk_needed_bytes,
             disk_free_bytes: facts.facts.disk_free_bytes,
             locks: locks(facts),
+            strategies: facts
+                .plan
+                .strategies
+                .iter()
+                .map(|cost| StrategyLine::of(cost, facts.strategy))
+                .collect(),
             assumptions: estimate.assumptions.clone(),
         }
     }
@@ -205,7 +282,13 @@ fn locks(facts: &PlanFacts<'_>) -> Vec<LockLine> {
         ms,
     };
     let mut locks = Vec::new();
-    if has(UnitMode::Window) {
+    if facts.plan.units.iter().any(|unit| unit.strategy == Strategy::Rebuild) {
+        locks.push(lock(
+            "rewrite, while a table is filled anew",
+            "its readers and writers",
+            estimate.lock_ms,
+        ));
+    } else if has(UnitMode::Window) {
         locks.push(lock(
             "rewrite, the largest piece in one transaction",
             "writers",
@@ -276,18 +359,22 @@ pub(super) fn way_back(facts: &PlanFacts<'_>) -> Vec<WayBackStep> {
 
 /// What the purge will do, and what stands before it.
 fn purge(facts: &PlanFacts<'_>) -> String {
-    let (policy, estimate) = (facts.policy, &facts.plan.estimate);
-    let mut said = vec![format!(
-        "it locks the database against readers and writers for about {}, opens every token once \
-         more, writes the whole file a second time ({} beside it), empties the journal, searches \
-         the bytes for the originals, and {}",
-        readable_ms(estimate.passes.purge_ms),
-        readable_bytes(estimate.purge_bytes),
-        match policy.backup.retention_days {
-            0 => "then destroys the backup and the key that opens it".to_owned(),
-            days => format!("leaves the backup for {}", counted(u64::from(days), "day")),
-        }
-    )];
+    let policy = facts.policy;
+    let backup = match policy.backup.retention_days {
+        0 => "then destroys the backup and the key that opens it".to_owned(),
+        days => format!("leaves the backup for {}", counted(u64::from(days), "day")),
+    };
+    let mut said = match facts.catalog.postgres {
+        Some(_) => on_postgres(facts, &backup),
+        None => vec![on_sqlite(facts, &backup)],
+    };
+    if !policy.purge.scan.is_empty() {
+        said.push(format!("it searches {} too", policy.purge.scan.join(", ")));
+    }
+    said.push(
+        "it copies the vault beside the backup and tries the copy out before the backup goes"
+            .to_owned(),
+    );
     said.push(match policy.approval.purge {
         0 => "the policy asks for no approval of it".to_owned(),
         needed => format!("it needs {} of its own", counted(u64::from(needed), "signature")),
@@ -305,4 +392,47 @@ fn purge(facts: &PlanFacts<'_>) -> String {
         "it needs a second way to unlock the vault that was tried since this plan".to_owned(),
     );
     said.join("; ")
+}
+
+fn on_sqlite(facts: &PlanFacts<'_>, backup: &str) -> String {
+    let estimate = &facts.plan.estimate;
+    format!(
+        "it locks the database against readers and writers for about {}, opens every token once \
+         more, writes the whole file a second time ({} beside it), empties the journal, searches \
+         the bytes for the originals, and {backup}",
+        readable_ms(estimate.passes.purge_ms),
+        readable_bytes(estimate.purge_bytes),
+    )
+}
+
+/// Tables are rewritten one after another; each is locked for its share of the time.
+fn on_postgres(facts: &PlanFacts<'_>, backup: &str) -> Vec<String> {
+    let estimate = &facts.plan.estimate;
+    let tables: Vec<_> = facts.plan.units.iter().flat_map(|unit| &unit.tables).collect();
+    let rows: u64 = tables.iter().map(|table| table.rows).sum();
+    let locks: Vec<String> = tables
+        .iter()
+        .map(|table| {
+            let share = estimate.passes.purge_ms.saturating_mul(table.rows) / rows.max(1);
+            format!("`{}` {}", table.table, readable_ms(share.max(1)))
+        })
+        .collect();
+    vec![
+        format!(
+            "it locks the tables against writers while every token is opened once more, then each \
+             against readers too while it is written anew, for about: {}",
+            locks.join(", ")
+        ),
+        "it refreshes materialised views and renews statistics".to_owned(),
+        "it has the server write its memory to disk and remove its log of changes: nothing can be \
+         restored to a moment before the purge afterwards, and base backups from before it still \
+         hold originals"
+            .to_owned(),
+        format!(
+            "it needs {} of free space where the server keeps its data; to read the server's files \
+             and to retire its log it needs a superuser, else the certificate says what is missing",
+            readable_bytes(estimate.purge_bytes)
+        ),
+        format!("it searches every file that it can read for the originals, and {backup}"),
+    ]
 }

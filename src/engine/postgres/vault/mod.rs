@@ -6,6 +6,7 @@
 //! told, and the next command reads where things stand.
 
 use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,16 +20,18 @@ use super::watch::Watch;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, ArchiveError, ArchiveSink, BlindRow, CallerRow, Change, CheckRow, DomainRow,
-    EntryRow, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow,
-    RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError,
-    VaultHeader,
+    ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow, CutState,
+    DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts,
+    PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow,
+    SlotRow, Taken, Task, ToldRow, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
+    WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
 mod archive;
 mod commit;
 mod entries;
+pub(super) mod lease;
 mod ledger;
 mod read;
 mod stage;
@@ -51,8 +54,11 @@ const RUN_LOCK_WAITS_MS: [u64; 4] = [50, 150, 300, 500];
 pub struct PostgresVault {
     address: Address,
     session: Mutex<Option<PgConnection>>,
+    /// What every transaction of this session asks after first.
+    held: std::sync::Mutex<Option<Lease>>,
     watch: Watch,
     builds: Mutex<stage::Builds>,
+    scan_pace: entries::ScanPace,
 }
 
 /// Why a piece of work did not come to its end.
@@ -130,7 +136,13 @@ impl PostgresVault {
             session: Mutex::new(Some(opened.connection)),
             watch,
             builds: Mutex::default(),
+            scan_pace: entries::ScanPace::new(),
+            held: std::sync::Mutex::new(None),
         }
+    }
+
+    fn held(&self) -> Option<Lease> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends the session.
@@ -261,10 +273,19 @@ async fn begin(connection: &mut PgConnection, header: &VaultHeader) -> Result<()
     transaction.commit().await
 }
 
+/// How a process works on the runs of a vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunShare {
+    /// Beside others that work on the same run: leases say who does what.
+    Joined,
+    /// Alone: a rollback, a purge, a verification, a source that has one writer.
+    Alone,
+}
+
 /// Held while a process works on runs of a vault; the server lets go of it when the process ends.
 ///
 /// Where its connection is lost the lock is lost too: what fences a second worker off is the epoch
-/// in the source's cursor, and this only keeps two from starting.
+/// in the source's cursor, and this only keeps the wrong ones from starting.
 pub struct PostgresRunLock(#[expect(dead_code, reason = "held, not read")] PgConnection);
 
 impl PostgresRunLock {
@@ -273,11 +294,15 @@ impl PostgresRunLock {
     /// # Errors
     ///
     /// [`VaultError`] where the server does not let us in.
-    pub async fn take(url: &str) -> Result<Option<Self>, VaultError> {
+    pub async fn take(url: &str, share: RunShare) -> Result<Option<Self>, VaultError> {
         let (_, Opened { connection: mut session, .. }) = connected(url).await?;
+        let sql = match share {
+            RunShare::Joined => "SELECT pg_try_advisory_lock_shared($1)",
+            RunShare::Alone => "SELECT pg_try_advisory_lock($1)",
+        };
         // The server needs a moment to see that a process which was killed is gone.
         for wait in RUN_LOCK_WAITS_MS {
-            let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            let taken: bool = sqlx::query_scalar(sql)
                 .bind(RUN_LOCK)
                 .fetch_one(&mut session)
                 .await
@@ -327,6 +352,8 @@ macro_rules! in_transaction {
             let work = async {
                 let $connection = session.connection()?;
                 sqlx::raw_sql("BEGIN").execute(&mut *$connection).await?;
+                // ORDER: the lease comes first, so that nothing waits for a piece that is lost.
+                lease::still_held($connection, $self.held().as_ref()).await?;
                 Ok($work)
             };
             let outcome: Result<_, Broken> = $self.watch.over(work).await;
@@ -447,11 +474,13 @@ impl Vault for PostgresVault {
     }
 
     async fn settle(&self) -> Result<(), VaultError> {
-        // The keys are few: their table is written anew, so that a destroyed one is not in it any
-        // more. Where somebody reads them just now, the next command does it.
+        // Keys are few: their table is written anew, so that a destroyed one is not in it any more. Of
+        // reasons there may be many, and requests write them: their room is only given back. Where
+        // somebody reads keys just now, the next command does it.
         let mut session = self.lock().await?;
-        if let Ok(connection) = session.connection() {
-            let done = sqlx::raw_sql("VACUUM FULL sealift.key").execute(connection).await;
+        for sql in ["VACUUM FULL sealift.key", "VACUUM sealift.reason"] {
+            let Ok(connection) = session.connection() else { break };
+            let done = sqlx::raw_sql(sql).execute(connection).await;
             if done.is_err_and(|error| is_lost(&error)) {
                 session.forget();
             }
@@ -564,7 +593,7 @@ impl Vault for PostgresVault {
         limit: usize,
     ) -> Result<Vec<EntryRow>, VaultError> {
         reading!(self, "reading entries", |connection| {
-            entries::scan(connection, after.clone(), limit).await?
+            entries::scan(connection, after.clone(), limit, &self.scan_pace).await?
         })
     }
 
@@ -629,12 +658,101 @@ impl Vault for PostgresVault {
         reading!(self, "reading its ledger", |c| ledger::of_policies(c).await?)
     }
 
+    async fn reason(&self, digest: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        reading!(self, "reading a sealed reason", |c| ledger::reason(c, digest).await?)
+    }
+
+    async fn told(&self) -> Result<Vec<ToldRow>, VaultError> {
+        reading!(self, "reading what was told", |c| ledger::told(c).await?)
+    }
+
     async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError> {
         reading!(self, "reading its checkpoints", |c| ledger::newest_checkpoint(c).await?)
     }
 
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {
         reading!(self, "reading its checkpoints", |c| ledger::checkpoints(c).await?)
+    }
+
+    async fn another(&self) -> Result<Option<Arc<dyn Vault>>, VaultError> {
+        let opened =
+            self.address.open_again().await.map_err(|error| unopened(&self.address, error))?;
+        Ok(Some(Arc::new(Self::over(self.address.clone(), opened))))
+    }
+
+    fn hold(&self, lease: Option<Lease>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+    }
+
+    async fn run_state(&self, run: RunId) -> Result<RunState, VaultError> {
+        reading!(self, "reading where a run stands", |c| lease::run_state(c, run).await?)
+    }
+
+    async fn enter(&self, worker: &WorkerRow, lease_ms: u64) -> Result<(), VaultError> {
+        in_transaction!(self, "entering a process", |connection| {
+            lease::enter(connection, worker, lease_ms).await?;
+        })
+    }
+
+    async fn beat(&self, worker: &str, lease_ms: u64, beat: &Beat) -> Result<u64, VaultError> {
+        reading!(self, "renewing leases", |c| lease::beat(c, worker, lease_ms, beat).await?)
+    }
+
+    async fn evict(&self, worker: &str) -> Result<(), VaultError> {
+        reading!(self, "freeing leases", |c| lease::evict(c, worker).await?)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRow>, VaultError> {
+        reading!(self, "reading who is at work", |c| lease::workers(c).await?)
+    }
+
+    async fn add_pieces(&self, pieces: &[(Piece, u64)]) -> Result<(), VaultError> {
+        reading!(self, "laying out the work", |c| lease::add_pieces(c, pieces).await?)
+    }
+
+    async fn take_piece(
+        &self,
+        run: RunId,
+        task: Task,
+        holder: &Holder,
+        lease_ms: u64,
+    ) -> Result<Option<Lease>, VaultError> {
+        reading!(self, "taking a lease", |c| lease::take(c, run, task, holder, lease_ms).await?)
+    }
+
+    async fn cut_state(&self, run: RunId, unit: u16, table: u16) -> Result<CutState, VaultError> {
+        reading!(self, "reading how far a table is cut", |connection| {
+            lease::cut_state(connection, run, unit, table).await?
+        })
+    }
+
+    async fn cut_piece(
+        &self,
+        piece: &Piece,
+        after: Option<u32>,
+        holder: &Holder,
+        lease_ms: u64,
+    ) -> Result<Option<Lease>, VaultError> {
+        let cut: Result<Option<Lease>, VaultError> =
+            in_transaction!(self, "cutting a range", |connection| {
+                lease::cut(connection, piece, after, holder, lease_ms).await?
+            });
+        match cut {
+            Err(VaultError::LeaseLost { .. }) => Ok(None),
+            cut => cut,
+        }
+    }
+
+    async fn give_back(&self, lease: &Lease) -> Result<(), VaultError> {
+        reading!(self, "giving a lease back", |c| lease::give_back(c, lease).await?)
+    }
+
+    async fn pieces(&self, run: RunId, task: Task) -> Result<PieceCounts, VaultError> {
+        reading!(self, "counting what is left to do", |c| lease::counts(c, run, task).await?)
+    }
+
+    async fn fence(&self, run: RunId) -> Result<(), VaultError> {
+        reading!(self, "fencing off whoever is still at work", |c| lease::fence(c, run).await?)
     }
 
     async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {
