@@ -79,6 +79,12 @@ impl Cluster {
         finished(self.command("pg_ctl").args(PG_CTL).args(["--mode", "fast", "stop"]));
     }
 
+    /// Ends it at once, as a machine that fails does.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn crash(&self) {
+        finished(self.command("pg_ctl").args(PG_CTL).args(["--mode", "immediate", "stop"]));
+    }
+
     /// A file of its folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -202,6 +202,11 @@ impl Shape {
         Ok(format!("({text})::{uncut}"))
     }
 
+    /// Whether a text can be assigned to a column as it is.
+    pub(super) fn takes_text(&self, column: &str) -> Result<bool, sqlx::Error> {
+        Ok(self.column(column)?.takes_text)
+    }
+
     /// A text as a value that can be assigned to a column.
     pub(super) fn assign(&self, column: &str, text: &str) -> Result<String, sqlx::Error> {
         let shape = self.column(column)?;
