@@ -1,40 +1,32 @@
-//! `sealift access report`: what is declared beside what was done. Who could read which domain, and
-//! who did.
+//! `sealift access report`: what is declared beside what was done. Who could read which domain, who
+//! did, and why they said that they had to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde_json::json;
 
+use super::access_use::{Asked, Used, entries, used};
 use super::desk::Desk;
 use super::exit::{Failure, Outcome};
 use super::output::Output;
 use super::policy_words::form_name;
 use super::settings::Settings;
 use crate::access::{Verb, form_for};
-use crate::ledger::Entry;
-use crate::ports::Vault;
+use crate::policy::Purpose;
+use crate::serve::{Domain, InForce, opened_reasons};
 
-/// Entries that are read at once.
-const ENTRIES_A_READ: usize = 2_000;
+type Purposes = HashMap<String, Arc<InForce>>;
 
-/// What was asked under a purpose.
-#[derive(Debug, Default)]
-struct Used {
-    requests: u64,
-    refused: u64,
-    /// Texts that were no tokens, and came back as they were.
-    passed: u64,
-    /// Uses of a purpose for emergencies that nobody has looked at since.
-    unreviewed: u64,
-    last: String,
-    /// By domain: how many tokens or values.
-    domains: BTreeMap<String, u64>,
-    /// By caller: how many requests.
-    callers: BTreeMap<String, u64>,
-}
-
-pub(super) async fn report(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
+pub(super) async fn report(
+    settings: &Settings,
+    out: &Output,
+    requests: bool,
+) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::AccessReport).await?;
+    if requests {
+        return each_request(&desk, out).await;
+    }
     let used = used(desk.vault.as_ref()).await?;
     let domains = crate::serve::domains(desk.vault.as_ref(), &desk.keys).await?;
     let in_force = crate::serve::purposes(desk.vault.as_ref(), &desk.keys).await?;
@@ -42,38 +34,8 @@ pub(super) async fn report(settings: &Settings, out: &Output) -> Result<Outcome,
     names.sort();
     let none = Used::default();
     for name in names {
-        let purpose = &in_force[name].purpose;
         let used = used.get(name).unwrap_or(&none);
-        out.line(format!(
-            "purpose `{name}` (roles: {}): {} requests, {} refused",
-            purpose.roles.join(", "),
-            used.requests,
-            used.refused
-        ));
-        let mut shown = Vec::new();
-        for domain in &domains {
-            let form = form_for(purpose, &domain.name, &domain.class);
-            let read = used.domains.get(&domain.name).copied().unwrap_or(0);
-            let Some(form) = form else { continue };
-            let actual =
-                if read == 0 { "never read".to_owned() } else { format!("{read} asked for") };
-            shown.push(json!({"domain": domain.name, "form": form_name(form), "asked": read}));
-            out.line(format!("  {:<32} declared {:<7} {actual}", domain.name, form_name(form)));
-        }
-        if purpose.pass_originals {
-            out.line(format!("  passed as they were: {}", used.passed));
-        }
-        if used.unreviewed > 0 {
-            out.line(format!("  for emergencies: {} uses are to be reviewed", used.unreviewed));
-        }
-        for (caller, requests) in &used.callers {
-            out.line(format!("  by `{caller}`: {requests} requests"));
-        }
-        out.object(&json!({
-            "purpose": name, "roles": purpose.roles, "requests": used.requests,
-            "refused": used.refused, "passed": used.passed, "unreviewed": used.unreviewed, "last": used.last, "domains": shown,
-            "callers": used.callers,
-        }));
+        of_purpose(&desk, out, &in_force[name].purpose, &domains, used).await?;
     }
     for (name, used) in used.iter().filter(|(name, _)| !in_force.contains_key(*name)) {
         out.object(&json!({
@@ -95,13 +57,88 @@ pub(super) async fn report(settings: &Settings, out: &Output) -> Result<Outcome,
     Ok(Outcome::Done)
 }
 
-/// Domains that nobody may read, or nobody ever did.
-fn unread(
+async fn of_purpose(
+    desk: &Desk,
     out: &Output,
-    domains: &[crate::serve::Domain],
-    in_force: &std::collections::HashMap<String, std::sync::Arc<crate::serve::InForce>>,
-    used: &BTreeMap<String, Used>,
-) {
+    purpose: &Purpose,
+    domains: &[Domain],
+    used: &Used,
+) -> Result<(), Failure> {
+    out.line(format!(
+        "purpose `{}` (roles: {}): {} requests, {} refused",
+        purpose.name,
+        purpose.roles.join(", "),
+        used.requests,
+        used.refused
+    ));
+    let mut shown = Vec::new();
+    for domain in domains {
+        let form = form_for(purpose, &domain.name, &domain.class);
+        let read = used.domains.get(&domain.name).copied().unwrap_or(0);
+        let Some(form) = form else { continue };
+        let actual = if read == 0 { "never read".to_owned() } else { format!("{read} asked for") };
+        shown.push(json!({"domain": domain.name, "form": form_name(form), "asked": read}));
+        out.line(format!("  {:<32} declared {:<7} {actual}", domain.name, form_name(form)));
+    }
+    let used_by = by_role(out, purpose, used);
+    if purpose.pass_originals {
+        out.line(format!("  passed as they were: {}", used.passed));
+    }
+    for (caller, requests) in &used.callers {
+        out.line(format!("  by `{caller}`: {requests} requests"));
+    }
+    out.object(&json!({
+        "purpose": purpose.name, "roles": purpose.roles, "requests": used.requests,
+        "refused": used.refused, "passed": used.passed, "unreviewed": used.unreviewed,
+        "last": used.last, "domains": shown, "used_by": used_by, "callers": used.callers,
+    }));
+    if used.unreviewed > 0 {
+        out.line(format!("  for emergencies: {} uses are to be reviewed", used.unreviewed));
+        let newest: Vec<Asked> = used.emergencies.iter().cloned().collect();
+        tell(desk, out, &newest).await?;
+    }
+    Ok(())
+}
+
+/// Roles that the purpose names beside those that used it; a role that it does not name was refused.
+fn by_role(out: &Output, purpose: &Purpose, used: &Used) -> Vec<serde_json::Value> {
+    let mut lines = BTreeMap::new();
+    for role in &purpose.roles {
+        lines.insert(role.as_str(), (true, used.roles.get(role)));
+    }
+    for (role, of_role) in &used.roles {
+        lines.entry(role.as_str()).or_insert((false, Some(of_role)));
+    }
+    let told = lines.into_iter().map(|(role, (is_declared, of_role))| {
+        let named = if is_declared { "" } else { ", which the purpose does not name" };
+        match of_role {
+            None => out.line(format!("  role `{role}`{named}: never used it")),
+            Some(of_role) => {
+                let read: Vec<String> = of_role
+                    .domains
+                    .iter()
+                    .map(|(domain, count)| format!("`{domain}` {count}"))
+                    .collect();
+                let read =
+                    if read.is_empty() { String::new() } else { format!(": {}", read.join(", ")) };
+                out.line(format!(
+                    "  role `{role}`{named}: {} requests, {} refused{read}",
+                    of_role.requests, of_role.refused
+                ));
+            }
+        }
+        json!({
+            "role": role, "declared": is_declared,
+            "requests": of_role.map_or(0, |of_role| of_role.requests),
+            "refused": of_role.map_or(0, |of_role| of_role.refused),
+            "domains": of_role.map(|of_role| &of_role.domains),
+        })
+    });
+    told.collect()
+}
+
+/// Domains that nobody may read, or nobody ever did.
+fn unread(out: &Output, domains: &[Domain], in_force: &Purposes, used: &BTreeMap<String, Used>) {
     for domain in domains {
         let is_shown = in_force
             .values()
@@ -117,46 +154,41 @@ fn unread(
     }
 }
 
-/// Adds up what the ledger says of requests.
-async fn used(vault: &dyn Vault) -> Result<BTreeMap<String, Used>, Failure> {
-    let mut all: BTreeMap<String, Used> = BTreeMap::new();
+/// Every request on the ledger, oldest first, with the words that were given as its reason.
+async fn each_request(desk: &Desk, out: &Output) -> Result<Outcome, Failure> {
     let mut from = 0;
     loop {
-        let bodies = vault.ledger(from, ENTRIES_A_READ).await?;
-        if bodies.is_empty() {
-            return Ok(all);
+        let read = entries(desk.vault.as_ref(), from).await?;
+        if read.is_empty() {
+            break;
         }
-        from += bodies.len() as u64;
-        for body in bodies {
-            let entry = Entry::parse(&body).map_err(Failure::fault)?;
-            add(&mut all, entry);
-        }
+        from += read.len() as u64;
+        let asked: Vec<Asked> = read.iter().filter_map(Asked::of).collect();
+        tell(desk, out, &asked).await?;
     }
+    out.next(&desk.caller.name, "sealift access report");
+    Ok(Outcome::Done)
 }
 
-fn add(all: &mut BTreeMap<String, Used>, entry: Entry) {
-    if entry.action == "access_reviewed" {
-        if let Some(used) = entry.purpose.and_then(|purpose| all.get_mut(&purpose)) {
-            used.unreviewed = 0;
-        }
-        return;
+async fn tell(desk: &Desk, out: &Output, requests: &[Asked]) -> Result<(), Failure> {
+    let digests: Vec<String> =
+        requests.iter().map(|asked| asked.reason_hash.clone().unwrap_or_default()).collect();
+    let reasons = opened_reasons(desk.vault.as_ref(), &desk.keys, &digests).await?;
+    for (asked, reason) in requests.iter().zip(reasons) {
+        let words = reason.as_ref().map(|words| words.as_str());
+        out.object(&json!({
+            "entry": asked.sequence, "at": asked.at, "caller": asked.caller,
+            "purpose": asked.purpose, "action": asked.action, "asked": asked.tokens,
+            "domains": asked.domains, "refusal": asked.refusal, "reason": words,
+        }));
+        // Whoever gave a reason may have put anything into it, also what moves a terminal's cursor.
+        let words =
+            words.map_or("(erased)".to_owned(), |words| format!("“{}”", words.escape_debug()));
+        let refusal = asked.refusal.as_ref().map_or(String::new(), |kind| format!(" ({kind})"));
+        out.line(format!(
+            "  {} `{}` {}{refusal} under `{}`, {} asked: {words}",
+            asked.at, asked.caller, asked.action, asked.purpose, asked.tokens
+        ));
     }
-    let verb = entry.action.strip_suffix("_refused").unwrap_or(&entry.action);
-    let Some(purpose) =
-        entry.purpose.filter(|_| ["detokenize", "tokenize", "search"].contains(&verb))
-    else {
-        return;
-    };
-    let used = all.entry(purpose).or_default();
-    used.requests += 1;
-    used.refused += u64::from(entry.action.ends_with("_refused"));
-    used.last = entry.at;
-    *used.callers.entry(entry.actor).or_default() += 1;
-    used.unreviewed += entry.counts.get("break_glass").copied().unwrap_or(0);
-    used.passed += entry.counts.get("passed").copied().unwrap_or(0);
-    for (name, count) in entry.counts {
-        if let Some(domain) = name.strip_prefix("domain ") {
-            *used.domains.entry(domain.to_owned()).or_default() += count;
-        }
-    }
+    Ok(())
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod access_report;
+mod access_use;
 mod approve;
 mod args;
 mod caller;

@@ -17,9 +17,10 @@ pub use archive::{
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use progress::{Progress, Silent};
 pub use rows::{
-    ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, DomainRow, EntryRow, FileKind, FileRow,
-    IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, Quota, RangeRow,
-    RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VaultHeader,
+    ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, CredentialUse, DomainRow, EntryRow,
+    FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, Looked, PurposeRow, QuarantineRow,
+    QuarantineState, Quota, RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow,
+    VaultHeader,
 };
 pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,

@@ -17,11 +17,15 @@ mod intake;
 mod keys;
 mod look_up;
 mod open;
+mod reasons;
 mod recorder;
 mod request;
 mod search;
 mod service;
+mod standing;
 mod tokenize;
+mod tree;
+mod uses;
 
 pub use callers::{Callers, KnownCaller, caller_mac, is_genuine, stored_id};
 pub use checkpoint::{checkpoint, verifier_key};
@@ -29,11 +33,14 @@ pub use domains::{Domain, domains};
 pub use grants::{Grants, InForce, purposes};
 pub use intake::integrate;
 pub use keys::{KeysError, header_of, key_ring};
-pub use open::{Answer, Opening, TOKENS_A_PIECE, open};
-pub use request::{Request, ServeError, sealed_reason};
+pub use open::{Answer, Opening, Piece, open};
+pub use reasons::{opened_reasons, sealed_reason};
+pub use request::{Request, ServeError};
 pub use search::search;
 pub use service::{Asked, Service, Sessions};
+pub use standing::Unlock;
 pub use tokenize::tokenize;
+pub use uses::note_use;
 
 /// An error and its causes, in one line for the log. Errors of this program hold no value.
 #[must_use]

@@ -17,10 +17,10 @@ use super::error::{code, vault_error};
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, ArchiveError, ArchiveSink, BlindRow, CallerRow, Change, CheckRow, DomainRow,
-    EntryRow, FileRow, IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow,
-    RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT, Vault, VaultError,
-    VaultHeader,
+    ApprovalRow, ArchiveError, ArchiveSink, BlindRow, CallerRow, Change, CheckRow, CredentialUse,
+    DomainRow, EntryRow, FileRow, IntakeRow, KeyRow, LoadCursor, Looked, PurposeRow, QuarantineRow,
+    Quota, RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT,
+    Vault, VaultError, VaultHeader,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -349,6 +349,15 @@ impl Vault for SqliteVault {
         entries::find(&mut *self.lock().await, &self.url, domain, tokens).await
     }
 
+    async fn entries_within(
+        &self,
+        domain: DomainId,
+        tokens: &[TokenBody],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Looked>>, VaultError> {
+        entries::find_within(&mut *self.lock().await, &self.url, domain, tokens, bytes_max).await
+    }
+
     async fn blind(
         &self,
         domain: DomainId,
@@ -367,6 +376,22 @@ impl Vault for SqliteVault {
 
     async fn segments(&self) -> Result<Vec<SegmentRow>, VaultError> {
         read::segments(&mut *self.lock().await).await.map_err(self.failed("reading its segments"))
+    }
+
+    async fn reasons(&self, digests: &[String]) -> Result<Vec<Option<Vec<u8>>>, VaultError> {
+        ledger::reasons(&mut *self.lock().await, digests)
+            .await
+            .map_err(self.failed("reading reasons"))
+    }
+
+    async fn note_uses(&self, uses: Vec<CredentialUse>) -> Result<(), VaultError> {
+        in_transaction!(self, "noting uses", |connection| {
+            ledger::note_uses(connection, &uses).await.map_err(self.failed("noting uses"))
+        })
+    }
+
+    async fn credential_uses(&self) -> Result<Vec<CredentialUse>, VaultError> {
+        ledger::credential_uses(&mut *self.lock().await).await.map_err(self.failed("reading uses"))
     }
 
     async fn grants_version(&self) -> Result<u64, VaultError> {
