@@ -27,3 +27,4 @@ mod scan;
 mod support;
 mod token;
 mod vectors;
+mod workers;

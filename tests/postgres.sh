@@ -75,7 +75,37 @@ postgres_stop() {
     [[ -n ${postgres_folder:-} ]] || return 0
     local binaries
     binaries=$(postgres_binaries)
+    if [[ -d $postgres_folder/replica ]]; then
+        (cd "$postgres_folder" && postgres_as "$binaries/pg_ctl" stop --silent --mode immediate --pgdata replica) || true
+    fi
     (cd "$postgres_folder" && postgres_as "$binaries/pg_ctl" stop --silent --mode immediate --pgdata data) || true
     rm -rf -- "$postgres_folder"
     unset postgres_folder SEALIFT_TEST_POSTGRES_URL
+}
+
+# Makes a streaming replica of the server that postgres_start has started, in the same folder; it is
+# gone with it. Exports SEALIFT_TEST_REPLICA_URL.
+replica_start() {
+    local binaries port attempt server=${SEALIFT_TEST_POSTGRES_URL%/*}
+    # Where initdb is a link, its fellows lie where it leads to.
+    binaries=$(dirname "$(readlink -f "$(postgres_binaries)/initdb")")
+    (
+        cd "$postgres_folder"
+        postgres_as "$binaries/pg_basebackup" --dbname "$server/postgres?application_name=replica" \
+            --pgdata replica --write-recovery-conf --wal-method stream --checkpoint fast --no-sync
+    ) >/dev/null || return 2
+    for attempt in 1 2 3 4 5; do
+        port=$((20000 + RANDOM % 30000))
+        if (
+            cd "$postgres_folder"
+            postgres_as "$binaries/pg_ctl" start --wait --silent --pgdata replica --log replica.log \
+                --options "-p $port -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200 \
+                    -c max_prepared_transactions=4 -c unix_socket_directories=$postgres_folder"
+        ) >/dev/null; then
+            export SEALIFT_TEST_REPLICA_URL="postgres://sealift:an-invented-password@127.0.0.1:$port/postgres"
+            return
+        fi
+    done
+    cat "$postgres_folder/replica.log" >&2
+    return 2
 }

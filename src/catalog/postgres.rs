@@ -82,6 +82,9 @@ pub struct PostgresTable {
     pub frozen_age: i64,
     /// Not ordinary storage: `unlogged`.
     pub is_unlogged: bool,
+    /// Its dead rows are cleared up only where somebody asks for it.
+    #[serde(default)]
+    pub is_not_vacuumed: bool,
     /// Exclusion constraints: name and definition.
     pub exclusions: Vec<(String, String)>,
     /// Keys of indexes that are expressions: name of the index and text.

@@ -126,6 +126,8 @@ pub enum Verb {
     Pause(OneRun),
     /// Let a paused run go on
     Resume(OneRun),
+    /// How fast a run may go, also while it is at work
+    Throttle(Throttle),
     /// Where runs stand
     Status(Status),
     /// Rows that could not be tokenised
@@ -386,12 +388,26 @@ pub struct Approve {
 
 /// `run`
 #[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_field_names, reason = "it is called what it is typed as")]
 pub struct Run {
     /// The run; may be left out where only one is open
     pub run: Option<String>,
     /// Stop once this phase is reached: `backed_up`, sealed, rewritten, verified
     #[arg(long, value_name = "PHASE")]
     pub until: Option<String>,
+    /// How many workers this process has, on PostgreSQL [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+}
+
+/// `throttle`
+#[derive(Debug, ClapArgs)]
+pub struct Throttle {
+    /// The run; may be left out where only one is open
+    pub run: Option<String>,
+    /// Rows a second that are rewritten at most, or `unlimited`
+    #[arg(long, value_name = "ROWS_PER_S")]
+    pub rate: String,
 }
 
 /// A verb about one run.

@@ -178,6 +178,7 @@ const VERBS: &[(&str, &[Example])] = &[
     ("purge", &[("sealift purge 7f3a0c11 --confirm 7f3a0c11", "twice: it does not come back")]),
     ("rollback", &[("sealift rollback 7f3a0c11", "every original back where it was")]),
     ("pause", &[("sealift pause 7f3a0c11", "it stops at its next batch")]),
+    ("throttle", &[("sealift throttle 7f3a0c11 --rate 500", "rows a second; or `unlimited`")]),
     ("resume", &[("sealift resume 7f3a0c11", "then `sealift run` goes on")]),
     (
         "status",

@@ -81,11 +81,39 @@ impl Failure {
         self
     }
 
+    /// Says what to do about it, in place of what was said.
+    #[must_use]
+    pub(super) fn replace_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
     /// Says what to do about it, unless somebody said so already.
     #[must_use]
     pub fn or_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint.get_or_insert_with(|| hint.into());
         self
+    }
+}
+
+impl Failure {
+    /// Whether another process has done what this one had begun, or has taken it over.
+    pub(super) fn is_passed_over(&self) -> bool {
+        matches!(
+            self.error.downcast_ref::<VaultError>(),
+            Some(VaultError::LeaseLost { .. } | VaultError::PhaseMoved { .. })
+        ) || matches!(self.error.downcast_ref::<RunError>(), Some(RunError::LeaseLost { .. }))
+    }
+
+    /// Whether somebody wanted the work to end here: a pause, an interrupt, a closed window.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.error.downcast_ref::<RunError>().is_some_and(RunError::is_wanted)
+    }
+
+    /// Whether a lock was waited for too long.
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self.error.downcast_ref::<VaultError>(), Some(VaultError::Locked { .. }))
+            || matches!(self.error.downcast_ref::<SourceError>(), Some(SourceError::Locked { .. }))
     }
 }
 
@@ -208,6 +236,12 @@ fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
             Outcome::Refused,
             Some("let that run end first: `sealift status`, then purge it or `sealift rollback`"),
         ),
+        VaultError::LeaseLost { .. } => {
+            (Outcome::Failed, Some("see `sealift status` for who works on it"))
+        }
+        VaultError::RunAtWork { .. } => {
+            (Outcome::Refused, Some("wait for it, or see `sealift status`"))
+        }
         VaultError::BlindTaken | VaultError::EntriesTaken | VaultError::IntakeMoved => {
             (Outcome::Failed, Some("try again"))
         }
@@ -278,9 +312,10 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
         RunError::OutsideWindow => {
             (Outcome::Refused, "run again when the window is open; it goes on where it stopped")
         }
-        RunError::Stopped => {
-            (Outcome::Failed, "go on with `sealift run`, or `sealift resume` if it was paused")
+        RunError::Paused => {
+            (Outcome::Failed, "`sealift resume` lets it go on, then `sealift run` goes on")
         }
+        RunError::Stopped => (Outcome::Failed, "go on with `sealift run`"),
         RunError::Busy { .. } => {
             (Outcome::Failed, "stop the writers of that table for a moment, then run again")
         }

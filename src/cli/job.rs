@@ -7,19 +7,20 @@ use std::sync::Arc;
 use super::desk::{Desk, OsRandom, key_row, now, ring};
 use super::exit::Failure;
 use super::output::Output;
+use super::process::{bury_dead, shown_host, this};
 use super::settings::Settings;
 use crate::access::grants::{DomainGrant, Grant, RunGrant};
 use crate::backup::{AgeFolder, new_identity};
 use crate::catalog::Catalog;
 use crate::crypto::{DataKey, FormatKey, KeyHeader, KeyId, KeyPurpose, TokenKey, WrappedKey};
-use crate::engine::postgres::is_postgres;
-use crate::engine::postgres::vault::PostgresRunLock;
+use crate::engine::postgres::vault::{PostgresRunLock, RunShare};
+use crate::engine::postgres::{is_postgres, lease_time, process_name};
 use crate::engine::sqlite::path_of;
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Assessment, fingerprint, fingerprint_after};
 use crate::policy::{ColumnRule, Policy, TokenKind};
-use crate::ports::{Change, Condition, DomainRow, RunRow, Vault};
-use crate::run::{Began, Job, RunError, Stop};
+use crate::ports::{Change, Condition, DomainRow, Holder, Piece, RunRow, Task, Vault};
+use crate::run::{Began, Crew, Job, RunError, Stop, Throttle, Watch, Watching};
 use crate::token::DomainId;
 
 /// Held while a process works on runs of a vault; it dies with the process.
@@ -32,16 +33,22 @@ pub(super) enum RunLock {
 }
 
 impl RunLock {
-    /// Takes the lock of the vault.
-    pub(super) async fn take(vault: &str) -> Result<Self, Failure> {
-        let busy = || {
-            Failure::refused("another process works on a run of this vault")
-                .hint("wait for it, or see `sealift status`; a dead process holds nothing")
-        };
-        if is_postgres(vault) {
-            return PostgresRunLock::take(vault).await?.map(Self::Session).ok_or_else(busy);
+    /// Takes the lock of the vault. What dead processes of this machine have left behind is cleared
+    /// away first, so that nobody has to wait for it.
+    pub(super) async fn take(
+        settings: &Settings,
+        vault: &dyn Vault,
+        share: RunShare,
+    ) -> Result<Self, Failure> {
+        for dead in bury_dead(vault, settings).await {
+            super::output::note(format!("takes over from process {}, which is dead", dead.pid));
         }
-        let path = path_of(vault).ok_or_else(|| {
+        if is_postgres(&settings.vault) {
+            let taken = PostgresRunLock::take(&settings.vault, share).await?;
+            let Some(lock) = taken else { return Err(busy(vault).await) };
+            return Ok(Self::Session(lock));
+        }
+        let path = path_of(&settings.vault).ok_or_else(|| {
             Failure::failed("the vault is no file")
                 .hint("check `--vault`: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`")
         })?;
@@ -50,15 +57,67 @@ impl RunLock {
         let file = file.map_err(|error| Failure::unwritable(&path, &error))?;
         match file.try_lock() {
             Ok(()) => Ok(Self::File(file)),
-            Err(TryLockError::WouldBlock) => Err(busy()),
+            Err(TryLockError::WouldBlock) => Err(busy(vault).await),
             Err(TryLockError::Error(error)) => Err(Failure::unwritable(&path, &error)),
         }
+    }
+}
+
+/// Says who is at work.
+async fn busy(vault: &dyn Vault) -> Failure {
+    let workers = vault.workers().await.unwrap_or_default();
+    let who = workers
+        .iter()
+        .map(|worker| format!("process {} on `{}`", worker.pid, shown_host(&worker.host)));
+    let who = who.collect::<Vec<_>>().join(", ");
+    let named = if who.is_empty() { String::new() } else { format!(": {who}") };
+    Failure::refused(format!("another process works on a run of this vault{named}"))
+        .hint("wait for it, or see `sealift status`; a dead process holds nothing")
+}
+
+/// Enters this process among those at work, and tells others what it does until it is dropped.
+pub(super) async fn at_work(job: &Job) -> Result<AtWork, Failure> {
+    let watching = crate::run::watch(job, this(job.run)).await?;
+    Ok(AtWork { watching, vault: Arc::clone(&job.vault) })
+}
+
+/// This process among those at work.
+pub(super) struct AtWork {
+    watching: Watching,
+    vault: Arc<dyn Vault>,
+}
+
+impl AtWork {
+    /// Leaves. A process that cannot is taken for dead soon.
+    pub(super) async fn leave(self) {
+        let Self { watching, vault } = self;
+        drop(watching);
+        let _ = vault.evict(process_name()).await;
     }
 }
 
 /// Where a verification sorts its buckets: beside the vault's file, or beside the run's backup.
 pub(super) fn scratch(vault: &str, row: &RunRow) -> PathBuf {
     with_end(path_of(vault).unwrap_or_else(|| PathBuf::from(&row.backup_dir)), "verify")
+}
+
+/// As [`scratch`], but this process's own, where others may have joined: one that was stopped in the
+/// middle of a verification may go on sorting. What such ones have left is removed.
+pub(super) fn own_scratch(settings: &Settings, row: &RunRow) -> PathBuf {
+    let shared = scratch(&settings.vault, row);
+    if !settings.can_be_joined() {
+        return shared;
+    }
+    let begin = with_end(shared.clone(), "");
+    let folder = shared.parent().map(Path::to_path_buf).unwrap_or_default();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.as_os_str().as_encoded_bytes().starts_with(begin.as_os_str().as_encoded_bytes()) {
+            // What cannot be removed is in nobody's way.
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
+    with_end(shared, process_name())
 }
 
 fn with_end(path: PathBuf, end: &str) -> PathBuf {
@@ -101,12 +160,23 @@ pub(super) fn genuine(desk: &Desk, row: &RunRow) -> Result<(), Failure> {
     }
 }
 
-/// Brings a run to work.
+/// Brings a run to work, with as many workers as the machine has cores.
 pub(super) async fn job(
     desk: &Desk,
     settings: &Settings,
     out: &Output,
     row: &RunRow,
+) -> Result<Job, Failure> {
+    job_of(desk, settings, out, row, None).await
+}
+
+/// As [`job`], with so many workers.
+pub(super) async fn job_of(
+    desk: &Desk,
+    settings: &Settings,
+    out: &Output,
+    row: &RunRow,
+    workers: Option<u16>,
 ) -> Result<Job, Failure> {
     genuine(desk, row)?;
     let (policy, plan) = parsed(row)?;
@@ -115,11 +185,17 @@ pub(super) async fn job(
     // Before anything is written: an older copy would begin its backup anew, over the only one.
     let noted = AgeFolder::ledger_noted(Path::new(&row.backup_dir), row.run)?;
     no_older_than(desk, noted).await?;
-    let keys = Arc::new(prepared_keys(desk, row, &policy).await?);
-    let files = folder(desk, row, &policy, &keys).await?;
+    let (keys, files) = prepared(desk, settings, row, &policy).await?;
+    let keys = Arc::new(keys);
+    let has_workers = settings.has_workers();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = workers.map_or(cores, usize::from);
+    let tell = |told: &str| super::output::note(told);
     Ok(Job {
         run: row.run,
-        rows_per_s_max: policy.throttle.rows_per_s_max,
+        throttle: Arc::new(Throttle::new(policy.throttle.clone(), has_workers)),
+        watch: Arc::new(Watch::new(Arc::new(tell))),
+        crew: Crew::new(process_name(), workers, lease_time(), has_workers),
         policy,
         plan,
         fingerprint: row.fingerprint.clone(),
@@ -131,30 +207,16 @@ pub(super) async fn job(
         progress: Arc::from(out.progress()),
         stop: stop_on_interrupt(),
         lock_meter: Arc::default(),
-        began: Began::now(),
+        began: Arc::new(Began::now()),
     })
 }
 
 /// The same run over connections of their own and keys that are unwrapped anew, for verification.
 pub(super) async fn fresh(desk: &Desk, settings: &Settings, job: &Job) -> Result<Job, Failure> {
     let vault = settings.open_vault().await?;
-    let keys = ring(vault.as_ref(), desk.keys.root().duplicate()).await?;
-    Ok(Job {
-        run: job.run,
-        policy: job.policy.clone(),
-        plan: job.plan.clone(),
-        fingerprint: job.fingerprint.clone(),
-        source: settings.open_source().await?,
-        vault,
-        files: Arc::clone(&job.files),
-        keys: Arc::new(keys),
-        actor: job.actor.clone(),
-        progress: Arc::clone(&job.progress),
-        stop: job.stop.clone(),
-        rows_per_s_max: job.rows_per_s_max,
-        lock_meter: Arc::clone(&job.lock_meter),
-        began: Began::now(),
-    })
+    let keys = Arc::new(ring(vault.as_ref(), desk.keys.root().duplicate()).await?);
+    let (source, began) = (settings.open_source().await?, Arc::new(Began::now()));
+    Ok(Job { source, vault, keys, began, ..job.clone() })
 }
 
 /// Ctrl-C finishes the batch at hand.
@@ -198,17 +260,64 @@ async fn prepared_keys(
     row: &RunRow,
     policy: &Policy,
 ) -> Result<crate::crypto::KeyRing, Failure> {
-    let missing = missing(desk, row, policy).await?;
-    if !missing.changes.is_empty() {
-        let mut draft = desk.draft("keys_made", format!("run {}", row.run));
-        draft.run = Some(row.run);
-        draft.key_ids = missing.ids;
-        draft.policy = Some(policy.hash.clone());
-        desk.commit(missing.changes, draft).await?;
+    // The same root key, and every key unwrapped anew: another process may have made some since.
+    let keys = ring(desk.vault.as_ref(), desk.keys.root().duplicate()).await?;
+    let missing = missing(desk, &keys, row, policy).await?;
+    if missing.changes.is_empty() {
+        return Ok(keys);
     }
-    // The same root key, and every key unwrapped anew.
-    let root = desk.keys.root().duplicate();
-    ring(desk.vault.as_ref(), root).await
+    let mut draft = desk.draft("keys_made", format!("run {}", row.run));
+    draft.run = Some(row.run);
+    draft.key_ids = missing.ids;
+    draft.policy = Some(policy.hash.clone());
+    desk.commit(missing.changes, draft).await?;
+    ring(desk.vault.as_ref(), desk.keys.root().duplicate()).await
+}
+
+/// Keys and folder of a run that others may join are made by one process: a second identity would
+/// lock the first one's files.
+async fn prepared(
+    desk: &Desk,
+    settings: &Settings,
+    row: &RunRow,
+    policy: &Policy,
+) -> Result<(crate::crypto::KeyRing, AgeFolder), Failure> {
+    let both = async || {
+        let keys = prepared_keys(desk, row, policy).await?;
+        let files = folder(desk, row, policy, &keys).await?;
+        Ok((keys, files))
+    };
+    if !settings.can_be_joined() {
+        return both().await;
+    }
+    let vault = desk.vault.as_ref();
+    let alone = Piece {
+        run: row.run,
+        task: Task::Alone,
+        unit: 0,
+        table: 0,
+        range: 0,
+        lower: None,
+        upper: None,
+    };
+    vault.add_pieces(&[(alone, 0)]).await?;
+    let holder = Holder { worker: process_name().to_owned(), slot: 0 };
+    let lease_ms = u64::try_from(lease_time().as_millis()).unwrap_or(u64::MAX);
+    let lease = loop {
+        // Behind `approved` everything is there, and whoever works alone does so for long.
+        if vault.run_state(row.run).await?.phase.rank() > Phase::Approved.rank() {
+            return both().await;
+        }
+        if let Some(lease) = vault.take_piece(row.run, Task::Alone, &holder, lease_ms).await? {
+            break lease;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    vault.hold(Some(lease.clone()));
+    let made = both().await;
+    vault.hold(None);
+    vault.give_back(&lease).await?;
+    made
 }
 
 #[derive(Default)]
@@ -217,9 +326,14 @@ struct Missing {
     ids: Vec<u32>,
 }
 
-async fn missing(desk: &Desk, row: &RunRow, policy: &Policy) -> Result<Missing, Failure> {
+async fn missing(
+    desk: &Desk,
+    keys: &crate::crypto::KeyRing,
+    row: &RunRow,
+    policy: &Policy,
+) -> Result<Missing, Failure> {
     let mut missing = Missing::default();
-    let mut next = desk.keys.next_id().0;
+    let mut next = keys.next_id().0;
     let mut domains = desk.vault.domains().await?;
     for rule in &policy.columns {
         let name = policy.domain_of(rule);
@@ -230,7 +344,7 @@ async fn missing(desk: &Desk, row: &RunRow, policy: &Policy) -> Result<Missing, 
         }
         for purpose in [KeyPurpose::Data, KeyPurpose::Token, KeyPurpose::Format] {
             let wanted = purpose != KeyPurpose::Format || rule.token == TokenKind::Format;
-            let known = desk.keys.id_of(purpose, &name).is_some()
+            let known = keys.id_of(purpose, &name).is_some()
                 || missing.changes.iter().any(|change| is_key(change, purpose, &name));
             if wanted && !known {
                 missing.changes.push(new_key(desk, purpose, &name, next)?);
@@ -239,7 +353,7 @@ async fn missing(desk: &Desk, row: &RunRow, policy: &Policy) -> Result<Missing, 
             }
         }
     }
-    if desk.keys.id_of(KeyPurpose::Run, &row.run.to_string()).is_none() {
+    if keys.id_of(KeyPurpose::Run, &row.run.to_string()).is_none() {
         let header = KeyHeader::new(
             desk.keys.vault(),
             KeyId(next),
@@ -322,7 +436,11 @@ async fn folder(
     // A purge that was cut off while it destroyed the folder has only that left to do.
     let is_leaving = row.phase == Phase::PurgeApproved
         && crate::run::facts_of(&desk.vault.ledger_of(row.run).await?).is_some();
-    if matches!(row.phase, Phase::Planned | Phase::Approved) || is_leaving {
+    // Whoever joins must find the folder of those at work: one made here would be another.
+    let has_begun = !desk.vault.files(row.run).await?.is_empty()
+        || desk.vault.workers().await?.iter().any(|worker| worker.is_live && worker.run == row.run);
+    let begins = matches!(row.phase, Phase::Planned | Phase::Approved) && !has_begun;
+    if begins || is_leaving {
         let copy = keys_copy(desk.vault.as_ref()).await?;
         return Ok(AgeFolder::prepare(base, row.run, secret.expose(), others, &marker, &copy)?);
     }
@@ -412,8 +530,11 @@ fn is_as_planned(job: &Job, phase: Phase, catalog: &Catalog) -> bool {
     }
 }
 
-/// Remembers that a run failed, so that `status` can say why.
+/// Remembers that a run failed, so that `status` can say why. What somebody wanted is no failure.
 pub(super) async fn note_failure(job: &Job, failure: &Failure) {
+    if failure.is_wanted() {
+        return;
+    }
     let reason = failure.to_string().lines().next().unwrap_or_default().to_owned();
     let change = Change::SetCondition {
         run: job.run,

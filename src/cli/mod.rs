@@ -30,6 +30,7 @@ mod plan_document;
 mod policy;
 mod policy_apply;
 mod policy_words;
+mod process;
 mod purge;
 mod quarantine;
 mod queries;
@@ -42,6 +43,7 @@ mod serve;
 mod settings;
 mod status;
 mod tables;
+mod throttle;
 mod tokenize;
 mod vault;
 mod verify;
@@ -97,6 +99,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Rollback(typed) => rollback::rollback(settings, out, &typed).await,
         Verb::Pause(typed) => pause::pause(settings, out, &typed).await,
         Verb::Resume(typed) => pause::resume(settings, out, &typed).await,
+        Verb::Throttle(typed) => throttle::throttle(settings, out, &typed).await,
         Verb::Status(typed) => status::status(settings, out, &typed).await,
         Verb::Quarantine(typed) => quarantine::quarantine(settings, out, typed).await,
         Verb::Detokenize(typed) => detokenize::detokenize(settings, out, typed).await,

@@ -15,6 +15,7 @@ use super::run::checks;
 use super::settings::Settings;
 use super::{approve, verify};
 use crate::access::Verb;
+use crate::engine::postgres::vault::RunShare;
 use crate::ledger::ApprovalKind;
 use crate::lifecycle::Phase;
 use crate::ports::RunRow;
@@ -28,7 +29,7 @@ pub(super) async fn purge(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Purge).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault).await?;
+    let _lock = RunLock::take(settings, desk.vault.as_ref(), RunShare::Alone).await?;
     let fits = |phase| matches!(phase, Phase::Verified | Phase::PurgeApproved);
     let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), fits).await?;
     if matches!(row.phase, Phase::Purged | Phase::Closed) {

@@ -5,10 +5,11 @@ use serde_json::json;
 use super::args::OneRun;
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
-use super::job::{RunLock, job, note_failure};
+use super::job::{RunLock, at_work, job, note_failure};
 use super::output::Output;
 use super::settings::Settings;
 use crate::access::Verb;
+use crate::engine::postgres::vault::RunShare;
 use crate::lifecycle::{Event, Phase};
 use crate::ports::Change;
 
@@ -19,7 +20,7 @@ pub(super) async fn rollback(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Rollback).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault).await?;
+    let _lock = RunLock::take(settings, desk.vault.as_ref(), RunShare::Alone).await?;
     let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), Phase::is_open).await?;
     if row.phase == Phase::RolledBack {
         out.object(&json!({"run": row.run.to_string(), "phase": row.phase.name()}));
@@ -47,7 +48,11 @@ pub(super) async fn rollback(
         desk.commit(vec![done], draft(Event::RolledBack)).await?;
     } else {
         let job = job(&desk, settings, out, &row).await?;
-        if let Err(error) = crate::run::rollback(&job, row.phase).await {
+        let at_work = at_work(&job).await?;
+        job.watch.does("rolls back");
+        let rolled_back = crate::run::rollback(&job, row.phase).await;
+        at_work.leave().await;
+        if let Err(error) = rolled_back {
             let failure = Failure::from(error).or_hint(format!("sealift rollback {}", row.run));
             note_failure(&job, &failure).await;
             return Err(failure);

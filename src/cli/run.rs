@@ -7,22 +7,26 @@ use serde_json::json;
 use super::args::Run;
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
-use super::job::{RunLock, fresh, genuine, job, note_failure, parsed, scratch, unchanged_catalog};
+use super::job::{
+    RunLock, at_work, fresh, genuine, job_of, note_failure, own_scratch, parsed, unchanged_catalog,
+};
 use super::output::Output;
 use super::settings::Settings;
 use super::{approve, estimates, verify};
 use crate::access::Verb;
+use crate::engine::postgres::vault::RunShare;
 use crate::ledger::{ApprovalKind, Entry};
 use crate::lifecycle::Phase;
 use crate::policy::Expect;
-use crate::ports::{Change, CheckRow, Condition, RunRow};
-use crate::run::{Drive, Job, RunError};
+use crate::ports::{Change, CheckRow, Condition, Lease, RunRow};
+use crate::run::{Drive, Job, RunError, turn};
 
 pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result<Outcome, Failure> {
     let until = target(typed.until.as_deref())?;
     let desk = Desk::open(settings, Verb::Run).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault).await?;
+    let share = if settings.can_be_joined() { RunShare::Joined } else { RunShare::Alone };
+    let _lock = RunLock::take(settings, desk.vault.as_ref(), share).await?;
     let works = |phase: Phase| phase.is_open() && phase != Phase::RollingBack;
     let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), works).await?;
     if row.phase.rank() >= until.rank() {
@@ -42,7 +46,7 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
     }
     if row.phase == Phase::Planned {
         let (policy, _) = parsed(&row)?;
-        row.phase = approve::settle(
+        let settled = approve::settle(
             desk.vault.as_ref(),
             &desk.keys,
             &row,
@@ -50,15 +54,23 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
             ApprovalKind::Plan,
             &desk.caller.name,
         )
-        .await?;
+        .await;
+        row.phase = match settled {
+            // A process that joins has done it just now.
+            Err(failure) if failure.is_passed_over() => desk.vault.run_state(row.run).await?.phase,
+            settled => settled?,
+        };
         if row.phase == Phase::Planned {
             return Err(Failure::refused(format!("run {} is not approved", row.run))
                 .hint(format!("an approver signs it: `sealift approve {}`", row.run)));
         }
     }
     approved(&desk, &row).await?;
-    let job = job(&desk, settings, out, &row).await?;
+    let job = job_of(&desk, settings, out, &row, typed.workers).await?;
+    let at_work = at_work(&job).await?;
     let worked = work(&desk, settings, &job, &row, until).await;
+    let wait = job.watch.longest_wait();
+    at_work.leave().await;
     if let Err(failure) = worked {
         // What went wrong may be that somebody changed the tables: then the run is paused until
         // they are as they were, and says so.
@@ -67,6 +79,10 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
         {
             return Err(changed);
         }
+        let failure = match wait.filter(|_| failure.is_locked()) {
+            Some(wait) => failure.replace_hint(format!("it waited for {wait}; run again after it")),
+            None => failure,
+        };
         note_failure(&job, &failure).await;
         return Err(failure.or_hint(format!("sealift run {}", row.run)));
     }
@@ -109,7 +125,10 @@ fn target(typed: Option<&str>) -> Result<Phase, Failure> {
         })
 }
 
-/// Pass after pass, until the phase that was asked for.
+/// How often a pass is begun again because another process was faster.
+const PASSED_OVER_MAX: u32 = 50;
+
+/// Pass after pass, until the phase that was asked for: others may bring it about as well.
 async fn work(
     desk: &Desk,
     settings: &Settings,
@@ -117,46 +136,76 @@ async fn work(
     row: &RunRow,
     until: Phase,
 ) -> Result<(), Failure> {
-    let mut phase = row.phase;
-    while phase.rank() < until.rank() {
-        unchanged_catalog(desk, job, phase).await?;
-        match phase {
-            Phase::Approved => {
-                checks(job, "before").await?;
-                crate::run::backup(job).await?;
-                phase = Phase::BackedUp;
+    let mut passed_over = 0;
+    loop {
+        let phase = desk.vault.run_state(row.run).await?.phase;
+        if phase.rank() >= until.rank() {
+            return Ok(());
+        }
+        match pass(desk, settings, job, row, phase).await {
+            Err(failure) if job.crew.shares && failure.is_passed_over() => {
+                passed_over += 1;
+                if passed_over == PASSED_OVER_MAX {
+                    return Err(failure);
+                }
             }
-            Phase::BackedUp => {
-                crate::run::seal(job).await?;
-                phase = Phase::Sealed;
-            }
-            Phase::Sealed => {
-                crate::run::rewrite(job).await?;
-                phase = Phase::Rewritten;
-            }
-            Phase::Rewritten => {
-                checks(job, "after").await?;
-                // A mismatch may be an original that came since: it is looked for once more.
-                let scratch = scratch(&settings.vault, row);
-                crate::run::resweep(job).await?;
-                let fresh = fresh(desk, settings, job).await?;
-                let verified = crate::run::verify(&fresh, phase, scratch, Drive::Record).await;
-                verify::named(verified)?;
-                phase = Phase::Verified;
-            }
-            Phase::Planned
-            | Phase::Verified
-            | Phase::PurgeApproved
-            | Phase::Purged
-            | Phase::Closed
-            | Phase::RollingBack
-            | Phase::RolledBack => {
-                return Err(
-                    RunError::Inconsistent(format!("nothing runs in phase `{phase}`")).into()
-                );
-            }
+            done => done?,
         }
     }
+}
+
+/// The pass that leads out of a phase.
+async fn pass(
+    desk: &Desk,
+    settings: &Settings,
+    job: &Job,
+    row: &RunRow,
+    phase: Phase,
+) -> Result<(), Failure> {
+    unchanged_catalog(desk, job, phase).await?;
+    match phase {
+        Phase::Approved => {
+            if let Some(turn) = turn(job, phase).await? {
+                let held = checks(job, "before").await;
+                turn.end(held).await?;
+            }
+            Ok(crate::run::backup(job).await?)
+        }
+        Phase::BackedUp => Ok(crate::run::seal(job).await?),
+        Phase::Sealed => Ok(crate::run::rewrite(job).await?),
+        Phase::Rewritten => {
+            let Some(turn) = turn(job, phase).await? else { return Ok(()) };
+            let verified = verified(desk, settings, job, row, turn.lease()).await;
+            turn.end(verified).await
+        }
+        Phase::Planned
+        | Phase::Verified
+        | Phase::PurgeApproved
+        | Phase::Purged
+        | Phase::Closed
+        | Phase::RollingBack
+        | Phase::RolledBack => {
+            Err(RunError::Inconsistent(format!("nothing runs in phase `{phase}`")).into())
+        }
+    }
+}
+
+/// Verifies through connections of their own, under the lease of whoever does it.
+async fn verified(
+    desk: &Desk,
+    settings: &Settings,
+    job: &Job,
+    row: &RunRow,
+    lease: Option<Lease>,
+) -> Result<(), Failure> {
+    job.watch.does("verifies");
+    checks(job, "after").await?;
+    // A mismatch may be an original that came since: it is looked for once more.
+    crate::run::resweep(job).await?;
+    let fresh = fresh(desk, settings, job).await?;
+    fresh.vault.hold(lease);
+    let scratch = own_scratch(settings, row);
+    verify::named(crate::run::verify(&fresh, Phase::Rewritten, scratch, Drive::Record).await)?;
     Ok(())
 }
 

@@ -150,6 +150,16 @@ impl Settings {
         Ok(Arc::new(SqliteSource::open(url).await?))
     }
 
+    /// Whether several processes may work on a run: source and vault are servers then.
+    pub(super) fn can_be_joined(&self) -> bool {
+        is_postgres(&self.vault) && self.has_workers()
+    }
+
+    /// Whether the source lets several workers write.
+    pub(super) fn has_workers(&self) -> bool {
+        self.source.as_deref().is_some_and(is_postgres)
+    }
+
     /// Opens the source for looking only; it may be read-only.
     ///
     /// # Errors

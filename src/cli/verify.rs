@@ -9,6 +9,7 @@ use super::job::{RunLock, job, scratch, unchanged_catalog};
 use super::output::{Output, note};
 use super::settings::Settings;
 use crate::access::Verb;
+use crate::engine::postgres::vault::RunShare;
 use crate::lifecycle::Phase;
 use crate::run::{Drive, RunError, Verified};
 
@@ -22,7 +23,7 @@ pub(super) async fn verify(
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::Verify).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
-    let _lock = RunLock::take(&settings.vault).await?;
+    let _lock = RunLock::take(settings, desk.vault.as_ref(), RunShare::Alone).await?;
     let fits = |phase| matches!(phase, Phase::Rewritten | Phase::Verified | Phase::PurgeApproved);
     let row = find_run(desk.vault.as_ref(), typed.run.as_deref(), fits).await?;
     if !fits(row.phase) {

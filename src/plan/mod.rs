@@ -27,6 +27,7 @@ mod walks;
 mod affinity;
 mod check_constraint;
 mod collation;
+mod column_default;
 mod copies;
 mod disk_space;
 mod domain;
@@ -94,7 +95,7 @@ use case::{Case, InScope};
 type Pitfall = fn(&Case<'_>) -> Vec<Finding>;
 
 /// Every pitfall of SQLite but the one that needs the estimate, in the order of the findings.
-const SQLITE: [Pitfall; 38] = [
+const SQLITE: [Pitfall; 39] = [
     strategy::find,
     text_encoding::find,
     missing_table::find,
@@ -131,13 +132,14 @@ const SQLITE: [Pitfall; 38] = [
     low_entropy::find,
     token_shaped::find,
     empty_text::find,
+    column_default::find,
     statistics::find,
     journal::find,
 ];
 
 /// The pitfalls that every engine has, in the order of the findings. Those that only PostgreSQL has
 /// come after them.
-const EVERYWHERE: [Pitfall; 22] = [
+const EVERYWHERE: [Pitfall; 23] = [
     strategy::find,
     missing_table::find,
     missing_column::find,
@@ -160,6 +162,7 @@ const EVERYWHERE: [Pitfall; 22] = [
     low_entropy::find,
     token_shaped::find,
     empty_text::find,
+    column_default::find,
 ];
 
 /// Judges a source: what stands in the way of a run, what the run would do, what it would need.

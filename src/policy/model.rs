@@ -429,7 +429,8 @@ impl Default for Limits {
 }
 
 /// `[throttle]`; `None` is no limit.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Throttle {
     /// Rows a second that a run rewrites at most.
     pub rows_per_s_max: Option<u64>,
@@ -439,6 +440,20 @@ pub struct Throttle {
     pub wal_bytes_max: Option<u64>,
     /// Commit latency in milliseconds at which the run slows.
     pub commit_ms_max: Option<u64>,
+    /// How long others may wait for a lock of ours, in milliseconds, before transactions shrink.
+    pub lock_wait_ms_max: Option<u64>,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self {
+            rows_per_s_max: None,
+            replica_lag_ms_max: Some(10_000),
+            wal_bytes_max: Some(16 << 30),
+            commit_ms_max: Some(500),
+            lock_wait_ms_max: Some(25),
+        }
+    }
 }
 
 /// `[window]`: local time of day, `"22:00"` to `"05:30"`; may span midnight.

@@ -181,6 +181,26 @@ pub const ARCHIVE_TABLES: &[ArchiveTable] = &[
         keys: 1,
     },
     ArchiveTable {
+        name: "lease",
+        columns: &[
+            ("run", Number),
+            ("task", Text),
+            ("unit", Number),
+            ("tbl", Number),
+            ("range", Number),
+            ("lower", Bytes),
+            ("upper", Bytes),
+            ("is_last", Flag),
+            ("done", Flag),
+            ("epoch", Number),
+            ("worker", Text),
+            ("slot", Number),
+            ("expires_ms", Number),
+        ],
+        keys: 4,
+    },
+    ArchiveTable { name: "rate", columns: &[("run", Number), ("rows_per_s", Number)], keys: 1 },
+    ArchiveTable {
         name: "entry",
         columns: &[
             ("domain", Number),
@@ -281,6 +301,10 @@ pub const ARCHIVE_TABLES: &[ArchiveTable] = &[
         keys: 1,
     },
 ];
+
+/// Tables that no copy has: who is at work just now is not at work in what is put back. The leases
+/// are copied, because they say where tables were cut; nobody renews them there, and they run out.
+pub const NOT_COPIED: &[&str] = &["worker"];
 
 /// Why a copy of a vault could not be made or put back.
 #[derive(Debug, thiserror::Error)]

@@ -5,6 +5,8 @@
 
 mod archive;
 mod files;
+mod lease;
+mod pressure;
 mod progress;
 mod rows;
 mod sample;
@@ -12,9 +14,14 @@ mod source;
 mod vault;
 
 pub use archive::{
-    ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, VaultRebuild,
+    ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, NOT_COPIED,
+    VaultRebuild,
 };
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
+pub use lease::{
+    Beat, CutState, Holder, Lease, Piece, PieceCounts, Rate, RunState, Task, WorkerRow,
+};
+pub use pressure::{Held, Pressure, ReplicaLag, RetainedWal, Wait};
 pub use progress::{Progress, Silent};
 pub use rows::{
     ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, CredentialUse, DomainRow, EntryRow,

@@ -1,11 +1,13 @@
 //! The source: the database whose sensitive columns move.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Remedy, Sampler};
+use super::{Pressure, Remedy, Sampler, Wait};
 use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
@@ -374,6 +376,15 @@ pub trait Source: Send + Sync {
     /// Takes a range: raises its epoch in a transaction of its own and returns where it stands.
     async fn take(&self, cursor: CursorId, ledger_size: u64) -> Result<CursorState, SourceError>;
 
+    /// As [`Source::take`], with the epoch of a lease; `None` where somebody has taken the range
+    /// since under a later one.
+    async fn take_as(
+        &self,
+        cursor: CursorId,
+        epoch: u64,
+        ledger_size: u64,
+    ) -> Result<Option<CursorState>, SourceError>;
+
     /// Reads every cursor of a run's pass, taking none: (unit, range, state).
     async fn cursors(
         &self,
@@ -450,6 +461,50 @@ pub trait Source: Send + Sync {
     /// Takes the pages of the files apart: is every unused byte zero? `None` where the files are
     /// not understood.
     async fn structure(&self) -> Result<Option<PageFacts>, SourceError>;
+
+    /// Another session with the same source, for another worker; `None` where there is one writer.
+    async fn another(&self) -> Result<Option<Arc<dyn Source>>, SourceError> {
+        Ok(None)
+    }
+
+    /// The key of the row that is so many rows behind a key; `None` where there are not as many.
+    async fn cut(
+        &self,
+        _table: &UnitTable,
+        _after: Option<&RowKey>,
+        _rows: u64,
+    ) -> Result<Option<RowKey>, SourceError> {
+        Ok(None)
+    }
+
+    /// What our work costs others just now. An error means that it cannot be known.
+    async fn pressure(&self, _tables: &[TableName]) -> Result<Pressure, SourceError> {
+        Ok(Pressure::default())
+    }
+
+    /// What sessions of ours wait for just now.
+    async fn waits(&self) -> Result<Vec<Wait>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// How long the last COMMIT of this session took.
+    fn commit_took(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Takes what the engine keeps of frequent values anew, so that others' queries are planned for
+    /// what the tables hold now. Returns the tables that were left as they were, and why.
+    async fn renew_statistics(
+        &self,
+        _tables: &[TableName],
+    ) -> Result<Vec<(TableName, String)>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// Ends the sessions that a dead process has left on the server.
+    async fn evict(&self, _worker: &str) -> Result<(), SourceError> {
+        Ok(())
+    }
 
     /// Opens a reader of samples, which writes nothing and may be used beside everything else.
     async fn sampler(&self) -> Result<Box<dyn Sampler>, SourceError> {

@@ -1,5 +1,7 @@
 //! The vault: where sealed values, keys, runs and the ledger live.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::rows::{
@@ -7,10 +9,14 @@ use super::rows::{
     FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, Looked, PurposeRow, QuarantineRow, Quota,
     RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VaultHeader,
 };
-use super::{ArchiveError, ArchiveSink, Remedy};
+use super::{
+    ArchiveError, ArchiveSink, Beat, CutState, Holder, Lease, Piece, PieceCounts, Rate, Remedy,
+    RunState, Task, WorkerRow,
+};
 use crate::ledger::{ApprovalKind, Draft, Entry, Head};
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::token::{DomainId, TokenBody};
+use crate::value::RowKey;
 
 /// One change of the vault's tables. Changes commit together with their ledger entries.
 #[derive(Debug, Clone)]
@@ -69,6 +75,18 @@ pub enum Change {
         /// The verified digest.
         digest: Option<String>,
     },
+    /// Sets how many rows a second a run rewrites at most, whatever its policy says.
+    SetRate {
+        /// The run.
+        run: RunId,
+        /// The rate.
+        rate: Rate,
+    },
+    /// A piece of work is done. Void where the lease is lost.
+    PieceDone(Lease),
+    /// A backup's piece ends earlier than it was cut: what is left of it, behind this key, becomes a
+    /// piece of its own that anybody may take.
+    SplitPiece(Lease, RowKey),
     /// Adds a signature.
     PutApproval(ApprovalRow),
     /// Removes the signatures of one kind.
@@ -172,6 +190,24 @@ pub enum VaultError {
     /// A blind index entry exists already: the file has to be drawn again.
     #[error("another token stands for a value already")]
     BlindTaken,
+    /// Another process has taken over the piece of work: nothing was written.
+    #[error("another process has taken over range {range} of unit {unit}")]
+    LeaseLost {
+        /// The unit.
+        unit: u16,
+        /// The range.
+        range: u32,
+    },
+    /// A process works on another run of the vault.
+    #[error("process {pid} on `{host}` works on run `{run}` of this vault")]
+    RunAtWork {
+        /// The run.
+        run: RunId,
+        /// The machine.
+        host: String,
+        /// The process.
+        pid: u32,
+    },
     /// Another process put these intake rows into the tree already; nothing was changed.
     #[error("requests that wait are in the ledger already")]
     IntakeMoved,
@@ -201,6 +237,8 @@ impl VaultError {
             | Self::Full
             | Self::PhaseMoved { .. }
             | Self::BlindTaken
+            | Self::LeaseLost { .. }
+            | Self::RunAtWork { .. }
             | Self::IntakeMoved
             | Self::EntriesTaken => Remedy::RetryLater,
             Self::Open { .. }
@@ -396,6 +434,70 @@ pub trait Vault: Send + Sync {
 
     /// Checkpoints, by size.
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError>;
+
+    /// Another session with the same vault, for another worker; `None` where all share one.
+    async fn another(&self) -> Result<Option<Arc<dyn Vault>>, VaultError> {
+        Ok(None)
+    }
+
+    /// From now on every transaction of this session that writes asks first whether this lease is
+    /// still its holder's, and is void where it is not.
+    fn hold(&self, _lease: Option<Lease>) {}
+
+    /// What a batch has to know of its run before it begins.
+    async fn run_state(&self, run: RunId) -> Result<RunState, VaultError>;
+
+    /// Enters a process among those at work on its run, or enters it again.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::RunAtWork`] where a process that lives works on another run.
+    async fn enter(&self, worker: &WorkerRow, lease_ms: u64) -> Result<(), VaultError>;
+
+    /// Renews every lease of a process, and keeps what it tells. Returns how many processes are at
+    /// work on its run, or 0 where it was taken for dead and is not among them any more.
+    async fn beat(&self, worker: &str, lease_ms: u64, beat: &Beat) -> Result<u64, VaultError>;
+
+    /// Takes a process out, and frees what it holds: it leaves, or it is known to be dead. Of a dead
+    /// one the sessions that the server still keeps are ended too.
+    async fn evict(&self, worker: &str) -> Result<(), VaultError>;
+
+    /// The processes at work on runs.
+    async fn workers(&self) -> Result<Vec<WorkerRow>, VaultError>;
+
+    /// Adds pieces where they are missing; the epoch of each is at least the one beside it.
+    async fn add_pieces(&self, pieces: &[(Piece, u64)]) -> Result<(), VaultError>;
+
+    /// Takes a piece that nobody holds, or whose holder was not heard of in time.
+    async fn take_piece(
+        &self,
+        run: RunId,
+        task: Task,
+        holder: &Holder,
+        lease_ms: u64,
+    ) -> Result<Option<Lease>, VaultError>;
+
+    /// Where the cutting of a table stands.
+    async fn cut_state(&self, run: RunId, unit: u16, table: u16) -> Result<CutState, VaultError>;
+
+    /// Adds the next range of a table's backup, behind the one that is the last so far, and takes
+    /// it. `None` where somebody else was first.
+    async fn cut_piece(
+        &self,
+        piece: &Piece,
+        after: Option<u32>,
+        holder: &Holder,
+        lease_ms: u64,
+    ) -> Result<Option<Lease>, VaultError>;
+
+    /// Gives a piece back, undone.
+    async fn give_back(&self, lease: &Lease) -> Result<(), VaultError>;
+
+    /// Where the pieces of a task stand.
+    async fn pieces(&self, run: RunId, task: Task) -> Result<PieceCounts, VaultError>;
+
+    /// Raises the epoch of every piece of a run: nobody holds anything any more.
+    async fn fence(&self, run: RunId) -> Result<(), VaultError>;
 
     /// Hands out every row of every table as of one moment, for a copy of the vault.
     async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError>;

@@ -1,20 +1,25 @@
 //! The first pass: originals into encrypted files, range by range. The source is only read.
 //!
 //! Ranges are cut while walking, so that nobody has to count first: a range ends after so many rows
-//! or bytes, and the last one is open above, so that rows which arrive later belong to it.
+//! or bytes, and the last one is open above, so that rows which arrive later belong to it. Where the
+//! source lets several work, each worker cuts the next range for itself and backs it up.
 
 use std::time::Instant;
 
 use crate::lifecycle::{Event, Phase};
-use crate::plan::{Unit, UnitTable, Walk};
-use crate::ports::{Change, FileKind, FileRow, Limit, RangeRow, RecordWriter, Row, WalkFilter};
+use crate::plan::{Unit, UnitMode, UnitTable, Walk};
+use crate::ports::{
+    Change, CutState, FileKind, FileRow, Lease, Limit, Piece, RangeRow, RecordWriter, Row, Task,
+    VaultError, WalkFilter,
+};
 use crate::run::batch::BYTES_MAX;
 use crate::run::column::{Column, Fate};
 use crate::run::entries::known;
 use crate::run::error::RunError;
-use crate::run::job::{Job, file_bytes, manifest_hash, ms};
+use crate::run::job::{Job, file_bytes, manifest_hash, ms, table_of, unit_of};
 use crate::run::record::{BackupCell, BackupRecord};
 use crate::run::residue::control;
+use crate::run::share::{Laid, piece_of, share, turn};
 use crate::token::TokenBody;
 use crate::value::RowKey;
 
@@ -23,6 +28,9 @@ const RANGE_ROWS: u64 = 25_000;
 
 /// Bytes of originals in a range. The seal holds the sealed values of one range in memory.
 const RANGE_BYTES: usize = 24 << 20;
+
+/// How often the rest of a piece is given a number that somebody else takes meanwhile.
+const SPLITS_MAX: u32 = 20;
 
 /// Rows that one snapshot reads.
 const SNAPSHOT_ROWS: usize = 5_000;
@@ -36,9 +44,28 @@ pub async fn backup(job: &Job) -> Result<(), RunError> {
     let begun = Instant::now();
     let resumed = !job.vault.ranges(job.run).await?.is_empty();
     let vault_bytes = job.vault.bytes().await?;
-    let cells: u64 = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|t| t.rows).sum();
-    job.progress.begin("back up", "rows", cells);
-    for unit in &job.plan.units {
+    let rows: u64 = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|t| t.rows).sum();
+    job.watch.does("backs up");
+    job.progress.begin("back up", "rows", rows);
+    if job.crew.shares {
+        share(job, Task::Backup, rows / RANGE_ROWS + 1, Laid::default()).await?;
+    }
+    let Some(turn) = turn(job, Phase::Approved).await? else {
+        job.progress.end();
+        return Ok(());
+    };
+    let done = rest(job, begun, resumed, vault_bytes).await;
+    turn.end(done).await
+}
+
+/// What one process does: tables that are walked by nobody else, then the phase.
+async fn rest(
+    job: &Job,
+    begun: Instant,
+    resumed: bool,
+    vault_bytes: Option<u64>,
+) -> Result<(), RunError> {
+    for unit in job.plan.units.iter().filter(|unit| !is_shared(job, unit)) {
         for (at, table) in unit.tables.iter().enumerate() {
             let at = u16::try_from(at).unwrap_or(u16::MAX);
             while back_up_range(job, unit, at, table).await? {
@@ -62,6 +89,116 @@ pub async fn backup(job: &Job) -> Result<(), RunError> {
         draft.details.insert("folder".into(), job.files.place().into());
     })
     .await
+}
+
+/// Whether a unit is cut into ranges that several workers may back up. The images of a window are in
+/// the order of their ranges, and one worker makes them.
+fn is_shared(job: &Job, unit: &Unit) -> bool {
+    job.crew.shares
+        && unit.mode == UnitMode::Ranges
+        && unit.tables.iter().all(|table| matches!(table.walk, Walk::Key(_)))
+}
+
+fn shared_tables(job: &Job) -> Vec<(&Unit, u16, &UnitTable)> {
+    let mut shared = Vec::new();
+    for unit in job.plan.units.iter().filter(|unit| is_shared(job, unit)) {
+        for (table, at) in unit.tables.iter().zip(0_u16..) {
+            shared.push((unit, at, table));
+        }
+    }
+    shared
+}
+
+/// Cuts the next range off a table that is not cut to its end, and takes it.
+pub(crate) async fn cut(job: &Job) -> Result<Option<Lease>, RunError> {
+    for (unit, at, table) in shared_tables(job) {
+        // Somebody else may be faster: then there is another end to cut from.
+        loop {
+            let (after, lower, next) = match job.vault.cut_state(job.run, unit.id, at).await? {
+                CutState::Whole => break,
+                CutState::Untouched { next } => (None, None, next),
+                CutState::Upto { last, upper, next } => (Some(last), Some(upper), next),
+            };
+            let upper = job.source.cut(table, lower.as_ref(), RANGE_ROWS).await?;
+            let piece = Piece { lower, upper, ..piece_of(job, Task::Backup, unit.id, at, next) };
+            let (holder, lease_ms) = (&job.crew.holder, job.crew.lease_ms());
+            let lease = job.vault.cut_piece(&piece, after, holder, lease_ms).await?;
+            if lease.is_some() {
+                return Ok(lease);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether every table is cut to its end.
+pub(crate) async fn is_cut(job: &Job) -> Result<bool, RunError> {
+    for (unit, at, _) in shared_tables(job) {
+        if job.vault.cut_state(job.run, unit.id, at).await? != CutState::Whole {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Backs up one piece. Where its values are larger than a file should be, it ends earlier, and the
+/// rest is a piece of its own.
+pub(crate) async fn back_up_piece(job: &Job, lease: &Lease) -> Result<(), RunError> {
+    let Piece { unit, table: at, range: number, lower, upper, .. } = &lease.piece;
+    let unit = unit_of(job, *unit)?;
+    let table = table_of(unit, *at)?;
+    let columns = job.columns(table).await?;
+    let bytes = job.crew.batch_bytes();
+    let _room = job.crew.room(3 * bytes).await;
+    // INVARIANT: a name of its own for each attempt, because a worker that was passed over may still
+    // be writing its file.
+    let attempt = if lease.epoch == 1 { String::new() } else { format!("-e{}", lease.epoch) };
+    let writer = job.files.create(&format!("u{}-r{number}{attempt}.backup", unit.id))?;
+    let mut range = Filling { writer, columns: &columns, rows: 0, bytes: 0, originals: 0 };
+    let mut position = lower.clone();
+    let rest = loop {
+        job.may_go_on()?;
+        let limit = Limit { rows: SNAPSHOT_ROWS, bytes };
+        let (after, upto) = (position.as_ref(), upper.as_ref());
+        let rows = job.source.walk(table, after, upto, limit, &WalkFilter::All).await?;
+        let Some(last) = rows.last() else { break None };
+        position = Some(last.key.clone());
+        range.add(job, &rows).await?;
+        job.progress.advance(rows.len() as u64);
+        let is_full = range.rows >= 2 * RANGE_ROWS || range.bytes >= RANGE_BYTES;
+        if is_full && position != *upper {
+            break position.clone();
+        }
+    };
+    let row = RangeRow {
+        unit: unit.id,
+        table: *at,
+        number: *number,
+        lower: lower.clone(),
+        upper: rest.clone().or_else(|| upper.clone()),
+        rows: range.rows,
+        originals: range.originals,
+    };
+    let seal = range.writer.finish()?;
+    let file = FileRow {
+        kind: FileKind::Backup,
+        unit: unit.id,
+        range: *number,
+        epoch: 0,
+        number: 0,
+        seal,
+    };
+    let mut changes = vec![Change::PutRange(job.run, row), Change::PutFile(job.run, file)];
+    changes.extend(rest.map(|at| Change::SplitPiece(lease.clone(), at)));
+    changes.push(Change::PieceDone(lease.clone()));
+    for _ in 0..SPLITS_MAX {
+        match job.vault.commit(changes.clone(), Vec::new()).await {
+            // Somebody has cut a range under the number that the rest was to have.
+            Err(VaultError::Locked { .. }) => {}
+            committed => return committed.map(|_| ()).map_err(Into::into),
+        }
+    }
+    Err(VaultError::Locked { waited_ms: 0 }.into())
 }
 
 /// Backs up the next range of a table; `false` where the table is complete.
@@ -187,6 +324,7 @@ pub(crate) async fn backup_records(
             Fate::Null | Fate::Empty | Fate::Original => None,
         })
     });
+    let shaped: Vec<_> = shaped.collect();
     let known = known(job.vault.as_ref(), shaped).await?;
     let is_known = |column: &Column, token: &TokenBody| {
         known.contains_key(&(column.domain_id(), token.clone()))

@@ -1,26 +1,25 @@
 //! Batches: how large, how fast, and where rayon meets tokio.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rayon::prelude::*;
 
 use crate::ports::Limit;
+use crate::run::error::RunError;
+use crate::run::job::Job;
+use crate::run::throttle::Took;
 
-/// Rows of the first batch.
-const ROWS_AT_FIRST: usize = 2_000;
+/// Rows of the first batch of a run.
+pub(crate) const ROWS_AT_FIRST: usize = 500;
+
+/// Time alone makes no batch smaller than this.
+const ROWS_MIN: usize = 50;
 
 /// Rows of the largest batch.
 const ROWS_MAX: usize = 50_000;
 
 /// Bytes of in-scope cells in a batch.
 pub(crate) const BYTES_MAX: usize = 4 << 20;
-
-/// A transaction takes no longer than this, or the next is smaller.
-const AIM: Duration = Duration::from_millis(250);
-
-/// As long as nobody else writes, a transaction may take this long: fewer of them touch the pages of
-/// an index less often. The first write of somebody else ends it, so that nobody waits twice.
-const AIM_ALONE: Duration = Duration::from_secs(1);
 
 /// Computes on all cores while the runtime's other tasks go on elsewhere.
 ///
@@ -41,53 +40,68 @@ pub(crate) fn compute_each<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Syn
     tokio::task::block_in_place(|| items.par_iter_mut().for_each(work));
 }
 
-/// Finds its size by the time that batches take.
-#[derive(Debug)]
-pub(crate) struct Pace {
+/// Finds its size by the time that batches take, within what the throttle allows.
+pub(crate) struct Pace<'p> {
+    job: &'p Job,
     rows: usize,
-    rows_per_s_max: Option<u64>,
-    begun: Instant,
-    done: u64,
+    permitted: usize,
     version: Option<i64>,
-    is_alone: bool,
 }
 
-impl Pace {
-    pub(crate) fn new(rows_per_s_max: Option<u64>) -> Self {
-        Self {
-            rows: ROWS_AT_FIRST,
-            rows_per_s_max,
-            begun: Instant::now(),
-            done: 0,
-            version: None,
-            is_alone: true,
-        }
+impl<'p> Pace<'p> {
+    /// Begins where the last batches of the run were.
+    pub(crate) fn new(job: &'p Job) -> Self {
+        Self { job, rows: job.throttle.rows(), permitted: 0, version: None }
     }
 
-    /// Bounds of the next batch.
-    pub(crate) fn limit(&self) -> Limit {
-        Limit { rows: self.rows, bytes: BYTES_MAX }
+    /// Waits until the next batch may be written; says how large it may be.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Stopped`] and its like where the work shall end here.
+    pub(crate) async fn begin(&mut self) -> Result<Limit, RunError> {
+        self.give_back();
+        self.permitted = self.job.permit(self.rows).await?;
+        Ok(Limit { rows: self.permitted, bytes: self.job.crew.batch_bytes() })
+    }
+
+    /// What was permitted and not used does not count.
+    fn give_back(&mut self) {
+        if self.permitted > 0 {
+            self.job.throttle.settle(self.permitted, 0, Took::Nothing);
+            self.permitted = 0;
+        }
     }
 
     /// Notes the version of the source before a batch: where it moved, somebody else writes.
     pub(crate) fn saw(&mut self, version: i64) {
-        self.is_alone &= self.version.is_none_or(|before| before == version);
+        if self.version.is_some_and(|before| before != version) {
+            self.job.throttle.saw_others();
+        }
         self.version = Some(version);
     }
 
-    /// A batch went through; waits where a rate is set.
-    pub(crate) async fn went(&mut self, rows: usize, took: Duration) {
-        let aim = if self.is_alone { AIM_ALONE } else { AIM };
-        if took > aim {
-            self.rows = (self.rows / 2).max(1);
-        } else if took * 5 < aim * 2 && rows >= self.rows {
-            self.rows = (self.rows * 2).clamp(1, ROWS_MAX);
+    /// A batch went through. The next one is as large as would have taken the time that is aimed at,
+    /// and never grows or shrinks at a bound.
+    pub(crate) fn went(&mut self, rows: usize, took: Duration) {
+        let (reading, _) = self.job.watch.reading();
+        let aim = self.job.throttle.aim(reading.as_ref());
+        let is_full = rows >= self.permitted.min(self.rows);
+        let commit = self.job.source.commit_took();
+        // What a COMMIT takes for itself does not get less with fewer rows.
+        let work = took.saturating_sub(commit.unwrap_or_default()).max(took / 4);
+        let fits = aim.as_secs_f64() / work.as_secs_f64().max(0.000_1);
+        if fits < 1.0 || is_full {
+            let base = self.rows.min(rows.max(1));
+            let floor = if fits < 1.0 { base.min(ROWS_MIN) } else { 1 };
+            self.rows = scaled(base, fits.clamp(0.25, 2.0)).max(floor);
+            self.job.throttle.learn(self.rows);
         }
-        self.done += rows as u64;
-        let Some(rate) = self.rows_per_s_max.filter(|rate| *rate > 0) else { return };
-        let due = Duration::from_secs_f64(ratio(self.done, rate));
-        if let Some(wait) = due.checked_sub(self.begun.elapsed()) {
-            tokio::time::sleep(wait).await;
+        let took = Took::Worked { batch: took, commit, reading: reading.as_ref() };
+        self.job.throttle.settle(self.permitted.max(rows), rows, took);
+        self.permitted = 0;
+        if let Some(why) = self.job.throttle.slows(commit, reading.as_ref()) {
+            self.job.watch.waits(format!("the run goes slowly: {why}"));
         }
     }
 
@@ -107,7 +121,18 @@ impl Pace {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
-fn ratio(done: u64, rate: u64) -> f64 {
-    done as f64 / rate as f64
+impl Drop for Pace<'_> {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "rows of a batch are few, and the factor is between a quarter and two"
+)]
+fn scaled(rows: usize, factor: f64) -> usize {
+    ((rows as f64 * factor) as usize).clamp(1, ROWS_MAX)
 }

@@ -109,7 +109,10 @@ pub enum RunError {
     /// The policy's `[window]` is closed.
     #[error("it is outside the `[window]` of the policy")]
     OutsideWindow,
-    /// Somebody asked to stop, or the run was paused.
+    /// Somebody paused the run.
+    #[error("the run was paused, and stopped at a batch's end")]
+    Paused,
+    /// Somebody asked to stop, or another worker of the process has failed.
     #[error("stopped at a batch's end")]
     Stopped,
     /// Something that has to hold does not.
@@ -118,6 +121,19 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether another process has taken over what was at work: nothing was written, and nothing is
+    /// wrong.
+    #[must_use]
+    pub fn is_lease_lost(&self) -> bool {
+        matches!(self, Self::LeaseLost { .. } | Self::Vault(VaultError::LeaseLost { .. }))
+    }
+
+    /// Whether somebody wanted the work to end here.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        matches!(self, Self::OutsideWindow | Self::Paused | Self::Stopped)
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> Remedy {
@@ -125,9 +141,11 @@ impl RunError {
             Self::Source(error) => error.remedy(),
             Self::Vault(error) => error.remedy(),
             Self::Backup(error) => error.remedy(),
-            Self::OutsideWindow | Self::Stopped | Self::Busy { .. } | Self::LeaseLost { .. } => {
-                Remedy::RetryLater
-            }
+            Self::OutsideWindow
+            | Self::Paused
+            | Self::Stopped
+            | Self::Busy { .. }
+            | Self::LeaseLost { .. } => Remedy::RetryLater,
             Self::OldVault { .. } | Self::Quarantine { .. } | Self::WindowRefused { .. } => {
                 Remedy::ChangeRequest
             }

@@ -12,7 +12,7 @@ use crate::run::entries::{Sealing, compare, seal_all};
 use crate::run::error::RunError;
 use crate::run::job::Job;
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell, TokenRecord};
-use crate::run::rewrite::sweep_range;
+use crate::run::sweep::sweep_range;
 use crate::token::{DomainId, TokenBody};
 
 /// The newest backup entry of each cell of one range, as tokens and digests.

@@ -14,7 +14,13 @@ use crate::policy::Policy;
 use crate::ports::{BackupStore, Change, Condition, FileKind, FileRow, Progress, Source, Vault};
 use crate::run::column::Column;
 use crate::run::error::RunError;
+use crate::run::share::Crew;
+use crate::run::throttle::{Permit, Throttle};
+use crate::run::watch::Watch;
 use crate::token::{DomainId, Treatment};
+
+/// How often a run that waits or holds looks whether it may go on, or shall stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Set when somebody asks to stop: the batch at hand is finished first.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +80,7 @@ impl Began {
 }
 
 /// One run at work.
+#[derive(Clone)]
 pub struct Job {
     /// Its id.
     pub run: RunId,
@@ -91,18 +98,22 @@ pub struct Job {
     pub files: Arc<dyn BackupStore>,
     /// The unlocked keys.
     pub keys: Arc<KeyRing>,
-    /// Who works.
+    /// Who had it work.
     pub actor: String,
     /// Who watches.
     pub progress: Arc<dyn Progress>,
     /// Who may stop it.
     pub stop: Stop,
-    /// Rows a second at the most.
-    pub rows_per_s_max: Option<u64>,
+    /// How fast it may go.
+    pub throttle: Arc<Throttle>,
+    /// What it does and waits for, for others to see.
+    pub watch: Arc<Watch>,
+    /// Who works.
+    pub crew: Crew,
     /// How long others had to wait.
     pub lock_meter: Arc<LockMeter>,
     /// When the work at hand began.
-    pub began: Began,
+    pub began: Arc<Began>,
 }
 
 impl Job {
@@ -139,7 +150,7 @@ impl Job {
 
     /// Stops at a batch's end where somebody asked, or paused the run from elsewhere.
     pub(crate) fn may_go_on(&self) -> Result<(), RunError> {
-        if self.stop.is_asked() {
+        if self.stop.is_asked() || self.crew.is_halted() {
             return Err(RunError::Stopped);
         }
         Ok(())
@@ -162,14 +173,40 @@ impl Job {
         if is_open { Ok(()) } else { Err(RunError::OutsideWindow) }
     }
 
-    /// Whether somebody paused the run. Asked between files, not between batches.
+    /// Whether somebody paused the run, and how fast it may go now. Asked before each batch.
     pub(crate) async fn refuse_if_paused(&self) -> Result<(), RunError> {
         self.may_go_on()?;
-        self.within_window()?;
-        let runs = self.vault.runs().await?;
-        let paused =
-            runs.iter().any(|row| row.run == self.run && row.condition == Some(Condition::Paused));
-        if paused { Err(RunError::Stopped) } else { Ok(()) }
+        let state = self.vault.run_state(self.run).await?;
+        // The way back is open at any hour.
+        if state.phase != Phase::RollingBack {
+            self.within_window()?;
+        }
+        self.throttle.set(state.rate, self.watch.processes());
+        if state.condition == Some(Condition::Paused) { Err(RunError::Paused) } else { Ok(()) }
+    }
+
+    /// Waits until a batch of about so many rows may be written; says how many rows it may have.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Stopped`] and its like where somebody asked to stop meanwhile.
+    pub(crate) async fn permit(&self, rows: usize) -> Result<usize, RunError> {
+        loop {
+            self.refuse_if_paused().await?;
+            let (reading, written) = self.watch.reading();
+            let wait = match self.throttle.permit(rows, reading.as_ref(), &written) {
+                Permit::Go { rows } => {
+                    self.watch.goes_on();
+                    return Ok(rows);
+                }
+                Permit::Later(wait) => wait.min(LOOK_AGAIN),
+                Permit::Hold(why) => {
+                    self.watch.waits(format!("the run holds: {why}"));
+                    LOOK_AGAIN
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// A ledger entry of this run.
@@ -225,6 +262,13 @@ impl Job {
         ids.dedup();
         ids
     }
+}
+
+/// The unit of this number.
+pub(crate) fn unit_of(job: &Job, unit: u16) -> Result<&Unit, RunError> {
+    job.plan.units.iter().find(|known| known.id == unit).ok_or_else(|| {
+        RunError::Inconsistent("a piece of work names a unit that the plan does not".to_owned())
+    })
 }
 
 /// The table of a unit at this place.

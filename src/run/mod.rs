@@ -9,6 +9,9 @@
 //!
 //! [`rollback`] goes the other way, from every phase before the purge.
 //!
+//! The first three passes are shared out: workers take pieces by leases, in this process and in
+//! others that have joined, and what exactly one may do is done in a [`turn`].
+//!
 //! Nothing here knows an engine: it works against `ports`.
 //!
 //! **Invariant:** vault first, durable, then the source. No vault transaction is begun or waited
@@ -36,8 +39,12 @@ mod rewrite;
 mod rollback;
 mod scan;
 mod seal;
+mod share;
+mod sweep;
+mod throttle;
 mod verify;
 mod wanted;
+mod watch;
 mod window;
 
 pub use backup::backup;
@@ -52,8 +59,12 @@ pub use evidence::evidence;
 pub use job::{Began, Job, LockMeter, Stop, manifest_hash};
 pub use purge::{PurgeFacts, facts_of, purge, residue_of};
 pub use record::{BackupCell, BackupRecord, RecordError};
-pub use rewrite::{resweep, rewrite, row_digest};
+pub use rewrite::{rewrite, row_digest};
 pub use rollback::rollback;
 pub use scan::{ScannedColumn, ScannedTable, Sketch, scan};
 pub use seal::seal;
+pub use share::{Crew, Turn, turn};
+pub use sweep::resweep;
+pub use throttle::Throttle;
 pub use verify::{Drive, RoundTripProof, Verified, verify};
+pub use watch::{Tell, Watch, Watching, watch};

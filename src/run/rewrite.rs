@@ -3,26 +3,29 @@
 //! A batch is read without a lock and prepared; whatever in it the backup does not know yet goes
 //! into an increment and into the vault; only then is the source written, under its guard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Unit, UnitMode, UnitTable};
+use crate::policy::TableName;
 use crate::ports::{
-    BlindRow, Change, Counts, CursorId, CursorState, FitTo, Interval, Limit, Pass, QuarantineRow,
-    QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step, VaultError,
-    WalkFilter, WriteOutcome,
+    BlindRow, Change, Counts, CursorId, CursorState, FitTo, Interval, Lease, Pass, Piece,
+    QuarantineRow, QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step,
+    Task, VaultError, WalkFilter, WriteOutcome,
 };
-use crate::run::batch::{BYTES_MAX, Pace, compute};
+use crate::run::batch::{Pace, compute};
 use crate::run::column::{Column, Fate};
 use crate::run::entries::{draw, known};
 use crate::run::error::RunError;
 use crate::run::fit::fit;
 use crate::run::increments::{Newest, Place, add};
-use crate::run::job::{Job, ms, table_of};
+use crate::run::job::{Job, ms, table_of, unit_of};
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell};
+use crate::run::share::{Laid, piece_of, share, turn};
+use crate::run::sweep::sweep;
 use crate::run::window::rewrite_window;
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
@@ -33,9 +36,6 @@ const MISSES_A_SIZE: u32 = 5;
 /// How often a single row is read again before it is taken as one that cannot be written.
 const MISSES_A_ROW: u32 = 20;
 
-/// How many sweeps look for originals that came behind the cursor.
-const SWEEPS_MAX: u32 = 20;
-
 /// Rewrites every range and window that is not done, sweeps, and moves the run to `rewritten`.
 ///
 /// # Errors
@@ -43,21 +43,111 @@ const SWEEPS_MAX: u32 = 20;
 /// [`RunError`]; what is committed stays, and the cursors say where to go on.
 pub async fn rewrite(job: &Job) -> Result<(), RunError> {
     let begun = Instant::now();
-    bind_source(job).await?;
-    // ORDER: after everything is sealed and before the first token.
-    fit(job, FitTo::Tokens).await?;
+    // ORDER: after everything is sealed and before the first token; our tables are made by one.
+    let Some(first) = turn(job, Phase::Sealed).await? else { return Ok(()) };
+    let begins = async {
+        bind_source(job).await?;
+        fit(job, FitTo::Tokens).await
+    };
+    first.end(begins.await).await?;
     let resumed = !job.source.cursors(job.run, Pass::Rewrite).await?.is_empty();
     let rows = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|table| table.rows).sum();
     job.progress.begin("rewrite", "rows", rows);
+    job.watch.does("rewrites");
+    if job.crew.shares {
+        let laid = lay_out(job).await?;
+        let wanted = laid.ranges.len() as u64;
+        share(job, Task::Rewrite, wanted, laid).await?;
+    }
+    let Some(turn) = turn(job, Phase::Sealed).await? else {
+        job.progress.end();
+        return Ok(());
+    };
+    let done = rest(job, begun, resumed).await;
+    turn.end(done).await
+}
+
+/// What one process does: windows, sweeps, the phase.
+async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
     for unit in &job.plan.units {
         match unit.mode {
+            UnitMode::Ranges if job.crew.shares => {}
             UnitMode::Ranges => rewrite_ranges(job, unit).await?,
             UnitMode::Window => rewrite_window(job, unit).await?,
         }
     }
     job.progress.end();
     sweep(job).await?;
-    finish(job, begun, resumed).await
+    let left = renew_statistics(job).await?;
+    finish(job, begun, resumed, left).await
+}
+
+/// Has queries of others planned for what the tables hold now. What could not be done is told, and
+/// put on the ledger: nothing of the run hangs on it.
+pub(crate) async fn renew_statistics(job: &Job) -> Result<Map<String, Value>, RunError> {
+    let tables: Vec<TableName> = job
+        .plan
+        .units
+        .iter()
+        .flat_map(|unit| &unit.tables)
+        .map(|table| table.table.clone())
+        .collect();
+    let left = job.source.renew_statistics(&tables).await?;
+    for (table, why) in &left {
+        job.watch.notes(&format!("the statistics of `{table}` are as they were: {why}"));
+    }
+    Ok(left.into_iter().map(|(table, why)| (table.to_string(), why.into())).collect())
+}
+
+/// The ranges that are rewritten one by one.
+async fn lay_out_ranges(job: &Job) -> Result<Vec<RangeRow>, RunError> {
+    let in_ranges = |unit: u16| {
+        job.plan.units.iter().any(|known| known.id == unit && known.mode == UnitMode::Ranges)
+    };
+    let mut ranges = job.vault.ranges(job.run).await?;
+    ranges.retain(|range| in_ranges(range.unit));
+    Ok(ranges)
+}
+
+/// Makes a piece of each range. The epoch of a piece begins where that of its cursor is.
+async fn lay_out(job: &Job) -> Result<Laid, RunError> {
+    let ranges = lay_out_ranges(job).await?;
+    let epochs: HashMap<(u16, u32), u64> = job
+        .source
+        .cursors(job.run, Pass::Rewrite)
+        .await?
+        .into_iter()
+        .map(|(unit, range, state)| ((unit, range), state.epoch))
+        .collect();
+    let pieces: Vec<(Piece, u64)> = ranges
+        .iter()
+        .map(|range| {
+            let epoch = epochs.get(&(range.unit, range.number)).copied().unwrap_or(0);
+            (piece_of(job, Task::Rewrite, range.unit, range.table, range.number), epoch)
+        })
+        .collect();
+    job.vault.add_pieces(&pieces).await?;
+    Ok(Laid { ranges })
+}
+
+/// Rewrites the range of one piece.
+pub(crate) async fn rewrite_piece(job: &Job, lease: &Lease) -> Result<(), RunError> {
+    let piece = &lease.piece;
+    let range = job
+        .crew
+        .laid
+        .ranges
+        .iter()
+        .find(|range| range.unit == piece.unit && range.number == piece.range)
+        .ok_or_else(|| RunError::Inconsistent("a piece of work names no range".to_owned()))?;
+    let table = table_of(unit_of(job, piece.unit)?, range.table)?;
+    // The tokens of the range, and a batch in its several forms.
+    let rows = usize::try_from(range.rows).unwrap_or(usize::MAX);
+    let tokens = rows.saturating_mul(100 + 100 * table.columns.len());
+    let _room = job.crew.room(tokens.saturating_add(3 * job.crew.batch_bytes())).await;
+    rewrite_range(job, table, range, Some(lease)).await?;
+    job.vault.commit(vec![Change::PieceDone(lease.clone())], Vec::new()).await?;
+    Ok(())
 }
 
 /// Binds the source to this vault, and refuses a vault that is behind what the source has seen.
@@ -84,16 +174,28 @@ async fn rewrite_ranges(job: &Job, unit: &Unit) -> Result<(), RunError> {
     for range in ranges.iter().filter(|range| range.unit == unit.id) {
         job.refuse_if_paused().await?;
         let table = table_of(unit, range.table)?;
-        rewrite_range(job, table, range).await?;
+        rewrite_range(job, table, range, None).await?;
     }
     Ok(())
 }
 
-async fn rewrite_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Result<(), RunError> {
+async fn rewrite_range(
+    job: &Job,
+    table: &UnitTable,
+    range: &RangeRow,
+    lease: Option<&Lease>,
+) -> Result<(), RunError> {
     let cursor =
         CursorId { run: job.run, pass: Pass::Rewrite, unit: range.unit, range: range.number };
     let ledger_size = job.vault.head().await?.size();
-    let state = job.source.take(cursor, ledger_size).await?;
+    let state = match lease {
+        Some(lease) => job
+            .source
+            .take_as(cursor, lease.epoch, ledger_size)
+            .await?
+            .ok_or(RunError::LeaseLost { unit: range.unit, range: range.number })?,
+        None => job.source.take(cursor, ledger_size).await?,
+    };
     if state.done {
         job.progress.advance(state.counts.rows);
         return Ok(());
@@ -106,10 +208,9 @@ async fn rewrite_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Result
     let mut position = state.position.or_else(|| range.lower.clone());
     let mut stored = worker.stored_position(position.as_ref());
     loop {
-        job.may_go_on()?;
+        let limit = worker.pace.begin().await?;
         let version = job.source.version().await?;
         worker.pace.saw(version);
-        let limit = worker.pace.limit();
         let read = job
             .source
             .walk(table, position.as_ref(), range.upper.as_ref(), limit, &WalkFilter::All)
@@ -137,25 +238,25 @@ pub(crate) struct Worker<'w> {
     pub(crate) range: &'w RangeRow,
     pub(crate) columns: Vec<Column>,
     pub(crate) newest: Newest,
-    cursor: CursorId,
+    pub(crate) cursor: CursorId,
     epoch: u64,
     increments: u32,
     at_start: bool,
     misses: u32,
-    pub(crate) pace: Pace,
+    pub(crate) pace: Pace<'w>,
 }
 
 /// A batch that is ready to be written.
-struct Prepared {
-    writes: Vec<RowWrite>,
-    counts: Counts,
-    increments: Vec<IncrementRecord>,
+pub(crate) struct Prepared {
+    pub(crate) writes: Vec<RowWrite>,
+    pub(crate) counts: Counts,
+    pub(crate) increments: Vec<IncrementRecord>,
     blind: Vec<BlindRow>,
     poison: Vec<QuarantineRow>,
 }
 
 impl<'w> Worker<'w> {
-    fn new(
+    pub(crate) fn new(
         job: &'w Job,
         table: &'w UnitTable,
         range: &'w RangeRow,
@@ -175,7 +276,7 @@ impl<'w> Worker<'w> {
             increments: 0,
             at_start: state.position.is_none(),
             misses: 0,
-            pace: Pace::new(job.rows_per_s_max),
+            pace: Pace::new(job),
         }
     }
 
@@ -185,7 +286,7 @@ impl<'w> Worker<'w> {
         if self.at_start { None } else { position.cloned() }
     }
 
-    fn step(
+    pub(crate) fn step(
         &self,
         from: Option<RowKey>,
         to: Option<RowKey>,
@@ -218,7 +319,7 @@ impl<'w> Worker<'w> {
             WriteOutcome::Written => {
                 self.misses = 0;
                 self.at_start = false;
-                self.pace.went(read.len(), begun.elapsed()).await;
+                self.pace.went(read.len(), begun.elapsed());
                 Ok(true)
             }
             WriteOutcome::LeaseLost => {
@@ -236,7 +337,7 @@ impl<'w> Worker<'w> {
     }
 
     /// A row changed under the batch, or a trigger ignored the write.
-    async fn missed(&mut self, read: &[Row]) -> Result<(), RunError> {
+    pub(crate) async fn missed(&mut self, read: &[Row]) -> Result<(), RunError> {
         self.misses += 1;
         if self.pace.is_single() && self.misses >= MISSES_A_ROW {
             return self.rejected(read, "the row could not be written".to_owned()).await;
@@ -248,7 +349,7 @@ impl<'w> Worker<'w> {
     }
 
     /// The database refuses a row: the batch is cut until it is alone, then it is quarantined.
-    async fn rejected(&mut self, read: &[Row], reason: String) -> Result<(), RunError> {
+    pub(crate) async fn rejected(&mut self, read: &[Row], reason: String) -> Result<(), RunError> {
         let [row] = read else {
             self.pace.halve(read.len());
             return Ok(());
@@ -261,7 +362,7 @@ impl<'w> Worker<'w> {
 
     /// Increments and new entries first, durable, before the source is touched. `false` where
     /// somebody else gave one of the values its token meanwhile.
-    async fn settle(&mut self, prepared: &Prepared) -> Result<bool, RunError> {
+    pub(crate) async fn settle(&mut self, prepared: &Prepared) -> Result<bool, RunError> {
         if !prepared.poison.is_empty() {
             self.quarantine(prepared.poison.clone()).await?;
         }
@@ -315,7 +416,7 @@ impl<'w> Worker<'w> {
         }
     }
 
-    async fn prepare(&self, read: &[Row]) -> Result<Prepared, RunError> {
+    pub(crate) async fn prepare(&self, read: &[Row]) -> Result<Prepared, RunError> {
         let job = self.job;
         let quarantined = job.vault.quarantine(job.run).await?;
         let is_quarantined = |row: &Row| {
@@ -555,147 +656,23 @@ pub(crate) async fn within_budget(job: &Job) -> Result<(), RunError> {
     if waiting > allowed { Err(RunError::Quarantine { waiting, allowed }) } else { Ok(()) }
 }
 
-/// Sweeps again over a run that is rewritten: originals may have come since, and a verification
-/// that found some is answered here. Looks at every row where one was found before.
-///
-/// # Errors
-///
-/// [`RunError`]; what is committed stays.
-pub async fn resweep(job: &Job) -> Result<(), RunError> {
-    bind_source(job).await?;
-    sweep(job).await?;
-    let closed = late_segments(job).await?;
-    if closed.is_empty() {
-        return Ok(());
-    }
-    let mut draft = job.draft("swept");
-    draft.counts.insert("late_segments".into(), closed.len() as u64);
-    let changes = closed.into_iter().map(Change::CloseSegment).collect();
-    job.vault.commit(changes, vec![draft]).await?;
-    Ok(())
-}
-
-/// Rewrites originals that came behind a cursor, until a pass finds none.
-async fn sweep(job: &Job) -> Result<(), RunError> {
-    for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
-        for (at, table) in unit.tables.iter().enumerate() {
-            let at = u16::try_from(at).unwrap_or(u16::MAX);
-            let mut sweeps = 0;
-            while sweep_table(job, unit, at, table).await? > 0 {
-                sweeps += 1;
-                if sweeps == SWEEPS_MAX {
-                    let table = table.table.to_string();
-                    return Err(RunError::Busy { table, attempts: sweeps });
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// One pass over the rows that hold an original by their shape. Returns how many were rewritten.
-async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Result<u64, RunError> {
-    let columns = job.columns(table).await?;
-    let globs: Vec<Option<String>> = columns.iter().map(|c| c.treatment.sqlite_glob()).collect();
-    let filter = if globs.iter().all(Option::is_some) {
-        let keeps_empty = columns.iter().map(|c| c.treatment.keeps(&Original::text(""))).collect();
-        WalkFilter::Originals { run: job.run, globs, keeps_empty }
-    } else {
-        WalkFilter::All
-    };
-    // A cursor and increments of its own: its epochs come after those of every range.
-    let range = RangeRow {
-        unit: unit.id,
-        table: at,
-        number: sweep_range(at),
-        lower: None,
-        upper: None,
-        rows: 0,
-        originals: 0,
-    };
-    let cursor = CursorId { run: job.run, pass: Pass::Rewrite, unit: unit.id, range: range.number };
-    let ledger_size = job.vault.head().await?.size();
-    let state = job.source.take(cursor, ledger_size).await?;
-    let newest = Newest::default();
-    let mut worker = Worker::new(job, table, &range, columns, newest, cursor, &state);
-    let mut position: Option<RowKey> = None;
-    let mut rewritten = 0;
-    loop {
-        job.may_go_on()?;
-        let version = job.source.version().await?;
-        let limit = Limit { rows: worker.pace.limit().rows, bytes: BYTES_MAX };
-        let read = job.source.walk(table, position.as_ref(), None, limit, &filter).await?;
-        let last = read.last().map(|row| row.key.clone());
-        let step = worker.step(None, None, true, None);
-        let Some(last) = last else {
-            worker.close_sweep(step, version).await?;
-            return Ok(rewritten);
-        };
-        if worker.sweep_batch(step, &read, version, &mut rewritten).await? {
-            position = Some(last);
-        }
-    }
-}
-
-/// The range number under which a table's sweeps keep their cursor and their increments.
-pub(crate) fn sweep_range(table: u16) -> u32 {
-    u32::MAX - u32::from(table)
-}
-
-impl Worker<'_> {
-    /// Marks a sweep's cursor as done.
-    async fn close_sweep(&mut self, step: Step, version: i64) -> Result<(), RunError> {
-        match self.job.source.write(self.table, &step, &[], &[], version).await? {
-            WriteOutcome::Written => Ok(()),
-            WriteOutcome::LeaseLost | WriteOutcome::Changed | WriteOutcome::Rejected(_) => {
-                Err(RunError::LeaseLost { unit: self.cursor.unit, range: self.cursor.range })
-            }
-        }
-    }
-
-    /// As [`Worker::write`], for rows that were counted before: only what changes counts.
-    async fn sweep_batch(
-        &mut self,
-        mut step: Step,
-        read: &[Row],
-        version: i64,
-        rewritten: &mut u64,
-    ) -> Result<bool, RunError> {
-        let mut prepared = self.prepare(read).await?;
-        if prepared.writes.is_empty() {
-            return Ok(true);
-        }
-        // A cell that is a token already needs no increment here: it was met by the main pass, or
-        // it is one that the application brought.
-        prepared.increments.retain(|record| matches!(record.cell, BackupCell::Value(_)));
-        if !self.settle(&prepared).await? {
-            return Ok(false);
-        }
-        step.counts = Counts { tokenized: prepared.counts.tokenized, ..Counts::default() };
-        let tokenized = step.counts.tokenized;
-        match self.job.source.write(self.table, &step, read, &prepared.writes, version).await? {
-            WriteOutcome::Written => {
-                *rewritten += tokenized;
-                Ok(true)
-            }
-            WriteOutcome::LeaseLost => {
-                Err(RunError::LeaseLost { unit: self.cursor.unit, range: self.cursor.range })
-            }
-            WriteOutcome::Changed => {
-                self.missed(read).await?;
-                Ok(false)
-            }
-            WriteOutcome::Rejected(rejection) => {
-                self.rejected(read, rejection.reason).await?;
-                Ok(false)
-            }
-        }
-    }
-}
-
 /// Every range is done: late segments are closed, the counts go on the ledger.
-async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
+async fn finish(
+    job: &Job,
+    begun: Instant,
+    resumed: bool,
+    left: Map<String, Value>,
+) -> Result<(), RunError> {
     let cursors = job.source.cursors(job.run, Pass::Rewrite).await?;
+    let done: HashSet<(u16, u32)> =
+        cursors.iter().filter(|(_, _, state)| state.done).map(|(u, r, _)| (*u, *r)).collect();
+    for range in lay_out_ranges(job).await? {
+        // A mark in the vault does not stand for a cursor that the source has lost.
+        if !done.contains(&(range.unit, range.number)) {
+            let fact = format!("range {} has no cursor that is done", range.number);
+            return Err(RunError::Counts { unit: range.unit, fact });
+        }
+    }
     let mut counts = Counts::default();
     let mut of_units: BTreeMap<String, Counts> = BTreeMap::new();
     for (unit, range, state) in &cursors {
@@ -722,6 +699,9 @@ async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError
         draft.counts.extend(resumed.then(|| ("resumed".into(), 1)));
         draft.counts.insert("lock_ms_max".into(), job.lock_meter.longest_ms());
         draft.details.insert("increments".into(), increments.into());
+        if !left.is_empty() {
+            draft.details.insert("statistics_left".into(), Value::Object(left));
+        }
         let of_units =
             of_units.iter().map(|(unit, counts)| (unit.clone(), json!(counts.by_name())));
         draft.details.insert("units".into(), of_units.collect());

@@ -19,7 +19,8 @@ use crate::run::fit::fit;
 use crate::run::increments::read_increment;
 use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};
-use crate::run::rewrite::{Known, bind_source, sweep_range};
+use crate::run::rewrite::{Known, bind_source, renew_statistics};
+use crate::run::sweep::sweep_range;
 use crate::run::verify::entries_of;
 use crate::run::window::Image;
 use crate::token::TokenBody;
@@ -49,6 +50,9 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         job.advance(phase, Event::RollbackStarted, Vec::new(), |_| {}).await?;
     }
     let touched = job.source.identity().await?.is_some();
+    if job.crew.shares {
+        fence(job, touched).await?;
+    }
     let mut counts = Counts::default();
     if touched {
         bind_source(job).await?;
@@ -67,6 +71,7 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         compare(job).await?;
         // ORDER: no token is left, and our tables still say that the source is ours.
         fit(job, FitTo::Originals).await?;
+        renew_statistics(job).await?;
         // Traces of another open run in this source are not ours to remove.
         if only_run_in_source(job).await? {
             job.source.remove_traces().await?;
@@ -78,6 +83,23 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         draft.counts.insert("restored".into(), counts.tokenized);
     })
     .await
+}
+
+/// Fences off every worker that may still live: its leases are void in the vault, and its epochs in
+/// the source, also where it has taken a range that has no cursor yet.
+async fn fence(job: &Job, touched: bool) -> Result<(), RunError> {
+    job.vault.fence(job.run).await?;
+    if !touched {
+        return Ok(());
+    }
+    bind_source(job).await?;
+    let ledger_size = job.vault.head().await?.size();
+    for range in job.vault.ranges(job.run).await? {
+        let (unit, range) = (range.unit, range.number);
+        let cursor = CursorId { run: job.run, pass: Pass::Rewrite, unit, range };
+        job.source.take(cursor, ledger_size).await?;
+    }
+    Ok(())
 }
 
 async fn only_run_in_source(job: &Job) -> Result<bool, RunError> {
@@ -147,16 +169,16 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
     }
     let columns = job.columns(table).await?;
     let mut before = tokens_before(job, range).await?;
-    let mut pace = Pace::new(job.rows_per_s_max);
+    let mut pace = Pace::new(job);
     let rows_max = rows_in_memory(job, table);
     let mut stored = state.position.clone();
     let mut position = state.position.or_else(|| range.lower.clone());
     let mut misses = 0;
     loop {
-        job.may_go_on()?;
+        let rows = pace.begin().await?.rows.min(rows_max);
         let version = job.source.version().await?;
         pace.saw(version);
-        let limit = Limit { rows: pace.limit().rows.min(rows_max), bytes: BYTES_MAX };
+        let limit = Limit { rows, bytes: BYTES_MAX };
         let read = job
             .source
             .walk(table, position.as_ref(), range.upper.as_ref(), limit, &WalkFilter::All)
@@ -178,7 +200,7 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
         match job.source.write(table, &step, &read, &writes, version).await? {
             WriteOutcome::Written => {
                 misses = 0;
-                pace.went(read.len(), begun.elapsed()).await;
+                pace.went(read.len(), begun.elapsed());
                 job.progress.advance(read.len() as u64);
                 position = to;
                 stored = step.to;

@@ -6,20 +6,23 @@
 //!
 //! Only the backup is read, so a backup that has filled a vault is a backup that restores.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use crate::ledger::Draft;
 use crate::lifecycle::{Event, Phase};
 use crate::plan::Unit;
-use crate::ports::{BlindRow, Change, EntryRow, FileKind, FileRow, VaultError};
-use crate::run::batch::compute;
+use crate::ports::{
+    BlindRow, Change, EntryRow, FileKind, FileRow, Lease, Piece, RangeRow, Task, VaultError,
+};
+use crate::run::batch::{BYTES_MAX, compute};
 use crate::run::column::Column;
 use crate::run::entries::{Sealing, draw, seal_all};
 use crate::run::error::RunError;
-use crate::run::job::{Job, file_bytes, manifest_hash, ms, table_of};
+use crate::run::job::{Job, file_bytes, manifest_hash, ms, table_of, unit_of};
 use crate::run::load::load;
 use crate::run::record::{BackupCell, BackupRecord, StageRecord, TokenCell, TokenRecord};
+use crate::run::share::{Laid, piece_of, share, turn};
 use crate::token::TokenBody;
 use crate::value::Original;
 
@@ -36,28 +39,80 @@ pub async fn seal(job: &Job) -> Result<(), RunError> {
     let files = job.vault.files(job.run).await?;
     let resumed = files.iter().any(|file| file.kind == FileKind::Token);
     let ranges = job.vault.ranges(job.run).await?;
+    job.watch.does("seals");
     job.progress.begin("seal", "values", ranges.iter().map(|range| range.originals).sum());
-    for file in files.iter().filter(|file| file.kind == FileKind::Backup) {
-        let has = |kind: FileKind| {
-            files.iter().any(|f| f.kind == kind && f.unit == file.unit && f.range == file.range)
-        };
-        if has(FileKind::Token) && has(FileKind::Stage) {
-            continue;
-        }
-        job.refuse_if_paused().await?;
-        let unit = job.plan.units.iter().find(|unit| unit.id == file.unit).ok_or_else(|| {
-            RunError::Inconsistent("a backup file belongs to a unit that the plan lacks".into())
-        })?;
-        let table = ranges
+    let left: Vec<&FileRow> = unsealed(&files).collect();
+    if job.crew.shares {
+        let pieces: Vec<(Piece, u64)> = left
             .iter()
-            .find(|range| range.unit == file.unit && range.number == file.range)
-            .map_or(0, |range| range.table);
-        let columns = job.columns(table_of(unit, table)?).await?;
-        seal_file(job, unit, &columns, file).await?;
+            .map(|file| (piece_of(job, Task::Seal, file.unit, 0, file.range), 0))
+            .collect();
+        job.vault.add_pieces(&pieces).await?;
+        let wanted = pieces.len() as u64;
+        let laid = Laid { ranges };
+        share(job, Task::Seal, wanted, laid).await?;
+    } else {
+        for file in left {
+            job.refuse_if_paused().await?;
+            seal_known(job, &ranges, file, "").await?;
+        }
     }
     job.progress.end();
+    let Some(turn) = turn(job, Phase::BackedUp).await? else { return Ok(()) };
+    let done = rest(job, begun, resumed).await;
+    turn.end(done).await
+}
+
+/// What one process does: the load of what was sealed, then the phase.
+async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
     load(job).await?;
     finish(job, begun, resumed).await
+}
+
+/// The backup files that have no token file and stage file yet.
+fn unsealed(files: &[FileRow]) -> impl Iterator<Item = &FileRow> {
+    let sealed: HashSet<(FileKind, u16, u32)> =
+        files.iter().map(|file| (file.kind, file.unit, file.range)).collect();
+    files.iter().filter(|file| file.kind == FileKind::Backup).filter(move |file| {
+        let has = |kind: FileKind| sealed.contains(&(kind, file.unit, file.range));
+        !(has(FileKind::Token) && has(FileKind::Stage))
+    })
+}
+
+/// Seals the file of one piece.
+pub(crate) async fn seal_piece(job: &Job, lease: &Lease) -> Result<(), RunError> {
+    let piece = &lease.piece;
+    let is_it = |file: &&FileRow| {
+        file.kind == FileKind::Backup && file.unit == piece.unit && file.range == piece.range
+    };
+    // A piece that was left undone may have been done but for its mark.
+    let files = job.vault.files(job.run).await?;
+    let file = unsealed(&files).find(is_it);
+    if let Some(file) = file {
+        let bytes = usize::try_from(file.seal.bytes).unwrap_or(usize::MAX);
+        let _room = job.crew.room(bytes.saturating_mul(4).saturating_add(BYTES_MAX)).await;
+        // INVARIANT: a name of its own for each attempt, because a worker that was passed over may
+        // still be writing its files.
+        let attempt = if lease.epoch == 1 { String::new() } else { format!("-e{}", lease.epoch) };
+        seal_known(job, &job.crew.laid.ranges, file, &attempt).await?;
+    }
+    job.vault.commit(vec![Change::PieceDone(lease.clone())], Vec::new()).await?;
+    Ok(())
+}
+
+async fn seal_known(
+    job: &Job,
+    ranges: &[RangeRow],
+    file: &FileRow,
+    attempt: &str,
+) -> Result<(), RunError> {
+    let unit = unit_of(job, file.unit)?;
+    let table = ranges
+        .iter()
+        .find(|range| range.unit == file.unit && range.number == file.range)
+        .map_or(0, |range| range.table);
+    let columns = job.columns(table_of(unit, table)?).await?;
+    seal_file(job, unit, &columns, file, attempt).await
 }
 
 async fn seal_file(
@@ -65,12 +120,13 @@ async fn seal_file(
     unit: &Unit,
     columns: &[Column],
     file: &FileRow,
+    attempt: &str,
 ) -> Result<(), RunError> {
     let records = read_backup(job, file)?;
     for _ in 0..REDRAWS_MAX {
         let drawn = draw_tokens(job, columns, &records).await?;
         let entries = sealed(job, columns, &records, &drawn)?;
-        let stem = format!("u{}-r{}", unit.id, file.range);
+        let stem = format!("u{}-r{}{attempt}", unit.id, file.range);
         let token_file = write_tokens(job, &stem, &records, &drawn, file)?;
         let stage_file = write_stage(job, &stem, entries, file)?;
         let recorded =

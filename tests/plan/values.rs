@@ -137,6 +137,17 @@ async fn statistics_and_the_journal_are_dealt_with() {
 }
 
 #[tokio::test]
+async fn a_default_that_is_a_value_is_named_and_not_shown() {
+    let rules = ["customers.email", "customers.name", "customers.phone"].map(column);
+    let policy = policy(rules.into_iter().collect());
+    let found = plan(include_str!("fixtures/column_default.sql"), &policy).await;
+    found.warns("column_default", "customers.email", "make the table anew");
+    found.is_silent("column_default", "customers.name");
+    found.is_silent("column_default", "customers.phone");
+    assert!(!serde_json::to_string(&found.0).unwrap().contains("nobody@example.com"));
+}
+
+#[tokio::test]
 async fn an_assessment_comes_back_from_json_and_holds_no_original() {
     let rules = ["customers.card", "customers.memo", "customers.was"].map(column);
     let found = plan(SQL, &policy(rules.into_iter().collect())).await;

@@ -7,6 +7,7 @@ use crate::support::{Desk, Postgres, plan_and_approve, tokens_open_to};
 const RENTAL: (&str, &str) = (include_str!("grown/rental.sql"), include_str!("grown/rental.toml"));
 const HOSPITAL: (&str, &str) =
     (include_str!("grown/hospital.sql"), include_str!("grown/hospital.toml"));
+const MUSEUM: (&str, &str) = (include_str!("grown/museum.sql"), include_str!("grown/museum.toml"));
 const SHOP: (&str, &str) = (include_str!("grown/shop.sql"), include_str!("grown/shop.toml"));
 
 /// A grown schema with a policy over it.
@@ -167,6 +168,57 @@ fn a_shop_of_many_hands_goes_there_and_back() {
             "SELECT login::text, article::text FROM buyers ORDER BY 1, 2",
             "SELECT tableoid::regclass::text, count(email)::text FROM party GROUP BY 1 ORDER BY 1",
             "SELECT login::text FROM account WHERE login = 'BUYER7'",
+        ],
+    );
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_museum_that_nobody_dares_to_touch_goes_there_and_back() {
+    let grown = Grown::new(MUSEUM);
+    let user = "\"naïve.schema\".\"user\"";
+    let mut columns = vec![
+        ("donor", "email"),
+        ("donor", "phones"),
+        ("donor", "remark"),
+        ("shelf", "guard"),
+        ("guest", "address"),
+        ("stay", "guest"),
+        ("\"table\"", "\"from\""),
+        ("visit", "visitor"),
+        ("visit", "note"),
+        ("wide", "email"),
+        ("cache", "email"),
+    ];
+    let names = [
+        "c0",
+        "o0",
+        "place",
+        "writer",
+        "before",
+        "\"new\"",
+        "\"old\"",
+        "t",
+        "s",
+        "r",
+        "xid",
+        "\"$1\"",
+        "\"{theirs}\"",
+        "\"a \"\"quoted\"\" \\ name; --\"",
+        "\"🗝\"",
+        "\"ÄÖÜ äöü ß\"",
+        "a_name_that_is_as_long_as_the_server_allows_it_to_be_0123456789",
+    ];
+    columns.extend(names.map(|name| (user, name)));
+    grown.there_and_back(
+        &columns,
+        &[
+            "SELECT name, mood::text FROM donor ORDER BY name",
+            "SELECT room, level::text, code::text FROM shelf ORDER BY 1, 2, 3",
+            "SELECT g.stays::text, s.night::text FROM guest g JOIN stay s ON s.guest = g.address ORDER BY 1",
+            "SELECT times::text, count(*)::text FROM recent GROUP BY 1 ORDER BY 1",
+            "SELECT tableoid::regclass::text, count(visitor)::text FROM visit GROUP BY 1 ORDER BY 1",
+            "SELECT count(*)::text FROM wide WHERE c1 AND NOT c1598",
         ],
     );
 }

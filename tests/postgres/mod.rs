@@ -11,6 +11,7 @@ mod pooler;
 mod queries;
 mod role;
 mod silence;
+mod statistics;
 mod tls;
 mod types;
 mod walks;

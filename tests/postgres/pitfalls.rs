@@ -6,7 +6,7 @@ use sealift::policy::Policy;
 use sealift::ports::Source as _;
 use serde_json::Value;
 
-use crate::support::{Desk, Postgres};
+use crate::support::{Cluster, Desk, Postgres};
 
 const BEGIN: &str = "[source]\nname = \"crm\"\n";
 
@@ -133,6 +133,20 @@ fn what_an_update_sets_off_is_named() {
     is_silent(&elsewhere, &email, "blocks");
     let rule = format!("{T} CREATE RULE r AS ON UPDATE TO t DO ALSO NOTHING;");
     holds(&rule, &email, "rule", "blocks");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_default_that_is_a_value_is_named_and_not_shown() {
+    let email = column("t.email", "");
+    let with = |default: &str| T.replace("email text", &format!("email text DEFAULT {default}"));
+    let given = with("'nobody@example.com'");
+    holds(&given, &email, "column_default", "warns");
+    assert!(!said(&given, &email).contains("nobody@example.com"));
+    for none in ["NULL", "''", "current_user"] {
+        let found = findings(&with(none), &email);
+        assert!(found.iter().all(|(name, _, _)| name != "column_default"), "{none}: {found:?}");
+    }
 }
 
 #[test]
@@ -276,6 +290,51 @@ fn a_table_near_a_wraparound_is_named() {
         let plan = assess(&catalog, &policy, &Facts::default(), Strategy::InPlace);
         let found = plan.findings.iter().find(|finding| finding.pitfall == "wraparound");
         assert_eq!(found.map(|finding| finding.verdict), verdict, "at {age}");
+    }
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn what_keeps_old_rows_and_old_changes_is_named() {
+    let cluster = Cluster::with(&[("max_prepared_transactions", "1"), ("archive_mode", "on")]);
+    let mut db = Postgres::on(&cluster.url(), T);
+    let desk = Desk::over(&db.url());
+    desk.write("shop.toml", &format!("{BEGIN}{}", column("t.email", "")));
+    db.exec("SELECT pg_create_physical_replication_slot('berlin', true)");
+    db.exec("ALTER TABLE t SET (autovacuum_enabled = off)");
+    db.exec("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'forgotten'");
+    let plan = desk.json(&["plan", "--policy", "shop.toml", "--dry-run"]);
+    let found = named(&desk);
+    db.exec("ROLLBACK PREPARED 'forgotten'");
+    for pitfall in ["autovacuum", "log_of_changes", "open_transaction"] {
+        let is_there = found.iter().any(|(name, what, _)| name == pitfall && what == "warns");
+        assert!(is_there, "`{pitfall}` is not named: {found:?}");
+    }
+    plan.mentions(&[
+        "it is kept for replication slots: `berlin`; it is archived",
+        "autovacuum is off for it",
+        "1 prepared transaction",
+    ]);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_transaction_that_is_open_for_long_is_named() {
+    let db = Postgres::with(T);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let url = db.url();
+    let mut catalog = runtime
+        .block_on(async { PostgresSource::open(&url).await.unwrap().catalog().await })
+        .unwrap();
+    let policy = format!("{BEGIN}{}", column("t.email", ""));
+    let policy = Policy::parse(&policy, "crm.toml").unwrap();
+    for (age, verdict) in [("0", None), ("3600", Some(Verdict::Warns))] {
+        let found = catalog.settings.iter_mut().find(|(name, _)| name == "oldest_transaction_s");
+        age.clone_into(&mut found.expect("it is read").1);
+        let plan = assess(&catalog, &policy, &Facts::default(), Strategy::InPlace);
+        let found = plan.findings.iter().find(|finding| finding.pitfall == "open_transaction");
+        assert_eq!(found.map(|finding| finding.verdict), verdict, "after {age} s");
     }
 }
 

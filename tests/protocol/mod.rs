@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
+mod cutting;
 mod model;
 mod steps;
 

@@ -31,8 +31,7 @@ impl Postgres {
     /// Makes a database on a server of its own, and fills it.
     #[track_caller]
     pub(crate) fn on(url: &str, sql: &str) -> Self {
-        let (_, password) = url.split_once("://").unwrap().1.split_once(':').unwrap();
-        let password = password.split('@').next().unwrap().to_owned();
+        let password = password_of(url);
         let server = PgConnectOptions::from_str(url).unwrap().disable_statement_logging();
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("sealift_test_{}_{number}", std::process::id());
@@ -50,6 +49,15 @@ impl Postgres {
         let mut database = Self { runtime, name, options, password, connection: Some(connection) };
         database.exec(sql);
         database
+    }
+
+    /// A session with a database that is there, and stays.
+    #[track_caller]
+    pub(crate) fn existing(url: &str) -> Self {
+        let options = PgConnectOptions::from_str(url).unwrap().disable_statement_logging();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let connection = Some(runtime.block_on(options.connect()).unwrap());
+        Self { runtime, name: String::new(), options, password: password_of(url), connection }
     }
 
     /// A copy of the database, as a dump and a restore make one.
@@ -289,12 +297,20 @@ impl Postgres {
     }
 }
 
+fn password_of(url: &str) -> String {
+    let (_, password) = url.split_once("://").unwrap().1.split_once(':').unwrap();
+    password.split('@').next().unwrap().to_owned()
+}
+
 impl Drop for Postgres {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             let _ = self.runtime.block_on(connection.close());
         }
         let (options, name) = (self.options.clone().database("postgres"), self.name.clone());
+        if name.is_empty() {
+            return;
+        }
         // A test that has failed already shall not fail a second time.
         self.runtime.block_on(async {
             if let Ok(mut admin) = options.connect().await {

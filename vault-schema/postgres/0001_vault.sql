@@ -148,6 +148,44 @@ CREATE TABLE sealift.load (
     done       boolean NOT NULL
 );
 
+-- A process at work on a run: where it runs, what it does, what it waits for.
+CREATE TABLE sealift.worker (
+    worker     text PRIMARY KEY,
+    run        bigint NOT NULL,
+    host       text NOT NULL,
+    pid        bigint NOT NULL,
+    born       text NOT NULL,
+    since      text NOT NULL,
+    doing      text NOT NULL,
+    waits      text NOT NULL,
+    expires_ms bigint NOT NULL
+);
+
+-- A piece of a run's work: who holds it, until when, and how often it was taken.
+CREATE TABLE sealift.lease (
+    run        bigint NOT NULL,
+    task       text NOT NULL CONSTRAINT task_is_known CHECK (task IN ('backup', 'seal', 'rewrite', 'alone')),
+    unit       bigint NOT NULL,
+    tbl        bigint NOT NULL,
+    range      bigint NOT NULL,
+    lower      bytea,
+    upper      bytea,
+    is_last    boolean NOT NULL,
+    done       boolean NOT NULL,
+    epoch      bigint NOT NULL,
+    worker     text,
+    slot       bigint,
+    expires_ms bigint NOT NULL,
+    CONSTRAINT one_holder_a_piece PRIMARY KEY (run, task, unit, range),
+    CONSTRAINT a_holder_has_a_slot CHECK ((worker IS NULL) = (slot IS NULL))
+);
+
+-- The rows a second that somebody set for a run; 0: as fast as it goes.
+CREATE TABLE sealift.rate (
+    run        bigint PRIMARY KEY,
+    rows_per_s bigint NOT NULL CONSTRAINT rate_is_not_negative CHECK (rows_per_s >= 0)
+);
+
 -- A sealed value. One partition a domain, made with the domain.
 CREATE TABLE sealift.entry (
     domain   bigint NOT NULL,
@@ -282,3 +320,5 @@ CREATE INDEX ledger_about_callers ON sealift.ledger (sequence)
 
 CREATE INDEX ledger_about_policies ON sealift.ledger (sequence)
     WHERE run IS NULL AND position('"action":"policy_'::bytea IN body) > 0;
+CREATE INDEX lease_open ON sealift.lease (run, task, unit, range) WHERE NOT done;
+CREATE INDEX lease_by_holder ON sealift.lease (worker) WHERE worker IS NOT NULL;

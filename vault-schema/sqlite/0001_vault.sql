@@ -147,6 +147,44 @@ CREATE TABLE sealift_load (
     done       INTEGER NOT NULL CHECK (done IN (0, 1))
 ) STRICT;
 
+-- A process at work on a run: where it runs, what it does, what it waits for.
+CREATE TABLE sealift_worker (
+    worker     TEXT PRIMARY KEY,
+    run        INTEGER NOT NULL,
+    host       TEXT NOT NULL,
+    pid        INTEGER NOT NULL,
+    born       TEXT NOT NULL,
+    since      TEXT NOT NULL,
+    doing      TEXT NOT NULL,
+    waits      TEXT NOT NULL,
+    expires_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A piece of a run's work: who holds it, until when, and how often it was taken.
+CREATE TABLE sealift_lease (
+    run        INTEGER NOT NULL,
+    task       TEXT NOT NULL CONSTRAINT task_is_known CHECK (task IN ('backup', 'seal', 'rewrite', 'alone')),
+    unit       INTEGER NOT NULL,
+    tbl        INTEGER NOT NULL,
+    range      INTEGER NOT NULL,
+    lower      BLOB,
+    upper      BLOB,
+    is_last    INTEGER NOT NULL,
+    done       INTEGER NOT NULL,
+    epoch      INTEGER NOT NULL,
+    worker     TEXT,
+    slot       INTEGER,
+    expires_ms INTEGER NOT NULL,
+    CONSTRAINT one_holder_a_piece PRIMARY KEY (run, task, unit, range),
+    CONSTRAINT a_holder_has_a_slot CHECK ((worker IS NULL) = (slot IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- The rows a second that somebody set for a run; 0: as fast as it goes.
+CREATE TABLE sealift_rate (
+    run        INTEGER PRIMARY KEY,
+    rows_per_s INTEGER NOT NULL CONSTRAINT rate_is_not_negative CHECK (rows_per_s >= 0)
+) STRICT;
+
 -- A sealed value.
 CREATE TABLE sealift_entry (
     domain   INTEGER NOT NULL,
@@ -278,3 +316,5 @@ CREATE INDEX sealift_ledger_about_callers ON sealift_ledger (sequence)
 
 CREATE INDEX sealift_ledger_about_policies ON sealift_ledger (sequence)
     WHERE run IS NULL AND instr(body, CAST('"action":"policy_' AS BLOB)) > 0;
+CREATE INDEX sealift_lease_open ON sealift_lease (run, task, unit, range) WHERE NOT done;
+CREATE INDEX sealift_lease_by_holder ON sealift_lease (worker) WHERE worker IS NOT NULL;

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::queries::MARK;
 use super::shape::{Shape, quoted, table_sql};
+use super::write::{Lasts, look_at_home_again, look_theirs};
 use crate::catalog::{Catalog, Table};
 use crate::plan::{CheckTrial, reads_column};
 use crate::policy::{ColumnRule, EmptyRule, TokenKind};
@@ -29,10 +30,24 @@ pub(super) async fn run(
     rules: &[&ColumnRule],
 ) -> Result<Vec<CheckTrial>, sqlx::Error> {
     let shape = Shape::read(connection, &table.name).await?;
+    // A function in a check finds what it names without a schema, as it does for others.
+    look_theirs(connection, Lasts::Session).await?;
+    let trials = all(connection, catalog, table, rules, &shape).await;
+    look_at_home_again(connection).await?;
+    trials
+}
+
+async fn all(
+    connection: &mut PgConnection,
+    catalog: &Catalog,
+    table: &Table,
+    rules: &[&ColumnRule],
+    shape: &Shape,
+) -> Result<Vec<CheckTrial>, sqlx::Error> {
     let mut trials = Vec::new();
     for check in &table.checks {
         if rules.iter().any(|rule| reads_column(table, &check.expression, &rule.name.column)) {
-            let statement = over_rows(table, &shape, rules, &check.expression)?;
+            let statement = over_rows(table, shape, rules, &check.expression)?;
             trials.push(tried(connection, table, &check.expression, statement).await?);
         }
     }
@@ -40,7 +55,7 @@ pub(super) async fn run(
         let sheet = catalog.postgres.as_ref().and_then(|postgres| postgres.table(&table.name));
         let column = sheet.and_then(|sheet| sheet.column(&rule.name.column));
         if column.is_some_and(|column| column.domain.is_some()) {
-            trials.push(of_domain(connection, table, &shape, rule).await?);
+            trials.push(of_domain(connection, table, shape, rule).await?);
         }
     }
     Ok(trials)

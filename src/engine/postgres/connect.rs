@@ -5,17 +5,24 @@
 //! it, settings and locks would wander from one server connection to another.
 
 use std::str::FromStr;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use rand::RngExt as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _};
 
 use super::error::{LOCK_TIMEOUT, is_away, millis, state};
 use super::refusal::Refusal;
 
-/// How long a transaction of ours may lie idle before the server ends it: a process that is stopped
-/// cannot hold rows for longer.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a lease lasts that is not renewed.
+const LEASE: Duration = Duration::from_secs(15);
+
+/// What may be set as a lease's time, for tests that have no time.
+const LEASES_MS: std::ops::RangeInclusive<u64> = 500..=600_000;
+
+/// What the names of all our sessions begin with.
+pub(crate) const PROGRAM: &str = "sealift";
 
 /// How long a server may take to answer a login.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -52,6 +59,28 @@ const QUIET: [(&str, &str); 9] = [
     ("log_min_duration_sample", "-1"),
     ("log_transaction_sample_rate", "0"),
 ];
+
+/// How long a lease lasts that is not renewed. `SEALIFT_LEASE_MS` sets it; all processes at work on
+/// a run have to agree about it.
+#[must_use]
+pub fn lease_time() -> Duration {
+    let set = std::env::var("SEALIFT_LEASE_MS").ok().and_then(|text| text.parse().ok());
+    set.filter(|ms| LEASES_MS.contains(ms)).map_or(LEASE, Duration::from_millis)
+}
+
+/// How long a transaction of ours may lie idle before the server ends it: a process that is stopped
+/// cannot hold rows for longer, and not until its lease is somebody else's.
+fn idle_timeout() -> Duration {
+    lease_time().mul_f64(2.0 / 3.0)
+}
+
+/// The name of this process, which all its sessions bear: random, so that a server can tell what is
+/// left of a process that died from what another one does.
+#[must_use]
+pub fn process_name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| format!("{PROGRAM}-{:016x}", rand::rng().random::<u64>()))
+}
 
 /// Limits that a role may have been given, and that would end a session of ours in its work. They
 /// are not known to every version, so they cannot be sent with the start.
@@ -165,7 +194,7 @@ impl Address {
         let options = self
             .options
             .clone()
-            .application_name("sealift")
+            .application_name(process_name())
             .options(asked.iter().map(|(name, value)| (*name, value.as_str())))
             // INVARIANT: a value has one text, whatever the server or the role prefers: what was
             // read in one session is compared with what another reads. The driver says the same
@@ -177,6 +206,7 @@ impl Address {
         let mut connection = options.connect().await?;
         be_durable(&mut connection).await?;
         set(&mut connection, &PATIENT).await?;
+        be_watched(&mut connection).await?;
         let is_silent = set(&mut connection, &QUIET).await?;
         let backend = asked_back(&mut connection, &asked).await?;
         Ok(Opened { connection, backend, is_silent })
@@ -202,7 +232,7 @@ pub(crate) struct Opened {
 fn settings() -> Vec<(&'static str, String)> {
     vec![
         ("search_path", "pg_catalog".to_owned()),
-        ("idle_in_transaction_session_timeout", millis(IDLE_TIMEOUT).to_string()),
+        ("idle_in_transaction_session_timeout", millis(idle_timeout()).to_string()),
         ("statement_timeout", "0".to_owned()),
         ("lock_timeout", millis(LOCK_TIMEOUT).to_string()),
         ("standard_conforming_strings", "on".to_owned()),
@@ -280,6 +310,19 @@ async fn set(
         }
     }
     Ok(is_whole)
+}
+
+/// Has the server look whether we are still there while it works for us, where it can (from 14 on):
+/// what a killed process was waiting for, or had begun, ends within a second or two.
+async fn be_watched(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let set =
+        sqlx::raw_sql("SET client_connection_check_interval = '1s'").execute(connection).await;
+    match set {
+        Ok(_) => Ok(()),
+        // 42704: an older server does not know it; 22023: its system cannot do it.
+        Err(error) if matches!(super::error::state(&error), Some("42704" | "22023")) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Ends a session; whatever it still had open is rolled back by the server.

@@ -131,6 +131,31 @@ pub(super) async fn take(
         .await
 }
 
+/// Takes a range under the epoch of a lease; nothing where it was taken under a later one.
+pub(super) async fn take_as(
+    connection: &mut PgConnection,
+    cursor: CursorId,
+    epoch: u64,
+    ledger_size: u64,
+) -> Result<Option<PgRow>, sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "INSERT INTO sealift.cursor AS c
+        VALUES ($1, $2, $3, $4, $5, NULL, false, '{}', $6)
+        ON CONFLICT ON CONSTRAINT one_cursor_per_range DO UPDATE
+            SET epoch = excluded.epoch, ledger_size = greatest(c.ledger_size, excluded.ledger_size)
+            WHERE c.epoch <= excluded.epoch
+        RETURNING epoch, position, done, counts, ledger_size";
+    sqlx::query(SQL)
+        .bind(i64::from(cursor.run.0))
+        .bind(cursor.pass.name())
+        .bind(i32::from(cursor.unit))
+        .bind(i64::from(cursor.range))
+        .bind(signed(epoch))
+        .bind(signed(ledger_size))
+        .fetch_optional(connection)
+        .await
+}
+
 /// Reads every cursor of a run's pass.
 pub(super) async fn all(
     connection: &mut PgConnection,

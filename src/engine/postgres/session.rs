@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use sqlx::postgres::PgConnection;
@@ -46,6 +46,8 @@ pub(super) struct Session {
     watch: Arc<Watch>,
     /// Shapes of tables, read once.
     shapes: HashMap<TableName, Shape>,
+    /// How long the last COMMIT took.
+    pub(super) commit_took: Option<Duration>,
 }
 
 /// What to do about an error.
@@ -68,6 +70,7 @@ impl Session {
             doing: Doing::Nothing,
             is_silent: opened.is_silent,
             shapes: HashMap::new(),
+            commit_took: None,
         })
     }
 
@@ -111,7 +114,9 @@ impl Session {
 
     /// Commits. After an error its outcome is unknown where the connection was lost.
     pub(super) async fn commit(&mut self) -> Result<(), sqlx::Error> {
+        let begun = Instant::now();
         sqlx::raw_sql("COMMIT").execute(self.within()?).await?;
+        self.commit_took = Some(begun.elapsed());
         self.doing = Doing::Nothing;
         Ok(())
     }
@@ -133,6 +138,11 @@ impl Session {
         let shape = Shape::read(self.within()?, table).await?;
         self.shapes.insert(table.clone(), shape.clone());
         Ok(shape)
+    }
+
+    /// Keeps the shape of a table in place of the one that was read first.
+    pub(super) fn knows(&mut self, table: &TableName, shape: Shape) {
+        self.shapes.insert(table.clone(), shape);
     }
 
     /// Has the shapes of tables read anew: this session has changed some.

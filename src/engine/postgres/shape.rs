@@ -1,7 +1,7 @@
 //! The types of a table's columns, as statements have to write them; and whether they are still so.
 
-use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::catalog::table_name;
 use super::error::moved;
@@ -11,9 +11,12 @@ use crate::policy::TableName;
 use crate::value::{Original, ValueType};
 
 /// What statements have to know of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Shape {
     columns: Vec<ColumnShape>,
+    /// An UPDATE of the table may run what somebody wrote, who named things without their schema:
+    /// triggers, rules, row security, functions in checks, indexes and generated columns.
+    pub(super) runs_theirs: bool,
 }
 
 /// The type of one column.
@@ -70,6 +73,29 @@ impl CellForm {
     }
 }
 
+/// Whether an UPDATE of the table `c` may run what is not the server's own. A type that somebody made
+/// may be a domain with a check, whose functions are not looked for: each counts.
+// language=PostgreSQL
+const RUNS_THEIRS: &str = "(c.relhasrules OR c.relrowsecurity
+    OR EXISTS (SELECT FROM pg_catalog.pg_trigger g
+               WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D')
+    OR EXISTS (SELECT FROM pg_catalog.pg_attribute u
+               JOIN pg_catalog.pg_type ut ON ut.oid = u.atttypid
+               WHERE u.attrelid = c.oid AND u.attnum > 0 AND NOT u.attisdropped
+                 AND u.atttypid >= 16384 AND ut.typtype <> 'e')
+    OR EXISTS (SELECT FROM (
+                   SELECT 'pg_catalog.pg_constraint'::pg_catalog.regclass, k.oid
+                   FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid
+                   UNION ALL SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, i.indexrelid
+                   FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
+                   UNION ALL SELECT 'pg_catalog.pg_attrdef'::pg_catalog.regclass, f.oid
+                   FROM pg_catalog.pg_attrdef f WHERE f.adrelid = c.oid) AS own (class, id)
+               JOIN pg_catalog.pg_depend d ON d.classid = own.class AND d.objid = own.id
+               WHERE d.refobjid >= 16384
+                 AND d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                                      'pg_catalog.pg_operator'::pg_catalog.regclass,
+                                      'pg_catalog.pg_opclass'::pg_catalog.regclass)))";
+
 impl Shape {
     /// Reads the shape of a table.
     pub(super) async fn read(
@@ -88,11 +114,12 @@ impl Shape {
                  JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr
                  JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
                  WHERE oc.opcdefault AND oc.opcintype = base.oid AND n.nspname <> 'pg_catalog'),
-                base.oid = 'pg_catalog.bytea'::pg_catalog.regtype
+                base.oid = 'pg_catalog.bytea'::pg_catalog.regtype, their.s
             FROM pg_catalog.pg_attribute a
             JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+            CROSS JOIN LATERAL (SELECT {theirs}) AS their (s)
             CROSS JOIN LATERAL (
                 WITH RECURSIVE down (oid, kind, below) AS (
                     SELECT t.oid, t.typtype, t.typbasetype
@@ -103,8 +130,11 @@ impl Shape {
                 SELECT down.oid FROM down WHERE down.kind <> 'd') AS base
             WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
             ORDER BY a.attnum";
-        let rows =
-            sqlx::query(SQL).bind(schema_of(table)).bind(&table.name).fetch_all(connection).await?;
+        let rows = sqlx::query(AssertSqlSafe(SQL.replace("{theirs}", RUNS_THEIRS)))
+            .bind(schema_of(table))
+            .bind(&table.name)
+            .fetch_all(connection)
+            .await?;
         let column = |row: &sqlx::postgres::PgRow| {
             Ok(ColumnShape {
                 name: row.try_get(0)?,
@@ -115,7 +145,14 @@ impl Shape {
                 is_bytes: row.try_get(5)?,
             })
         };
-        Ok(Self { columns: rows.iter().map(column).collect::<Result<_, sqlx::Error>>()? })
+        let runs_theirs = rows.first().map_or(Ok(true), |row| row.try_get(6))?;
+        let columns = rows.iter().map(column).collect::<Result<_, sqlx::Error>>()?;
+        Ok(Self { columns, runs_theirs })
+    }
+
+    /// Whether the columns are what they were.
+    pub(super) fn is_still(&self, before: &Self) -> bool {
+        self.columns == before.columns
     }
 
     fn column(&self, name: &str) -> Result<&ColumnShape, sqlx::Error> {

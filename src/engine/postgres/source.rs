@@ -7,6 +7,7 @@
 //! **Invariant:** this session commits nothing but cursors with their rows, and our own tables.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
@@ -19,15 +20,17 @@ use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
 use super::walk::{Reading, Standing, is_by_place};
 use super::window::PostgresWindow;
-use super::{catalog, cursor, facts, fit, integrity, purge, walk, write};
+use super::{
+    catalog, cursor, cut, facts, fit, integrity, pressure, purge, statistics, vault, walk, write,
+};
 use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
-    CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Row, RowWrite, Sampler,
-    ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor,
-    WalkFilter, WindowOutcome, WriteOutcome,
+    CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Pressure, Row, RowWrite,
+    Sampler, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step,
+    Visitor, Wait, WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;
@@ -175,6 +178,65 @@ impl Source for PostgresSource {
         cursor::state(&row?)
     }
 
+    async fn take_as(
+        &self,
+        cursor: CursorId,
+        epoch: u64,
+        ledger_size: u64,
+    ) -> Result<Option<CursorState>, SourceError> {
+        let mut session = self.lock().await;
+        let row: Result<_, SourceError> = again!(session, "taking a range", {
+            cursor::take_as(session.connection().await?, cursor, epoch, ledger_size).await
+        });
+        row?.as_ref().map(cursor::state).transpose()
+    }
+
+    async fn another(&self) -> Result<Option<Arc<dyn Source>>, SourceError> {
+        let session = Session::open(self.address.clone()).await?;
+        let (address, standing) = (self.address.clone(), Mutex::new(None));
+        Ok(Some(Arc::new(Self { address, session: Arc::new(Mutex::new(session)), standing })))
+    }
+
+    async fn cut(
+        &self,
+        table: &UnitTable,
+        after: Option<&RowKey>,
+        rows: u64,
+    ) -> Result<Option<RowKey>, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "cutting a table into ranges", {
+            session.connection().await?;
+            let shape = session.shape(&table.table).await?;
+            cut::cut(session.within()?, table, &shape, after, rows).await
+        })
+    }
+
+    async fn pressure(&self, tables: &[TableName]) -> Result<Pressure, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "reading its signals", {
+            pressure::pressure(session.connection().await?, tables).await
+        })
+    }
+
+    async fn waits(&self) -> Result<Vec<Wait>, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "reading what is waited for", {
+            pressure::waits(session.connection().await?).await
+        })
+    }
+
+    fn commit_took(&self) -> Option<Duration> {
+        // Whoever works on the session just now has not committed yet.
+        self.session.try_lock().ok()?.commit_took
+    }
+
+    async fn evict(&self, worker: &str) -> Result<(), SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "ending the sessions of a dead process", {
+            vault::lease::end_sessions(session.connection().await?, worker).await
+        })
+    }
+
     async fn cursors(
         &self,
         run: RunId,
@@ -239,6 +301,13 @@ impl Source for PostgresSource {
             fit::fit(&mut session, changes, to).await
         });
         fitted?
+    }
+
+    async fn renew_statistics(
+        &self,
+        tables: &[TableName],
+    ) -> Result<Vec<(TableName, String)>, SourceError> {
+        statistics::renew(&mut *self.lock().await, tables).await
     }
 
     async fn remove_traces(&self) -> Result<(), SourceError> {

@@ -145,7 +145,7 @@ fn between(
 }
 
 /// Compares a key as its index does: in the column's own collation, by its type's own operators.
-fn compare(
+pub(super) fn compare(
     keys: &[String],
     shape: &Shape,
     operator: &str,

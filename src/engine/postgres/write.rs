@@ -12,6 +12,7 @@ use super::shape::{Shape, quoted, schema_of, table_sql};
 use super::statement::{self, Update};
 use super::unseen::{self, Told};
 use crate::plan::UnitTable;
+use crate::policy::TableName;
 use crate::ports::{Rejection, Row, RowVersion, RowWrite, SourceError, Step, WriteOutcome};
 use crate::value::RowKey;
 
@@ -23,9 +24,27 @@ const BATCH: &str = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin
 
 /// Lets triggers that fire in this transaction find what they name without a schema, as they do in
 /// the database's own sessions. Ours names everything in full, and the server's own functions come
-/// first, so that nothing of it changes its meaning.
+/// first, so that nothing of it changes its meaning. Asked for where a shape says so: it costs the
+/// way to the server and back.
 pub(super) async fn look_where_triggers_look(
     connection: &mut PgConnection,
+) -> Result<(), sqlx::Error> {
+    look_theirs(connection, Lasts::Transaction).await
+}
+
+/// For how long others' names are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lasts {
+    /// To the end of the transaction.
+    Transaction,
+    /// Until [`look_at_home_again`].
+    Session,
+}
+
+/// As [`look_where_triggers_look`], for as long as is said.
+pub(super) async fn look_theirs(
+    connection: &mut PgConnection,
+    lasts: Lasts,
 ) -> Result<(), sqlx::Error> {
     // language=PostgreSQL
     const SQL: &str = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, ' || coalesce(
@@ -35,8 +54,15 @@ pub(super) async fn look_where_triggers_look(
               unnest(s.setconfig) AS setting
          WHERE d.datname = current_database() AND s.setrole = 0
            AND left(setting, length('search_path=')) = 'search_path='),
-        '\"$user\", public'), true)";
-    sqlx::query(SQL).execute(connection).await.map(|_| ())
+        '\"$user\", public'), $1)";
+    let is_local = lasts == Lasts::Transaction;
+    sqlx::query(SQL).bind(is_local).execute(connection).await.map(|_| ())
+}
+
+/// Ends what [`Lasts::Session`] began.
+pub(super) async fn look_at_home_again(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    // language=PostgreSQL
+    sqlx::raw_sql("SET search_path = pg_catalog").execute(connection).await.map(|_| ())
 }
 
 /// Looks at home again: the server tells names in full only there.
@@ -75,6 +101,9 @@ pub(super) async fn write(
             }
             Err(error) => error,
         };
+        if came_since(session, &table.table).await {
+            continue;
+        }
         if let Some(reason) = constraint(&error) {
             session.roll_back().await;
             let key = (writes.len() == 1).then(|| writes[0].key.clone());
@@ -86,6 +115,24 @@ pub(super) async fn write(
             Some(Again::Passing) => {}
             None => return Err(session.failed(error, "writing a batch")),
         }
+    }
+}
+
+/// After a batch that failed: whether a trigger or its like came since the shape of its table was
+/// read, and did not find what it names. From now on it does.
+async fn came_since(session: &mut Session, table: &TableName) -> bool {
+    let Ok(before) = session.shape(table).await else { return false };
+    if before.runs_theirs {
+        return false;
+    }
+    session.roll_back().await;
+    let Ok(connection) = session.within() else { return false };
+    match Shape::read(connection, table).await {
+        Ok(now) if now.runs_theirs && now.is_still(&before) => {
+            session.knows(table, now);
+            true
+        }
+        Ok(_) | Err(_) => false,
     }
 }
 
@@ -112,8 +159,10 @@ async fn batch(
             // ORDER: after the rows, whose lock keeps triggers and rules from being added.
             cursor::note_writer(session.within()?, step.cursor, &table_sql(&table.table)?).await?;
         }
-        // Triggers that were put off to the end of the transaction fire with its COMMIT.
-        look_where_triggers_look(session.within()?).await?;
+        if !writes.is_empty() && session.shape(&table.table).await?.runs_theirs {
+            // Triggers that were put off to the end of the transaction fire with its COMMIT.
+            look_where_triggers_look(session.within()?).await?;
+        }
         session.commit().await?;
     }
     Ok(outcome)
@@ -141,18 +190,28 @@ pub(super) async fn rows(
     let connection = session.within()?;
     let suppressed = suppress(connection, table).await?;
     let update = statement::update(table, &shape, &guarded)?;
-    look_where_triggers_look(connection).await?;
+    if shape.runs_theirs {
+        look_where_triggers_look(connection).await?;
+    }
     let told = if is_silent {
         bound(connection, &update).await?
     } else {
         unseen::fill(connection, &update.columns).await?;
         unseen::update(connection, &update.from(&unseen::stage(update.columns.len()))).await?
     };
-    look_at_home(connection).await?;
+    if shape.runs_theirs {
+        look_at_home(connection).await?;
+    }
     // INVARIANT: from its first row on the UPDATE holds a lock that keeps columns as they are, so
     // what is read here is what was written into.
-    if Shape::read(connection, &table.table).await? != shape {
+    let now = Shape::read(connection, &table.table).await?;
+    if !now.is_still(&shape) {
         return Err(moved());
+    }
+    if now.runs_theirs && !shape.runs_theirs {
+        // A trigger came: it has to find what it names, so the batch is written once more.
+        session.knows(&table.table, now);
+        return Ok(WriteOutcome::Changed);
     }
     if told.written != writes.len() {
         return Ok(WriteOutcome::Changed);

@@ -8,6 +8,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -60,6 +62,8 @@ pub struct SqliteSource {
     url: String,
     path: PathBuf,
     connection: Arc<Mutex<Guarded>>,
+    /// How long the last COMMIT of a batch took.
+    commit_us: AtomicU64,
 }
 
 /// The connection, and whether a transaction was left open by a window that was dropped.
@@ -82,7 +86,8 @@ impl SqliteSource {
             .map_err(|error| source_error(error, url, "opening it"))?;
         touch(&mut connection, url).await?;
         let guarded = Guarded { connection, is_open: false };
-        Ok(Self { url: url.to_owned(), path, connection: Arc::new(Mutex::new(guarded)) })
+        let (connection, commit_us) = (Arc::new(Mutex::new(guarded)), AtomicU64::new(0));
+        Ok(Self { url: url.to_owned(), path, connection, commit_us })
     }
 
     /// Opens a file that exists, for looking only: nothing can be written through what is returned,
@@ -98,7 +103,8 @@ impl SqliteSource {
             .map_err(|error| source_error(error, url, "opening it for reading"))?;
         touch(&mut connection, url).await?;
         let guarded = Guarded { connection, is_open: false };
-        Ok(Self { url: url.to_owned(), path, connection: Arc::new(Mutex::new(guarded)) })
+        let (connection, commit_us) = (Arc::new(Mutex::new(guarded)), AtomicU64::new(0));
+        Ok(Self { url: url.to_owned(), path, connection, commit_us })
     }
 
     /// The file.
@@ -279,6 +285,36 @@ impl Source for SqliteSource {
         state(&row, 0)
     }
 
+    async fn take_as(
+        &self,
+        cursor: CursorId,
+        epoch: u64,
+        ledger_size: u64,
+    ) -> Result<Option<CursorState>, SourceError> {
+        let mut guarded = self.lock().await?;
+        let row = sqlx::query(
+            "INSERT INTO main.sealift_cursor VALUES (?, ?, ?, ?, ?, NULL, 0, '{}', ?)
+             ON CONFLICT DO UPDATE SET epoch = excluded.epoch,
+                                       ledger_size = max(ledger_size, excluded.ledger_size)
+                 WHERE epoch <= excluded.epoch
+             RETURNING epoch, position, done, counts, ledger_size",
+        )
+        .bind(i64::from(cursor.run.0))
+        .bind(cursor.pass.name())
+        .bind(i64::from(cursor.unit))
+        .bind(i64::from(cursor.range))
+        .bind(signed(epoch))
+        .bind(signed(ledger_size))
+        .fetch_optional(&mut guarded.connection)
+        .await
+        .map_err(self.failed("taking a range"))?;
+        row.map(|row| state(&row, 0)).transpose()
+    }
+
+    fn commit_took(&self) -> Option<Duration> {
+        Some(Duration::from_micros(self.commit_us.load(Ordering::Relaxed)))
+    }
+
     async fn cursors(
         &self,
         run: RunId,
@@ -344,7 +380,10 @@ impl Source for SqliteSource {
             roll_back(&mut guarded).await;
             return outcome;
         }
+        let begun = Instant::now();
         commit(&mut guarded, &self.url).await?;
+        let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.commit_us.store(took, Ordering::Relaxed);
         Ok(WriteOutcome::Written)
     }
 

@@ -8,12 +8,15 @@ use super::case::Case;
 use super::model::Finding;
 use crate::catalog::postgres::{PostgresCatalog, PostgresTable};
 
+mod autovacuum;
 mod event_trigger;
 mod exclusion;
 mod foreign_key_action;
 mod full_text_column;
 mod index_over_column;
 mod inheritance;
+mod log_of_changes;
+mod open_transaction;
 mod partitioned;
 mod privileges;
 mod publication;
@@ -31,7 +34,7 @@ mod view_over_column;
 mod wraparound;
 
 /// The pitfalls, in the order of the findings.
-pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 20] = [
+pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 23] = [
     server_state::find,
     privileges::find,
     partitioned::find,
@@ -47,11 +50,14 @@ pub(super) const PITFALLS: [fn(&Case<'_>) -> Vec<Finding>; 20] = [
     exclusion::find,
     view_over_column::find,
     publication::find,
+    log_of_changes::find,
     event_trigger::find,
     server_log::find,
     server_statistics::find,
     unlogged::find,
     wraparound::find,
+    autovacuum::find,
+    open_transaction::find,
 ];
 
 /// The facts of the tables in scope.

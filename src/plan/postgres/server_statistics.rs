@@ -15,7 +15,7 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
         PITFALL,
         "database",
         "the server keeps frequent values of the columns in scope as statistics, extended ones too",
-        "the purge takes them anew and rewrites the tables that keep them; until then `pg_stats` \
-         shows originals",
+        "a run takes them anew after the rewrite, so that queries are planned for tokens; the purge \
+         does so again, and rewrites the tables that keep them",
     )]
 }

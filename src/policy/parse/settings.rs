@@ -113,14 +113,29 @@ pub(super) fn limits<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Limits {
 }
 
 pub(super) fn throttle<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Throttle {
-    let keys = ["rows_per_s_max", "replica_lag_ms_max", "wal_bytes_max", "commit_ms_max"];
-    let Some(section) = reader.table(root, "throttle", &keys) else { return Throttle::default() };
-    Throttle {
-        rows_per_s_max: reader.limit(section, "rows_per_s_max", 1..NUMBERS_END),
-        replica_lag_ms_max: reader.limit(section, "replica_lag_ms_max", 1..NUMBERS_END),
-        wal_bytes_max: reader.size_limit(section, "wal_bytes_max"),
-        commit_ms_max: reader.limit(section, "commit_ms_max", 1..NUMBERS_END),
+    let keys = [
+        "rows_per_s_max",
+        "replica_lag_ms_max",
+        "wal_bytes_max",
+        "commit_ms_max",
+        "lock_wait_ms_max",
+    ];
+    let mut throttle = Throttle::default();
+    let Some(section) = reader.table(root, "throttle", &keys) else { return throttle };
+    for (name, place) in [
+        ("rows_per_s_max", &mut throttle.rows_per_s_max),
+        ("replica_lag_ms_max", &mut throttle.replica_lag_ms_max),
+        ("commit_ms_max", &mut throttle.commit_ms_max),
+        ("lock_wait_ms_max", &mut throttle.lock_wait_ms_max),
+    ] {
+        if section.find(name).is_some() {
+            *place = reader.limit(section, name, 1..NUMBERS_END);
+        }
     }
+    if section.find("wal_bytes_max").is_some() {
+        throttle.wal_bytes_max = reader.size_limit(section, "wal_bytes_max");
+    }
+    throttle
 }
 
 pub(super) fn window<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Option<Window> {

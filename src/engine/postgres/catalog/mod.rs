@@ -21,7 +21,9 @@ pub(super) const THEIRS: &str =
     "n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'sealift')";
 
 /// Settings of the server that the plan looks at.
-const SETTINGS: [&str; 6] = [
+const SETTINGS: [&str; 8] = [
+    "archive_mode",
+    "autovacuum",
     "fsync",
     "full_page_writes",
     "log_min_duration_statement",
@@ -100,6 +102,17 @@ async fn settings(conn: &mut PgConnection) -> Result<Vec<(String, String)>, Cata
     const SQL: &str = "SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY ($1)
         UNION ALL SELECT 'bytes', pg_catalog.pg_database_size(pg_catalog.current_database())::text
         UNION ALL SELECT 'is_standby', pg_catalog.pg_is_in_recovery()::text
+        UNION ALL SELECT 'standbys', count(*)::text FROM pg_catalog.pg_stat_replication
+            WHERE state IS DISTINCT FROM 'backup'
+        UNION ALL SELECT 'slots', string_agg('`' || slot_name || '`', ', ' ORDER BY slot_name)
+            FROM pg_catalog.pg_replication_slots
+            WHERE database IS NULL OR database = pg_catalog.current_database()
+        UNION ALL SELECT 'prepared_transactions', count(*)::text FROM pg_catalog.pg_prepared_xacts
+            WHERE database = pg_catalog.current_database()
+        UNION ALL SELECT 'oldest_transaction_s', coalesce(max(
+                extract(epoch FROM pg_catalog.clock_timestamp() - xact_start)), 0)::bigint::text
+            FROM pg_catalog.pg_stat_activity
+            WHERE datname = pg_catalog.current_database() AND pid <> pg_catalog.pg_backend_pid()
         ORDER BY 1";
     let what = "the settings";
     let mut wanted: Vec<&str> = SETTINGS.to_vec();

@@ -60,7 +60,9 @@ impl Found {
                 pg_catalog.pg_has_role(c.relowner, 'USAGE'),
                 coalesce(pg_catalog.pg_get_partkeydef(c.oid), ''),
                 coalesce(pg_catalog.pg_get_expr(c.relpartbound, c.oid), ''),
-                pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE')
+                pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'),
+                EXISTS (SELECT FROM unnest(c.reloptions) AS o (said)
+                        WHERE o.said ~* '^autovacuum_enabled=(of?f?|fa?l?s?e?|no?|0)$')
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind IN ('r', 'p', 'f') AND {theirs} AND c.relpersistence <> 't'
             ORDER BY n.nspname, c.relname";
@@ -368,6 +370,7 @@ impl Entry {
             may_lock: row.try_get(12)?,
             frozen_age: row.try_get(8)?,
             is_unlogged: persistence == "u",
+            is_not_vacuumed: row.try_get(13)?,
             exclusions: Vec::new(),
             index_expressions: Vec::new(),
             foreign_keys: Vec::new(),

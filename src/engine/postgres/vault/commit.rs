@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::Broken;
+use super::{Broken, lease};
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::ports::{
     ApprovalRow, CallerRow, Change, CheckRow, DomainRow, FileRow, KeyRow, PurposeRow,
@@ -39,6 +39,9 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
         Change::SetVerified { run, digest } => {
             set_verified(connection, *run, digest.as_deref()).await
         }
+        Change::SetRate { run, rate } => lease::set_rate(connection, *run, *rate).await,
+        Change::PieceDone(held) => return lease::done(connection, held).await,
+        Change::SplitPiece(held, at) => return lease::split(connection, held, at).await,
         Change::PutApproval(row) => put_approval(connection, row).await,
         Change::VoidApprovals(run, kind) => void_approvals(connection, *run, kind.name()).await,
         Change::PutRange(run, row) => put_range(connection, *run, row).await,

@@ -6,6 +6,7 @@
 //! told, and the next command reads where things stand.
 
 use std::collections::HashSet;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,16 +20,18 @@ use super::watch::Watch;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, ArchiveError, ArchiveSink, BlindRow, CallerRow, Change, CheckRow, CredentialUse,
-    DomainRow, EntryRow, FileRow, IntakeRow, KeyRow, LoadCursor, Looked, PurposeRow, QuarantineRow,
-    Quota, RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT,
-    Vault, VaultError, VaultHeader,
+    ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow,
+    CredentialUse, CutState, DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease,
+    LoadCursor, Looked, Piece, PieceCounts, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow,
+    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, UnlockRow, VAULT_FORMAT, Vault,
+    VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
 mod archive;
 mod commit;
 mod entries;
+pub(super) mod lease;
 mod ledger;
 mod read;
 mod stage;
@@ -51,6 +54,8 @@ const RUN_LOCK_WAITS_MS: [u64; 4] = [50, 150, 300, 500];
 pub struct PostgresVault {
     address: Address,
     session: Mutex<Option<PgConnection>>,
+    /// What every transaction of this session asks after first.
+    held: std::sync::Mutex<Option<Lease>>,
     watch: Watch,
     builds: Mutex<stage::Builds>,
 }
@@ -130,7 +135,12 @@ impl PostgresVault {
             session: Mutex::new(Some(opened.connection)),
             watch,
             builds: Mutex::default(),
+            held: std::sync::Mutex::new(None),
         }
+    }
+
+    fn held(&self) -> Option<Lease> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends the session.
@@ -261,10 +271,19 @@ async fn begin(connection: &mut PgConnection, header: &VaultHeader) -> Result<()
     transaction.commit().await
 }
 
+/// How a process works on the runs of a vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunShare {
+    /// Beside others that work on the same run: leases say who does what.
+    Joined,
+    /// Alone: a rollback, a purge, a verification, a source that has one writer.
+    Alone,
+}
+
 /// Held while a process works on runs of a vault; the server lets go of it when the process ends.
 ///
 /// Where its connection is lost the lock is lost too: what fences a second worker off is the epoch
-/// in the source's cursor, and this only keeps two from starting.
+/// in the source's cursor, and this only keeps the wrong ones from starting.
 pub struct PostgresRunLock(#[expect(dead_code, reason = "held, not read")] PgConnection);
 
 impl PostgresRunLock {
@@ -273,11 +292,15 @@ impl PostgresRunLock {
     /// # Errors
     ///
     /// [`VaultError`] where the server does not let us in.
-    pub async fn take(url: &str) -> Result<Option<Self>, VaultError> {
+    pub async fn take(url: &str, share: RunShare) -> Result<Option<Self>, VaultError> {
         let (_, Opened { connection: mut session, .. }) = connected(url).await?;
+        let sql = match share {
+            RunShare::Joined => "SELECT pg_try_advisory_lock_shared($1)",
+            RunShare::Alone => "SELECT pg_try_advisory_lock($1)",
+        };
         // The server needs a moment to see that a process which was killed is gone.
         for wait in RUN_LOCK_WAITS_MS {
-            let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
+            let taken: bool = sqlx::query_scalar(sql)
                 .bind(RUN_LOCK)
                 .fetch_one(&mut session)
                 .await
@@ -327,6 +350,8 @@ macro_rules! in_transaction {
             let work = async {
                 let $connection = session.connection()?;
                 sqlx::raw_sql("BEGIN").execute(&mut *$connection).await?;
+                // ORDER: the lease comes first, so that nothing waits for a piece that is lost.
+                lease::still_held($connection, $self.held().as_ref()).await?;
                 Ok($work)
             };
             let outcome: Result<_, Broken> = $self.watch.over(work).await;
@@ -658,6 +683,87 @@ impl Vault for PostgresVault {
 
     async fn checkpoints(&self) -> Result<Vec<(u64, String)>, VaultError> {
         reading!(self, "reading its checkpoints", |c| ledger::checkpoints(c).await?)
+    }
+
+    async fn another(&self) -> Result<Option<Arc<dyn Vault>>, VaultError> {
+        let opened =
+            self.address.open_again().await.map_err(|error| unopened(&self.address, error))?;
+        Ok(Some(Arc::new(Self::over(self.address.clone(), opened))))
+    }
+
+    fn hold(&self, lease: Option<Lease>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+    }
+
+    async fn run_state(&self, run: RunId) -> Result<RunState, VaultError> {
+        reading!(self, "reading where a run stands", |c| lease::run_state(c, run).await?)
+    }
+
+    async fn enter(&self, worker: &WorkerRow, lease_ms: u64) -> Result<(), VaultError> {
+        in_transaction!(self, "entering a process", |connection| {
+            lease::enter(connection, worker, lease_ms).await?;
+        })
+    }
+
+    async fn beat(&self, worker: &str, lease_ms: u64, beat: &Beat) -> Result<u64, VaultError> {
+        reading!(self, "renewing leases", |c| lease::beat(c, worker, lease_ms, beat).await?)
+    }
+
+    async fn evict(&self, worker: &str) -> Result<(), VaultError> {
+        reading!(self, "freeing leases", |c| lease::evict(c, worker).await?)
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRow>, VaultError> {
+        reading!(self, "reading who is at work", |c| lease::workers(c).await?)
+    }
+
+    async fn add_pieces(&self, pieces: &[(Piece, u64)]) -> Result<(), VaultError> {
+        reading!(self, "laying out the work", |c| lease::add_pieces(c, pieces).await?)
+    }
+
+    async fn take_piece(
+        &self,
+        run: RunId,
+        task: Task,
+        holder: &Holder,
+        lease_ms: u64,
+    ) -> Result<Option<Lease>, VaultError> {
+        reading!(self, "taking a lease", |c| lease::take(c, run, task, holder, lease_ms).await?)
+    }
+
+    async fn cut_state(&self, run: RunId, unit: u16, table: u16) -> Result<CutState, VaultError> {
+        reading!(self, "reading how far a table is cut", |connection| {
+            lease::cut_state(connection, run, unit, table).await?
+        })
+    }
+
+    async fn cut_piece(
+        &self,
+        piece: &Piece,
+        after: Option<u32>,
+        holder: &Holder,
+        lease_ms: u64,
+    ) -> Result<Option<Lease>, VaultError> {
+        let cut: Result<Option<Lease>, VaultError> =
+            in_transaction!(self, "cutting a range", |connection| {
+                lease::cut(connection, piece, after, holder, lease_ms).await?
+            });
+        match cut {
+            Err(VaultError::LeaseLost { .. }) => Ok(None),
+            cut => cut,
+        }
+    }
+
+    async fn give_back(&self, lease: &Lease) -> Result<(), VaultError> {
+        reading!(self, "giving a lease back", |c| lease::give_back(c, lease).await?)
+    }
+
+    async fn pieces(&self, run: RunId, task: Task) -> Result<PieceCounts, VaultError> {
+        reading!(self, "counting what is left to do", |c| lease::counts(c, run, task).await?)
+    }
+
+    async fn fence(&self, run: RunId) -> Result<(), VaultError> {
+        reading!(self, "fencing off whoever is still at work", |c| lease::fence(c, run).await?)
     }
 
     async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {

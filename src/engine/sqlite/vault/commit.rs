@@ -2,6 +2,7 @@
 
 use sqlx::sqlite::SqliteConnection;
 
+use super::lease;
 use crate::engine::sqlite::error::{code, vault_error};
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::ports::{
@@ -42,6 +43,16 @@ pub(super) async fn apply(
         Change::SetVerified { run, digest } => {
             set_verified(connection, *run, digest.as_deref()).await
         }
+        Change::SetRate { run, rate } => lease::set_rate(connection, *run, *rate).await,
+        Change::PieceDone(held) => match lease::done(connection, held).await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let (unit, range) = (held.piece.unit, held.piece.range);
+                return Err(VaultError::LeaseLost { unit, range });
+            }
+            Err(error) => Err(error),
+        },
+        Change::SplitPiece(held, at) => lease::split(connection, held, at).await,
         Change::PutApproval(row) => put_approval(connection, row).await,
         Change::VoidApprovals(run, kind) => void_approvals(connection, *run, kind.name()).await,
         Change::PutRange(run, row) => put_range(connection, *run, row).await,

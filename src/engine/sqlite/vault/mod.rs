@@ -17,16 +17,18 @@ use super::error::{code, vault_error};
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, ArchiveError, ArchiveSink, BlindRow, CallerRow, Change, CheckRow, CredentialUse,
-    DomainRow, EntryRow, FileRow, IntakeRow, KeyRow, LoadCursor, Looked, PurposeRow, QuarantineRow,
-    Quota, RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VAULT_FORMAT,
-    Vault, VaultError, VaultHeader,
+    ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow,
+    CredentialUse, CutState, DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease,
+    LoadCursor, Looked, Piece, PieceCounts, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow,
+    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, UnlockRow, VAULT_FORMAT, Vault,
+    VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
 mod archive;
 mod commit;
 mod entries;
+mod lease;
 mod ledger;
 mod read;
 
@@ -465,6 +467,100 @@ impl Vault for SqliteVault {
         ledger::checkpoints(&mut *self.lock().await)
             .await
             .map_err(self.failed("reading its checkpoints"))
+    }
+
+    async fn run_state(&self, run: RunId) -> Result<RunState, VaultError> {
+        lease::run_state(&mut *self.lock().await, run)
+            .await
+            .map_err(self.failed("reading where a run stands"))?
+            .ok_or_else(|| VaultError::Inconsistent("a run has no known phase".to_owned()))
+    }
+
+    async fn enter(&self, worker: &WorkerRow, lease_ms: u64) -> Result<(), VaultError> {
+        in_transaction!(self, "entering a process", |connection| {
+            lease::enter(connection, worker, lease_ms)
+                .await
+                .map_err(self.failed("entering a process"))
+        })
+    }
+
+    async fn beat(&self, worker: &str, lease_ms: u64, beat: &Beat) -> Result<u64, VaultError> {
+        lease::beat(&mut *self.lock().await, worker, lease_ms, beat)
+            .await
+            .map_err(self.failed("noting what a process does"))
+    }
+
+    async fn evict(&self, worker: &str) -> Result<(), VaultError> {
+        in_transaction!(self, "freeing leases", |connection| {
+            lease::evict(connection, worker).await.map_err(self.failed("freeing leases"))
+        })
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRow>, VaultError> {
+        lease::workers(&mut *self.lock().await).await.map_err(self.failed("reading who is at work"))
+    }
+
+    async fn add_pieces(&self, pieces: &[(Piece, u64)]) -> Result<(), VaultError> {
+        in_transaction!(self, "laying out the work", |connection| {
+            lease::add_pieces(connection, pieces).await.map_err(self.failed("laying out the work"))
+        })
+    }
+
+    async fn take_piece(
+        &self,
+        run: RunId,
+        task: Task,
+        holder: &Holder,
+        lease_ms: u64,
+    ) -> Result<Option<Lease>, VaultError> {
+        lease::take(&mut *self.lock().await, run, task, holder, lease_ms).await
+    }
+
+    async fn cut_state(&self, run: RunId, unit: u16, table: u16) -> Result<CutState, VaultError> {
+        lease::cut_state(&mut *self.lock().await, run, unit, table).await
+    }
+
+    async fn cut_piece(
+        &self,
+        piece: &Piece,
+        after: Option<u32>,
+        holder: &Holder,
+        lease_ms: u64,
+    ) -> Result<Option<Lease>, VaultError> {
+        let lost = VaultError::LeaseLost { unit: piece.unit, range: piece.range };
+        let cut: Result<(), VaultError> = in_transaction!(self, "cutting a range", |connection| {
+            match lease::cut(connection, piece, after, holder, lease_ms).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(lost),
+                Err(error) => Err(vault_error(error, &self.url, "cutting a range")),
+            }
+        });
+        match cut {
+            Ok(()) => {
+                let (piece, holder) = (piece.clone(), holder.clone());
+                Ok(Some(Lease { piece, epoch: 1, holder }))
+            }
+            Err(VaultError::LeaseLost { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn give_back(&self, lease: &Lease) -> Result<(), VaultError> {
+        lease::give_back(&mut *self.lock().await, lease)
+            .await
+            .map_err(self.failed("giving a lease back"))
+    }
+
+    async fn pieces(&self, run: RunId, task: Task) -> Result<PieceCounts, VaultError> {
+        lease::counts(&mut *self.lock().await, run, task)
+            .await
+            .map_err(self.failed("counting what is left to do"))
+    }
+
+    async fn fence(&self, run: RunId) -> Result<(), VaultError> {
+        lease::fence(&mut *self.lock().await, run)
+            .await
+            .map_err(self.failed("fencing off whoever is still at work"))
     }
 
     async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {

@@ -1,0 +1,294 @@
+//! Who does which piece of a pass: workers of this process, and of others that have joined.
+//!
+//! A pass is laid out as pieces. Each worker takes one by a lease, does it with a session of its own
+//! with source and vault, and takes the next; what exactly one may do is done in a [`Turn`]. This
+//! room knows leases and the order of work, and nothing of what a piece holds.
+//!
+//! **Invariant:** while a worker has a piece, every transaction of its vault session asks for the
+//! lease first. A worker that was stopped and passed over therefore writes nothing to the vault, and
+//! the epoch in the source's cursor keeps it from the source.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use crate::lifecycle::Phase;
+use crate::ports::{Holder, Lease, Piece, RangeRow, Task};
+use crate::run::batch::BYTES_MAX;
+use crate::run::error::RunError;
+use crate::run::job::{Job, Stop};
+use crate::run::{backup, rewrite, seal};
+
+/// What the workers of a process may hold in memory at the same time, in all.
+const MEMORY_BYTES: usize = 112 << 20;
+
+/// What memory is counted in.
+const ROOM_BYTES: usize = 1 << 10;
+
+/// How often a process that waits for others looks again.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The workers of a process, and how they share the work of a run.
+#[derive(Clone)]
+pub struct Crew {
+    /// This process, and the number of the worker in it.
+    pub holder: Holder,
+    /// How many workers there are.
+    pub workers: usize,
+    /// How long a lease lasts that is not renewed.
+    pub lease: Duration,
+    /// Whether the source lets several work at once: pieces are leased then.
+    pub shares: bool,
+    memory: Memory,
+    /// Set when another worker of this process has failed.
+    halt: Stop,
+    pub(crate) laid: Arc<Laid>,
+}
+
+/// What a pass was laid out from; it does not change while the pass lasts.
+#[derive(Debug, Default)]
+pub(crate) struct Laid {
+    pub(crate) ranges: Vec<RangeRow>,
+}
+
+impl Crew {
+    /// A crew of so many workers.
+    #[must_use]
+    pub fn new(worker: &str, workers: usize, lease: Duration, shares: bool) -> Self {
+        Self {
+            holder: Holder { worker: worker.to_owned(), slot: 0 },
+            workers: workers.max(1),
+            lease,
+            shares,
+            memory: Memory::new(),
+            halt: Stop::default(),
+            laid: Arc::default(),
+        }
+    }
+
+    /// Whether another worker has failed, so that this one has to end.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halt.is_asked()
+    }
+
+    /// The lease's time as the vault counts it.
+    #[must_use]
+    pub fn lease_ms(&self) -> u64 {
+        u64::try_from(self.lease.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Bytes of in-scope cells in a batch: less where many have one in hand.
+    pub(crate) fn batch_bytes(&self) -> usize {
+        if self.workers > 4 { BYTES_MAX / 4 } else { BYTES_MAX }
+    }
+
+    /// Waits until so many bytes may be held; they are given back with what is returned.
+    pub(crate) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        self.memory.room(bytes).await
+    }
+}
+
+/// What workers may hold in memory, shared out among them.
+#[derive(Clone)]
+struct Memory(Arc<Semaphore>);
+
+impl Memory {
+    fn new() -> Self {
+        Self(Arc::new(Semaphore::new(MEMORY_BYTES / ROOM_BYTES)))
+    }
+
+    /// A piece that is larger than everything has everything for itself.
+    async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let rooms = bytes.clamp(ROOM_BYTES, MEMORY_BYTES) / ROOM_BYTES;
+        let rooms = u32::try_from(rooms).unwrap_or(u32::MAX);
+        // Nobody closes the semaphore; if somebody did, work would go on without its limit.
+        Arc::clone(&self.0).acquire_many_owned(rooms).await.ok()
+    }
+}
+
+/// Has every piece of a task done, by as many workers as there are pieces for.
+///
+/// # Errors
+///
+/// The first error of a worker; the others end at their batch's end.
+pub(crate) async fn share(job: &Job, task: Task, wanted: u64, laid: Laid) -> Result<(), RunError> {
+    let laid = Arc::new(laid);
+    let halt = Stop::default();
+    let mut crew: JoinSet<Result<(), RunError>> = JoinSet::new();
+    let workers = job.crew.workers.min(usize::try_from(wanted).unwrap_or(usize::MAX)).max(1);
+    for slot in 1..=workers {
+        let Some(worker) = worker(job, slot, &halt, &laid).await? else { break };
+        let halt = halt.clone();
+        crew.spawn(async move {
+            let done = work(&worker, task).await;
+            if done.is_err() {
+                halt.ask();
+            }
+            done
+        });
+    }
+    let mut first: Option<RunError> = None;
+    while let Some(ended) = crew.join_next().await {
+        let done = ended.unwrap_or_else(|_| {
+            halt.ask();
+            Err(RunError::Inconsistent("a worker ended in the middle of its work".to_owned()))
+        });
+        let Err(error) = done else { continue };
+        // A worker that was halted because of another has nothing to tell.
+        let is_better = !matches!(error, RunError::Stopped) || first.is_none();
+        if is_better && first.as_ref().is_none_or(|known| matches!(known, RunError::Stopped)) {
+            first = Some(error);
+        }
+    }
+    first.map_or(Ok(()), Err)
+}
+
+/// The job in the hands of one worker; `None` where the server has no session left for it, and
+/// others are at work already.
+async fn worker(
+    job: &Job,
+    slot: usize,
+    halt: &Stop,
+    laid: &Arc<Laid>,
+) -> Result<Option<Job>, RunError> {
+    let source = match job.source.another().await {
+        Ok(source) => source.unwrap_or_else(|| Arc::clone(&job.source)),
+        Err(_) if slot > 1 => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let vault = match job.vault.another().await {
+        Ok(vault) => vault.unwrap_or_else(|| Arc::clone(&job.vault)),
+        Err(_) if slot > 1 => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+    let holder = Holder { slot, ..job.crew.holder.clone() };
+    let (halt, laid) = (halt.clone(), Arc::clone(laid));
+    let crew = Crew { holder, halt, laid, ..job.crew.clone() };
+    Ok(Some(Job { source, vault, crew, ..job.clone() }))
+}
+
+/// Takes piece after piece, until none is left that anybody has to do.
+async fn work(job: &Job, task: Task) -> Result<(), RunError> {
+    loop {
+        job.refuse_if_paused().await?;
+        let Some(lease) = next(job, task).await? else {
+            if is_done(job, task).await? {
+                return Ok(());
+            }
+            job.watch.waits(format!("ranges to {} that other processes hold", task.name()));
+            tokio::time::sleep(PATIENCE).await;
+            continue;
+        };
+        job.watch.goes_on();
+        job.vault.hold(Some(lease.clone()));
+        let done = piece(job, &lease).await;
+        job.vault.hold(None);
+        match done {
+            Ok(()) => {}
+            // Somebody has passed this worker over: the piece is theirs, and nothing was written.
+            Err(error) if error.is_lease_lost() => {}
+            Err(error) => {
+                // What cannot be given back runs out by itself.
+                let _ = job.vault.give_back(&lease).await;
+                return Err(error);
+            }
+        }
+    }
+}
+
+async fn next(job: &Job, task: Task) -> Result<Option<Lease>, RunError> {
+    let lease_ms = job.crew.lease_ms();
+    let taken = job.vault.take_piece(job.run, task, &job.crew.holder, lease_ms).await?;
+    match (taken, task) {
+        (None, Task::Backup) => backup::cut(job).await,
+        (taken, _) => Ok(taken),
+    }
+}
+
+async fn is_done(job: &Job, task: Task) -> Result<bool, RunError> {
+    if job.vault.pieces(job.run, task).await?.open > 0 {
+        return Ok(false);
+    }
+    if task == Task::Backup { backup::is_cut(job).await } else { Ok(true) }
+}
+
+async fn piece(job: &Job, lease: &Lease) -> Result<(), RunError> {
+    match lease.piece.task {
+        Task::Backup => backup::back_up_piece(job, lease).await,
+        Task::Seal => seal::seal_piece(job, lease).await,
+        Task::Rewrite => rewrite::rewrite_piece(job, lease).await,
+        Task::Alone => {
+            Err(RunError::Inconsistent("what one does alone is no piece of a pass".to_owned()))
+        }
+    }
+}
+
+/// A piece without bounds.
+pub(crate) fn piece_of(job: &Job, task: Task, unit: u16, table: u16, range: u32) -> Piece {
+    Piece { run: job.run, task, unit, table, range, lower: None, upper: None }
+}
+
+/// The right to do what exactly one process may do in a phase.
+pub struct Turn<'j> {
+    job: &'j Job,
+    lease: Option<Lease>,
+}
+
+/// Waits for one's turn; `None` where another process has moved the run out of the phase.
+///
+/// # Errors
+///
+/// [`RunError::Stopped`] where somebody asked to stop while it was waited for.
+pub async fn turn(job: &Job, phase: Phase) -> Result<Option<Turn<'_>>, RunError> {
+    if !job.crew.shares {
+        return Ok(Some(Turn { job, lease: None }));
+    }
+    job.vault.add_pieces(&[(piece_of(job, Task::Alone, 0, 0, 0), 0)]).await?;
+    loop {
+        job.refuse_if_paused().await?;
+        if job.vault.run_state(job.run).await?.phase != phase {
+            job.watch.goes_on();
+            return Ok(None);
+        }
+        let lease_ms = job.crew.lease_ms();
+        let taken = job.vault.take_piece(job.run, Task::Alone, &job.crew.holder, lease_ms).await?;
+        let Some(lease) = taken else {
+            job.watch.waits(format!("another process to bring the run out of `{phase}`"));
+            tokio::time::sleep(PATIENCE).await;
+            continue;
+        };
+        job.watch.goes_on();
+        let turn = Turn { job, lease: Some(lease.clone()) };
+        job.vault.hold(Some(lease));
+        // Somebody may have moved it between the look and the lease.
+        if job.vault.run_state(job.run).await?.phase != phase {
+            return turn.end(Ok(None)).await;
+        }
+        return Ok(Some(turn));
+    }
+}
+
+impl Turn<'_> {
+    /// The lease of it, for a session of its own with the vault.
+    #[must_use]
+    pub fn lease(&self) -> Option<Lease> {
+        self.lease.clone()
+    }
+
+    /// Ends it, whatever came of it.
+    ///
+    /// # Errors
+    ///
+    /// What was handed over.
+    pub async fn end<T, E>(self, outcome: Result<T, E>) -> Result<T, E> {
+        if let Some(lease) = &self.lease {
+            self.job.vault.hold(None);
+            // What cannot be given back runs out by itself.
+            let _ = self.job.vault.give_back(lease).await;
+        }
+        outcome
+    }
+}

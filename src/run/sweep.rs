@@ -1,0 +1,158 @@
+//! Sweeps: originals that came behind the cursor of a range, looked for until there are none.
+//!
+//! A sweep has a cursor and increments of its own, which come after those of every range. How a batch
+//! is prepared and written is the rewrite's; this room knows which rows to look at.
+
+use std::time::Instant;
+
+use crate::plan::{Unit, UnitMode, UnitTable};
+use crate::ports::{Change, Counts, CursorId, Pass, RangeRow, Row, Step, WalkFilter, WriteOutcome};
+use crate::run::error::RunError;
+use crate::run::increments::Newest;
+use crate::run::job::Job;
+use crate::run::record::BackupCell;
+use crate::run::rewrite::{Worker, bind_source, late_segments};
+use crate::value::{Original, RowKey};
+
+/// How many sweeps look for originals that came behind the cursor.
+const SWEEPS_MAX: u32 = 20;
+
+/// Sweeps again over a run that is rewritten: originals may have come since, and a verification
+/// that found some is answered here. Looks at every row where one was found before.
+///
+/// # Errors
+///
+/// [`RunError`]; what is committed stays.
+pub async fn resweep(job: &Job) -> Result<(), RunError> {
+    bind_source(job).await?;
+    sweep(job).await?;
+    let closed = late_segments(job).await?;
+    if closed.is_empty() {
+        return Ok(());
+    }
+    let mut draft = job.draft("swept");
+    draft.counts.insert("late_segments".into(), closed.len() as u64);
+    let changes = closed.into_iter().map(Change::CloseSegment).collect();
+    job.vault.commit(changes, vec![draft]).await?;
+    Ok(())
+}
+
+/// Rewrites originals that came behind a cursor, until a pass finds none.
+pub(crate) async fn sweep(job: &Job) -> Result<(), RunError> {
+    for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
+        for (at, table) in unit.tables.iter().enumerate() {
+            let at = u16::try_from(at).unwrap_or(u16::MAX);
+            let mut sweeps = 0;
+            while sweep_table(job, unit, at, table).await? > 0 {
+                sweeps += 1;
+                if sweeps == SWEEPS_MAX {
+                    let table = table.table.to_string();
+                    return Err(RunError::Busy { table, attempts: sweeps });
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One pass over the rows that hold an original by their shape. Returns how many were rewritten.
+async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Result<u64, RunError> {
+    let columns = job.columns(table).await?;
+    let globs: Vec<Option<String>> = columns.iter().map(|c| c.treatment.sqlite_glob()).collect();
+    let filter = if globs.iter().all(Option::is_some) {
+        let keeps_empty = columns.iter().map(|c| c.treatment.keeps(&Original::text(""))).collect();
+        WalkFilter::Originals { run: job.run, globs, keeps_empty }
+    } else {
+        WalkFilter::All
+    };
+    // A cursor and increments of its own: its epochs come after those of every range.
+    let range = RangeRow {
+        unit: unit.id,
+        table: at,
+        number: sweep_range(at),
+        lower: None,
+        upper: None,
+        rows: 0,
+        originals: 0,
+    };
+    let cursor = CursorId { run: job.run, pass: Pass::Rewrite, unit: unit.id, range: range.number };
+    let ledger_size = job.vault.head().await?.size();
+    let state = job.source.take(cursor, ledger_size).await?;
+    let newest = Newest::default();
+    let mut worker = Worker::new(job, table, &range, columns, newest, cursor, &state);
+    let mut position: Option<RowKey> = None;
+    let mut rewritten = 0;
+    loop {
+        let limit = worker.pace.begin().await?;
+        let version = job.source.version().await?;
+        worker.pace.saw(version);
+        let read = job.source.walk(table, position.as_ref(), None, limit, &filter).await?;
+        let last = read.last().map(|row| row.key.clone());
+        let step = worker.step(None, None, true, None);
+        let Some(last) = last else {
+            worker.close_sweep(step, version).await?;
+            return Ok(rewritten);
+        };
+        if worker.sweep_batch(step, &read, version, &mut rewritten).await? {
+            position = Some(last);
+        }
+    }
+}
+
+/// The range number under which a table's sweeps keep their cursor and their increments.
+pub(crate) fn sweep_range(table: u16) -> u32 {
+    u32::MAX - u32::from(table)
+}
+
+impl Worker<'_> {
+    /// Marks a sweep's cursor as done.
+    async fn close_sweep(&mut self, step: Step, version: i64) -> Result<(), RunError> {
+        match self.job.source.write(self.table, &step, &[], &[], version).await? {
+            WriteOutcome::Written => Ok(()),
+            WriteOutcome::LeaseLost | WriteOutcome::Changed | WriteOutcome::Rejected(_) => {
+                Err(RunError::LeaseLost { unit: self.cursor.unit, range: self.cursor.range })
+            }
+        }
+    }
+
+    /// As [`Worker::write`], for rows that were counted before: only what changes counts.
+    async fn sweep_batch(
+        &mut self,
+        mut step: Step,
+        read: &[Row],
+        version: i64,
+        rewritten: &mut u64,
+    ) -> Result<bool, RunError> {
+        let mut prepared = self.prepare(read).await?;
+        if prepared.writes.is_empty() {
+            return Ok(true);
+        }
+        // A cell that is a token already needs no increment here: it was met by the main pass, or
+        // it is one that the application brought.
+        prepared.increments.retain(|record| matches!(record.cell, BackupCell::Value(_)));
+        if !self.settle(&prepared).await? {
+            return Ok(false);
+        }
+        step.counts = Counts { tokenized: prepared.counts.tokenized, ..Counts::default() };
+        let tokenized = step.counts.tokenized;
+        let begun = Instant::now();
+        match self.job.source.write(self.table, &step, read, &prepared.writes, version).await? {
+            WriteOutcome::Written => {
+                self.pace.went(read.len(), begun.elapsed());
+                *rewritten += tokenized;
+                Ok(true)
+            }
+            WriteOutcome::LeaseLost => {
+                Err(RunError::LeaseLost { unit: self.cursor.unit, range: self.cursor.range })
+            }
+            WriteOutcome::Changed => {
+                self.missed(read).await?;
+                Ok(false)
+            }
+            WriteOutcome::Rejected(rejection) => {
+                self.rejected(read, rejection.reason).await?;
+                Ok(false)
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Several workers and several processes on one run: who does what, and who may not any more.
+//!
+//! Real processes and real signals. Leases are short here, so that a test takes seconds.
+
+mod joining;
+mod leases;
+mod predicted;
+mod stage;
+mod stopped;
+mod throttle;
+mod writers;

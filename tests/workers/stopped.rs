@@ -1,0 +1,112 @@
+//! Processes that are stopped past their lease, or killed.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::stage::{LEASE_MS, Stage};
+
+const SLOW: &str = "[throttle]\nrows_per_s_max = 1500";
+
+/// The last writer of each row: whoever writes a row again shows in it.
+const WRITERS: &str = "SELECT id || ' ' || xmin::text FROM people ORDER BY id";
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_process_stopped_past_its_lease_writes_nothing_when_it_goes_on() {
+    let mut stage = Stage::with(6_000, SLOW);
+    let mut first = stage.start("first.log", &["--workers", "1"]);
+    stage.wait_until_rewriting();
+    first.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_millis(LEASE_MS + 500));
+    stage.desk.run(&["throttle", &stage.run, "--rate", "unlimited"]).done();
+
+    stage.run(&["--workers", "1"]).done();
+    assert_eq!(stage.phase(), "verified");
+    let writers = stage.source.column(WRITERS);
+    let epochs = "SELECT range || ' ' || epoch || ' ' || counts FROM sealift.cursor ORDER BY range";
+    let cursors = stage.source.column(epochs);
+    assert!(cursors.iter().any(|cursor| cursor.contains(" 2 ")), "nobody took over: {cursors:?}");
+
+    first.signal(Signal::CONT);
+    first.ends_well();
+    assert_eq!(stage.source.column(WRITERS), writers, "it wrote behind the other's back");
+    assert_eq!(stage.source.column(epochs), cursors);
+    stage.is_whole();
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_process_stopped_in_the_backup_leaves_no_file_of_its_own_in_the_run() {
+    let mut stage = Stage::with(52_000, "");
+    let mut first = stage.start("first.log", &["--workers", "1"]);
+    stage.wait_for("the first range", |stage| {
+        stage.vault.value("SELECT count(*)::text FROM sealift.range") != "0"
+    });
+    first.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_millis(LEASE_MS + 500));
+    stage.run(&["--workers", "2"]).done();
+    first.signal(Signal::CONT);
+    first.ends_well();
+    assert_eq!(stage.vault.value("SELECT sum(row_count)::text FROM sealift.range"), "52000");
+    stage.is_whole();
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_batch_whose_process_is_stopped_does_not_hold_its_rows_past_the_lease() {
+    let mut stage = Stage::with(4_000, SLOW);
+    let mut first = stage.start("first.log", &["--workers", "1"]);
+    stage.wait_until_rewriting();
+    first.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_millis(LEASE_MS + 500));
+    // Every row can be written by somebody else: no transaction of the stopped process is open.
+    stage
+        .source
+        .exec("SET lock_timeout = '2s'; UPDATE people SET id = id WHERE email NOT LIKE 'slk%'");
+    let open = stage.source.value(
+        "SELECT count(*)::text FROM pg_stat_activity
+         WHERE application_name LIKE 'sealift%' AND state LIKE 'idle in transaction%'",
+    );
+    assert_eq!(open, "0");
+    first.signal(Signal::CONT);
+    stage.desk.run(&["throttle", &stage.run, "--rate", "unlimited"]).done();
+    first.ends_well();
+    stage.is_whole();
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_later_run_takes_over_from_a_dead_process_of_its_machine_at_once() {
+    let mut stage = Stage::with(4_000, SLOW);
+    // With leases of ten minutes, waiting for one to end would not go unnoticed.
+    stage.lease_ms = 600_000;
+    let first = stage.start("first.log", &["--workers", "1"]);
+    stage.wait_until_rewriting();
+    first.signal(Signal::KILL);
+    let pid = first.pid();
+    drop(first);
+    stage.desk.run(&["throttle", &stage.run, "--rate", "unlimited"]).done();
+    let begun = std::time::Instant::now();
+    let answer = stage.run(&[]).done();
+    assert!(answer.stderr.contains(&format!("takes over from process {pid}, which is dead")));
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    stage.is_whole();
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn what_a_lease_fences_in_the_vault_a_stopped_worker_cannot_write() {
+    // The vault's own fence, without the help of the source's: the lease is somebody else's, and a
+    // transaction of the worker that held it is void.
+    let mut stage = Stage::with(4_000, SLOW);
+    let mut first = stage.start("first.log", &["--workers", "1"]);
+    stage.wait_until_rewriting();
+    let before = stage.vault.value("SELECT max(sequence)::text FROM sealift.ledger");
+    stage.vault.exec("UPDATE sealift.lease SET epoch = epoch + 1 WHERE NOT done");
+    // Its range is rewritten, and cannot be marked as done by it; it is taken again, and ends well.
+    stage.desk.run(&["throttle", &stage.run, "--rate", "unlimited"]).done();
+    first.ends_well();
+    assert_ne!(stage.vault.value("SELECT max(sequence)::text FROM sealift.ledger"), before);
+    stage.is_whole();
+}
