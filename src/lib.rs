@@ -2,6 +2,7 @@
 
 // Core: no I/O, no async, no clock, no randomness of its own.
 pub mod access;
+pub mod alert;
 pub mod catalog;
 pub mod classify;
 pub mod crypto;
@@ -29,6 +30,7 @@ pub mod client;
 pub mod demo;
 pub mod engine;
 pub mod keystore;
+pub mod notify;
 pub mod synth;
 
 pub use client::{Client, ClientError, Opened, Vault};

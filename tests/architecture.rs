@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use sealift::lifecycle::Phase;
 
 /// No I/O, no async, no clock, no randomness of its own.
-const CORE: [&str; 13] = [
+const CORE: [&str; 14] = [
     "access",
+    "alert",
     "catalog",
     "classify",
     "crypto",
@@ -30,7 +31,8 @@ const CORE: [&str; 13] = [
 const MIDDLE: [&str; 4] = ["ports", "run", "serve", "upkeep"];
 
 /// Everything that touches the world.
-const EDGE: [&str; 8] = ["api", "backup", "cli", "client", "demo", "engine", "keystore", "synth"];
+const EDGE: [&str; 9] =
+    ["api", "backup", "cli", "client", "demo", "engine", "keystore", "notify", "synth"];
 
 /// What the core may not name, and why each would be a trespass.
 const WORLD: [&str; 30] = [

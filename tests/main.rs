@@ -17,6 +17,7 @@ mod demo;
 mod docs;
 mod ledger;
 mod lifecycle;
+mod notify;
 mod plan;
 mod policy;
 mod postgres;

@@ -60,6 +60,8 @@ verbs! {
     KeysList = "keys list",
     /// Makes a new version of a key, for new values.
     KeysRotate = "keys rotate",
+    /// Gives the ledger a new key, which the old one introduces.
+    KeysRotateLedger = "keys rotate --ledger",
     /// Wraps the keys anew.
     KeysRewrap = "keys rewrap",
     /// Adds a way to unlock the vault.
@@ -108,6 +110,8 @@ verbs! {
     BackupVerify = "backup verify",
     /// Writes originals from a run's backup.
     BackupRestore = "backup restore",
+    /// Destroys backups that are past their time.
+    BackupPrune = "backup prune",
     /// Copies the vault.
     VaultBackup = "vault backup",
     /// Puts a vault back from a copy.
@@ -138,6 +142,16 @@ verbs! {
     AccessUnlock = "access unlock",
     /// Says that the uses of a purpose for emergencies were looked at.
     AccessReview = "access review",
+    /// Shows the reason that a caller gave.
+    AccessReason = "access reason",
+    /// Erases reasons.
+    AccessForget = "access forget",
+    /// Makes a token that stands for nobody.
+    HoneytokenPlant = "honeytoken plant",
+    /// Lists them, and which were opened.
+    HoneytokenList = "honeytoken list",
+    /// Tells hooks and anchors what is on the ledger.
+    Notify = "notify",
     /// Searches files for originals.
     ResidueScan = "residue scan",
     /// Writes the report of a run.
@@ -152,6 +166,10 @@ verbs! {
     LedgerVerify = "ledger verify",
     /// Signs the ledger as it stands.
     LedgerCheckpoint = "ledger checkpoint",
+    /// Writes entries with the proof that they are in the ledger.
+    LedgerProve = "ledger prove",
+    /// Puts a sign of life on the ledger.
+    LedgerHeartbeat = "ledger heartbeat",
     /// Shows all of this on invented data.
     Demo = "demo",
 }
@@ -234,14 +252,21 @@ fn nature(verb: Verb) -> Nature {
         | Verb::BackupList
         | Verb::PolicyHistory
         | Verb::AccessReport
+        | Verb::HoneytokenList
+        | Verb::Notify
         | Verb::Report
-        | Verb::LedgerExport => Nature::Reads,
+        | Verb::LedgerExport
+        | Verb::LedgerProve => Nature::Reads,
 
         Verb::InitUpgrade
         | Verb::CallerAdd
         | Verb::CallerRevoke
         | Verb::KeysRotate
+        | Verb::KeysRotateLedger
         | Verb::KeysRewrap
+        | Verb::AccessForget
+        | Verb::LedgerHeartbeat
+        | Verb::HoneytokenPlant
         | Verb::SlotAdd
         | Verb::SlotRemove
         | Verb::SlotCheck
@@ -258,6 +283,7 @@ fn nature(verb: Verb) -> Nature {
         | Verb::QuarantineWaive
         | Verb::BackupVerify
         | Verb::BackupRestore
+        | Verb::BackupPrune
         | Verb::VaultBackup
         | Verb::VaultRestore
         | Verb::VaultCheck
@@ -269,7 +295,7 @@ fn nature(verb: Verb) -> Nature {
 
         Verb::Approve | Verb::ApprovePurge | Verb::AccessUnlock => Nature::Signs,
 
-        Verb::AccessReview => Nature::Reviews,
+        Verb::AccessReview | Verb::AccessReason => Nature::Reviews,
 
         Verb::Detokenize | Verb::Tokenize | Verb::Search => Nature::Reveals,
     }

@@ -24,8 +24,10 @@ use crate::ports::{BackupError, BackupStore, FileSeal, RecordReader, RecordWrite
 /// The longest record that is read: a value of 16 MiB, its key, and room to spare.
 const RECORD_BYTES_MAX: usize = 256 << 20;
 
+mod header;
 mod vault_file;
 
+pub use header::recipients_of;
 pub use vault_file::VaultFile;
 
 const MARKER: &str = "RUN";
@@ -102,6 +104,19 @@ impl AgeFolder {
             return Err(BackupError::NoMarker { dir: dir.display().to_string() });
         }
         Self::with_keys(dir, identity, others)
+    }
+
+    /// Opens a folder by an identity that somebody holds who has no vault: one of the policy's
+    /// recipients.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`] where there is no such folder, or the identity is none.
+    pub fn offline(dir: &Path, identity: &str) -> Result<Self, BackupError> {
+        if !dir.join(MARKER).exists() {
+            return Err(BackupError::NoMarker { dir: dir.display().to_string() });
+        }
+        Self::with_keys(dir.to_owned(), identity, &[])
     }
 
     fn with_keys(dir: PathBuf, identity: &str, others: &[String]) -> Result<Self, BackupError> {
@@ -200,6 +215,17 @@ impl BackupStore for AgeFolder {
         }
         file.rewind().map_err(|error| self.io(name, error))?;
         reader(&self.dir, name, BufReader::with_capacity(1 << 16, file), &self.identity)
+    }
+
+    fn open_unrecorded(&self, name: &str) -> Result<Box<dyn RecordReader>, BackupError> {
+        let file = File::open(self.dir.join(name)).map_err(|error| self.io(name, error))?;
+        reader(&self.dir, name, BufReader::with_capacity(1 << 16, file), &self.identity)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), BackupError> {
+        fs::rename(self.dir.join(from), self.dir.join(to))
+            .and_then(|()| sync_folder(&self.dir))
+            .map_err(|error| self.io(to, error))
     }
 
     fn remove(&self, name: &str) -> Result<(), BackupError> {

@@ -21,6 +21,10 @@ pub(super) async fn access(
         Access::Unlock { caller, purpose, minutes, reason } => {
             unlock(settings, out, &caller, &purpose, minutes, &reason).await
         }
+        Access::Reason { entry } => super::access_reason::reason(settings, out, entry).await,
+        Access::Forget { entry, before } => {
+            super::access_reason::forget(settings, out, entry, before.as_deref()).await
+        }
         Access::Review { purpose, reason } => review(settings, out, &purpose, &reason).await,
     }
 }

@@ -39,16 +39,16 @@ pub(super) async fn report(
     }
     for (name, used) in used.iter().filter(|(name, _)| !in_force.contains_key(*name)) {
         out.object(&json!({
-            "purpose": name, "in_force": false, "requests": used.requests, "refused": used.refused,
-            "last": used.last, "callers": used.callers,
+            "purpose": name, "in_force": false, "requests": used.sums.requests, "refused": used.sums.refused,
+            "last": used.sums.last, "callers": used.sums.callers,
         }));
         out.line(format!(
             "purpose `{name}` is not in force: {} requests, {} refused",
-            used.requests, used.refused
+            used.sums.requests, used.sums.refused
         ));
     }
     unread(out, &domains, &in_force, &used);
-    if let Some((name, _)) = used.iter().find(|(_, used)| used.unreviewed > 0) {
+    if let Some((name, _)) = used.iter().find(|(_, used)| used.sums.unreviewed > 0) {
         let name = crate::words::shell_word(name);
         out.next("an auditor", &format!("sealift access review {name} --reason WHAT_WAS_FOUND"));
         return Ok(Outcome::Finding);
@@ -68,13 +68,13 @@ async fn of_purpose(
         "purpose `{}` (roles: {}): {} requests, {} refused",
         purpose.name,
         purpose.roles.join(", "),
-        used.requests,
-        used.refused
+        used.sums.requests,
+        used.sums.refused
     ));
     let mut shown = Vec::new();
     for domain in domains {
         let form = form_for(purpose, &domain.name, &domain.class);
-        let read = used.domains.get(&domain.name).copied().unwrap_or(0);
+        let read = used.sums.domains.get(&domain.name).copied().unwrap_or(0);
         let Some(form) = form else { continue };
         let actual = if read == 0 { "never read".to_owned() } else { format!("{read} asked for") };
         shown.push(json!({"domain": domain.name, "form": form_name(form), "asked": read}));
@@ -82,18 +82,18 @@ async fn of_purpose(
     }
     let used_by = by_role(out, purpose, used);
     if purpose.pass_originals {
-        out.line(format!("  passed as they were: {}", used.passed));
+        out.line(format!("  passed as they were: {}", used.sums.passed));
     }
-    for (caller, requests) in &used.callers {
+    for (caller, requests) in &used.sums.callers {
         out.line(format!("  by `{caller}`: {requests} requests"));
     }
     out.object(&json!({
-        "purpose": purpose.name, "roles": purpose.roles, "requests": used.requests,
-        "refused": used.refused, "passed": used.passed, "unreviewed": used.unreviewed,
-        "last": used.last, "domains": shown, "used_by": used_by, "callers": used.callers,
+        "purpose": purpose.name, "roles": purpose.roles, "requests": used.sums.requests,
+        "refused": used.sums.refused, "passed": used.sums.passed, "unreviewed": used.sums.unreviewed,
+        "last": used.sums.last, "domains": shown, "used_by": used_by, "callers": used.sums.callers,
     }));
-    if used.unreviewed > 0 {
-        out.line(format!("  for emergencies: {} uses are to be reviewed", used.unreviewed));
+    if used.sums.unreviewed > 0 {
+        out.line(format!("  for emergencies: {} uses are to be reviewed", used.sums.unreviewed));
         let newest: Vec<Asked> = used.emergencies.iter().cloned().collect();
         tell(desk, out, &newest).await?;
     }
@@ -143,7 +143,7 @@ fn unread(out: &Output, domains: &[Domain], in_force: &Purposes, used: &BTreeMap
         let is_shown = in_force
             .values()
             .any(|found| form_for(&found.purpose, &domain.name, &domain.class).is_some());
-        let was_read = used.values().any(|used| used.domains.contains_key(&domain.name));
+        let was_read = used.values().any(|used| used.sums.domains.contains_key(&domain.name));
         let what = match (is_shown, was_read) {
             (false, _) => "no purpose shows it",
             (true, false) => "nobody has asked for it",

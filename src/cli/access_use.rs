@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::exit::Failure;
 use crate::ledger::Entry;
 use crate::ports::Vault;
+use crate::report::Usage;
 
 /// Entries that are read at once.
 const ENTRIES_A_READ: usize = 2_000;
@@ -15,19 +16,9 @@ const EMERGENCIES_MAX: usize = 100;
 /// What was asked under a purpose.
 #[derive(Debug, Default)]
 pub(super) struct Used {
-    pub(super) requests: u64,
-    pub(super) refused: u64,
-    /// Texts that were no tokens, and came back as they were.
-    pub(super) passed: u64,
-    /// Uses of a purpose for emergencies that nobody has looked at since.
-    pub(super) unreviewed: u64,
-    /// The newest of them.
+    pub(super) sums: Usage,
+    /// The newest uses of a purpose for emergencies that nobody has looked at since.
     pub(super) emergencies: VecDeque<Asked>,
-    pub(super) last: String,
-    /// By domain: how many tokens or values.
-    pub(super) domains: BTreeMap<String, u64>,
-    /// By caller: how many requests.
-    pub(super) callers: BTreeMap<String, u64>,
     /// By the role that the caller had then.
     pub(super) roles: BTreeMap<String, RoleUse>,
 }
@@ -79,27 +70,27 @@ impl Asked {
             reason_hash: text("reason_hash"),
         })
     }
-
-    fn is_refused(&self) -> bool {
-        self.action.ends_with("_refused")
-    }
 }
 
 /// Adds up what the ledger says of requests.
 pub(super) async fn used(vault: &dyn Vault) -> Result<BTreeMap<String, Used>, Failure> {
-    let mut all: BTreeMap<String, Used> = BTreeMap::new();
-    let mut roles = HashMap::new();
+    let (mut all, mut sums, mut roles) = (BTreeMap::new(), BTreeMap::new(), HashMap::new());
     let mut from = 0;
     loop {
         let entries = entries(vault, from).await?;
         if entries.is_empty() {
-            return Ok(all);
+            break;
         }
         from += entries.len() as u64;
-        for entry in &entries {
-            add(&mut all, &mut roles, entry);
+        for entry in entries {
+            add(&mut all, &mut roles, &entry);
+            Usage::add(&mut sums, entry);
         }
     }
+    for (purpose, sums) in sums {
+        all.entry(purpose).or_default().sums = sums;
+    }
+    Ok(all)
 }
 
 /// Entries from a place on; none at the end.
@@ -112,7 +103,6 @@ fn add(all: &mut BTreeMap<String, Used>, roles: &mut HashMap<String, String>, en
     match entry.action.as_str() {
         "access_reviewed" => {
             if let Some(used) = entry.purpose.as_ref().and_then(|purpose| all.get_mut(purpose)) {
-                used.unreviewed = 0;
                 used.emergencies.clear();
             }
         }
@@ -126,30 +116,19 @@ fn add(all: &mut BTreeMap<String, Used>, roles: &mut HashMap<String, String>, en
         _ => {
             let Some(asked) = Asked::of(entry) else { return };
             let role = roles.get(&asked.caller).map_or("unknown", String::as_str);
-            let used = all.entry(asked.purpose.clone()).or_default();
-            used.passed += entry.counts.get("passed").copied().unwrap_or(0);
-            count(used, role, &asked);
+            let used: &mut Used = all.entry(asked.purpose.clone()).or_default();
+            let of_role = used.roles.entry(role.to_owned()).or_default();
+            of_role.requests += 1;
+            of_role.refused += u64::from(asked.action.ends_with("_refused"));
+            for (domain, count) in &asked.domains {
+                *of_role.domains.entry(domain.clone()).or_default() += count;
+            }
             if entry.counts.contains_key("break_glass") {
-                used.unreviewed += 1;
                 used.emergencies.push_back(asked);
                 if used.emergencies.len() > EMERGENCIES_MAX {
                     used.emergencies.pop_front();
                 }
             }
         }
-    }
-}
-
-fn count(used: &mut Used, role: &str, asked: &Asked) {
-    let of_role = used.roles.entry(role.to_owned()).or_default();
-    used.requests += 1;
-    of_role.requests += 1;
-    used.refused += u64::from(asked.is_refused());
-    of_role.refused += u64::from(asked.is_refused());
-    used.last.clone_from(&asked.at);
-    *used.callers.entry(asked.caller.clone()).or_default() += 1;
-    for (domain, count) in &asked.domains {
-        *used.domains.entry(domain.clone()).or_default() += count;
-        *of_role.domains.entry(domain.clone()).or_default() += count;
     }
 }

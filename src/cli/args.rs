@@ -57,6 +57,17 @@ pub struct Args {
     )]
     pub as_file: Option<PathBuf>,
 
+    /// Who is told of what happens, and where checkpoints are kept
+    #[arg(
+        long,
+        global = true,
+        help_heading = EVERYWHERE,
+        env = "SEALIFT_NOTIFY",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub notify: Option<PathBuf>,
+
     /// How results are printed
     #[arg(long, global = true, help_heading = EVERYWHERE, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -122,6 +133,8 @@ pub enum Verb {
     Purge(Purge),
     /// Put the originals back
     Rollback(OneRun),
+    /// Put the originals back after a purge, as a run of its own that approvers sign
+    Restore(Restore),
     /// Let a run stop at its next batch
     Pause(OneRun),
     /// Let a paused run go on
@@ -144,8 +157,16 @@ pub enum Verb {
     /// Who may see what, and who did
     #[command(subcommand)]
     Access(Access),
+    /// Tokens that stand for nobody: opening one is an alert
+    #[command(subcommand)]
+    Honeytoken(Honeytoken),
+    /// Tell hooks and anchors what they were not told yet
+    Notify(Notify),
     /// What happened to a run, for people and for auditors
     Report(Report),
+    /// The encrypted files of a run: list them, read them through, restore from them
+    #[command(subcommand)]
+    Backup(BackupVerb),
     /// Copy the vault, put a copy back, read it through
     #[command(subcommand)]
     Vault(VaultVerb),
@@ -221,10 +242,14 @@ pub enum Caller {
 pub enum Keys {
     /// List keys and their states
     List,
-    /// Make a new data key for a domain; new values are sealed with it
+    /// Make a new data key for a domain, for new values; or a new key for the ledger
     Rotate {
         /// The domain
-        domain: String,
+        #[arg(required_unless_present = "ledger")]
+        domain: Option<String>,
+        /// The key that signs the ledger, instead of a domain's; the old one signs the new one
+        #[arg(long, conflicts_with = "domain")]
+        ledger: bool,
     },
     /// Draw a new root key and wrap every key with it
     Rewrap,
@@ -294,6 +319,33 @@ pub struct ApplyPolicy {
     pub remove: Vec<String>,
 }
 
+/// `honeytoken`
+#[derive(Debug, Subcommand)]
+pub enum Honeytoken {
+    /// Make one, to be planted where only a thief would find it
+    Plant {
+        /// The domain whose tokens it looks like
+        #[arg(long)]
+        domain: String,
+        /// Where it will be planted: a backup, an export, a row
+        #[arg(long, value_name = "TEXT")]
+        place: String,
+        /// An invented value for it; without it one is drawn
+        #[arg(long, value_name = "FILE")]
+        value_file: Option<PathBuf>,
+    },
+    /// List them, and which were opened
+    List,
+}
+
+/// `notify`
+#[derive(Debug, ClapArgs)]
+pub struct Notify {
+    /// Send each hook a trial instead
+    #[arg(long = "try")]
+    pub try_out: bool,
+}
+
 /// `access`
 #[derive(Debug, Subcommand)]
 pub enum Access {
@@ -316,6 +368,21 @@ pub enum Access {
         /// Why; kept sealed
         #[arg(long)]
         reason: String,
+    },
+    /// Show the reason that stands behind an entry of the ledger
+    Reason {
+        /// The entry
+        #[arg(value_name = "SEQ")]
+        entry: u64,
+    },
+    /// Erase reasons; the ledger keeps their digests, which confirm no guess from then on
+    Forget {
+        /// The reason behind this entry
+        #[arg(long, value_name = "SEQ", required_unless_present = "before")]
+        entry: Option<u64>,
+        /// All that were given before this time (RFC 3339)
+        #[arg(long, value_name = "TIME", conflicts_with = "entry")]
+        before: Option<String>,
     },
     /// Say that the uses of a purpose for emergencies were looked at
     Review {
@@ -415,6 +482,16 @@ pub struct Throttle {
 pub struct OneRun {
     /// The run; may be left out where only one is open
     pub run: Option<String>,
+}
+
+/// `restore`
+#[derive(Debug, ClapArgs)]
+pub struct Restore {
+    /// The run that was purged; or the run that brings its originals back
+    pub run: String,
+    /// Why; kept sealed
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
 }
 
 /// `purge`
@@ -521,7 +598,11 @@ pub struct Serve {
 
 /// `report`
 #[derive(Debug, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Report {
+    /// About a report that is there
+    #[command(subcommand)]
+    pub verb: Option<ReportVerb>,
     /// The run; may be left out where only one is open
     pub run: Option<String>,
     /// Where it is written; .html, .json, .csv and .txt say in which form
@@ -530,9 +611,90 @@ pub struct Report {
     /// Close the run: the report's hash goes on the ledger
     #[arg(long)]
     pub close: bool,
+    /// Put the hash of the file on the ledger, so that anyone can tell it from another
+    #[arg(long, requires = "output")]
+    pub issue: bool,
     /// Print the JSON Schema of reports instead; needs no vault
     #[arg(long, conflicts_with_all = ["run", "close"])]
     pub schema: bool,
+}
+
+/// `backup`
+#[derive(Debug, Subcommand)]
+pub enum BackupVerb {
+    /// Which files each run has: of which table, how large, how old, how many keys open them
+    List {
+        /// The run; without it all of them
+        run: Option<String>,
+    },
+    /// Open every file to its end, and compare counts and hashes with the ledger
+    Verify {
+        /// The run; may be left out where only one has a backup
+        run: Option<String>,
+        /// Without a vault
+        #[command(flatten)]
+        offline: OfflineFolder,
+    },
+    /// Write originals down in a scratch database, or put single tables back in place
+    Restore(BackupRestore),
+    /// Destroy backups that are past the time for which their policy keeps them
+    Prune {
+        /// Only this run's; needed for one that was rolled back
+        run: Option<String>,
+    },
+}
+
+/// A run's folder, where there is no vault to ask.
+#[derive(Debug, ClapArgs)]
+pub struct OfflineFolder {
+    /// The run's folder, where there is no vault to ask
+    #[arg(long, value_name = "DIR", requires = "identity_file", conflicts_with = "run")]
+    pub folder: Option<PathBuf>,
+    /// A file with the age identity of one of the policy's recipients
+    #[arg(long, value_name = "FILE", requires = "folder")]
+    pub identity_file: Option<PathBuf>,
+}
+
+/// `backup restore`
+#[derive(Debug, ClapArgs)]
+pub struct BackupRestore {
+    /// The run; may be left out where only one has a backup
+    pub run: Option<String>,
+    /// A database that takes them; it must not have these tables yet
+    #[arg(long, value_name = "URL", required_unless_present = "in_place")]
+    pub into: Option<String>,
+    /// Into the cells of the source that hold their tokens
+    #[arg(long, conflicts_with_all = ["into", "folder"])]
+    pub in_place: bool,
+    /// Only this table; may be repeated
+    #[arg(long, value_name = "TABLE")]
+    pub table: Vec<String>,
+    /// Without a vault
+    #[command(flatten)]
+    pub offline: OfflineFolder,
+}
+
+/// `report …`
+#[derive(Debug, Subcommand)]
+pub enum ReportVerb {
+    /// Check a report that somebody handed over; needs no vault
+    Verify(VerifyReport),
+}
+
+/// `report verify`
+#[derive(Debug, ClapArgs)]
+pub struct VerifyReport {
+    /// The report, as .json or .html
+    pub file: PathBuf,
+    /// The fingerprint that `init` printed
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub key: Option<String>,
+    /// An earlier checkpoint that was kept elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub since: Option<PathBuf>,
+    /// An export of the ledger: was it issued, is anything left out?
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
 }
 
 /// `vault`
@@ -568,9 +730,10 @@ pub enum Ledger {
         #[arg(long, value_name = "DIR")]
         output: PathBuf,
     },
-    /// Check an export; needs no vault
+    /// Check an export, or a proof; needs no vault
     Verify {
-        /// The folder
+        /// The folder of an export, or the file of a proof
+        #[arg(value_name = "PATH")]
         dir: PathBuf,
         /// The fingerprint that `init` printed
         #[arg(long, value_name = "FINGERPRINT")]
@@ -581,6 +744,23 @@ pub enum Ledger {
     },
     /// Sign and print the ledger's head
     Checkpoint,
+    /// Write entries with the proof that they stand in the ledger, and nothing else of it
+    Prove {
+        /// The entries
+        #[arg(value_name = "SEQ", required_unless_present_any = ["run", "since"])]
+        entries: Vec<u64>,
+        /// All entries of a run
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+        /// Also prove that the ledger begins with this older checkpoint
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+        /// Where it is written; without it, to standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Put a sign of life on the ledger, so that silence shows
+    Heartbeat,
 }
 
 /// `demo`

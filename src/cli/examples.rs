@@ -123,6 +123,29 @@ const VERBS: &[(&str, &[Example])] = &[
         )],
     ),
     (
+        "honeytoken plant",
+        &[(
+            "sealift honeytoken plant --domain email --place \"nightly dump\"",
+            "prints the token; put it where you said",
+        )],
+    ),
+    ("honeytoken list", &[("sealift honeytoken list", "where they lie, and who opened one")]),
+    (
+        "notify",
+        &[
+            ("sealift notify --notify notify.toml", "from a timer"),
+            ("sealift notify --notify notify.toml --try", "does the pager ring?"),
+        ],
+    ),
+    ("access reason", &[("sealift access reason 41", "why was this asked?")]),
+    (
+        "access forget",
+        &[
+            ("sealift access forget --entry 41", "a reason that names somebody"),
+            ("sealift access forget --before 2026-01-01T00:00:00Z", "when they are not needed"),
+        ],
+    ),
+    (
         "access review",
         &[(
             "sealift access review emergency --reason \"looked at with the doctor\"",
@@ -177,6 +200,16 @@ const VERBS: &[(&str, &[Example])] = &[
     ("verify", &[("sealift verify 7f3a0c11", "every token is opened and compared")]),
     ("purge", &[("sealift purge 7f3a0c11 --confirm 7f3a0c11", "twice: it does not come back")]),
     ("rollback", &[("sealift rollback 7f3a0c11", "every original back where it was")]),
+    (
+        "restore",
+        &[
+            (
+                "sealift restore 7f3a0c11 --reason \"case 4711\"",
+                "after its purge: records a run that approvers sign",
+            ),
+            ("sealift restore 0a1b2c3d", "that run, signed: the originals are back"),
+        ],
+    ),
     ("pause", &[("sealift pause 7f3a0c11", "it stops at its next batch")]),
     ("throttle", &[("sealift throttle 7f3a0c11 --rate 500", "rows a second; or `unlimited`")]),
     ("resume", &[("sealift resume 7f3a0c11", "then `sealift run` goes on")]),
@@ -236,8 +269,42 @@ const VERBS: &[(&str, &[Example])] = &[
             ("sealift report --output report.html", "a page for people; it prints well"),
             ("sealift report 7f3a0c11 --output report.html --close", "and close the run with it"),
             ("sealift report 7f3a0c11 --format json", "for programs; `--schema` describes it"),
+            ("sealift report 7f3a0c11 --output report.json --issue", "its hash goes on the ledger"),
         ],
     ),
+    (
+        "backup list",
+        &[("sealift backup list", "files, tables, ages, and until when they are kept")],
+    ),
+    (
+        "backup verify",
+        &[
+            ("sealift backup verify", "every file is opened to its end"),
+            (
+                "sealift backup verify --folder sealift-backup/7f3a0c11 --identity-file key.txt",
+                "without a vault, by the key of a recipient",
+            ),
+        ],
+    ),
+    (
+        "backup restore",
+        &[
+            (
+                "sealift backup restore --into sqlite:look.db",
+                "originals, in plain text, to look at",
+            ),
+            (
+                "sealift backup restore 7f3a0c11 --in-place --table customers",
+                "back into the cells that hold their tokens",
+            ),
+            (
+                "sealift backup restore --folder sealift-backup/7f3a0c11 --identity-file key.txt \
+                 --into sqlite:look.db",
+                "on the day on which the vault is lost",
+            ),
+        ],
+    ),
+    ("backup prune", &[("sealift backup prune", "what is past `retention_days` is destroyed")]),
     (
         "vault backup",
         &[
@@ -255,6 +322,16 @@ const VERBS: &[(&str, &[Example])] = &[
             "where no vault is yet",
         )],
     ),
+    (
+        "report verify",
+        &[
+            ("sealift report verify report.html", "its proofs, and its figures against them"),
+            (
+                "sealift report verify report.html --ledger ledger/ --key FINGERPRINT",
+                "also: was it issued, is anything left out, has the run gone on?",
+            ),
+        ],
+    ),
     ("vault check", &[("sealift vault check", "opens every value, compares with the ledger")]),
     ("ledger export", &[("sealift ledger export --output ledger/", "a folder that proves itself")]),
     (
@@ -267,6 +344,18 @@ const VERBS: &[(&str, &[Example])] = &[
             ),
         ],
     ),
+    (
+        "ledger prove",
+        &[
+            ("sealift ledger prove 41 --output proof.json", "one entry, and nothing else"),
+            ("sealift ledger prove --run 7f3a0c11 --output proof.json", "all entries of a run"),
+            (
+                "sealift ledger prove --since kept.txt --output proof.json",
+                "what was signed then is where it was",
+            ),
+        ],
+    ),
+    ("ledger heartbeat", &[("sealift ledger heartbeat", "from a timer: silence shows then")]),
     ("ledger checkpoint", &[("sealift ledger checkpoint", "keep it where nobody here can write")]),
     (
         "demo",

@@ -8,8 +8,8 @@ use crate::access::RoleError;
 use crate::crypto::SlotError;
 use crate::engine::postgres::Refusal;
 use crate::keystore::{PassphraseError, SecretFileError};
-use crate::ports::{BackupError, SourceError, VaultError};
-use crate::run::RunError;
+use crate::ports::{BackupError, ScratchError, SourceError, VaultError};
+use crate::run::{RetrieveError, RunError};
 use crate::upkeep::UpkeepError;
 
 /// How a command ended. The numbers are part of the public interface.
@@ -268,6 +268,21 @@ impl From<BackupError> for Failure {
             BackupError::Io { .. } => "check the disk and the permissions of the folder",
         };
         Self { outcome: Outcome::Failed, error: Box::new(error), hint: Some(hint.to_owned()) }
+    }
+}
+
+impl From<RetrieveError> for Failure {
+    fn from(error: RetrieveError) -> Self {
+        match error {
+            RetrieveError::Run(error) => error.into(),
+            RetrieveError::Scratch(ScratchError::Database(error)) => Self::failed(error)
+                .hint("nothing of the backup stays there; check `--into`, and that it has room"),
+            RetrieveError::Scratch(error @ ScratchError::Unfit { .. }) => {
+                Self::failed(error).hint("restore into SQLite instead: `--into sqlite:PATH`")
+            }
+            RetrieveError::Scratch(error) => Self::refused(error)
+                .hint("name a database without these tables; nothing was written"),
+        }
     }
 }
 

@@ -431,7 +431,7 @@ async fn folder(
         )
     })?;
     let base = Path::new(&row.backup_dir);
-    let marker = format!("sealift backup of run {} for vault {}\n", row.run, keys.vault());
+    let marker = super::backup::marker(desk, row);
     let others = &policy.backup.recipients;
     // A purge that was cut off while it destroyed the folder has only that left to do.
     let is_leaving = row.phase == Phase::PurgeApproved
@@ -504,7 +504,9 @@ pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> R
         condition: Some(Condition::Paused),
         reason: reason.to_owned(),
     };
-    desk.commit(vec![change], job.draft("paused")).await?;
+    let mut draft = job.draft("paused");
+    draft.details.insert("why".into(), reason.into());
+    desk.commit(vec![change], draft).await?;
     Err(Failure::refused(reason).hint(
         "put the catalog back as it was and `sealift resume`, or go back with `sealift rollback`",
     ))

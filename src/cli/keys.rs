@@ -27,7 +27,8 @@ pub(super) async fn keys(
 ) -> Result<Outcome, Failure> {
     match typed {
         Keys::List => list(settings, out).await,
-        Keys::Rotate { domain } => rotate(settings, out, &domain).await,
+        Keys::Rotate { domain: Some(domain), .. } => rotate(settings, out, &domain).await,
+        Keys::Rotate { domain: None, .. } => super::keys_ledger::rotate(settings, out).await,
         Keys::Rewrap => rewrap(settings, out).await,
         Keys::Slot(SlotVerb::Add { recovery_file, key_file, new_passphrase_file }) => {
             let new = match (&recovery_file, &key_file, &new_passphrase_file) {
@@ -210,7 +211,7 @@ fn same_way(
 }
 
 /// A key whose wrap the root key does not open.
-fn not_wrapped(error: crate::crypto::UnwrapError) -> Failure {
+pub(super) fn not_wrapped(error: crate::crypto::UnwrapError) -> Failure {
     Failure::failed(error).hint("the vault's key rows were changed; compare with a backup")
 }
 

@@ -8,15 +8,13 @@ use serde_json::json;
 use super::args::Ledger;
 use super::desk::Desk;
 use super::exit::{Failure, Outcome};
+use super::ledger_prove::Asked;
 use super::output::Output;
 use super::settings::Settings;
 use crate::access::Verb;
-use crate::ledger::Export;
+use crate::ledger::{Export, Verdict};
 use crate::ports::Vault;
-use crate::serve::{checkpoint, verifier_key};
-
-/// Entries of one read.
-const ENTRIES: usize = 10_000;
+use crate::serve::{Signed, checkpoint, verifier_key};
 
 pub(super) async fn ledger(
     settings: &Settings,
@@ -27,6 +25,11 @@ pub(super) async fn ledger(
         Ledger::Export { output } => export(settings, out, &output).await,
         Ledger::Verify { dir, key, since } => verify(out, &dir, key.as_deref(), since.as_deref()),
         Ledger::Checkpoint => sign(settings, out).await,
+        Ledger::Prove { entries, run, since, output } => {
+            let asked = Asked { entries, run, since, output };
+            super::ledger_prove::prove(settings, out, &asked).await
+        }
+        Ledger::Heartbeat => heartbeat(settings, out).await,
     }
 }
 
@@ -56,28 +59,21 @@ async fn export(settings: &Settings, out: &Output, dir: &Path) -> Result<Outcome
 
 /// Everything up to the newest checkpoint.
 pub(super) async fn collect(vault: &dyn Vault) -> Result<Export, Failure> {
-    let mut notes = vault.checkpoints().await?;
-    let (size, newest) = notes.pop().ok_or_else(|| {
-        Failure::failed("the ledger has no checkpoint yet")
-            .hint("sign one: `sealift ledger checkpoint`")
-    })?;
-    let mut bodies: Vec<Vec<u8>> = Vec::new();
-    while (bodies.len() as u64) < size {
-        let more = vault.ledger(bodies.len() as u64, ENTRIES).await?;
-        if more.is_empty() {
-            break;
-        }
-        bodies.extend(more);
-    }
-    bodies.truncate(usize::try_from(size).unwrap_or(usize::MAX));
+    let Signed { bodies, keys, note, earlier } = all_signed(vault).await?;
     // The head is built from the entries as they are: an export of a damaged ledger has to show it.
     let mut head = crate::ledger::Head::new();
     for body in &bodies {
         head.append(crate::ledger::leaf_hash(body));
     }
-    let earlier: Vec<String> = notes.into_iter().map(|(_, note)| note).collect();
-    let key = verifier_key(vault).await?;
-    Ok(Export::new(bodies.iter().map(Vec::as_slice), &head, &newest, &earlier, &key))
+    Ok(Export::new(bodies.iter().map(Vec::as_slice), &head, &note, &earlier, &keys))
+}
+
+/// What is signed, or what to do where nothing is.
+pub(super) async fn all_signed(vault: &dyn Vault) -> Result<Signed, Failure> {
+    crate::serve::signed(vault).await?.ok_or_else(|| {
+        Failure::failed("the ledger has no checkpoint yet")
+            .hint("sign one: `sealift ledger checkpoint`")
+    })
 }
 
 fn verify(
@@ -86,6 +82,25 @@ fn verify(
     key: Option<&str>,
     since: Option<&Path>,
 ) -> Result<Outcome, Failure> {
+    let read = |file: &Path| {
+        std::fs::read_to_string(file).map_err(|error| Failure::unreadable(file, &error))
+    };
+    let since = since.map(read).transpose()?;
+    let verdict = if dir.is_file() {
+        let proof = super::ledger_prove::read(dir)?;
+        proof.check(key, since.as_deref())
+    } else {
+        export_in(dir)?.check(key, since.as_deref())
+    };
+    let verdict = verdict.map_err(|error| {
+        Failure::failed(error)
+            .hint("is this what `sealift ledger export` or `sealift ledger prove` wrote?")
+    })?;
+    Ok(told(out, &verdict))
+}
+
+/// The files of a folder, as an export.
+pub(super) fn export_in(dir: &Path) -> Result<Export, Failure> {
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let listed = std::fs::read_dir(dir).map_err(|error| {
         Failure::failed(format!("`{}` cannot be read: {error}", dir.display()))
@@ -98,14 +113,10 @@ fn verify(
             files.insert(name.to_owned(), bytes);
         }
     }
-    let read = |file: &Path| {
-        std::fs::read_to_string(file).map_err(|error| Failure::unreadable(file, &error))
-    };
-    let since = since.map(read).transpose()?;
-    let export = Export::from_files(files);
-    let verdict = export.check(key, since.as_deref()).map_err(|error| {
-        Failure::failed(error).hint("is this the folder that `sealift ledger export` wrote?")
-    })?;
+    Ok(Export::from_files(files))
+}
+
+fn told(out: &Output, verdict: &Verdict) -> Outcome {
     let findings: Vec<serde_json::Value> = verdict
         .findings
         .iter()
@@ -118,10 +129,10 @@ fn verify(
     }));
     out.line(verdict.to_string().trim_end());
     if verdict.is_consistent() {
-        Ok(Outcome::Done)
+        Outcome::Done
     } else {
         out.note("sealift: the ledger is not what was signed");
-        Ok(Outcome::Finding)
+        Outcome::Finding
     }
 }
 
@@ -130,6 +141,17 @@ async fn sign(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
     let note = checkpoint(desk.vault.as_ref(), &desk.keys).await?;
     out.object(&json!({"checkpoint": note}));
     out.line(note.trim_end());
+    out.next("an auditor", "sealift ledger export --output ledger/");
+    Ok(Outcome::Done)
+}
+
+/// A sign of life: where nothing else happens, this says that somebody still watches.
+async fn heartbeat(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
+    let desk = Desk::open(settings, Verb::LedgerHeartbeat).await?;
+    desk.commit(Vec::new(), desk.draft("heartbeat", "ledger")).await?;
+    let size = desk.vault.head().await?.size();
+    out.object(&json!({"heartbeat": true, "size": size}));
+    out.line(format!("the ledger has {size} entries"));
     out.next("an auditor", "sealift ledger export --output ledger/");
     Ok(Outcome::Done)
 }

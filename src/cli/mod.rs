@@ -5,10 +5,12 @@
 //! else to standard error.
 
 mod access;
+mod access_reason;
 mod access_report;
 mod access_use;
 mod approve;
 mod args;
+mod backup;
 mod caller;
 mod demo;
 mod desk;
@@ -16,12 +18,16 @@ mod detokenize;
 mod estimates;
 mod examples;
 mod exit;
+mod honeytoken;
 mod init;
 mod job;
 mod keys;
+mod keys_ledger;
 mod ledger;
+mod ledger_prove;
 mod manual;
 mod next;
+mod notify;
 mod output;
 mod parse;
 mod pause;
@@ -35,6 +41,8 @@ mod purge;
 mod quarantine;
 mod queries;
 mod report;
+mod report_verify;
+mod restore;
 mod rollback;
 mod run;
 mod scan;
@@ -79,7 +87,11 @@ pub async fn run_captured(args: Args, capture: &Arc<Capture>) -> Result<Outcome,
 
 async fn answer(args: Args, out: &Output) -> Result<Outcome, Failure> {
     let settings = Settings::from_args(&args)?;
+    let watch = notify::Watch::begin(&settings).await?;
     let outcome = dispatch(&settings, out, args.verb).await;
+    if let Some(watch) = watch {
+        watch.end(&settings).await;
+    }
     settings.tidy_vault().await;
     outcome
 }
@@ -97,6 +109,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Verify(typed) => verify::verify(settings, out, &typed).await,
         Verb::Purge(typed) => purge::purge(settings, out, typed).await,
         Verb::Rollback(typed) => rollback::rollback(settings, out, &typed).await,
+        Verb::Restore(typed) => restore::restore(settings, out, typed).await,
         Verb::Pause(typed) => pause::pause(settings, out, &typed).await,
         Verb::Resume(typed) => pause::resume(settings, out, &typed).await,
         Verb::Throttle(typed) => throttle::throttle(settings, out, &typed).await,
@@ -106,8 +119,11 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Tokenize(typed) => tokenize::tokenize(settings, out, typed).await,
         Verb::Search(typed) => search::search(settings, out, typed).await,
         Verb::Access(typed) => access::access(settings, out, typed).await,
+        Verb::Honeytoken(typed) => honeytoken::honeytoken(settings, out, typed).await,
+        Verb::Notify(typed) => notify::notify(settings, out, typed).await,
         Verb::Serve(typed) => serve::serve(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
+        Verb::Backup(typed) => backup::backup(settings, out, typed).await,
         Verb::Vault(typed) => vault::vault(settings, out, typed).await,
         Verb::Ledger(typed) => ledger::ledger(settings, out, typed).await,
         Verb::Demo(typed) => demo::demo(out, typed).await,

@@ -6,6 +6,7 @@
 use super::args::{Args, Verb};
 use super::desk::parse_slot;
 use super::exit::Failure;
+use super::restore::restores;
 use crate::crypto::SlotKind;
 use crate::lifecycle::Phase;
 use crate::ports::{Condition, RunRow, SlotRow, Vault};
@@ -66,7 +67,7 @@ impl Given {
         let reads_a_file = verb == "policy" && matches!(second, "check" | "explain");
         let needs_vault = !looks_only && !reads_a_file && !matches!(verb, "scan" | "demo" | "");
         let needs_source =
-            matches!(verb, "scan" | "plan" | "run" | "verify" | "purge" | "rollback");
+            matches!(verb, "scan" | "plan" | "run" | "verify" | "purge" | "rollback" | "restore");
         let is_open = verb == "status" || (verb == "report" && !command.contains(" --close"));
         let mut whole = command.to_owned();
         let mut add = |option: &String| {
@@ -144,6 +145,9 @@ fn of_run(row: &RunRow, slots: &[SlotRow]) -> (String, String) {
     let steward = row.planned_by.clone();
     if row.condition == Some(Condition::Paused) {
         return (steward, format!("sealift resume {run}"));
+    }
+    if restores(row).is_some() && matches!(row.phase, Phase::Approved | Phase::RollingBack) {
+        return (steward, format!("sealift restore {run}"));
     }
     match row.phase {
         Phase::Planned => ("an approver".to_owned(), format!("sealift approve {run}")),

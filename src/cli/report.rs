@@ -5,22 +5,26 @@ use std::path::Path;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::args::{Format, Report as Typed};
+use super::args::{Format, Report as Typed, ReportVerb};
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
 use super::output::{Output, print_bytes};
 use super::settings::Settings;
 use crate::access::Verb;
+use crate::ledger;
 use crate::lifecycle::{Event, Phase};
 use crate::ports::{Change, RunRow, Vault};
-use crate::report::Report;
-use crate::run::evidence;
+use crate::report::{ISSUED, Report};
+use crate::serve::evidence;
 
 pub(super) async fn report(
     settings: &Settings,
     out: &Output,
     typed: Typed,
 ) -> Result<Outcome, Failure> {
+    if let Some(ReportVerb::Verify(typed)) = &typed.verb {
+        return super::report_verify::verify(out, typed);
+    }
     if typed.schema {
         return schema(typed.output.as_deref());
     }
@@ -34,24 +38,17 @@ pub(super) async fn report(
     }
     let row = find_run(vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
     let report = Report::of(&evidence(vault.as_ref(), &row).await?);
-    let text = match out.format() {
-        Format::Html => report.to_html(),
-        Format::Csv => report.to_csv(),
-        Format::Json => report.to_json(),
-        Format::Text => match typed.output.as_deref().map(ending) {
-            None => {
-                print_text(out, &row, &report);
-                next(vault.as_ref(), out, &row, &report).await?;
-                return Ok(Outcome::Done);
-            }
-            Some(end) if end == "html" || end == "htm" => report.to_html(),
-            Some(end) if end == "csv" => report.to_csv(),
-            Some(end) if end == "txt" => report.to_text(),
-            Some(_) => report.to_json(),
-        },
+    let Some((form, text)) = in_form(out.format(), typed.output.as_deref(), &report) else {
+        print_text(out, &row, &report);
+        next(vault.as_ref(), out, &row, &report).await?;
+        return Ok(Outcome::Done);
     };
     if let Some(file) = &typed.output {
         written(file, &text)?;
+        if typed.issue || typed.close {
+            let written = Written { form, text: &text, report: &report };
+            issue(settings, &row, &written).await?;
+        }
         out.object(&json!({"run": row.run.to_string(), "output": file.display().to_string()}));
         out.line(format!("the report of run {} is in {}", row.run, file.display()));
         if !report.summary.is_finished {
@@ -62,6 +59,52 @@ pub(super) async fn report(
         print_bytes(text.as_bytes())?;
     }
     Ok(Outcome::Done)
+}
+
+/// The report in the form that was asked for; `None` for the first screen of a terminal.
+fn in_form(
+    format: Format,
+    output: Option<&Path>,
+    report: &Report,
+) -> Option<(&'static str, String)> {
+    let form = match format {
+        Format::Html => "html",
+        Format::Csv => "csv",
+        Format::Json => "json",
+        Format::Text => match ending(output?).as_str() {
+            "html" | "htm" => "html",
+            "csv" => "csv",
+            "txt" => "txt",
+            _ => "json",
+        },
+    };
+    let text = match form {
+        "html" => report.to_html(),
+        "csv" => report.to_csv(),
+        "txt" => report.to_text(),
+        _ => report.to_json(),
+    };
+    Some((form, text))
+}
+
+/// A report as it was written.
+struct Written<'w> {
+    form: &'static str,
+    text: &'w str,
+    report: &'w Report,
+}
+
+/// Puts on the ledger which bytes were handed out.
+async fn issue(settings: &Settings, row: &RunRow, written: &Written<'_>) -> Result<(), Failure> {
+    let desk = Desk::open(settings, Verb::ReportClose).await?;
+    let mut draft = desk.draft(ISSUED, format!("run {}", row.run));
+    draft.run = Some(row.run);
+    draft.policy = Some(row.policy_hash.clone());
+    let sha256 = |text: &str| ledger::Digest::of(text.as_bytes()).to_string();
+    draft.details.insert("form".into(), written.form.into());
+    draft.details.insert("sha256".into(), sha256(written.text).into());
+    draft.details.insert("json_sha256".into(), sha256(&written.report.to_json()).into());
+    desk.commit(Vec::new(), draft).await
 }
 
 /// The shape of a report in JSON.

@@ -33,7 +33,12 @@ pub(super) async fn rollback(
         return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase))
             .hint("a run is rolled back before its purge; afterwards the vault is the only copy"));
     }
-    if row.phase == Phase::Planned {
+    let is_restore = super::restore::restores(&row).is_some();
+    if is_restore && !matches!(row.phase, Phase::Planned | Phase::Approved) {
+        return Err(Failure::refused(format!("run {} is putting originals back", row.run))
+            .hint(format!("let it end: `sealift restore {}`", row.run)));
+    }
+    if row.phase == Phase::Planned || is_restore {
         // Nothing was done yet: not even the folder is there.
         let started =
             Change::Advance { run: row.run, from: row.phase, event: Event::RollbackStarted };

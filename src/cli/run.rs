@@ -29,6 +29,10 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
     let _lock = RunLock::take(settings, desk.vault.as_ref(), share).await?;
     let works = |phase: Phase| phase.is_open() && phase != Phase::RollingBack;
     let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), works).await?;
+    if super::restore::restores(&row).is_some() {
+        return Err(Failure::refused(format!("run {} puts originals back", row.run))
+            .hint(format!("`sealift restore {}` carries it out", row.run)));
+    }
     if row.phase.rank() >= until.rank() {
         let past = matches!(row.phase, Phase::RollingBack | Phase::RolledBack);
         if past {
@@ -98,7 +102,7 @@ async fn still_as_planned(desk: &Desk, job: &Job, row: &RunRow) -> Result<(), Fa
 
 /// The phase of a row opens nothing: whoever can only write the vault's tables could set it. The
 /// signatures under the plan have to be there as well, at every resume.
-async fn approved(desk: &Desk, row: &RunRow) -> Result<(), Failure> {
+pub(super) async fn approved(desk: &Desk, row: &RunRow) -> Result<(), Failure> {
     genuine(desk, row)?;
     let (policy, _) = parsed(row)?;
     let signers =

@@ -51,6 +51,8 @@ pub struct Settings {
     pub unlock: Unlock,
     /// The file with the caller's credential.
     pub credential_file: Option<PathBuf>,
+    /// The file that says who is told of what happens.
+    pub notify: Option<PathBuf>,
 }
 
 impl Settings {
@@ -77,6 +79,7 @@ impl Settings {
             source: args.source.clone(),
             unlock,
             credential_file: args.as_file.clone(),
+            notify: args.notify.clone(),
         })
     }
 
@@ -202,7 +205,7 @@ impl Settings {
 }
 
 /// A URL without its password.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     if !is_postgres(url) {
         return url.to_owned();
     }

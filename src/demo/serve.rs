@@ -37,6 +37,7 @@ pub(super) async fn serve(
             environment: Some(SecretString::from(PASSPHRASE)),
         },
         credential_file: Some(folder.credential(STEWARD).into()),
+        notify: None,
     };
     let policy = Policy::parse(POLICY, "shop.toml").map_err(Failure::failed)?;
     let lines = lines(&policy.purposes);

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use super::checkpoint::{Checkpoint, CheckpointError, VerifierKey};
+use super::checkpoint::{Checkpoint, CheckpointError};
 use super::digest::Digest;
 use super::entry::Entry;
 use super::export::{Export, ExportError};
 use super::locate::locate;
+use super::succession::{KEY_REPLACED, KeyChain};
 use super::tree::{Head, Range, leaf_hash};
 use super::verdict::{Finding, Note, Verdict};
 
@@ -38,36 +39,16 @@ pub(super) fn check(
     expected_key: Option<&str>,
     since: Option<&str>,
 ) -> Result<Verdict, ExportError> {
-    if expected_key.is_some_and(|text| !is_fingerprint(text)) {
-        return Err(ExportError::Fingerprint);
-    }
+    let mut verdict = Verdict::begun(expected_key, since)?;
     let entries = export.file(Export::ENTRIES)?;
     let newest = export.file(Export::CHECKPOINT)?;
-    let key = export.file(Export::PUBLIC_KEY)?;
-
-    let mut verdict =
-        Verdict { size: 0, fingerprint: String::new(), findings: Vec::new(), notes: Vec::new() };
-    if expected_key.is_none() {
-        verdict.notes.push(Note::NoKey);
-    }
-    if since.is_none() {
-        verdict.notes.push(Note::NoCheckpoint);
-    }
-
-    let Some(key) = text(key).and_then(|key| VerifierKey::parse(key).ok()) else {
-        verdict.findings.push(Finding::Malformed { file: Export::PUBLIC_KEY, line: 1 });
+    let keys = text(export.file(Export::PUBLIC_KEY)?).unwrap_or_default();
+    let Some(keys) = key_of(keys, Export::PUBLIC_KEY, expected_key, &mut verdict) else {
         return Ok(verdict);
     };
-    verdict.fingerprint = key.fingerprint();
-    if let Some(expected) = expected_key.filter(|expected| !key.has_fingerprint(expected)) {
-        verdict.findings.push(Finding::WrongKey {
-            expected: expected.to_ascii_lowercase(),
-            found: key.fingerprint(),
-        });
-    }
 
     // Without a newest checkpoint nothing says where the ledger ends: every line might be inserted.
-    let newest = match text(newest).map(|note| Checkpoint::parse(note, &key)) {
+    let newest = match text(newest).map(|note| Checkpoint::parse(note, keys.newest())) {
         Some(Ok(newest)) => newest,
         Some(Err(CheckpointError::Unsigned)) => {
             let place = format!("`{}`", Export::CHECKPOINT);
@@ -82,13 +63,18 @@ pub(super) fn check(
 
     let mut forks = Forks { roots: BTreeMap::from([(newest.size, newest.root)]), sizes: vec![] };
     let earlier = export.files().get(Export::CHECKPOINTS).map_or(&[][..], Vec::as_slice);
-    for checkpoint in read_earlier(earlier, &key, &mut verdict) {
+    for checkpoint in read_earlier(earlier, &keys, &mut verdict) {
         forks.add(&checkpoint);
     }
     verdict.size = forks.roots.last_key_value().map_or(0, |(size, _)| *size);
-    let since = read_since(since, &key, &mut verdict, &mut forks)?;
-
-    let evidence = gather(entries, export, forks.roots);
+    let since = read_since(since, &keys, &mut verdict)?;
+    if let Some(since) = &since {
+        forks.add(since);
+    }
+    let (evidence, links) = gather(entries, export, forks.roots);
+    for (old, new) in keys.unlinked(&links) {
+        verdict.findings.push(Finding::unlinked(old, new));
+    }
     judge(&evidence, forks.sizes, since.as_ref(), &mut verdict);
     verdict.shorten();
     Ok(verdict)
@@ -109,8 +95,37 @@ impl Forks {
     }
 }
 
-fn is_fingerprint(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// What could not be checked.
+pub(super) type Notes = Vec<Note>;
+
+/// Reads the keys, and compares them with the fingerprint that the auditor has. `None` where there is
+/// no key to go on with; the verdict says why.
+pub(super) fn key_of(
+    text: &str,
+    file: &'static str,
+    expected_key: Option<&str>,
+    verdict: &mut Verdict,
+) -> Option<KeyChain> {
+    let keys = match KeyChain::parse(text) {
+        Ok(keys) => keys,
+        Err(line) => {
+            verdict.findings.push(Finding::Malformed { file, line });
+            return None;
+        }
+    };
+    verdict.fingerprint = keys.newest().fingerprint();
+    if let Some(expected) = expected_key.filter(|expected| !keys.newest().has_fingerprint(expected))
+    {
+        if keys.keys().iter().any(|key| key.has_fingerprint(expected)) {
+            verdict.notes.push(Note::EarlierKey { now: verdict.fingerprint.clone() });
+        } else {
+            verdict.findings.push(Finding::WrongKey {
+                expected: expected.to_ascii_lowercase(),
+                found: verdict.fingerprint.clone(),
+            });
+        }
+    }
+    Some(keys)
 }
 
 fn text(bytes: &[u8]) -> Option<&str> {
@@ -119,7 +134,7 @@ fn text(bytes: &[u8]) -> Option<&str> {
 
 /// Reads `checkpoints.txt`. A note holds one empty line and an empty line stands between two, so
 /// the pieces between empty lines are, in turn, text and signatures.
-fn read_earlier(bytes: &[u8], key: &VerifierKey, verdict: &mut Verdict) -> Vec<Checkpoint> {
+fn read_earlier(bytes: &[u8], keys: &KeyChain, verdict: &mut Verdict) -> Vec<Checkpoint> {
     if bytes.is_empty() {
         return Vec::new();
     }
@@ -136,7 +151,7 @@ fn read_earlier(bytes: &[u8], key: &VerifierKey, verdict: &mut Verdict) -> Vec<C
     while let Some(body) = pieces.next() {
         number += 1;
         let signatures = pieces.next().unwrap_or_default();
-        match Checkpoint::parse(&format!("{body}\n\n{signatures}\n"), key) {
+        match keys.checkpoint(&format!("{body}\n\n{signatures}\n")) {
             Ok(checkpoint) => checkpoints.push(checkpoint),
             Err(CheckpointError::Unsigned) => {
                 let place = format!("note {number} of `{}`", Export::CHECKPOINTS);
@@ -155,23 +170,19 @@ fn newlines(text: &str) -> u64 {
 
 /// Reads the checkpoint that the auditor kept. One that lies beyond the export shows a roll back;
 /// any other is a signed root like the export's own.
-fn read_since(
+pub(super) fn read_since(
     since: Option<&str>,
-    key: &VerifierKey,
+    keys: &KeyChain,
     verdict: &mut Verdict,
-    forks: &mut Forks,
 ) -> Result<Option<Checkpoint>, ExportError> {
     let Some(note) = since else { return Ok(None) };
-    match Checkpoint::parse(note, key) {
+    match keys.checkpoint(note) {
         Ok(since) if since.size > verdict.size => {
             let (have, since) = (verdict.size, since.size);
             verdict.findings.push(Finding::RolledBack { have, since });
             Ok(None)
         }
-        Ok(since) => {
-            forks.add(&since);
-            Ok(Some(since))
-        }
+        Ok(since) => Ok(Some(since)),
         Err(CheckpointError::Unsigned) => {
             let place = "the checkpoint given".to_owned();
             verdict.findings.push(Finding::BadSignature { place });
@@ -181,14 +192,18 @@ fn read_since(
     }
 }
 
-fn gather(entries: &[u8], export: &Export, roots: BTreeMap<u64, Digest>) -> Evidence {
+/// Takes the entries apart. Those that replace a key are handed out as well.
+fn gather(entries: &[u8], export: &Export, roots: BTreeMap<u64, Digest>) -> (Evidence, Vec<Entry>) {
     let mut pieces: Vec<&[u8]> = entries.split(|byte| *byte == b'\n').collect();
     let has_fragment = pieces.pop().is_some_and(|rest| !rest.is_empty());
+    let mut replaced = Vec::new();
     let lines = pieces
         .into_iter()
-        .map(|line| Line {
-            leaf: leaf_hash(line),
-            place: Entry::parse(line).ok().map(|entry| (entry.seq, entry.prev)),
+        .map(|line| {
+            let entry = Entry::parse(line).ok();
+            let place = entry.as_ref().map(|entry| (entry.seq, entry.prev));
+            replaced.extend(entry.filter(|entry| entry.action == KEY_REPLACED));
+            Line { leaf: leaf_hash(line), place }
         })
         .collect();
 
@@ -199,7 +214,7 @@ fn gather(entries: &[u8], export: &Export, roots: BTreeMap<u64, Digest>) -> Evid
         .and_then(|bytes| Head::from_text(text(bytes)?).ok())
         .filter(|head| roots.last_key_value() == Some((&head.size(), &head.root())))
         .map(|head| head.last());
-    Evidence { lines, has_fragment, roots, last }
+    (Evidence { lines, has_fragment, roots, last }, replaced)
 }
 
 fn judge(

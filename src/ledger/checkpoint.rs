@@ -74,6 +74,11 @@ impl SigningIdentity {
     pub fn verifier_key(&self) -> VerifierKey {
         VerifierKey { origin: self.origin.clone(), key: self.key.verifying_key() }
     }
+
+    /// Signs a statement that is no checkpoint.
+    pub(super) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message).to_bytes()
+    }
 }
 
 impl fmt::Debug for SigningIdentity {
@@ -122,6 +127,14 @@ impl VerifierKey {
         self.fingerprint().eq_ignore_ascii_case(fingerprint)
     }
 
+    /// Whether this key signed `message`. Strict: a key or a nonce of small order would let one
+    /// signature fit many messages.
+    pub(super) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        signature.try_into().is_ok_and(|bytes: &[u8; 64]| {
+            self.key.verify_strict(message, &Signature::from_bytes(bytes)).is_ok()
+        })
+    }
+
     fn encoded(&self) -> Vec<u8> {
         let mut bytes = vec![ALGORITHM_ED25519];
         bytes.extend(self.key.as_bytes());
@@ -162,10 +175,7 @@ impl signed_note::Verifier for NoteVerifier<'_> {
     }
 
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        // Strict: a key or a nonce of small order would let one signature fit many messages.
-        signature.try_into().is_ok_and(|bytes: &[u8; 64]| {
-            self.key.key.verify_strict(message, &Signature::from_bytes(bytes)).is_ok()
-        })
+        self.key.has_signed(message, signature)
     }
 }
 

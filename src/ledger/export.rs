@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::check::check;
-use super::checkpoint::VerifierKey;
+use super::succession::KeyChain;
 use super::tree::Head;
 use super::verdict::Verdict;
 
@@ -39,7 +39,7 @@ impl Export {
     pub const CHECKPOINTS: &'static str = "checkpoints.txt";
     /// The head of the tree under the newest checkpoint; see [`Head::to_text`].
     pub const HEAD: &'static str = "head.txt";
-    /// The key that signed: `origin+hash+base64`.
+    /// The keys, oldest first, `origin+hash+base64` a line; the last one signed.
     pub const PUBLIC_KEY: &'static str = "public-key.txt";
     /// What this is and how to check it.
     pub const README: &'static str = "README.txt";
@@ -49,7 +49,7 @@ impl Export {
     /// Makes the files.
     ///
     /// `entries` are stored bytes in order. `head` is the head as stored, `newest` the checkpoint
-    /// over it, `earlier` the notes before, oldest first. Nothing is checked here, on purpose: an
+    /// over it, `earlier` the notes before, oldest first, `keys` those that signed them. Nothing is checked here, on purpose: an
     /// export of a ledger that was tampered with must be possible, so that the auditor sees it.
     #[must_use]
     pub fn new<'a>(
@@ -57,20 +57,21 @@ impl Export {
         head: &Head,
         newest: &str,
         earlier: &[String],
-        key: &VerifierKey,
+        keys: &KeyChain,
     ) -> Self {
         let mut lines = Vec::new();
         for entry in entries {
             lines.extend(entry);
             lines.push(b'\n');
         }
-        let readme = include_str!("export_readme.txt").replace("{FINGERPRINT}", &key.fingerprint());
+        let readme = include_str!("export_readme.txt")
+            .replace("{FINGERPRINT}", &keys.newest().fingerprint());
         let files = [
             (Self::ENTRIES, lines),
             (Self::CHECKPOINT, newest.as_bytes().to_vec()),
             (Self::CHECKPOINTS, earlier.join("\n").into_bytes()),
             (Self::HEAD, head.to_text().into_bytes()),
-            (Self::PUBLIC_KEY, format!("{key}\n").into_bytes()),
+            (Self::PUBLIC_KEY, keys.to_text().into_bytes()),
             (Self::README, readme.into_bytes()),
             (Self::VERIFIER, include_bytes!("verify.py").to_vec()),
         ];

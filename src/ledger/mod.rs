@@ -17,6 +17,7 @@
 //! the reason and 32 random bytes, so that erasing the reason leaves nothing to guess against.
 
 mod approval;
+mod bundle;
 mod canonical;
 mod check;
 mod checkpoint;
@@ -28,10 +29,12 @@ mod locate;
 pub mod proof;
 mod replay;
 mod row_set;
+mod succession;
 mod tree;
 mod verdict;
 
 pub use approval::{ApprovalKind, approval_message, policy_message, reason_digest};
+pub use bundle::{BundleError, ConsistencyProof, PROOF_SCHEMA, ProofBundle, ProvenEntry};
 pub use canonical::{CanonicalError, canonical_json};
 pub use checkpoint::{Checkpoint, CheckpointError, SigningIdentity, VerifierKey};
 pub use digest::{Digest, DigestError};
@@ -40,5 +43,6 @@ pub use export::{Export, ExportError};
 pub use intake::IntakeRecord;
 pub use replay::{ReplayError, replay};
 pub use row_set::{RowSetError, RowSetRoot};
+pub use succession::{KEY_REPLACED, KeyChain, Succession};
 pub use tree::{Head, HeadError, leaf_hash, node_hash, root_of};
 pub use verdict::{Finding, Note, Verdict};

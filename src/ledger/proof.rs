@@ -4,7 +4,7 @@
 //! not build them. This file does not know what a leaf means.
 
 use super::digest::Digest;
-use super::tree::root_of;
+use super::tree::{node_hash, root_of};
 
 /// Why a proof cannot be made, or does not prove what it claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,14 +29,31 @@ pub enum ProofError {
 ///
 /// Returns [`ProofError::Range`] if there is no such leaf or tree.
 pub fn inclusion(leaves: &[Digest], index: u64, size: u64) -> Result<Vec<Digest>, ProofError> {
+    let (_, mut proofs) = inclusions(leaves, &[index], size)?;
+    Ok(proofs.pop().unwrap_or_default())
+}
+
+/// Returns the root over the first `size` leaves, and for each of `places`, which ascend, the hashes
+/// that lead from it there. Every hash of the tree is computed once, however many leaves are asked
+/// for.
+///
+/// # Errors
+///
+/// Returns [`ProofError::Range`] if there is no such leaf or tree.
+pub fn inclusions(
+    leaves: &[Digest],
+    places: &[u64],
+    size: u64,
+) -> Result<(Digest, Vec<Vec<Digest>>), ProofError> {
     let tree = first(leaves, size)?;
-    let place = usize::try_from(index).map_err(|_| ProofError::Range { place: index, size })?;
-    if place >= tree.len() {
-        return Err(ProofError::Range { place: index, size });
+    let mut wanted = Vec::with_capacity(places.len());
+    for (slot, place) in places.iter().enumerate() {
+        let at = usize::try_from(*place).ok().filter(|at| *at < tree.len());
+        wanted.push((at.ok_or(ProofError::Range { place: *place, size })?, slot));
     }
-    let mut path = Vec::new();
-    path_to(tree, place, &mut path);
-    Ok(path)
+    let mut paths = vec![Vec::new(); places.len()];
+    let root = paths_to(tree, &wanted, &mut paths);
+    Ok((root, paths))
 }
 
 /// Returns the hashes that show the tree of `old` leaves to be the beginning of that of `new`.
@@ -114,18 +131,27 @@ fn split(count: usize) -> usize {
     1 << (count - 1).ilog2()
 }
 
-fn path_to(tree: &[Digest], place: usize, path: &mut Vec<Digest>) {
-    if tree.len() < 2 {
-        return;
+/// Returns the root of `tree`, and adds to each path what lies beside it on the way there. `wanted`
+/// has the places in this tree, ascending, each with its path.
+fn paths_to(tree: &[Digest], wanted: &[(usize, usize)], paths: &mut [Vec<Digest>]) -> Digest {
+    if wanted.is_empty() {
+        return root_of(tree);
+    }
+    if let [leaf] = tree {
+        return *leaf;
     }
     let (left, right) = tree.split_at(split(tree.len()));
-    if place < left.len() {
-        path_to(left, place, path);
-        path.push(root_of(right));
-    } else {
-        path_to(right, place - left.len(), path);
-        path.push(root_of(left));
+    let (of_left, of_right) = wanted.split_at(wanted.partition_point(|(at, _)| *at < left.len()));
+    let of_right: Vec<(usize, usize)> =
+        of_right.iter().map(|(at, slot)| (at - left.len(), *slot)).collect();
+    let (one, other) = (paths_to(left, of_left, paths), paths_to(right, &of_right, paths));
+    for (_, slot) in of_left {
+        paths[*slot].push(other);
     }
+    for (_, slot) in &of_right {
+        paths[*slot].push(one);
+    }
+    node_hash(one, other)
 }
 
 /// SPEC: RFC 6962, section 2.1.2. `is_known` says that the verifier holds this subtree's root: it

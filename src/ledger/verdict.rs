@@ -4,6 +4,9 @@
 
 use std::fmt;
 
+use super::checkpoint::VerifierKey;
+use super::export::ExportError;
+
 /// How many findings a verdict names; the rest is counted.
 const FINDINGS_MAX: usize = 100;
 
@@ -71,6 +74,18 @@ pub enum Finding {
         /// How many the checkpoint has.
         since: u64,
     },
+    /// A key follows another, and no entry that both have signed says so.
+    UnlinkedKey {
+        /// The fingerprint of the key before.
+        old: String,
+        /// The fingerprint of the key after.
+        new: String,
+    },
+    /// An entry of a proof is not in the ledger that the checkpoint signs, or not at this place.
+    NotInLedger {
+        /// The entry.
+        seq: u64,
+    },
     /// The same key signed two histories.
     Forked {
         /// The size of the checkpoint that tells the other one.
@@ -86,6 +101,11 @@ pub enum Note {
     NoKey,
     /// No earlier checkpoint was given.
     NoCheckpoint,
+    /// The fingerprint given is that of a key that was replaced since.
+    EarlierKey {
+        /// The fingerprint of the key that signs now.
+        now: String,
+    },
     /// Entries before a damaged one cannot be proven, since what links to them is damaged.
     Unproven {
         /// The first.
@@ -122,6 +142,24 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// A verdict before anything was looked at: what is not given is noted as not checked.
+    pub(super) fn begun(
+        expected_key: Option<&str>,
+        since: Option<&str>,
+    ) -> Result<Self, ExportError> {
+        if expected_key.is_some_and(|text| !is_fingerprint(text)) {
+            return Err(ExportError::Fingerprint);
+        }
+        let mut notes = Vec::new();
+        if expected_key.is_none() {
+            notes.push(Note::NoKey);
+        }
+        if since.is_none() {
+            notes.push(Note::NoCheckpoint);
+        }
+        Ok(Self { size: 0, fingerprint: String::new(), findings: Vec::new(), notes })
+    }
+
     /// Whether nothing is wrong with what could be checked.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
@@ -139,7 +177,15 @@ impl Verdict {
     }
 }
 
+fn is_fingerprint(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 impl Finding {
+    pub(super) fn unlinked(old: &VerifierKey, new: &VerifierKey) -> Self {
+        Self::UnlinkedKey { old: old.fingerprint(), new: new.fingerprint() }
+    }
+
     /// The kind of finding, in one word.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -153,6 +199,8 @@ impl Finding {
             Self::Reordered { .. } => "reordered",
             Self::Truncated { .. } => "truncated",
             Self::RolledBack { .. } => "rolled_back",
+            Self::UnlinkedKey { .. } => "unlinked_key",
+            Self::NotInLedger { .. } => "not_in_ledger",
             Self::Forked { .. } => "forked",
         }
     }
@@ -165,7 +213,7 @@ impl fmt::Display for Finding {
                 write!(f, "wrong key: the export is signed by {found}, not by {expected}")
             }
             Self::BadSignature { place } => {
-                write!(f, "bad signature: {place} is not signed by the key in `public-key.txt`")
+                write!(f, "bad signature: {place} is not signed by the ledger's key")
             }
             Self::Malformed { file, line } => {
                 write!(f, "malformed: line {line} of `{file}` cannot be read")
@@ -187,6 +235,12 @@ impl fmt::Display for Finding {
             Self::RolledBack { have, since } => {
                 write!(f, "rolled back: {have} entries are signed here, {since} were signed before")
             }
+            Self::UnlinkedKey { old, new } => {
+                write!(f, "unlinked key: no entry signed by both leads from {old} to {new}")
+            }
+            Self::NotInLedger { seq } => {
+                write!(f, "not in the ledger: entry {seq} does not lead to the signed root")
+            }
             Self::Forked { size } => {
                 write!(f, "forked: the checkpoint over {size} entries tells another history")
             }
@@ -202,6 +256,12 @@ impl fmt::Display for Note {
             }
             Self::NoCheckpoint => {
                 f.write_str("no earlier checkpoint was given: roll back and fork were not checked")
+            }
+            Self::EarlierKey { now } => {
+                write!(
+                    f,
+                    "the fingerprint given is of an earlier key: the ledger is signed by {now} now"
+                )
             }
             Self::Unproven { from, to } => {
                 write!(f, "entries {from} to {to} are not proven: what links to them is damaged")

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Checks an export of a Sealift ledger. Needs Python 3.8 or later and nothing else.
 
-usage: verify.py [DIR] [--key FINGERPRINT] [--since CHECKPOINT-FILE]
+usage: verify.py [DIR | PROOF | REPORT] [--key FINGERPRINT] [--since CHECKPOINT-FILE]
+
+DIR is an export. A file is a proof (`sealift ledger prove`) or a report, as JSON or as HTML.
 
 Exit code 0: consistent. 1: a finding. 2: it could not be checked.
 The format is described in Sealift's docs/FORMATS.md. This program shares no code with Sealift.
@@ -133,6 +135,53 @@ def fits(leaves, signed):
     return result
 
 
+def node_hash(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def is_included(proof, leaf, index, size, root):
+    """RFC 9162, section 2.1.3.2."""
+    last, result = size - 1, leaf
+    if index > last:
+        return False
+    for step in proof:
+        if last == 0:
+            return False
+        if index & 1 or index == last:
+            result = node_hash(step, result)
+            while index and not index & 1:
+                index, last = index >> 1, last >> 1
+        else:
+            result = node_hash(result, step)
+        index, last = index >> 1, last >> 1
+    return last == 0 and result == root
+
+
+def is_beginning(proof, old, old_root, new, new_root):
+    """RFC 9162, section 2.1.4.2."""
+    if old > new or old == 0 or old == new:
+        empty = old_root == hashlib.sha256(b"").digest() if old == 0 else old_root == new_root
+        return old <= new and not proof and empty
+    path = ([old_root] if old & (old - 1) == 0 else []) + proof
+    if not path:
+        return False
+    index, last = old - 1, new - 1
+    while index & 1:
+        index, last = index >> 1, last >> 1
+    first = second = path[0]
+    for step in path[1:]:
+        if last == 0:
+            return False
+        if index & 1 or index == last:
+            first, second = node_hash(step, first), node_hash(step, second)
+            while index and not index & 1:
+                index, last = index >> 1, last >> 1
+        else:
+            second = node_hash(second, step)
+        index, last = index >> 1, last >> 1
+    return first == old_root and second == new_root and last == 0
+
+
 # ── Keys and checkpoints ─────────────────────────────────────────────────────────────────────────
 
 
@@ -151,22 +200,83 @@ def is_name(text):
                                   for c in text)
 
 
-def parse_key(data):
-    """Returns (origin, key id, 32 bytes)."""
-    text = data.decode("utf-8")
-    origin, id_hex, encoded = (text[:-1] if text.endswith("\n") else text).split("+", 2)
+def parse_key(text):
+    """Returns (origin, key id, 32 bytes, text)."""
+    origin, id_hex, encoded = text.split("+", 2)
     key = strict_base64(encoded)
     key_id = hashlib.sha256(origin.encode() + b"\n" + key).digest()[:4]
     if not is_name(origin) or len(key) != 33 or key[0] != 1 or key_id.hex() != id_hex:
         raise Malformed
     if decompress(key[1:]) is None:
         raise Malformed
-    return origin, key_id, key[1:]
+    return origin, key_id, key[1:], text
+
+
+def parse_keys(data, name, expected, found, notes):
+    """The ledger's keys, oldest first, and the fingerprint of the last; no keys if one is bad."""
+    keys = []
+    try:
+        lines = data.decode("utf-8").split("\n")
+    except ValueError:
+        lines = [""]
+    for number, line in enumerate(lines[:-1] if len(lines) > 1 and not lines[-1] else lines):
+        try:
+            key = parse_key(line)
+        except ValueError:
+            key = None
+        if key is None or key in keys or (keys and key[0] != keys[0][0]):
+            found.append("malformed: line %d of `%s` cannot be read" % (number + 1, name))
+            return [], ""
+        keys.append(key)
+    prints = [hashlib.sha256(key[2]).hexdigest() for key in keys]
+    if expected is not None and expected.lower() != prints[-1]:
+        if expected.lower() in prints:
+            notes.append("the fingerprint given is of an earlier key: the ledger is signed by %s "
+                         "now" % prints[-1])
+        else:
+            found.append("wrong key: the export is signed by %s, not by %s"
+                         % (prints[-1], expected.lower()))
+    return keys, prints[-1]
+
+
+def unlinked(keys, entries):
+    """Keys that no entry leads to which both have signed."""
+    links, found = set(), []
+    for entry in entries if len(keys) > 1 else []:
+        details = entry["details"]
+        texts = [details.get(name) for name in ("old_key", "new_key", "signed_by_old",
+                                                "signed_by_new")]
+        if entry["action"] != "ledger_key_rotated" or not all(map(is_text, texts)):
+            continue
+        try:
+            old, new = parse_key(texts[0]), parse_key(texts[1])
+            message = canonical({"statement": "sealift/v1/ledger-key", "ledger": old[0],
+                                 "old": texts[0], "new": texts[1]}).encode("utf-8")
+            if (old[0] == new[0] and signature_fits(old[2], message, strict_base64(texts[2]))
+                    and signature_fits(new[2], message, strict_base64(texts[3]))):
+                links.add((texts[0], texts[1]))
+        except ValueError:
+            continue
+    for old, new in zip(keys, keys[1:]):
+        if (old[3], new[3]) not in links:
+            found.append("unlinked key: no entry signed by both leads from %s to %s" % tuple(
+                hashlib.sha256(key[2]).hexdigest() for key in (old, new)))
+    return found
+
+
+def parse_by_any(data, keys):
+    """Returns (size, root) of a note that one of the keys has signed."""
+    for key in keys:
+        try:
+            return parse_checkpoint(data, key)
+        except Unsigned:
+            pass
+    raise Unsigned
 
 
 def parse_checkpoint(data, key):
     """Returns (size, root) of a signed note."""
-    origin, key_id, public = key
+    origin, key_id, public, _ = key
     text = data.decode("utf-8")
     body, mark, signatures = text.rpartition("\n\n")
     if not mark or not signatures.endswith("\n") or len(data) > 1_000_000:
@@ -261,8 +371,8 @@ FIELDS = {
 }
 
 
-def parse_entry(line):
-    """Returns (seq, prev), or None if the line is not the canonical form of an entry."""
+def read_entry(line):
+    """Returns the entry, or None if the line is not the canonical form of one."""
     try:
         entry = json.loads(line.decode("utf-8"))
         if type(entry) is not dict or set(entry) != set(FIELDS):
@@ -273,7 +383,7 @@ def parse_entry(line):
             return None
     except (ValueError, RecursionError):
         return None
-    return entry["seq"], bytes.fromhex(entry["prev"])
+    return entry
 
 
 # ── Where it was altered ─────────────────────────────────────────────────────────────────────────
@@ -392,7 +502,7 @@ def read_head(folder, size, root):
     return hashes[0] if tree.root() == root else None
 
 
-def read_earlier(data, key, found):
+def read_earlier(data, keys, found):
     if not data:
         return []
     unreadable, checkpoints, line = "malformed: line %d of `checkpoints.txt` cannot be read", [], 1
@@ -408,62 +518,85 @@ def read_earlier(data, key, found):
         body, signatures = (pieces[number:number + 2] + [""])[:2]
         try:
             note = body + "\n\n" + signatures + "\n"
-            checkpoints.append(parse_checkpoint(note.encode(), key))
+            checkpoints.append(parse_by_any(note.encode(), keys))
         except Unsigned:
-            found.append("bad signature: note %d of `checkpoints.txt` is not signed by the key in "
-                         "`public-key.txt`" % (number // 2 + 1))
+            found.append("bad signature: note %d of `checkpoints.txt` is not signed by the ledger's "
+                         "key" % (number // 2 + 1))
         except ValueError:
             found.append(unreadable % line)
         line += body.count("\n") + signatures.count("\n") + 4
     return checkpoints
 
 
-def check(folder, expected, since):
-    """Returns (size, fingerprint, findings, notes)."""
+FORKED = "forked: the checkpoint over %d entries tells another history"
+BAD = "bad signature: %s is not signed by the ledger's key"
+
+
+def begin(expected, since):
+    """The notes on what is not given."""
     if expected is not None and not re.fullmatch("[0-9a-fA-F]{64}", expected):
         raise Cannot("the fingerprint of a key is 64 hex digits")
-    entries, newest = read(folder, ENTRIES), read(folder, CHECKPOINT)
-    public, found, notes = read(folder, PUBLIC_KEY), [], []
+    notes = []
     if expected is None:
         notes.append("no fingerprint was given: whose key signed was not checked")
     if since is None:
         notes.append("no earlier checkpoint was given: roll back and fork were not checked")
+    return notes
+
+
+def read_since(since, keys, size, found):
+    """Returns (size, root) of the checkpoint that was kept, if it can be compared."""
+    if since is None:
+        return None
     try:
-        key = parse_key(public)
-    except ValueError:
-        return 0, "", ["malformed: line 1 of `public-key.txt` cannot be read"], notes
-    fingerprint = hashlib.sha256(key[2]).hexdigest()
-    if expected is not None and expected.lower() != fingerprint:
-        found.append("wrong key: the export is signed by %s, not by %s"
-                     % (fingerprint, expected.lower()))
-    bad = "bad signature: %s is not signed by the key in `public-key.txt`"
-    try:
-        signed, forks = dict([parse_checkpoint(newest, key)]), set()
+        kept = parse_by_any(since, keys)
     except Unsigned:
-        return 0, fingerprint, found + [bad % "`checkpoint.txt`"], notes
+        found.append(BAD % "the checkpoint given")
+        return None
+    except ValueError:
+        raise Cannot("the checkpoint given is not a signed checkpoint")
+    if kept[0] > size:
+        found.append("rolled back: %d entries are signed here, %d were signed before"
+                     % (size, kept[0]))
+        return None
+    return kept
+
+
+def shortened(size, fingerprint, found, notes):
+    if len(found) > FINDINGS_MAX:
+        notes.append("%d more findings are left out" % (len(found) - FINDINGS_MAX))
+    return size, fingerprint, found[:FINDINGS_MAX], notes
+
+
+def check(folder, expected, since):
+    """Returns (size, fingerprint, findings, notes)."""
+    notes, found = begin(expected, since), []
+    entries, newest = read(folder, ENTRIES), read(folder, CHECKPOINT)
+    keys, fingerprint = parse_keys(read(folder, PUBLIC_KEY), PUBLIC_KEY, expected, found, notes)
+    if not keys:
+        return 0, "", found, notes
+    try:
+        signed, forks = dict([parse_checkpoint(newest, keys[-1])]), set()
+    except Unsigned:
+        return 0, fingerprint, found + [BAD % "`checkpoint.txt`"], notes
     except ValueError:
         found.append("malformed: line 1 of `checkpoint.txt` cannot be read")
         return 0, fingerprint, found, notes
-    for size, root in read_earlier(read(folder, CHECKPOINTS, False), key, found):
+    for size, root in read_earlier(read(folder, CHECKPOINTS, False), keys, found):
         if signed.setdefault(size, root) != root:
             forks.add(size)
     size, since_size = max(signed), None
-    if since is not None:
-        try:
-            since_size, root = parse_checkpoint(since, key)
-            if since_size > size:
-                found.append("rolled back: %d entries are signed here, %d were signed before"
-                             % (size, since_size))
-                since_size = None
-            elif signed.setdefault(since_size, root) != root:
-                forks.add(since_size)
-        except Unsigned:
-            found.append(bad % "the checkpoint given")
-        except ValueError:
-            raise Cannot("the checkpoint given is not a signed checkpoint")
+    kept = read_since(since, keys, size, found)
+    if kept is not None:
+        since_size = kept[0]
+        if signed.setdefault(since_size, kept[1]) != kept[1]:
+            forks.add(since_size)
 
     *lines, fragment = entries.split(b"\n")
-    lines = [(leaf_hash(line), parse_entry(line)) for line in lines]
+    parsed = [read_entry(line) for line in lines]
+    found += unlinked(keys, [entry for entry in parsed if entry])
+    lines = [(leaf_hash(line), entry and (entry["seq"], bytes.fromhex(entry["prev"])))
+             for line, entry in zip(lines, parsed)]
     fit = fits([leaf for leaf, _ in lines], signed)
     if fit.get(size):
         found += beyond_the_signature(lines, bool(fragment), size)
@@ -474,11 +607,96 @@ def check(folder, expected, since):
         found, notes = found + located, notes + more
         if since_size is not None and since_size > proven:
             notes.append("the checkpoint over %d entries could not be compared" % since_size)
-    found += ["forked: the checkpoint over %d entries tells another history" % at
-              for at in sorted(forks)]
-    if len(found) > FINDINGS_MAX:
-        notes.append("%d more findings are left out" % (len(found) - FINDINGS_MAX))
-    return size, fingerprint, found[:FINDINGS_MAX], notes
+    found += [FORKED % at for at in sorted(forks)]
+    return shortened(size, fingerprint, found, notes)
+
+
+# ── Proofs and reports ───────────────────────────────────────────────────────────────────────────
+
+
+def is_hashes(value):
+    return type(value) is list and all(map(matches("[0-9a-f]{64}"), value))
+
+
+def has(value, **tests):
+    return type(value) is dict and set(value) == set(tests) and all(
+        test(value[name]) for name, test in tests.items())
+
+
+def is_proof(value):
+    """Whether this is a proof as `sealift ledger prove` writes it."""
+    def is_proven(item):
+        return has(item, seq=is_count, entry=is_text, proof=is_hashes)
+
+    def is_consistency(item):
+        return has(item, since=is_text, proof=is_hashes)
+
+    return has(value, schema=lambda name: name == "sealift/proof/1", checkpoint=is_text,
+               keys=lambda keys: type(keys) is list and all(map(is_text, keys)),
+               entries=lambda items: type(items) is list and all(map(is_proven, items)),
+               consistency=nullable(is_consistency))
+
+
+def read_proof(path):
+    """The proof in a file: the file itself, or what a report carries."""
+    data = read("", path).decode("utf-8", "replace")
+    if data.lstrip().startswith("<"):
+        data = data.partition('<script type="application/json" id="report">')[2]
+        data = data.partition("</script>")[0]
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Cannot("`%s` is no proof and no report" % path)
+    if type(value) is dict and "proofs" in value:
+        value = value["proofs"]
+    if not is_proof(value):
+        raise Cannot("`%s` is no proof and no report with one" % path)
+    return value
+
+
+def check_proof(value, expected, since):
+    """Returns (size, fingerprint, findings, notes)."""
+    notes, found = begin(expected, since), []
+    lines = "".join(key + "\n" for key in value["keys"]).encode()
+    keys, fingerprint = parse_keys(lines, "keys", expected, found, notes)
+    if not keys:
+        return 0, "", found, notes
+    try:
+        size, root = parse_checkpoint(value["checkpoint"].encode(), keys[-1])
+    except Unsigned:
+        return 0, fingerprint, found + [BAD % "`checkpoint`"], notes
+    except ValueError:
+        found.append("malformed: line 1 of `checkpoint` cannot be read")
+        return 0, fingerprint, found, notes
+    old, broken, more = None, False, []
+    if value["consistency"] is not None:
+        steps = [bytes.fromhex(step) for step in value["consistency"]["proof"]]
+        try:
+            old = parse_by_any(value["consistency"]["since"].encode(), keys)
+            if not is_beginning(steps, old[0], old[1], size, root):
+                found.append(FORKED % old[0])
+                broken = True
+        except ValueError:
+            found.append(BAD % "the older checkpoint of the proof")
+            broken = True
+    kept = read_since(since, keys, size, found)
+    if kept is not None:
+        if kept[0] == size:
+            found += [FORKED % size] if kept[1] != root else []
+        elif old is not None and not broken and old[0] == kept[0]:
+            found += [FORKED % old[0]] if kept[1] != old[1] else []
+        elif not broken:
+            more.append("the checkpoint over %d entries could not be compared" % kept[0])
+    lines = [item["entry"].encode("utf-8", "replace") for item in value["entries"]]
+    parsed = [read_entry(line) for line in lines]
+    found += unlinked(keys, [entry for entry in parsed if entry])
+    for item, line, entry in zip(value["entries"], lines, parsed):
+        steps = [bytes.fromhex(step) for step in item["proof"]]
+        if (entry is None or entry["seq"] != item["seq"]
+                or not is_included(steps, leaf_hash(line), item["seq"], size, root)):
+            found.append("not in the ledger: entry %d does not lead to the signed root"
+                         % item["seq"])
+    return shortened(size, fingerprint, found, notes + more)
 
 
 def main():
@@ -489,7 +707,11 @@ def main():
     arguments = parser.parse_args()
     try:
         since = read("", arguments.since) if arguments.since else None
-        size, fingerprint, found, notes = check(arguments.dir, arguments.key, since)
+        if os.path.isfile(arguments.dir):
+            verdict = check_proof(read_proof(arguments.dir), arguments.key, since)
+        else:
+            verdict = check(arguments.dir, arguments.key, since)
+        size, fingerprint, found, notes = verdict
     except (Cannot, OSError) as error:
         print("verify.py: %s" % error, file=sys.stderr)
         return 2

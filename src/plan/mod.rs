@@ -194,6 +194,7 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
         fingerprint_after: (!changes.is_empty())
             .then(|| fingerprint_of(policy, &catalog.canonical_text_before(&changes))),
         changes,
+        restores: None,
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::ColumnChange;
+use crate::lifecycle::RunId;
 use crate::policy::{ColumnName, FormatShape, TableName, TokenKind, Waiver};
 
 /// How the source is rewritten.
@@ -46,6 +47,10 @@ pub struct Assessment {
     /// What [`Assessment::fingerprint`] is once they are changed; `None` where nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint_after: Option<String>,
+    /// The run whose originals this one brings back after its purge; `None` for a run of the usual
+    /// kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restores: Option<RunId>,
 }
 
 /// How large a source is, in names.

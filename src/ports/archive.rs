@@ -254,6 +254,11 @@ pub const ARCHIVE_TABLES: &[ArchiveTable] = &[
         keys: 2,
     },
     ArchiveTable { name: "intake_done", columns: &[("writer", Text), ("number", Number)], keys: 1 },
+    ArchiveTable {
+        name: "told",
+        columns: &[("place", Text), ("size", Number), ("at", Text)],
+        keys: 1,
+    },
     ArchiveTable { name: "reason", columns: &[("digest", Text), ("sealed", Bytes)], keys: 1 },
     ArchiveTable {
         name: "unlock",

@@ -85,6 +85,13 @@ pub trait BackupStore: Send + Sync {
     /// Opens a finished file, after comparing the whole of it with the recorded hash.
     fn open(&self, name: &str, sha256: &[u8; 32]) -> Result<Box<dyn RecordReader>, BackupError>;
 
+    /// Opens a file that nobody recorded. Its end is authenticated by its encryption; that it is the
+    /// newest of its name is not known.
+    fn open_unrecorded(&self, name: &str) -> Result<Box<dyn RecordReader>, BackupError>;
+
+    /// Gives a finished file another name, in place of a file that has it.
+    fn rename(&self, from: &str, to: &str) -> Result<(), BackupError>;
+
     /// Removes a file; one that is not there is no error.
     fn remove(&self, name: &str) -> Result<(), BackupError>;
 

@@ -10,6 +10,7 @@ mod pressure;
 mod progress;
 mod rows;
 mod sample;
+mod scratch;
 mod source;
 mod vault;
 
@@ -26,12 +27,13 @@ pub use progress::{Progress, Silent};
 pub use rows::{
     ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, CredentialUse, DomainRow, EntryRow,
     FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, Looked, PurposeRow, QuarantineRow,
-    QuarantineState, Quota, RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow,
-    VaultHeader,
+    QuarantineState, Quota, RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, ToldRow,
+    UnlockRow, VaultHeader,
 };
 pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,
 };
+pub use scratch::{Scratch, ScratchError, ScratchTable};
 pub use source::{
     Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
     Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity,

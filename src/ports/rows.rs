@@ -467,3 +467,14 @@ pub enum Taken {
         used: u64,
     },
 }
+
+/// How far a place outside the vault was told what is on the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldRow {
+    /// The place: a hook or an anchor, by what it is called.
+    pub place: String,
+    /// Entries, or the size of a checkpoint, up to which it was told.
+    pub size: u64,
+    /// When.
+    pub at: String,
+}

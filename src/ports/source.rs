@@ -99,6 +99,8 @@ pub enum Pass {
     Rewrite,
     /// Tokens become originals.
     Rollback,
+    /// Originals of single tables come back from the backup.
+    Restore,
 }
 
 impl Pass {
@@ -108,6 +110,7 @@ impl Pass {
         match self {
             Self::Rewrite => "rewrite",
             Self::Rollback => "rollback",
+            Self::Restore => "restore",
         }
     }
 }

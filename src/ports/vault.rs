@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::rows::{
     ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, CredentialUse, DomainRow, EntryRow,
     FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, Looked, PurposeRow, QuarantineRow, Quota,
-    RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, UnlockRow, VaultHeader,
+    RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, ToldRow, UnlockRow, VaultHeader,
 };
 use super::{
     ArchiveError, ArchiveSink, Beat, CutState, Holder, Lease, Piece, PieceCounts, Rate, Remedy,
@@ -110,6 +110,12 @@ pub enum Change {
         /// The sealed salt and reason.
         sealed: Vec<u8>,
     },
+    /// Erases sealed reasons: their digests on the ledger confirm no guess from then on.
+    EraseReasons(Vec<String>),
+    /// The ledger has another key from now on: its verifier key, as text.
+    PutVerifierKey(String),
+    /// Remembers what a place outside was told: entries, or a checkpoint, up to a size.
+    PutTold(ToldRow),
     /// Keeps a checkpoint.
     PutCheckpoint {
         /// The size of the ledger that it signs.
@@ -392,6 +398,12 @@ pub trait Vault: Send + Sync {
 
     /// When credentials were last used, as far as that was noted.
     async fn credential_uses(&self) -> Result<Vec<CredentialUse>, VaultError>;
+
+    /// A caller's reason, sealed; `None` where it was erased, or never was.
+    async fn reason(&self, digest: &str) -> Result<Option<Vec<u8>>, VaultError>;
+
+    /// What places outside were told so far.
+    async fn told(&self) -> Result<Vec<ToldRow>, VaultError>;
 
     /// Counts the changes of rows that grant (callers, purposes, domains, keys): what was read
     /// stands as long as this number does.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::evidence::Evidence;
+use super::usage::Usage;
 use crate::crypto::{KeyPurpose, KeyState};
 use crate::policy::{Form, Permission};
 
@@ -79,6 +80,17 @@ pub struct PurposeLine {
     pub valid_until: Option<String>,
     /// Whether a value that is no token is returned as it is.
     pub passes_originals: bool,
+    /// What was asked under it.
+    pub used: Usage,
+}
+
+/// A purpose of another policy, under which values of this run were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OtherUse {
+    /// Its name.
+    pub purpose: String,
+    /// Tokens or values of each domain of this run that were asked for.
+    pub domains: BTreeMap<String, u64>,
 }
 
 impl ApprovalPart {
@@ -134,6 +146,28 @@ pub(super) fn purposes(evidence: &Evidence) -> Vec<PurposeLine> {
             valid_from: purpose.valid_from.clone(),
             valid_until: purpose.valid_until.clone(),
             passes_originals: purpose.pass_originals,
+            used: evidence.usage.get(&purpose.name).cloned().unwrap_or_default(),
         })
+        .collect()
+}
+
+/// Uses of this run's domains under purposes that its policy does not declare.
+pub(super) fn others(evidence: &Evidence) -> Vec<OtherUse> {
+    let is_ours = |domain: &str| evidence.plan.columns.iter().any(|it| it.domain == domain);
+    let is_declared = |name: &str| evidence.purposes.iter().any(|purpose| purpose.name == name);
+    evidence
+        .usage
+        .iter()
+        .filter(|(name, _)| !is_declared(name))
+        .map(|(name, used)| OtherUse {
+            purpose: name.clone(),
+            domains: used
+                .domains
+                .iter()
+                .filter(|(domain, _)| is_ours(domain))
+                .map(|(domain, count)| (domain.clone(), *count))
+                .collect(),
+        })
+        .filter(|other| !other.domains.is_empty())
         .collect()
 }

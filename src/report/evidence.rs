@@ -11,11 +11,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::crypto::{KeyPurpose, KeyState};
-use crate::ledger::{ApprovalKind, Digest, Entry};
+use crate::ledger::{ApprovalKind, Digest, Entry, ProofBundle};
 use crate::lifecycle::{Phase, RunId};
 use crate::plan::Assessment;
 use crate::policy::{ColumnName, Policy, Purpose};
 use crate::residue::ScanReport;
+
+use super::usage::Usage;
 
 /// Everything that a report says, before it is put in order.
 #[derive(Debug, Clone)]
@@ -73,6 +75,23 @@ pub struct Evidence {
     pub quarantine: Vec<QuarantineFact>,
     /// The purposes in force.
     pub purposes: Vec<Purpose>,
+    /// What was asked under each purpose, as far as the newest checkpoint signs it.
+    pub usage: BTreeMap<String, Usage>,
+    /// Places outside the vault that were told of a checkpoint.
+    pub anchors: Vec<AnchorFact>,
+    /// The run's entries with the proofs that they are in the ledger; `None` where nothing is signed.
+    pub proofs: Option<ProofBundle>,
+}
+
+/// A place outside the vault that was told of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AnchorFact {
+    /// The place, as it is called.
+    pub place: String,
+    /// The size of the newest checkpoint that it was told of.
+    pub size: u64,
+    /// When.
+    pub at: String,
 }
 
 /// What holds a run in its phase.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::evidence::{Condition, Evidence};
+use super::evidence::{AnchorFact, Condition, Evidence};
 use crate::ledger::Entry;
 use crate::lifecycle::{Phase, RunId};
 
@@ -35,6 +35,8 @@ pub struct Header {
     pub plan_fingerprint: String,
     /// The latest checkpoint.
     pub checkpoint: Option<CheckpointPart>,
+    /// Places outside the vault that were told of a checkpoint: a ledger that is put back shows there.
+    pub anchors: Vec<AnchorFact>,
     /// The life of the run, as far as it came.
     pub steps: Vec<Step>,
 }
@@ -90,6 +92,7 @@ impl Header {
             policy_hash: evidence.policy.hash.clone(),
             plan_fingerprint: evidence.plan.fingerprint.clone(),
             checkpoint: evidence.checkpoint.as_deref().map(checkpoint),
+            anchors: evidence.anchors.clone(),
             steps: steps(evidence),
         }
     }

@@ -18,11 +18,12 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::ledger::Entry;
+use crate::ledger::{Entry, ProofBundle};
 use crate::plan::{Estimate, EstimateCheck, compare_estimates};
 
 mod access;
 mod certificate;
+mod controls;
 mod counts;
 mod coverage;
 mod csv_table;
@@ -38,19 +39,23 @@ mod stages;
 mod summary;
 mod text;
 mod timeline;
+mod usage;
+mod verify;
 
-pub use access::{ApprovalPart, ApprovalRow, KeyLine, PurposeLine};
+pub use access::{ApprovalPart, ApprovalRow, KeyLine, OtherUse, PurposeLine};
 pub use certificate::{
     Certificate, CertificateStatus, Claim, ClaimState, CopyLine, ScanFigures, ScannedFile,
 };
+pub use controls::{ControlLine, Support};
 pub use counts::{CountPart, QuarantineLine, Reconciliation, VerificationPart};
 pub use coverage::TableCoverage;
 pub use evidence::{
-    ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, Evidence, KeyFact, PurgeFacts,
-    PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest, RowDigestError,
-    SegmentFact, StructureFacts, UncoveredCopy, UnitFact,
+    AnchorFact, ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, Evidence, KeyFact,
+    PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest,
+    RowDigestError, SegmentFact, StructureFacts, UncoveredCopy, UnitFact,
 };
 pub use header::{CheckpointPart, Header, Step, StepState};
+pub use html::embedded;
 pub use places::{PlaceKind, PlaceLine};
 pub use plan_document::{
     Acceptance, DiskLine, DocumentForm, DocumentState, EstimatePart, LimitLine, LineTone, LockLine,
@@ -63,14 +68,16 @@ pub use scope::{ColumnLine, Gate, Leakage, OutOfScope, PlanPart, ScopePart};
 pub use stages::{Stage, StageKind};
 pub use summary::{Figure, Summary, Tone};
 pub use timeline::{Command, TimelineEntry};
+pub use usage::Usage;
+pub use verify::{HandedError, HandedReport, ISSUED, ReportFinding, ReportNote, ReportVerdict};
 
 /// Names the shape of a report in JSON.
-pub const SCHEMA: &str = "sealift/report/1";
+pub const SCHEMA: &str = "sealift/report/2";
 
 /// The report of a run. The order of its fields is the order in which it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Report {
-    /// Names the shape of this document: `sealift/report/1`.
+    /// Names the shape of this document: `sealift/report/2`.
     pub schema: &'static str,
     /// Which run, where it stands, whose ledger.
     pub header: Header,
@@ -98,14 +105,20 @@ pub struct Report {
     pub keys: Vec<KeyLine>,
     /// Who may see what, and for what.
     pub access: Vec<PurposeLine>,
+    /// Values of this run that were asked for under purposes of other policies.
+    pub access_beyond: Vec<OtherUse>,
     /// What was accepted, and what remains.
     pub risks: Vec<Risk>,
+    /// Controls of rules that this evidence supports; never that a rule is kept.
+    pub controls: Vec<ControlLine>,
     /// How long the work took, and how long the run waited.
     pub stages: Vec<Stage>,
     /// The run's entries on the ledger.
     pub timeline: Vec<TimelineEntry>,
     /// How to check all this.
     pub how_to_verify: Vec<Command>,
+    /// The entries of the timeline as they stand in the ledger, with the proofs that they do.
+    pub proofs: Option<ProofBundle>,
 }
 
 /// Puts beside the estimates of a plan what the entries of its run have measured.
@@ -125,6 +138,15 @@ impl Report {
         let verification = VerificationPart::of(evidence);
         let certificate = Certificate::of(evidence, &counts, &verification);
         let approvals = ApprovalPart::of(evidence);
+        let access = access::purposes(evidence);
+        let controls = controls::list(&controls::Parts {
+            evidence,
+            counts: &counts,
+            verification: &verification,
+            certificate: &certificate,
+            approvals: &approvals,
+            access: &access,
+        });
         Self {
             schema: SCHEMA,
             header: Header::of(evidence),
@@ -140,10 +162,13 @@ impl Report {
             approvals,
             certificate,
             keys: access::keys(evidence),
-            access: access::purposes(evidence),
+            access,
+            access_beyond: access::others(evidence),
+            controls,
             stages: stages::list(evidence),
-            timeline: timeline::entries(evidence),
+            timeline: timeline::entries(&evidence.entries),
             how_to_verify: timeline::how_to_verify(evidence),
+            proofs: evidence.proofs.clone(),
         }
     }
 
@@ -162,7 +187,8 @@ impl Report {
         json
     }
 
-    /// Writes the report as one HTML page that needs nothing else: no network, no script.
+    /// Writes the report as one HTML page that needs nothing else: no network. Its script checks the
+    /// proofs that the page carries, and does nothing else.
     #[must_use]
     pub fn to_html(&self) -> String {
         html::page(self)

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::evidence::Evidence;
+use crate::ledger::Entry;
 use crate::lifecycle::Phase;
 
 /// One entry of the ledger, as far as a report shows it. Its details stay in the ledger.
@@ -38,9 +39,8 @@ pub struct Command {
     pub line: String,
 }
 
-pub(super) fn entries(evidence: &Evidence) -> Vec<TimelineEntry> {
-    evidence
-        .entries
+pub(super) fn entries(entries: &[Entry]) -> Vec<TimelineEntry> {
+    entries
         .iter()
         .map(|entry| TimelineEntry {
             seq: entry.seq,
@@ -74,6 +74,11 @@ pub(super) fn how_to_verify(evidence: &Evidence) -> Vec<Command> {
         Command {
             shows: "read the entries of this run: they are the ones that the timeline shows",
             line: format!("grep '\"run\":\"{run}\"' ledger/entries.jsonl"),
+        },
+        Command {
+            shows: "check this very file: its proofs, its figures against the entries, and whether an \
+                    entry says that it was issued",
+            line: format!("sealift report verify report.html --ledger ledger/ --key {key}"),
         },
         Command {
             shows: "make the report again; equal evidence gives equal bytes",

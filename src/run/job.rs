@@ -14,6 +14,7 @@ use crate::policy::Policy;
 use crate::ports::{BackupStore, Change, Condition, FileKind, FileRow, Progress, Source, Vault};
 use crate::run::column::Column;
 use crate::run::error::RunError;
+use crate::run::manifest::keep_manifest;
 use crate::run::share::Crew;
 use crate::run::throttle::{Permit, Throttle};
 use crate::run::watch::Watch;
@@ -238,6 +239,7 @@ impl Job {
         crate::serve::checkpoint(self.vault.as_ref(), &self.keys).await?;
         if matches!(event, Event::BackedUp | Event::Sealed | Event::Rewritten | Event::Verified) {
             self.files.note_ledger(self.vault.head().await?.size())?;
+            keep_manifest(self).await?;
         }
         Ok(())
     }

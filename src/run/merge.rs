@@ -255,6 +255,17 @@ mod tests {
             Ok(Box::new(Reading(self.0.lock().unwrap()[name].clone().into_iter())))
         }
 
+        fn open_unrecorded(&self, name: &str) -> Result<Box<dyn RecordReader>, BackupError> {
+            self.open(name, &[0; 32])
+        }
+
+        fn rename(&self, from: &str, to: &str) -> Result<(), BackupError> {
+            let mut files = self.0.lock().unwrap();
+            let records = files.remove(from).unwrap();
+            files.insert(to.to_owned(), records);
+            Ok(())
+        }
+
         fn remove(&self, name: &str) -> Result<(), BackupError> {
             self.0.lock().unwrap().remove(name);
             Ok(())

@@ -5,11 +5,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::lifecycle::{Event, Phase};
-use crate::plan::{Unit, UnitMode, UnitTable, Walk};
+use crate::lifecycle::{Event, Phase, RunId};
+use crate::plan::{Assessment, Unit, UnitMode, UnitTable, Walk};
 use crate::ports::{
-    Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Row, RowWrite,
-    SourceWindow, Step, WalkFilter, WriteOutcome,
+    Change, Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Row,
+    RowWrite, SourceWindow, Step, WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::Column;
@@ -49,7 +49,11 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
     if phase != Phase::RollingBack {
         job.advance(phase, Event::RollbackStarted, Vec::new(), |_| {}).await?;
     }
-    let touched = job.source.identity().await?.is_some();
+    let restores = job.plan.restores;
+    if restores.is_some() {
+        ranges_of_restore(job).await?;
+    }
+    let touched = job.source.identity().await?.is_some() || restores.is_some();
     if job.crew.shares {
         fence(job, touched).await?;
     }
@@ -68,7 +72,11 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         for (_, _, state) in job.source.cursors(job.run, Pass::Rollback).await? {
             counts.add(&state.counts);
         }
-        compare(job).await?;
+        if restores.is_some() {
+            no_token_is_left(job).await?;
+        } else {
+            compare(job).await?;
+        }
         // ORDER: no token is left, and our tables still say that the source is ours.
         fit(job, FitTo::Originals).await?;
         renew_statistics(job).await?;
@@ -82,7 +90,57 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         draft.counts.remove("tokenized");
         draft.counts.insert("restored".into(), counts.tokenized);
     })
-    .await
+    .await?;
+    if restores.is_some() {
+        // It holds a marker and wrapped keys, and no file.
+        job.files.destroy()?;
+    }
+    Ok(())
+}
+
+/// A run that only brings originals back has no backup that has cut its tables: each is one range.
+async fn ranges_of_restore(job: &Job) -> Result<(), RunError> {
+    if !job.vault.ranges(job.run).await?.is_empty() {
+        return Ok(());
+    }
+    let mut changes = Vec::new();
+    for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
+        for at in 0..unit.tables.len() {
+            let number = u32::try_from(at).unwrap_or(u32::MAX);
+            let table = u16::try_from(at).unwrap_or(u16::MAX);
+            let (lower, upper, rows, originals) = (None, None, 0, 0);
+            let range = RangeRow { unit: unit.id, table, number, lower, upper, rows, originals };
+            changes.push(Change::PutRange(job.run, range));
+        }
+    }
+    job.vault.commit(changes, Vec::new()).await?;
+    Ok(())
+}
+
+/// Holds that no cell has a token that opens: after a restore there is no backup to compare with.
+async fn no_token_is_left(job: &Job) -> Result<(), RunError> {
+    let mut found = Vec::new();
+    let ranges = job.vault.ranges(job.run).await?;
+    for unit in &job.plan.units {
+        for range in ranges.iter().filter(|range| range.unit == unit.id) {
+            let table = table_of(unit, range.table)?;
+            let columns = job.columns(table).await?;
+            let mut position: Option<RowKey> = None;
+            loop {
+                let limit = Limit { rows: 10_000, bytes: BYTES_MAX };
+                let after = position.as_ref();
+                let rows = job.source.walk(table, after, None, limit, &WalkFilter::All).await?;
+                let Some(last) = rows.last() else { break };
+                position = Some(last.key.clone());
+                let mut none = Before::Cells(HashMap::new());
+                for write in restored(job, &columns, &rows, &mut none).await?.0 {
+                    let place = format!("row {} of `{}`", write.key, table.table);
+                    found.push(Mismatch { kind: MismatchKind::Different, place });
+                }
+            }
+        }
+    }
+    if found.is_empty() { Ok(()) } else { Err(RunError::Mismatches(found)) }
 }
 
 /// Fences off every worker that may still live: its leases are void in the vault, and its epochs in
@@ -102,10 +160,18 @@ async fn fence(job: &Job, touched: bool) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn only_run_in_source(job: &Job) -> Result<bool, RunError> {
+pub(crate) async fn only_run_in_source(job: &Job) -> Result<bool, RunError> {
     let runs = job.vault.runs().await?;
+    // A run whose originals came back after its purge has nothing there any more.
+    let mut undone: HashSet<RunId> = runs
+        .iter()
+        .filter(|row| row.phase == Phase::RolledBack)
+        .filter_map(|row| serde_json::from_str::<Assessment>(&row.plan).ok()?.restores)
+        .collect();
+    undone.extend(job.plan.restores);
     Ok(!runs.iter().any(|row| {
         row.run != job.run
+            && !undone.contains(&row.run)
             && row.source == job.policy.source
             && row.phase.rank() >= Phase::Sealed.rank()
             && row.phase != Phase::RolledBack
@@ -299,7 +365,7 @@ async fn restored(
 
 /// What token a cell holds. Tokens without a shape of their own are taken at their word: the vault
 /// says whether it has an entry for them.
-fn token_in(column: &Column, cell: Option<&Original>) -> Option<TokenBody> {
+pub(crate) fn token_in(column: &Column, cell: Option<&Original>) -> Option<TokenBody> {
     let cell = cell?;
     if column.treatment.keeps(cell) {
         return None;
@@ -363,6 +429,9 @@ async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
 /// Whether every unit was done once. A purge that was cut off has dropped the cursors that say so;
 /// the ledger still does.
 async fn was_rewritten_as_a_whole(job: &Job) -> Result<bool, RunError> {
+    if job.plan.restores.is_some() {
+        return Ok(true);
+    }
     let entries = job.vault.ledger_of(job.run).await?;
     Ok(entries.iter().any(|entry| entry.action == Event::Rewritten.name()))
 }

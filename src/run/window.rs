@@ -431,7 +431,7 @@ impl Increments<'_> {
 }
 
 /// The range number of a window's increments: which table, and whether an image begins.
-fn image_range(table: u16, is_first: bool) -> u32 {
+pub(crate) fn image_range(table: u16, is_first: bool) -> u32 {
     (u32::from(table) << 1) | u32::from(is_first)
 }
 

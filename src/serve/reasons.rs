@@ -67,11 +67,15 @@ pub async fn opened_reasons(
     digests: &[String],
 ) -> Result<Vec<Option<Zeroizing<String>>>, VaultError> {
     let sealed = vault.reasons(digests).await?;
-    let opened = digests.iter().zip(sealed).map(|(digest, sealed)| {
-        let (salt, words) = keys.index().open_reason(keys.vault(), digest, &sealed?).ok()?;
-        (reason_digest(&salt, &words).to_string() == *digest).then_some(words)
-    });
-    Ok(opened.collect())
+    let opened = digests.iter().zip(sealed);
+    Ok(opened.map(|(digest, sealed)| opened_reason(keys, digest, &sealed?)).collect())
+}
+
+/// The words of a sealed reason, if the bytes are those that were sealed under this digest.
+#[must_use]
+pub fn opened_reason(keys: &KeyRing, digest: &str, sealed: &[u8]) -> Option<Zeroizing<String>> {
+    let (salt, words) = keys.index().open_reason(keys.vault(), digest, sealed).ok()?;
+    (reason_digest(&salt, &words).to_string() == digest).then_some(words)
 }
 
 /// Words that were sealed just now, by what knows them again. When there are many, or some time has

@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::callers::stored_id;
+use super::evidence::evidence;
 use super::grants::Grants;
 use super::look_up::LookUp;
 use super::open::{Opening, Piece, begin};
@@ -217,7 +218,7 @@ impl Service {
     /// [`ServeError`] where the vault does not answer.
     pub async fn report(&self, row: RunRow) -> Result<Report, ServeError> {
         self.in_a_task(|core| async move {
-            Ok(Report::of(&crate::run::evidence(core.writes.as_ref(), &row).await?))
+            Ok(Report::of(&evidence(core.writes.as_ref(), &row).await?))
         })
         .await
     }

@@ -85,7 +85,10 @@ pub(super) fn named<'g>(grants: &'g Grants, name: &str) -> Option<&'g Domain> {
 }
 
 /// A load holds its domains: what it merges must not change under it.
-async fn refuse_while_loading(vault: &dyn Vault, domain: &str) -> Result<(), ServeError> {
+pub(super) async fn refuse_while_loading(
+    vault: &dyn Vault,
+    domain: &str,
+) -> Result<(), ServeError> {
     for run in vault.runs().await? {
         if !matches!(run.phase, Phase::Approved | Phase::BackedUp) {
             continue;
@@ -104,7 +107,7 @@ async fn refuse_while_loading(vault: &dyn Vault, domain: &str) -> Result<(), Ser
     Ok(())
 }
 
-async fn tokens(
+pub(super) async fn tokens(
     vault: &dyn Vault,
     keys: &KeyRing,
     domain: &Domain,

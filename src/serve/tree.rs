@@ -14,6 +14,7 @@ use super::standing::{Standing, is_stopped_within};
 use super::uses::Uses;
 use super::{chain, checkpoint};
 use crate::crypto::KeyRing;
+use crate::ledger::Draft;
 use crate::ports::{Vault, VaultError};
 
 /// How often recorded requests are brought into the tree.
@@ -24,6 +25,10 @@ const SIGN_ENTRIES: u64 = 1_000;
 
 /// … or this long after the first that is not signed.
 const SIGN_AFTER: Duration = Duration::from_mins(1);
+
+/// After so long without an entry, one says that the service is alive: so silence on the ledger is no
+/// quiet hour, but a service that is gone.
+const HEARTBEAT_AFTER: Duration = Duration::from_mins(10);
 
 /// How often who does not lead looks whether anything waits.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -61,6 +66,26 @@ pub(super) async fn keep(
 struct Unsigned {
     entries: u64,
     since: Option<Instant>,
+    /// When the last entry came, or the service began.
+    heard: Option<Instant>,
+}
+
+impl Unsigned {
+    fn heard(&mut self, entries: u64) {
+        self.entries += entries;
+        self.since.get_or_insert_with(Instant::now);
+        self.heard = Some(Instant::now());
+    }
+
+    fn signed(&mut self) {
+        self.entries = 0;
+        self.since = None;
+    }
+
+    /// Whether nothing has come for so long that somebody should be told.
+    fn is_silent(&mut self, after: Duration) -> bool {
+        self.heard.get_or_insert_with(Instant::now).elapsed() >= after
+    }
 }
 
 /// The record that has waited longest, as far as who does not lead has seen.
@@ -95,21 +120,53 @@ async fn bring(
     waiting: &mut Waiting,
     is_last: bool,
 ) -> Result<(), VaultError> {
+    let leads = vault.leads_intake().await?;
     // Who ends brings what is left, whoever leads.
-    if vault.leads_intake().await? || is_last || waiting.is_too_long(vault).await? {
+    if leads || is_last || waiting.is_too_long(vault).await? {
         while let Some(entries) = integrate_some(vault, keys).await? {
-            unsigned.entries += entries;
-            unsigned.since.get_or_insert_with(Instant::now);
+            unsigned.heard(entries);
             if unsigned.entries >= SIGN_ENTRIES {
                 checkpoint(vault, keys).await?;
-                *unsigned = Unsigned::default();
+                unsigned.signed();
             }
         }
+    }
+    if leads && unsigned.is_silent(HEARTBEAT_AFTER) {
+        vault.commit(Vec::new(), vec![heartbeat()]).await?;
+        unsigned.heard(1);
     }
     let is_due = unsigned.since.is_some_and(|since| is_last || since.elapsed() >= SIGN_AFTER);
     if is_due {
         checkpoint(vault, keys).await?;
-        *unsigned = Unsigned::default();
+        unsigned.signed();
     }
     Ok(())
+}
+
+fn heartbeat() -> Draft {
+    Draft {
+        actor: "system".to_owned(),
+        action: "heartbeat".to_owned(),
+        object: "ledger".to_owned(),
+        ..Draft::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_ends_a_silence_and_a_signature_does_not() {
+        let mut unsigned = Unsigned::default();
+        assert!(!unsigned.is_silent(Duration::from_mins(1)));
+        assert!(unsigned.is_silent(Duration::ZERO));
+        let long_ago = Instant::now().checked_sub(Duration::from_mins(2));
+        unsigned.heard = long_ago;
+        unsigned.signed();
+        assert!(unsigned.is_silent(Duration::from_mins(1)));
+        unsigned.heard(3);
+        assert!(!unsigned.is_silent(Duration::from_mins(1)));
+        assert_eq!(unsigned.entries, 3);
+    }
 }

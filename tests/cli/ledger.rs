@@ -147,3 +147,87 @@ fn the_parts_of_a_ledger_need_no_passphrase() {
         desk.finish(command, "").done();
     }
 }
+
+#[test]
+fn one_entry_is_proven_without_the_others() {
+    let (desk, folder) = with_export();
+    let fingerprint = check(&desk, &folder, &[]).done().text("fingerprint");
+    let kept = format!("{folder}/checkpoint.txt");
+    desk.run(&["ledger", "heartbeat"]).done();
+
+    let typed = ["ledger", "prove", "3", "--since", &kept, "--output", "proof.json"];
+    desk.run(&typed).done().mentions(&["sealift ledger verify proof.json --key"]);
+
+    let keyed = ["--key", &fingerprint, "--since", &kept];
+    let sound = check(&desk, "proof.json", &keyed).done();
+    assert_eq!(sound.last()["notes"], serde_json::json!([]), "{sound}");
+    let proof = fs::read_to_string(desk.path("proof.json")).unwrap();
+    let parsed: serde_json::Value = serde_json::from_str(&proof).unwrap();
+    assert_eq!(parsed["entries"].as_array().unwrap().len(), 1, "{proof}");
+    fs::write(
+        desk.path("proof.json"),
+        proof.replacen("\\\"actor\\\":\\\"", "\\\"actor\\\":\\\"x", 1),
+    )
+    .unwrap();
+    check(&desk, "proof.json", &keyed).ends(1);
+    fs::write(desk.path("proof.json"), "{}").unwrap();
+    check(&desk, "proof.json", &keyed).fails(2, &["proof.json", "hint:"]);
+    desk.run(&["ledger", "prove", "99999"]).fails(2, &["99999", "ledger checkpoint"]);
+}
+
+#[test]
+fn a_new_key_of_the_ledger_is_introduced_by_the_old_one() {
+    let (desk, folder) = with_export();
+    let old = check(&desk, &folder, &[]).done().text("fingerprint");
+    let kept = format!("{folder}/checkpoint.txt");
+
+    let new = desk.json(&["keys", "rotate", "--ledger"]).done().text("fingerprint");
+    desk.run(&["ledger", "heartbeat"]).done();
+    desk.run(&["ledger", "export", "--output", "rotated"]).done();
+
+    assert_ne!(old, new);
+    for key in [&old, &new] {
+        check(&desk, "rotated", &["--key", key, "--since", &kept]).done();
+    }
+    check(&desk, "rotated", &["--key", &"0".repeat(64)]).ends(1);
+    // The old key is gone: nobody can sign another history with it.
+    let mut vault = Db::open(&desk.vault());
+    let sql = "SELECT count(*) FROM sealift_key WHERE purpose = 'ledger' AND wrapped IS NOT NULL";
+    assert_eq!(vault.number(sql), 1);
+    // A copy of the vault knows the new key, and the run goes on.
+    desk.run(&["vault", "check"]).done();
+    desk.run(&["verify"]).done();
+}
+
+#[test]
+fn a_reason_is_shown_to_who_reviews_and_can_be_erased() {
+    let (desk, _) = with_export();
+    let token = Db::open(&desk.source()).value("SELECT email FROM customers WHERE id = 3");
+    let arguments = ["detokenize", "--purpose", "support_case", "--reason", "case 4711", &token];
+    desk.run_as("carol", &arguments).done();
+    let entries = actions(&desk);
+    let seq = entries.iter().position(|action| action == "detokenize").unwrap().to_string();
+
+    desk.run_as("carol", &["access", "reason", &seq]).ends(3);
+    desk.run(&["access", "reason", &seq]).ends(3);
+    let shown = desk.json_as("dave", &["access", "reason", &seq]).done();
+    assert_eq!(shown.text("reason"), "case 4711");
+    desk.run_as("dave", &["access", "reason", "0"]).fails(2, &["has no reason", "hint:"]);
+    desk.run_as("dave", &["access", "forget", "--entry", &seq]).ends(3);
+
+    let erased = desk.json(&["access", "forget", "--entry", &seq]).done();
+    assert_eq!(erased.number("/erased"), 1);
+    desk.run_as("dave", &["access", "reason", &seq]).fails(1, &["was erased"]);
+    assert_eq!(Db::open(&desk.vault()).number("SELECT count(*) FROM sealift_reason"), 0);
+    let fingerprint = {
+        let folder = exported(&desk);
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        check(&desk, &name, &[]).done().text("fingerprint")
+    };
+    assert_eq!(fingerprint.len(), 64, "the ledger still adds up");
+    desk.run_as("carol", &arguments).done();
+    let none = desk.json(&["access", "forget", "--before", "2020-01-01T00:00:00Z"]).done();
+    assert_eq!(none.number("/erased"), 0);
+    let all = desk.json(&["access", "forget", "--before", "2099-01-01T00:00:00Z"]).done();
+    assert_eq!(all.number("/erased"), 1);
+}

@@ -1,6 +1,7 @@
 //! The command line: what it refuses and how it says so, what it shows to whom, what it never shows.
 
 mod access;
+mod backup;
 mod bad_input;
 mod files;
 mod help;

@@ -4,6 +4,7 @@
 
 mod stage;
 
+mod backup;
 mod crash;
 mod life;
 mod vault_copy;

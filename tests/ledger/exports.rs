@@ -247,6 +247,7 @@ fn an_export_signed_anew_by_another_key_is_the_wrong_key() {
     let expected = ledger().fingerprint();
     let mut forgery = ledger();
     forgery.identity = SigningIdentity::from_seed(ORIGIN, &[8; 32]).unwrap();
+    forgery.keys = vec![forgery.identity.verifier_key()];
     forgery.notes.clear();
     forgery.sign();
 

@@ -4,5 +4,7 @@ mod checkpoints;
 mod entries;
 mod exports;
 mod fixture;
+mod proofs;
 mod replay;
+mod stranger;
 mod trees;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use sealift::crypto::{KeyPurpose, KeyState};
-use sealift::ledger::{ApprovalKind, Digest, Entry};
+use sealift::ledger::{
+    ApprovalKind, Checkpoint, Digest, Draft, Entry, Head, ProofBundle, SigningIdentity,
+};
 use sealift::lifecycle::{Event, Phase, RunId};
 use sealift::plan::{
     Assessment, ColumnPlan, Estimate, Extent, Finding, TypeCounts, Unit, UnitColumn, UnitMode,
@@ -11,9 +13,9 @@ use sealift::plan::{
 };
 use sealift::policy::{ColumnName, Policy};
 use sealift::report::{
-    ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, Evidence, KeyFact, PurgeFacts,
-    PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest, SegmentFact,
-    StructureFacts, UnitFact,
+    AnchorFact, ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, Evidence, KeyFact,
+    PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest,
+    SegmentFact, StructureFacts, UnitFact, Usage,
 };
 use sealift::residue::{FileClass, FileReport, HitCounts, PlaceCounts, ScanReport, Unsearchable};
 
@@ -55,33 +57,26 @@ purge = 1
 /// A run that went through its whole life, with nothing left uncovered.
 pub(super) fn closed() -> Evidence {
     let policy = Policy::parse(POLICY, "crm.toml").expect("the policy is valid");
+    let Signed { entries, proofs, fingerprint } = signed();
     Evidence {
         tool: "sealift 0.1.0".into(),
         vault: "5f0d1c2b3a49587766554433221100ff".into(),
         origin: "sealift/5f0d1c2b".into(),
-        key_fingerprint: Digest::of(b"key").to_string(),
+        key_fingerprint: fingerprint,
         run: RunId(0x7f3a_0c11),
         source: "crm".into(),
         phase: Phase::Closed,
         condition: None,
         plan: plan(),
-        entries: life(),
-        checkpoint: Some("sealift/5f0d1c2b\n41\nRvZ4N0=\n\n— sealift/5f0d1c2b c2lnbmVk\n".into()),
+        entries,
+        checkpoint: Some(proofs.checkpoint.clone()),
         approvals: vec![
             approval(ApprovalKind::Plan, "2026-03-01T09:10:00Z"),
             approval(ApprovalKind::Purge, "2026-03-02T08:00:00Z"),
         ],
         keys: keys(),
         segments: vec![SegmentFact { number: 1, entries: 17_204, root: Some(Digest::of(b"root")) }],
-        counts: counts(&[
-            ("rows", 24_000),
-            ("cells", 24_000),
-            ("tokenized", 23_410),
-            ("null", 512),
-            ("empty", 0),
-            ("already_token", 78),
-            ("quarantined", 0),
-        ]),
+        counts: rewritten(),
         units: vec![
             unit(0, &[("tokenized", 7_774), ("already_token", 26), ("null", 200)]),
             unit(1, &[("tokenized", 7_774), ("already_token", 26), ("null", 200)]),
@@ -92,15 +87,7 @@ pub(super) fn closed() -> Evidence {
             ("customers.email", 7_800),
             ("patients.sex", 7_888),
         ]),
-        verification: counts(&[
-            ("rows", 24_000),
-            ("opened", 23_488),
-            ("null", 512),
-            ("empty", 0),
-            ("waived", 0),
-            ("entries", 17_204),
-            ("mismatches", 0),
-        ]),
+        verification: verified(),
         checks: vec![CheckFact { name: "orders still join".into(), holds: Some(true) }],
         residue_left: 0,
         residue_before: Some(scan(1_877, 30_000)),
@@ -122,7 +109,98 @@ pub(super) fn closed() -> Evidence {
         }),
         quarantine: Vec::new(),
         purposes: policy.purposes.clone(),
+        usage: BTreeMap::from([("support_case".into(), used())]),
+        anchors: vec![AnchorFact {
+            place: "file /mnt/worm/crm.txt".into(),
+            size: 31,
+            at: "2026-03-02T08:05:01Z".into(),
+        }],
+        proofs: Some(proofs),
         policy,
+    }
+}
+
+fn rewritten() -> BTreeMap<String, u64> {
+    counts(&[
+        ("rows", 24_000),
+        ("cells", 24_000),
+        ("tokenized", 23_410),
+        ("null", 512),
+        ("empty", 0),
+        ("already_token", 78),
+        ("quarantined", 0),
+    ])
+}
+
+fn verified() -> BTreeMap<String, u64> {
+    counts(&[
+        ("rows", 24_000),
+        ("opened", 23_488),
+        ("null", 512),
+        ("empty", 0),
+        ("waived", 0),
+        ("entries", 17_204),
+        ("mismatches", 0),
+    ])
+}
+
+fn used() -> Usage {
+    Usage {
+        requests: 41,
+        refused: 2,
+        passed: 0,
+        unreviewed: 0,
+        last: "2026-03-01T17:45:10Z".into(),
+        domains: counts(&[("email", 1_204)]),
+        callers: counts(&[("carol", 38), ("mallory", 3)]),
+    }
+}
+
+/// The run's entries in a ledger of other people's, and the proofs that they are there.
+struct Signed {
+    entries: Vec<Entry>,
+    proofs: ProofBundle,
+    fingerprint: String,
+}
+
+fn signed() -> Signed {
+    let identity = SigningIdentity::from_seed("sealift/5f0d1c2b", &[7; 32]).expect("a name");
+    let (mut head, mut bodies, mut entries) = (Head::new(), Vec::new(), Vec::new());
+    let mut other = life()[0].clone();
+    (other.run, other.phase_before, other.phase_after) = (None, None, None);
+    other.action = "detokenize".into();
+    other.object = "purpose support_case".into();
+    for entry in std::iter::repeat_n(other, 12).chain(life()) {
+        let is_ours = entry.run.is_some();
+        let entered = head.enter(draft(entry)).expect("an entry in canonical form");
+        bodies.push(entered.bytes);
+        if is_ours {
+            entries.push(entered.entry);
+        }
+    }
+    let note = Checkpoint::sign(&identity, head.size(), head.root()).expect("a name");
+    let wanted: Vec<u64> = entries.iter().map(|entry| entry.seq).collect();
+    let key = identity.verifier_key();
+    let fingerprint = key.fingerprint();
+    let proofs = ProofBundle::of(&bodies, &key.into(), &note, &wanted, None);
+    Signed { entries, proofs: proofs.expect("the note signs these"), fingerprint }
+}
+
+fn draft(entry: Entry) -> Draft {
+    Draft {
+        at: entry.at,
+        actor: entry.actor,
+        action: entry.action,
+        object: entry.object,
+        run: entry.run,
+        purpose: entry.purpose,
+        phase_before: entry.phase_before,
+        phase_after: entry.phase_after,
+        counts: entry.counts,
+        key_ids: entry.key_ids,
+        policy: entry.policy,
+        details: entry.details,
+        tool: entry.tool,
     }
 }
 
@@ -132,6 +210,9 @@ pub(super) fn planned() -> Evidence {
     evidence.phase = Phase::Planned;
     evidence.entries.truncate(1);
     evidence.checkpoint = None;
+    evidence.proofs = None;
+    evidence.anchors.clear();
+    evidence.usage.clear();
     evidence.approvals.clear();
     evidence.segments.clear();
     evidence.counts.clear();
@@ -315,6 +396,7 @@ fn plan() -> Assessment {
         fingerprint: Digest::of(b"plan").to_string(),
         changes: Vec::new(),
         fingerprint_after: None,
+        restores: None,
         extent: Some(Extent {
             tables: 9,
             columns: 61,
@@ -400,6 +482,8 @@ fn life() -> Vec<Entry> {
             phase_after: Some(after),
             counts: match after {
                 Phase::Sealed => counts(&[("entries", 17_204), ("segment", 1)]),
+                Phase::Rewritten => rewritten(),
+                Phase::Verified => verified(),
                 _ => BTreeMap::new(),
             },
             key_ids: vec![4],

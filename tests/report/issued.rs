@@ -145,7 +145,7 @@ fn a_real_report_fits_the_schema() {
         assert_eq!(errors, Vec::<String>::new(), "{when}");
     }
     let report = desk.run(&["report", &run, "--format", "json"]).done();
-    assert_eq!(parsed(&report)["schema"], "sealift/report/1");
+    assert_eq!(parsed(&report)["schema"], "sealift/report/2");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use sealift::report::{
 };
 
 mod fixture;
+mod handed;
 mod issued;
 
 use fixture::{closed, counts, planned, rolled_back, scan, with_quarantine, with_residue};
@@ -282,9 +283,15 @@ fn with_tricky_names() -> Evidence {
 #[test]
 fn a_name_cannot_become_markup() {
     let html = Report::of(&with_tricky_names()).to_html();
+    // The page's own data and its own script come last, and are the only ones.
+    let (page, own) = html.split_once("<script type=\"application/json\" id=\"report\">").unwrap();
     for markup in ["<script", "<img", "onload=\"", "\u{202e}"] {
-        assert!(!html.contains(markup), "{markup}");
+        assert!(!page.contains(markup), "{markup}");
     }
+    assert_eq!(own.matches("<script").count(), 1);
+    assert_eq!(own.matches("</script>").count(), 2);
+    let (data, _) = own.split_once("</script>").unwrap();
+    assert!(!data.contains('<'), "no text of the data can end its element");
     assert_eq!(html.matches("</style>").count(), 1);
     assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
 }
@@ -305,7 +312,8 @@ fn a_page_needs_nothing_from_outside() {
     let html = Report::of(&closed()).to_html();
     // `url(#…)` names a pattern of the page itself.
     let html = html.replace("url(#", "");
-    for outside in ["http://", "https://", "src=", "@import", "url(", "<script", "<link"] {
+    for outside in ["http://", "https://", "src=", "@import", "url(", "<link", "fetch(", "import("]
+    {
         assert!(!html.contains(outside), "{outside}");
     }
 }

@@ -306,6 +306,13 @@ CREATE TABLE sealift.grants_version (
     version bigint NOT NULL
 );
 
+-- How far a place outside, a hook or an anchor, was told what is on the ledger.
+CREATE TABLE sealift.told (
+    place text PRIMARY KEY,
+    size  bigint NOT NULL,
+    at    text NOT NULL
+);
+
 -- A caller's reason, sealed; erasing it leaves the ledger intact.
 CREATE TABLE sealift.reason (
     digest text PRIMARY KEY,

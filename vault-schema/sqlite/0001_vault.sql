@@ -302,6 +302,13 @@ CREATE TABLE sealift_grants_version (
     version INTEGER NOT NULL
 ) STRICT;
 
+-- How far a place outside, a hook or an anchor, was told what is on the ledger.
+CREATE TABLE sealift_told (
+    place TEXT PRIMARY KEY,
+    size  INTEGER NOT NULL,
+    at    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- A caller's reason, sealed; erasing it leaves the ledger intact.
 CREATE TABLE sealift_reason (
     digest TEXT PRIMARY KEY,

@@ -20,6 +20,7 @@ mod purge;
 mod queries;
 mod refusal;
 mod sample;
+pub mod scratch;
 mod session;
 mod shape;
 pub mod source;

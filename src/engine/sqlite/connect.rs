@@ -124,6 +124,12 @@ pub(crate) async fn new_vault(path: &Path) -> Result<SqliteConnection, sqlx::Err
     Ok(connection)
 }
 
+/// Opens a file for rows of a backup, one that only its owner can read where it is new.
+pub(crate) async fn scratch(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    make_private(path).map_err(sqlx::Error::Io)?;
+    options(path).pragma("synchronous", "FULL").connect().await
+}
+
 /// Makes an empty file that only its owner can read, journals of it included; `false` where there is
 /// a file already, which keeps its mode.
 fn make_private(path: &Path) -> std::io::Result<bool> {

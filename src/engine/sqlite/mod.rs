@@ -10,6 +10,7 @@ pub mod facts;
 pub mod files;
 mod purge;
 mod sample;
+pub mod scratch;
 pub mod source;
 mod statement;
 mod value;

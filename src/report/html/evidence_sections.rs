@@ -241,6 +241,65 @@ pub(super) fn access(markup: &mut Markup, report: &Report) {
         .collect();
     let heads = ["purpose", "roles", "may", "sees", "limits (tokens)", "valid"];
     markup.table("Purposes, as declared", &heads, &rows);
+    used(markup, report);
+}
+
+/// What was asked, beside what is declared.
+fn used(markup: &mut Markup, report: &Report) {
+    let rows: Vec<Vec<Cell>> = report
+        .access
+        .iter()
+        .map(|purpose| {
+            let used = &purpose.used;
+            let by: Vec<String> = used
+                .callers
+                .iter()
+                .map(|(caller, requests)| format!("{caller}: {}", grouped(*requests)))
+                .collect();
+            let asked: Vec<String> = used
+                .domains
+                .iter()
+                .map(|(domain, values)| format!("{domain}: {}", grouped(*values)))
+                .collect();
+            vec![
+                Cell::Code(purpose.name.clone()),
+                Cell::Number(used.requests),
+                Cell::Number(used.refused),
+                Cell::Number(used.unreviewed),
+                Cell::text_or_empty(Some(asked.join(", ").as_str()).filter(|it| !it.is_empty())),
+                Cell::text_or_empty(Some(by.join(", ").as_str()).filter(|it| !it.is_empty())),
+                if used.last.is_empty() { Cell::Empty } else { Cell::Time(used.last.clone()) },
+            ]
+        })
+        .collect();
+    let heads = [
+        "purpose",
+        "requests",
+        "refused",
+        "to review",
+        "asked for, by domain",
+        "requests by",
+        "last",
+    ];
+    markup.table("Purposes, as they were used", &heads, &rows);
+    if report.access_beyond.is_empty() {
+        return;
+    }
+    let rows: Vec<Vec<Cell>> = report
+        .access_beyond
+        .iter()
+        .flat_map(|other| {
+            other.domains.iter().map(|(domain, values)| {
+                vec![
+                    Cell::Code(other.purpose.clone()),
+                    Cell::Code(domain.clone()),
+                    Cell::Number(*values),
+                ]
+            })
+        })
+        .collect();
+    let heads = ["purpose", "domain", "asked for"];
+    markup.table("Asked for under purposes of other policies", &heads, &rows);
 }
 
 fn limits(purpose: &PurposeLine) -> String {
@@ -335,9 +394,14 @@ pub(super) fn timeline(markup: &mut Markup, report: &Report) {
     markup.raw("<ol class=\"timeline\">\n");
     for entry in &report.timeline {
         let moved = entry.phase_after.filter(|after| entry.phase_before != Some(*after));
-        markup.raw(if moved.is_some() { "<li class=\"moved\">" } else { "<li>" });
+        markup.raw(if moved.is_some() {
+            "<li class=\"moved\" id=\"entry-"
+        } else {
+            "<li id=\"entry-"
+        });
         markup
-            .raw("<p class=\"what\"><strong>")
+            .length(entry.seq)
+            .raw("\"><p class=\"what\"><strong>")
             .text(&entry.action.replace('_', " "))
             .raw("</strong> by ")
             .text(&entry.actor)
@@ -361,7 +425,8 @@ pub(super) fn timeline(markup: &mut Markup, report: &Report) {
 }
 
 pub(super) fn how_to_verify(markup: &mut Markup, report: &Report) {
-    markup.raw("<ol class=\"commands\">\n");
+    super::control_sections::checks(markup);
+    markup.raw("<h3>How you check it without this page</h3>\n<ol class=\"commands\">\n");
     for command in &report.how_to_verify {
         markup.raw("<li>").text(command.shows).raw("<pre tabindex=\"0\"><code>");
         markup.text(&command.line).raw("</code></pre></li>\n");

@@ -5,6 +5,11 @@
 
 use std::fmt::Write as _;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use sha2::{Digest as _, Sha256};
+
+use super::embedded;
+
 pub(super) use crate::report::Tone;
 use crate::words::grouped;
 
@@ -36,6 +41,8 @@ pub(super) enum Cell {
     Time(String),
     /// A word in a coloured frame. The word alone says it, too.
     Badge(Tone, String),
+    /// Links to sections of the page, by anchor and title, and to entries of the timeline.
+    Links(Vec<(&'static str, &'static str)>, Vec<u64>),
     /// Nothing.
     Empty,
 }
@@ -71,6 +78,7 @@ impl Cell {
             | Self::Number(_)
             | Self::Time(_)
             | Self::Badge(..)
+            | Self::Links(..)
             | Self::Empty => false,
         }
     }
@@ -236,8 +244,39 @@ impl Markup {
             Cell::Number(number) => self.number(*number),
             Cell::Time(at) => self.time(at),
             Cell::Badge(tone, word) => self.badge(*tone, word),
+            Cell::Links(sections, entries) => self.links(sections, entries),
             Cell::Empty => self.raw("<span class=\"none\" aria-label=\"none\">–</span>"),
         };
+    }
+
+    fn links(&mut self, sections: &[(&'static str, &'static str)], entries: &[u64]) -> &mut Self {
+        for (at, (anchor, title)) in sections.iter().enumerate() {
+            self.raw(if at > 0 { ", " } else { "" });
+            self.raw("<a href=\"#").raw(anchor).raw("\">").raw(title).raw("</a>");
+        }
+        for seq in entries {
+            self.raw(", <a href=\"#entry-").length(*seq).raw("\">entry ").number(*seq).raw("</a>");
+        }
+        self
+    }
+
+    /// Writes a count that stands in the report's JSON at this place, and says so, so that the page
+    /// can hold the two against each other.
+    pub(super) fn number_at(&mut self, place: &str, number: u64) -> &mut Self {
+        self.raw("<span data-at=\"").text(place).raw("\">").number(number).raw("</span>")
+    }
+
+    /// Writes the report's own JSON where the page's script finds it.
+    pub(super) fn embed(&mut self, json: &str) -> &mut Self {
+        self.raw(embedded::BEGIN);
+        self.0.push_str(&embedded::put_in(json));
+        self.raw(embedded::END)
+    }
+
+    /// Writes the hash of the page's own script, in base64.
+    pub(super) fn script_hash(&mut self, script: &'static str) -> &mut Self {
+        self.0.push_str(&BASE64_STANDARD.encode(Sha256::digest(script.as_bytes())));
+        self
     }
 
     /// Ends the writing.

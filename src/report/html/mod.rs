@@ -1,9 +1,11 @@
-//! The report as one page of HTML that needs no network and no script.
+//! The report as one page of HTML that needs no network, and checks the proofs that it carries.
 //!
 //! What a page says is a [`Report`]'s; this file only sets it.
 
 use super::Report;
 
+mod control_sections;
+mod embedded;
 mod evidence_sections;
 mod markup;
 mod pictures;
@@ -12,6 +14,7 @@ mod run_sections;
 mod summary;
 mod svg;
 
+pub use embedded::embedded;
 use markup::Markup;
 
 pub(super) use markup::{is_invisible, readable};
@@ -20,11 +23,14 @@ pub(super) use plan_page::page as plan_page;
 /// How the page looks: light and dark, on a screen of 390 pixels and on paper.
 const STYLE: &str = include_str!("style.css");
 
+/// What checks the page's proofs, in the page.
+const SCRIPT: &str = include_str!("check.js");
+
 /// A section: its anchor, its title, and what writes it.
 type Section = (&'static str, &'static str, fn(&mut Markup, &Report));
 
 /// The contents page.
-const SECTIONS: [Section; 16] = [
+const SECTIONS: [Section; 17] = [
     ("scope", "Columns and treatment", run_sections::scope),
     ("coverage", "Coverage by table", run_sections::coverage),
     ("counts", "Counts that reconcile", run_sections::counts),
@@ -39,6 +45,7 @@ const SECTIONS: [Section; 16] = [
     ("keys", "Keys", evidence_sections::keys),
     ("access", "Access by purpose", evidence_sections::access),
     ("risks", "Exceptions and residual risks", evidence_sections::risks),
+    ("controls", "Controls that this supports", control_sections::controls),
     ("timeline", "The run on the ledger", evidence_sections::timeline),
     ("verify", "How to verify", evidence_sections::how_to_verify),
 ];
@@ -69,7 +76,8 @@ pub(super) fn page(report: &Report) -> String {
          holds no original and no key.",
     );
     markup.raw("<p class=\"note\">").text(&report.header.tool).raw(" · ").text(report.schema);
-    markup.raw("</p>\n</footer>\n</body>\n</html>\n");
+    markup.raw("</p>\n</footer>\n").embed(&report.to_json()).raw("\n<script>").raw(SCRIPT);
+    markup.raw("</script>\n</body>\n</html>\n");
     markup.finish()
 }
 
@@ -81,8 +89,10 @@ fn head(markup: &mut Markup, report: &Report) {
              <meta name=\"color-scheme\" content=\"light dark\">\n\
              <meta name=\"referrer\" content=\"no-referrer\">\n\
              <meta http-equiv=\"Content-Security-Policy\" \
-             content=\"default-src 'none'; style-src 'unsafe-inline'\">\n<title>Run ",
+             content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-",
         )
+        .script_hash(SCRIPT)
+        .raw("'\">\n<title>Run ")
         .text(&report.header.run.to_string())
         .raw(" of ")
         .text(&report.header.source)

@@ -72,13 +72,13 @@ fn outcome(markup: &mut Markup, report: &Report) {
 
 fn figures(markup: &mut Markup, figures: &[Figure]) {
     markup.raw("<div class=\"figures\">\n");
-    for figure in figures {
+    for (figure, at) in figures.iter().zip(0..) {
         markup
             .raw("<div class=\"figure\"><p class=\"name\">")
             .raw(figure.name)
             .raw("</p><p class=\"number\">");
         match figure.number {
-            Some(number) => markup.number(number),
+            Some(number) => markup.number_at(&format!("/summary/figures/{at}/number"), number),
             None => markup.raw("–"),
         };
         markup.raw("</p><p class=\"remark\">").text(&figure.remark).raw("</p></div>\n");
@@ -114,6 +114,11 @@ fn identity(markup: &mut Markup, report: &Report) {
     ];
     for (name, value) in facts {
         markup.raw("<div><dt>").raw(name).raw("</dt><dd>").code(value).raw("</dd></div>\n");
+    }
+    for anchor in &header.anchors {
+        markup.raw("<div><dt>Anchored outside, over <span>").number(anchor.size);
+        markup.raw("</span> entries</dt><dd>").code(&anchor.place).raw(" ").time(&anchor.at);
+        markup.raw("</dd></div>\n");
     }
     markup.raw("</dl>\n");
 }

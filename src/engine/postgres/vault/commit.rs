@@ -7,7 +7,7 @@ use super::{Broken, lease};
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::ports::{
     ApprovalRow, CallerRow, Change, CheckRow, DomainRow, FileRow, KeyRow, PurposeRow,
-    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, UnlockRow, VaultError,
+    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, ToldRow, UnlockRow, VaultError,
 };
 use crate::value::RowKey;
 
@@ -51,6 +51,9 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
         Change::PutQuarantine(run, row) => put_quarantine(connection, *run, row).await,
         Change::PutCheck(run, row) => put_check(connection, *run, row).await,
         Change::PutReason { digest, sealed } => put_reason(connection, digest, sealed).await,
+        Change::EraseReasons(digests) => erase_reasons(connection, digests).await,
+        Change::PutVerifierKey(text) => put_verifier_key(connection, text).await,
+        Change::PutTold(row) => put_told(connection, row).await,
         Change::PutCheckpoint { size, note } => put_checkpoint(connection, *size, note).await,
         Change::IntakeDone { writer, rows, through } => {
             return intake_done(connection, writer, rows, *through).await;
@@ -439,6 +442,37 @@ async fn put_reason(connection: &mut PgConnection, digest: &str, sealed: &[u8]) 
         .bind(sealed)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+async fn erase_reasons(connection: &mut PgConnection, digests: &[String]) -> Done {
+    for digest in digests {
+        sqlx::query("DELETE FROM sealift.reason WHERE digest = $1")
+            .bind(digest)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn put_verifier_key(connection: &mut PgConnection, text: &str) -> Done {
+    sqlx::query("UPDATE sealift.vault SET verifier_key = $1")
+        .bind(text)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn put_told(connection: &mut PgConnection, row: &ToldRow) -> Done {
+    sqlx::query(
+        "INSERT INTO sealift.told VALUES ($1, $2, $3)
+         ON CONFLICT (place) DO UPDATE SET size = excluded.size, at = excluded.at",
+    )
+    .bind(&row.place)
+    .bind(signed(row.size))
+    .bind(&row.at)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use super::read::unsigned;
 use super::{Broken, INTAKE_LOCK};
 use crate::ledger::{Draft, Entered, Entry, Head};
 use crate::lifecycle::{Phase, RunId};
-use crate::ports::{CredentialUse, IntakeRow, Quota, SealedReason, Taken, VaultError};
+use crate::ports::{CredentialUse, IntakeRow, Quota, SealedReason, Taken, ToldRow, VaultError};
 
 fn inconsistent(what: &str) -> VaultError {
     VaultError::Inconsistent(what.to_owned())
@@ -188,6 +188,29 @@ pub(super) async fn newest_checkpoint(
         .fetch_optional(connection)
         .await?;
     Ok(row.map(|row| (unsigned(&row, "size"), row.get("note"))))
+}
+
+pub(super) async fn reason(
+    connection: &mut PgConnection,
+    digest: &str,
+) -> Result<Option<Vec<u8>>, sqlx::Error> {
+    sqlx::query_scalar("SELECT sealed FROM sealift.reason WHERE digest = $1")
+        .bind(digest)
+        .fetch_optional(connection)
+        .await
+}
+
+pub(super) async fn told(connection: &mut PgConnection) -> Result<Vec<ToldRow>, sqlx::Error> {
+    let rows =
+        sqlx::query("SELECT * FROM sealift.told ORDER BY place").fetch_all(connection).await?;
+    Ok(rows
+        .iter()
+        .map(|row| ToldRow {
+            place: row.get("place"),
+            size: unsigned(row, "size"),
+            at: row.get("at"),
+        })
+        .collect())
 }
 
 pub(super) async fn grants_version(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {

@@ -23,8 +23,8 @@ use crate::ports::{
     ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow,
     CredentialUse, CutState, DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease,
     LoadCursor, Looked, Piece, PieceCounts, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow,
-    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, UnlockRow, VAULT_FORMAT, Vault,
-    VaultError, VaultHeader, WorkerRow,
+    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, ToldRow, UnlockRow, VAULT_FORMAT,
+    Vault, VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -472,11 +472,13 @@ impl Vault for PostgresVault {
     }
 
     async fn settle(&self) -> Result<(), VaultError> {
-        // The keys are few: their table is written anew, so that a destroyed one is not in it any
-        // more. Where somebody reads them just now, the next command does it.
+        // Keys are few: their table is written anew, so that a destroyed one is not in it any more. Of
+        // reasons there may be many, and requests write them: their room is only given back. Where
+        // somebody reads keys just now, the next command does it.
         let mut session = self.lock().await?;
-        if let Ok(connection) = session.connection() {
-            let done = sqlx::raw_sql("VACUUM FULL sealift.key").execute(connection).await;
+        for sql in ["VACUUM FULL sealift.key", "VACUUM sealift.reason"] {
+            let Ok(connection) = session.connection() else { break };
+            let done = sqlx::raw_sql(sql).execute(connection).await;
             if done.is_err_and(|error| is_lost(&error)) {
                 session.forget();
             }
@@ -675,6 +677,14 @@ impl Vault for PostgresVault {
 
     async fn ledger_of_policies(&self) -> Result<Vec<Entry>, VaultError> {
         reading!(self, "reading its ledger", |c| ledger::of_policies(c).await?)
+    }
+
+    async fn reason(&self, digest: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        reading!(self, "reading a sealed reason", |c| ledger::reason(c, digest).await?)
+    }
+
+    async fn told(&self) -> Result<Vec<ToldRow>, VaultError> {
+        reading!(self, "reading what was told", |c| ledger::told(c).await?)
     }
 
     async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError> {

@@ -7,7 +7,7 @@ use crate::engine::sqlite::error::{code, vault_error};
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::ports::{
     ApprovalRow, CallerRow, Change, CheckRow, DomainRow, FileRow, KeyRow, PurposeRow,
-    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, UnlockRow, VaultError,
+    QuarantineRow, RangeRow, RunRow, SegmentRow, SlotRow, ToldRow, UnlockRow, VaultError,
 };
 use crate::value::RowKey;
 
@@ -62,6 +62,9 @@ pub(super) async fn apply(
         Change::PutQuarantine(run, row) => put_quarantine(connection, *run, row).await,
         Change::PutCheck(run, row) => put_check(connection, *run, row).await,
         Change::PutReason { digest, sealed } => put_reason(connection, digest, sealed).await,
+        Change::EraseReasons(digests) => erase_reasons(connection, digests).await,
+        Change::PutVerifierKey(text) => put_verifier_key(connection, text).await,
+        Change::PutTold(row) => put_told(connection, row).await,
         Change::PutCheckpoint { size, note } => put_checkpoint(connection, *size, note).await,
         Change::IntakeDone { writer, rows, through } => {
             return intake_done(connection, url, writer, rows, *through).await;
@@ -432,6 +435,31 @@ async fn put_reason(connection: &mut SqliteConnection, digest: &str, sealed: &[u
     sqlx::query("INSERT OR IGNORE INTO sealift_reason VALUES (?, ?)")
         .bind(digest)
         .bind(sealed)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn erase_reasons(connection: &mut SqliteConnection, digests: &[String]) -> Done {
+    for digest in digests {
+        sqlx::query("DELETE FROM sealift_reason WHERE digest = ?")
+            .bind(digest)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn put_verifier_key(connection: &mut SqliteConnection, text: &str) -> Done {
+    sqlx::query("UPDATE sealift_vault SET verifier_key = ?").bind(text).execute(connection).await?;
+    Ok(())
+}
+
+async fn put_told(connection: &mut SqliteConnection, row: &ToldRow) -> Done {
+    sqlx::query("INSERT OR REPLACE INTO sealift_told VALUES (?, ?, ?)")
+        .bind(&row.place)
+        .bind(signed(row.size))
+        .bind(&row.at)
         .execute(connection)
         .await?;
     Ok(())

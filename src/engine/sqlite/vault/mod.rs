@@ -20,8 +20,8 @@ use crate::ports::{
     ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow,
     CredentialUse, CutState, DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease,
     LoadCursor, Looked, Piece, PieceCounts, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow,
-    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, UnlockRow, VAULT_FORMAT, Vault,
-    VaultError, VaultHeader, WorkerRow,
+    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, ToldRow, UnlockRow, VAULT_FORMAT,
+    Vault, VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -455,6 +455,16 @@ impl Vault for SqliteVault {
 
     async fn ledger_of_policies(&self) -> Result<Vec<Entry>, VaultError> {
         ledger::of_policies(&mut *self.lock().await, &self.url).await
+    }
+
+    async fn reason(&self, digest: &str) -> Result<Option<Vec<u8>>, VaultError> {
+        ledger::reason(&mut *self.lock().await, digest)
+            .await
+            .map_err(self.failed("reading a sealed reason"))
+    }
+
+    async fn told(&self) -> Result<Vec<ToldRow>, VaultError> {
+        ledger::told(&mut *self.lock().await).await.map_err(self.failed("reading what was told"))
     }
 
     async fn newest_checkpoint(&self) -> Result<Option<(u64, String)>, VaultError> {

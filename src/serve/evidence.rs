@@ -5,17 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use super::{PurgeFacts as Purged, facts_of, residue_of};
+use super::checkpoint::signed;
 use crate::crypto::{KeyPurpose, KeyState};
-use crate::ledger::{self, Entry, VerifierKey};
+use crate::ledger::{self, Entry, ProofBundle, VerifierKey};
 use crate::lifecycle::{Event, Phase};
 use crate::plan::Assessment;
 use crate::ports::{self, QuarantineState as Waits, RunRow, Vault, VaultError};
 use crate::report::{
-    ApprovalFact, BackupFate, CheckFact, Condition, Evidence, KeyFact, PurgeFacts, PurgeStep,
-    QuarantineCause, QuarantineFact, QuarantineState, RowDigest, SegmentFact, StructureFacts,
-    UncoveredCopy, UnitFact,
+    AnchorFact, ApprovalFact, BackupFate, CheckFact, Condition, Evidence, KeyFact, PurgeFacts,
+    PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest, SegmentFact,
+    StructureFacts, UncoveredCopy, UnitFact, Usage,
 };
+use crate::run::{PurgeFacts as Purged, facts_of, residue_of};
 
 /// Gathers what vault and ledger say of a run.
 ///
@@ -50,6 +51,21 @@ pub async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence, Vault
         .rfind(|entry| entry.action == Event::Purged.name())
         .and_then(|entry| entry.details.get("backup_kept_until")?.as_str().map(str::to_owned));
     let checks = vault.checks(row.run).await?;
+    let signed = signed(vault).await?;
+    let mut usage = BTreeMap::new();
+    for body in signed.iter().flat_map(|signed| &signed.bodies) {
+        if let Ok(entry) = Entry::parse(body) {
+            Usage::add(&mut usage, entry);
+        }
+    }
+    let proofs = signed.as_ref().map(|signed| {
+        let size = signed.bodies.len() as u64;
+        let wanted: Vec<u64> =
+            entries.iter().map(|entry| entry.seq).filter(|seq| *seq < size).collect();
+        ProofBundle::of(&signed.bodies, &signed.keys, &signed.note, &wanted, None)
+            .map_err(|error| VaultError::Inconsistent(error.to_string()))
+    });
+    let proofs = proofs.transpose()?;
     Ok(Evidence {
         tool: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
         vault: header.vault.to_string(),
@@ -78,7 +94,7 @@ pub async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence, Vault
         residue_after: facts.as_ref().or(stopped.as_ref()).map(|facts| facts.after.clone()),
         residue_left: stopped.as_ref().map_or(0, residue_left),
         purge: facts.filter(|_| purged).map(|facts| purge_facts(facts, kept)),
-        checkpoint: vault.checkpoints().await?.pop().map(|(_, note)| note),
+        checkpoint: signed.map(|signed| signed.note),
         approvals: vault
             .approvals(row.run)
             .await?
@@ -94,10 +110,23 @@ pub async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence, Vault
         segments: segments(vault, row).await?,
         quarantine: quarantine(vault, row).await?,
         purposes: policy.purposes.clone(),
+        usage,
+        anchors: anchors(vault).await?,
+        proofs,
         entries,
         policy,
         plan,
     })
+}
+
+/// Where checkpoints were kept outside the vault.
+async fn anchors(vault: &dyn Vault) -> Result<Vec<AnchorFact>, VaultError> {
+    let told = vault.told().await?.into_iter();
+    let anchors = told.filter_map(|row| {
+        let place = row.place.strip_prefix("anchor ")?.to_owned();
+        Some(AnchorFact { place, size: row.size, at: row.at })
+    });
+    Ok(anchors.collect())
 }
 
 fn condition(condition: ports::Condition) -> Condition {

@@ -1,0 +1,194 @@
+//! `sealift restore`: originals back into the source after a purge, as a run of its own.
+//!
+//! The first call records that run; approvers sign it like a plan; the next call carries it out. It
+//! opens what the vault holds, and needs no backup.
+
+use serde_json::json;
+
+use super::approve;
+use super::args::Restore;
+use super::desk::{Desk, find_run, new_run_id, now};
+use super::exit::{Failure, Outcome};
+use super::job::{RunLock, at_work, genuine, job, note_failure, parsed, run_grant};
+use super::output::Output;
+use super::run::approved;
+use super::settings::Settings;
+use crate::access::Verb;
+use crate::access::grants::Grant;
+use crate::engine::postgres::vault::RunShare;
+use crate::ledger::ApprovalKind;
+use crate::lifecycle::{Phase, RunId};
+use crate::plan::Assessment;
+use crate::ports::{Change, RunRow, SealedReason};
+use crate::report::{StoredPlan, plan_digest};
+
+/// What the ledger calls it, in the life of the run whose purge it undoes.
+const RESTORED: &str = "originals_restored";
+
+/// The run whose originals a run brings back; `None` for a run of the usual kind.
+pub(super) fn restores(row: &RunRow) -> Option<RunId> {
+    serde_json::from_str::<Assessment>(&row.plan).ok()?.restores
+}
+
+pub(super) async fn restore(
+    settings: &Settings,
+    out: &Output,
+    typed: Restore,
+) -> Result<Outcome, Failure> {
+    let desk = Desk::open(settings, Verb::Restore).await?;
+    // ORDER: the lock before the row, so that what the row says still holds.
+    let _lock = RunLock::take(settings, desk.vault.as_ref(), RunShare::Alone).await?;
+    let row = find_run(desk.vault.as_ref(), Some(&typed.run), |_| true).await?;
+    genuine(&desk, &row)?;
+    if let Some(purged) = restores(&row) {
+        return carry_out(&desk, settings, out, row, purged).await;
+    }
+    if !matches!(row.phase, Phase::Purged | Phase::Closed) {
+        return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase)).hint(format!(
+            "before a purge there is `sealift rollback {}`, which needs no approval",
+            row.run
+        )));
+    }
+    for other in desk.vault.runs().await? {
+        if restores(&other) == Some(row.run) {
+            if other.phase.is_open() {
+                return carry_out(&desk, settings, out, other, row.run).await;
+            }
+            if other.phase == Phase::RolledBack && was_carried_out(&desk, &row).await? {
+                return Err(Failure::refused(format!(
+                    "the originals of run {} are back already, by run {}",
+                    row.run, other.run
+                ))
+                .hint("plan a new run to move them out again"));
+            }
+        }
+    }
+    let Some(reason) = typed.reason.filter(|reason| !reason.trim().is_empty()) else {
+        return Err(Failure::failed("a restore wants a reason")
+            .hint(format!("`sealift restore {} --reason \"why\"`; it is kept sealed", row.run)));
+    };
+    record(&desk, out, &row, &reason).await
+}
+
+async fn was_carried_out(desk: &Desk, purged: &RunRow) -> Result<bool, Failure> {
+    let entries = desk.vault.ledger_of(purged.run).await?;
+    Ok(entries.iter().any(|entry| entry.action == RESTORED))
+}
+
+/// Records a run that brings back the originals of another. It claims the columns, and grants no
+/// purpose.
+async fn record(
+    desk: &Desk,
+    out: &Output,
+    purged: &RunRow,
+    reason: &str,
+) -> Result<Outcome, Failure> {
+    let (mut policy, mut plan) = parsed(purged)?;
+    // What was in force then is not what is in force now.
+    policy.purposes.clear();
+    plan.restores = Some(purged.run);
+    let vault = desk.keys.vault().to_string();
+    let stored = StoredPlan { assessment: plan, document: None };
+    let plan_json = serde_json::to_string(&stored).map_err(Failure::fault)?;
+    let run = new_run_id(&desk.vault.runs().await?);
+    let mut row = RunRow {
+        run,
+        policy: serde_json::to_string(&policy).map_err(Failure::fault)?,
+        fingerprint: plan_digest(&vault, &policy.source, &policy.hash, &stored, &plan_json),
+        plan: plan_json,
+        phase: Phase::Planned,
+        condition: None,
+        condition_reason: String::new(),
+        planned_by: desk.caller.name.clone(),
+        planned_at: now(),
+        verified_digest: None,
+        segment: None,
+        mac: Vec::new(),
+        ..purged.clone()
+    };
+    row.mac = run_grant(&row).mac(desk.keys.control()).to_vec();
+    let columns: Vec<String> = policy.columns.iter().map(|rule| rule.name.to_string()).collect();
+    let mut draft = desk.draft("planned", format!("run {run}"));
+    draft.run = Some(run);
+    draft.policy = Some(policy.hash.clone());
+    draft.counts.insert("columns".into(), policy.columns.len() as u64);
+    draft.details.insert("fingerprint".into(), row.fingerprint.clone().into());
+    draft.details.insert("restores".into(), purged.run.to_string().into());
+    let SealedReason { digest, sealed } = crate::serve::sealed_reason(&desk.keys, reason);
+    draft.details.insert("reason_hash".into(), digest.clone().into());
+    let changes = vec![
+        Change::InsertRun(Box::new(row.clone()), columns.clone()),
+        Change::PutReason { digest, sealed },
+    ];
+    desk.commit(changes, draft).await?;
+    out.object(&json!({
+        "run": run.to_string(), "restores": purged.run.to_string(), "phase": row.phase.name(),
+        "columns": columns,
+    }));
+    out.line(format!(
+        "run {run} would put the originals of run {} back into {}",
+        purged.run,
+        columns.join(", ")
+    ));
+    out.line("  every token there that opens becomes its value, whoever wrote it");
+    let (who, command) = if policy.approval.plan == 0 {
+        (desk.caller.name.clone(), format!("sealift restore {run}"))
+    } else {
+        ("an approver".to_owned(), format!("sealift approve {run}"))
+    };
+    out.next(&who, &command);
+    Ok(Outcome::Done)
+}
+
+/// Carries out a restore that was approved, or goes on with one that was cut off.
+async fn carry_out(
+    desk: &Desk,
+    settings: &Settings,
+    out: &Output,
+    mut row: RunRow,
+    purged: RunId,
+) -> Result<Outcome, Failure> {
+    genuine(desk, &row)?;
+    if row.phase == Phase::Planned {
+        let (policy, _) = parsed(&row)?;
+        let (vault, caller) = (desk.vault.as_ref(), &desk.caller.name);
+        let kind = ApprovalKind::Plan;
+        row.phase = approve::settle(vault, &desk.keys, &row, &policy, kind, caller).await?;
+        if row.phase == Phase::Planned {
+            return Err(Failure::refused(format!("run {} is not approved", row.run))
+                .hint(format!("an approver signs it: `sealift approve {}`", row.run)));
+        }
+    }
+    if row.phase != Phase::RolledBack {
+        approved(desk, &row).await?;
+        let job = job(desk, settings, out, &row).await?;
+        let at_work = at_work(&job).await?;
+        job.watch.does("puts originals back");
+        let restored = crate::run::rollback(&job, row.phase).await;
+        at_work.leave().await;
+        if let Err(error) = restored {
+            let failure = Failure::from(error).or_hint(format!("sealift restore {}", row.run));
+            note_failure(&job, &failure).await;
+            return Err(failure);
+        }
+        let mut draft = desk.draft(RESTORED, format!("run {purged}"));
+        draft.run = Some(purged);
+        draft.details.insert("by".into(), row.run.to_string().into());
+        desk.commit(Vec::new(), draft).await?;
+    }
+    let phase = Phase::RolledBack;
+    let entries = desk.vault.ledger_of(row.run).await?;
+    let restored = entries
+        .iter()
+        .rfind(|entry| entry.action == phase.name())
+        .and_then(|entry| entry.counts.get("restored").copied())
+        .unwrap_or_default();
+    out.object(&json!({
+        "run": row.run.to_string(), "restores": purged.to_string(), "phase": phase.name(),
+        "restored": restored,
+    }));
+    out.line(format!("run {}: {restored} cells hold their originals again", row.run));
+    out.line(format!("  what the purge of run {purged} has proven does not hold any more"));
+    out.next(&row.planned_by, "sealift scan --write-policy policy.toml");
+    Ok(Outcome::Done)
+}
