@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 # Commands, and the Debian packages that bring them.
 need=(cargo: curl:curl python3:python3 ensurepip:python3-venv sqlite3:sqlite3 setpriv:util-linux
-    pgbouncer:pgbouncer openssl:openssl)
+    pgbouncer:pgbouncer openssl:openssl chromium:chromium npm:npm)
 
 # A server is started here unless one is named.
 . tests/postgres.sh

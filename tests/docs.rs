@@ -186,3 +186,95 @@ async fn the_commands_of_the_recovery_page_bring_a_lost_vault_back() {
     assert!(done.status.success(), "exit {:?}\n{out}\n{err}", done.status.code());
     assert!(out.contains("the vault is back"), "{out}");
 }
+
+/// The lines of a page's block that is marked with this word.
+fn marked(page: &str, word: &str) -> String {
+    let begin = format!("<!-- tested: {word} -->\n```sh\n");
+    let (_, rest) = page.split_once(begin.as_str()).unwrap_or_else(|| panic!("`{word}`"));
+    rest.split("```").next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_commands_of_the_audit_page_check_what_an_operator_hands_over() {
+    const PAGE: &str = include_str!("../docs/AUDIT.md");
+    let dir = tempfile::tempdir().unwrap();
+    make(&dir.path().join("crm.db"), &tested("sql")).await;
+    fs::write(dir.path().join("crm.toml"), tested("toml")).unwrap();
+    let handed_over = "cp ledger/checkpoint.txt kept.txt
+        sealift report \"$RUN\" --output report.html --issue
+        sealift report \"$RUN\" --output report.json --issue
+        sealift ledger export --output ledger
+        FINGERPRINT=$(sealift --format json ledger verify ledger | grep -o '[0-9a-f]\\{64\\}' | head -1)
+        unset SEALIFT_VAULT SEALIFT_SOURCE SEALIFT_PASSPHRASE SEALIFT_CREDENTIAL_FILE";
+    let lines = [&tested("sh"), handed_over, &marked(PAGE, "python"), &marked(PAGE, "sealift")];
+
+    let done = typed(dir.path(), &lines.map(str::to_owned).join("\n"));
+
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "exit {:?}\n{out}\n{err}", done.status.code());
+    assert_eq!(out.matches("it was issued by").count(), 2, "{out}");
+    assert!(out.matches("\nconsistent: ").count() >= 6, "{out}");
+}
+
+#[tokio::test]
+async fn the_jobs_of_the_pipeline_end_with_the_codes_that_the_page_says() {
+    const PAGE: &str = include_str!("../docs/CI.md");
+    let dir = tempfile::tempdir().unwrap();
+    make(&dir.path().join("crm.db"), &tested("sql")).await;
+    fs::write(dir.path().join("crm.toml"), tested("toml")).unwrap();
+    let secrets = "export SEALIFT_VAULT=sqlite:vault.db SEALIFT_SOURCE=sqlite:crm.db
+        export SEALIFT_PASSPHRASE='an invented passphrase' SEALIFT_CREDENTIAL_FILE=alice.key\n";
+    let job = |word: &str| {
+        let done = typed(dir.path(), &format!("{secrets}{}", marked(PAGE, word)));
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let once = |lines: &str| {
+        let done = typed(dir.path(), &format!("{secrets}{lines}"));
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    once(
+        "sealift init --caller alice --credential-file alice.key --recovery-file recovery.txt \\
+             --kdf-memory-mib 64 --kdf-passes 3
+         sealift caller add bob --role approver --credential-file bob.key",
+    );
+
+    assert_eq!(job("look").0, Some(0), "{}", job("look").1);
+    assert_eq!(job("plan").0, Some(0));
+    assert_eq!(job("run").0, Some(3), "nobody has approved it");
+    once("SEALIFT_CREDENTIAL_FILE=bob.key sealift approve");
+    let run = job("run");
+    assert_eq!(run.0, Some(0), "{}", run.1);
+    let report = job("report");
+    assert_eq!(report.0, Some(0), "{}", report.1);
+    once("test -s plan.html; test -s report.html; test -s ledger/verify.py");
+}
+
+#[test]
+fn the_notify_file_of_the_alerts_page_is_understood_and_every_kind_is_listed() {
+    const PAGE: &str = include_str!("../docs/ALERTS.md");
+    let (_, rest) = PAGE.split_once("```toml\n").unwrap();
+    let config = sealift::alert::NotifyConfig::parse(rest.split("```").next().unwrap()).unwrap();
+    assert_eq!((config.hooks.len(), config.anchors.len()), (2, 1));
+    for kind in sealift::alert::AlertKind::ALL {
+        assert!(PAGE.contains(&format!("| `{}` |", kind.name())), "{}", kind.name());
+    }
+}
+
+/// Each metric that the dashboard asks for is one that the service has.
+#[test]
+fn the_dashboard_asks_for_metrics_that_there_are() {
+    let board = include_str!("../docs/dashboards/service.json");
+    let metrics = include_str!("../src/api/metrics.rs");
+    let parsed: serde_json::Value = serde_json::from_str(board).unwrap();
+    let mut asked = 0;
+    for panel in parsed["panels"].as_array().unwrap() {
+        let query = panel["targets"][0]["expr"].as_str().unwrap();
+        for word in query.split(|c: char| !c.is_ascii_lowercase() && c != '_') {
+            let Some(name) = word.strip_prefix("sealift_") else { continue };
+            let name = name.trim_end_matches("_total").trim_end_matches("_bucket");
+            assert!(metrics.contains(&format!("registry.register(\"{name}\"")), "{name}");
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 4);
+}

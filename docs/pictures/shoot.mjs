@@ -13,6 +13,8 @@ const [pages, pictures] = process.argv.slice(2);
 const SHOTS = [
   { name: "demo", page: (width) => `demo-${width > 600 ? 80 : 44}.html`, whole: true },
   { name: "report", page: () => "report.html", heights: { 1280: 1600, 390: 1700 } },
+  { name: "report-dark", page: () => "report.html", heights: { 1280: 1600, 390: 1700 }, dark: true },
+  { name: "report-checks", page: () => "report.html", heights: { 1280: 900, 390: 1200 }, at: "#verify" },
   { name: "report-whole", page: () => "report.html", whole: true },
   { name: "plan", page: () => "plan.html", heights: { 1280: 1600, 390: 1700 } },
 ];
@@ -62,7 +64,7 @@ const loaded = (session) =>
     });
   });
 
-async function shoot({ name, page, whole, heights }, width) {
+async function shoot({ name, page, whole, heights, dark, at }, width) {
   const { targetId } = await send("Target.createTarget", { url: "about:blank" });
   const { sessionId } = await send("Target.attachToTarget", { targetId, flatten: true });
   const tell = (method, params) => send(method, params, sessionId);
@@ -72,21 +74,30 @@ async function shoot({ name, page, whole, heights }, width) {
       width, height, deviceScaleFactor: 1, mobile: width < 600, screenWidth: width, screenHeight: height,
     });
   await screen(900);
+  await tell("Emulation.setEmulatedMedia", {
+    features: [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }],
+  });
   const ready = loaded(sessionId);
   await tell("Page.navigate", { url: pathToFileURL(join(pages, page(width))).href });
   await ready;
   const measure = `JSON.stringify([document.documentElement.scrollWidth, document.documentElement.scrollHeight,
     [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
-      .slice(0, 3).map((e) => e.tagName + "." + e.className)])`;
+      .slice(0, 3).map((e) => e.tagName + "." + e.className),
+    ${at ? `document.querySelector("${at}").offsetTop` : 0}])`;
   const { result } = await tell("Runtime.evaluate", {
-    expression: `document.fonts.ready.then(() => ${measure})`, awaitPromise: true,
+    // A page that checks itself is asked when it is done.
+    expression: `(async () => { await document.fonts.ready;
+      for (let i = 0; i < 100 && document.querySelector("#checks:not([data-done])"); i++)
+        await new Promise((done) => setTimeout(done, 50));
+      return ${measure}; })()`,
+    awaitPromise: true,
   });
-  const [wide, high, over] = JSON.parse(result.value);
+  const [wide, high, over, top] = JSON.parse(result.value);
   if (wide > width) console.error(`shoot: ${name} is ${wide} wide on a screen of ${width}: ${over}`);
   const height = Math.min(whole ? high : Math.min(heights[width], high), HIGH_MAX);
-  await screen(height);
+  await screen(top + height);
   const { data } = await tell("Page.captureScreenshot", {
-    format: "png", clip: { x: 0, y: 0, width, height, scale: 1 },
+    format: "png", clip: { x: 0, y: top, width, height, scale: 1 },
   });
   writeFileSync(join(pictures, `${name}-${width}.png`), Buffer.from(data, "base64"));
   await send("Target.closeTarget", { targetId });

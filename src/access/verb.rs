@@ -72,6 +72,8 @@ verbs! {
     SlotCheck = "keys slot check",
     /// Reads schema and samples of a source.
     Scan = "scan",
+    /// Looks whether originals came back since a purge.
+    ScanRun = "scan --run",
     /// Plans a run and stores it.
     Plan = "plan",
     /// Plans, and stores nothing.
@@ -240,7 +242,6 @@ fn nature(verb: Verb) -> Nature {
         | Verb::PlanDryRun
         | Verb::PolicyCheck
         | Verb::PolicyExplain
-        | Verb::ResidueScan
         | Verb::ReportVerify
         | Verb::LedgerVerify
         | Verb::Demo => Nature::Open,
@@ -270,10 +271,13 @@ fn nature(verb: Verb) -> Nature {
         | Verb::SlotAdd
         | Verb::SlotRemove
         | Verb::SlotCheck
+        | Verb::ScanRun
         | Verb::Plan
         | Verb::Run
         | Verb::Verify
         | Verb::Purge
+        // It says whether a value is in the vault, of any value that somebody puts into a file.
+        | Verb::ResidueScan
         | Verb::Rollback
         | Verb::Restore
         | Verb::Pause

@@ -157,6 +157,9 @@ pub enum Verb {
     /// Who may see what, and who did
     #[command(subcommand)]
     Access(Access),
+    /// Search files for originals that the vault knows: dumps, logs, exports
+    #[command(subcommand)]
+    Residue(Residue),
     /// Tokens that stand for nobody: opening one is an alert
     #[command(subcommand)]
     Honeytoken(Honeytoken),
@@ -412,6 +415,10 @@ pub struct Scan {
     /// Read this table only; may be given several times
     #[arg(long, value_name = "TABLE")]
     pub table: Vec<String>,
+    /// Has an original come back since this run was purged? Reads every row of its tables; what is
+    /// found goes on the ledger, and the certificate says so
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["policy", "write_policy", "rows", "table"])]
+    pub run: Option<String>,
 }
 
 /// `plan`
@@ -502,6 +509,23 @@ pub struct Purge {
     /// The run's id once more: what is purged does not come back
     #[arg(long, value_name = "RUN")]
     pub confirm: Option<String>,
+    /// How long to wait for sessions that still see originals (PostgreSQL)
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub wait: u64,
+}
+
+/// `residue`
+#[derive(Debug, Subcommand)]
+pub enum Residue {
+    /// Search every byte of files and folders; gzip and zstd are unpacked
+    Scan {
+        /// Files and folders
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Search for the originals of this domain only; may be given several times
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Vec<String>,
+    },
 }
 
 /// `status`

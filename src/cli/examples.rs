@@ -166,6 +166,7 @@ const VERBS: &[(&str, &[Example])] = &[
             ("sealift scan --write-policy policy.toml", "the same, as a policy to read and change"),
             ("sealift scan --policy policy.toml", "what does the policy leave out? exit code 1"),
             ("sealift scan --whole --table customers", "every row of one table"),
+            ("sealift scan --run 7f3a0c11", "has an original come back since the purge?"),
         ],
     ),
     (
@@ -261,6 +262,13 @@ const VERBS: &[(&str, &[Example])] = &[
                  --values-file new.txt",
                 "or from a file; never as an argument",
             ),
+        ],
+    ),
+    (
+        "residue scan",
+        &[
+            ("sealift residue scan /var/backups/crm", "is an original left in a dump?"),
+            ("sealift residue scan --domain email export.csv.gz", "of one domain only"),
         ],
     ),
     (

@@ -51,6 +51,11 @@ impl Failure {
         Self { outcome: Outcome::Finding, error: error.into(), hint: None }
     }
 
+    /// What went wrong, for whoever says it in words of its own.
+    pub(super) fn into_error(self) -> Box<dyn Error + Send + Sync> {
+        self.error
+    }
+
     /// A file could not be read.
     pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
         Self::failed(format!("`{}` cannot be read: {error}", file.display()))
@@ -149,12 +154,19 @@ impl fmt::Display for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let (outcome, hint) = of_source(&error);
-        Self { outcome, error: Box::new(error), hint: hint.map(str::to_owned) }
+        let hint = match &error {
+            SourceError::Blocked { hint, .. } => Some(hint.clone()),
+            _ => hint.map(str::to_owned),
+        };
+        Self { outcome, error: Box::new(error), hint }
     }
 }
 
 fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     let hint = match error {
+        SourceError::Blocked { .. } => {
+            return (Outcome::Refused, Some("end it, then purge again: nothing was destroyed"));
+        }
         SourceError::Open { source, .. } | SourceError::Engine { source, .. }
             if refusal(source.as_ref()).is_some() =>
         {
@@ -318,7 +330,12 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
         ),
         RunError::Residue { .. } => (
             Outcome::Finding,
-            "the backup is still there; look for readers of the file, purge again",
+            "the backup is still there; remove what is named, or rewrite it (VACUUM FULL), and purge again",
+        ),
+        RunError::VaultCopy(_) => (
+            Outcome::Failed,
+            "make room beside the backup folder, and see `sealift vault check`; then purge again: \
+             the run's backup is still there",
         ),
         RunError::Quarantine { .. } => (
             Outcome::Finding,

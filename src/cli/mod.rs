@@ -42,6 +42,7 @@ mod quarantine;
 mod queries;
 mod report;
 mod report_verify;
+mod residue;
 mod restore;
 mod rollback;
 mod run;
@@ -122,6 +123,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Honeytoken(typed) => honeytoken::honeytoken(settings, out, typed).await,
         Verb::Notify(typed) => notify::notify(settings, out, typed).await,
         Verb::Serve(typed) => serve::serve(settings, out, typed).await,
+        Verb::Residue(typed) => residue::residue(settings, out, typed).await,
         Verb::Report(typed) => report::report(settings, out, typed).await,
         Verb::Backup(typed) => backup::backup(settings, out, typed).await,
         Verb::Vault(typed) => vault::vault(settings, out, typed).await,

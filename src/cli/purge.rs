@@ -1,6 +1,7 @@
 //! `sealift purge`: the originals gone for good.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use anstyle::AnsiColor;
 use jiff::Timestamp;
@@ -13,14 +14,18 @@ use super::job::{RunLock, job, note_failure, parsed, scratch, unchanged_catalog}
 use super::output::Output;
 use super::run::checks;
 use super::settings::Settings;
+use super::vault::CopiesOfPurge;
 use super::{approve, verify};
 use crate::access::Verb;
+use crate::engine::postgres::is_postgres;
 use crate::engine::postgres::vault::RunShare;
 use crate::ledger::ApprovalKind;
-use crate::lifecycle::Phase;
+use crate::lifecycle::{Event, Phase};
+use crate::plan::readable_bytes;
 use crate::ports::RunRow;
 use crate::residue::{ScanReport, Verdict};
 use crate::run::{PurgeFacts, RunError};
+use crate::words::counted;
 
 pub(super) async fn purge(
     settings: &Settings,
@@ -39,7 +44,7 @@ pub(super) async fn purge(
         out.next(&who, &command);
         return Ok(Outcome::Done);
     }
-    confirmed(&row, typed.confirm.as_deref())?;
+    confirmed(&desk, settings, &row, typed.confirm.as_deref()).await?;
     let (policy, _) = parsed(&row)?;
     if policy.approval.legal_hold {
         return Err(Failure::refused(format!("the policy of run {} has a legal hold", row.run))
@@ -75,7 +80,15 @@ pub(super) async fn purge(
     unchanged_catalog(&desk, &job, row.phase).await?;
     checks(&job, "purge").await?;
     let scratch = scratch(&settings.vault, &row);
-    let facts = match crate::run::purge(&job, &approved, scratch).await {
+    let patience = std::time::Duration::from_secs(typed.wait);
+    let copies = CopiesOfPurge {
+        settings,
+        desk: &desk,
+        folder: PathBuf::from(&row.backup_dir),
+        run: row.run,
+        recipients: &policy.backup.recipients,
+    };
+    let facts = match crate::run::purge(&job, &approved, scratch, patience, &copies).await {
         Ok(facts) => facts,
         Err(RunError::Mismatches(found)) => {
             return Err(verify::named(Err(RunError::Mismatches(found))).err().unwrap_or_else(
@@ -92,16 +105,44 @@ pub(super) async fn purge(
     Ok(Outcome::Done)
 }
 
-/// What is purged does not come back: the run's id is wanted twice.
-fn confirmed(row: &RunRow, typed: Option<&str>) -> Result<(), Failure> {
+/// What is purged does not come back: the run's id is wanted twice, and what will be lost is said in
+/// numbers.
+async fn confirmed(
+    desk: &Desk,
+    settings: &Settings,
+    row: &RunRow,
+    typed: Option<&str>,
+) -> Result<(), Failure> {
     let run = row.run.to_string();
     if typed == Some(run.as_str()) {
         return Ok(());
     }
-    Err(Failure::refused(format!(
-        "a purge removes the originals of run {run} for good, and its backup with them"
-    ))
-    .hint(format!("if that is meant: `sealift purge {run} --confirm {run}`")))
+    let (policy, plan) = parsed(row)?;
+    let entries = desk.vault.ledger_of(row.run).await?;
+    let rewritten = entries.iter().rfind(|entry| entry.action == Event::Rewritten.name());
+    let cells = rewritten.and_then(|entry| entry.counts.get("tokenized").copied()).unwrap_or(0);
+    let files = desk.vault.files(row.run).await?;
+    let bytes: u64 = files.iter().map(|file| file.seal.bytes).sum();
+    let cells = counted(cells, "cell", "cells");
+    let columns = counted(plan.columns.len() as u64, "column", "columns");
+    let backup = match policy.backup.retention_days {
+        0 => {
+            let files = counted(files.len() as u64, "file", "files");
+            format!(", and its backup, {files} of {}", readable_bytes(bytes))
+        }
+        _ => String::new(),
+    };
+    let is_server = settings.source_shown().is_ok_and(|source| is_postgres(&source));
+    let recovery = if is_server {
+        "; the server cannot be restored to a moment before it afterwards"
+    } else {
+        ""
+    };
+    let lost = format!(
+        "a purge removes the originals of run {run} for good: {cells} in {columns}{backup}{recovery}"
+    );
+    Err(Failure::refused(lost)
+        .hint(format!("if that is meant: `sealift purge {run} --confirm {run}`")))
 }
 
 /// The digest that enough callers have signed. The ledger has it too, and the two have to agree:
@@ -183,16 +224,17 @@ fn tell(out: &Output, row: &RunRow, facts: &PurgeFacts) {
         }
     };
     if facts.after.files.is_empty() {
-        out.line(format!(
-            "the files of the server were not read: gone for SQL, and nothing is claimed beyond: {}",
-            out.verdict(verdict_word(&facts.verdict), color)
-        ));
+        let word = out.verdict(verdict_word(&facts.verdict), color);
+        out.line(format!("no file was read: gone for SQL, and nothing is claimed beyond: {word}"));
     } else {
         out.line(format!(
             "originals found in the files: {} before, {after} after: {}",
             before.map_or_else(|| "not searched".to_owned(), |hits| hits.to_string()),
             out.verdict(verdict_word(&facts.verdict), color)
         ));
+    }
+    for skipped in facts.after.skipped.iter().take(20) {
+        out.line(format!("  not covered: {}: {}", skipped.name, skipped.why));
     }
     copies(out, &facts.uncovered);
     out.next(

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::args::VaultVerb;
@@ -13,12 +14,17 @@ use super::settings::Settings;
 use crate::access::Verb;
 use crate::backup::{VaultFile, new_identity};
 use crate::crypto::{KeyHeader, KeyId, KeyPurpose, RootKey, RunSecret, Slot, VaultId};
-use crate::ports::{FileSeal, Progress, Silent, VaultError};
+use crate::lifecycle::RunId;
+use crate::ports::{FileSeal, Progress, Silent, VaultCopies, VaultCopy, VaultError};
+use crate::run::VAULT_COPIED;
 use crate::upkeep::{Checked, RowCounts, check, copy, restore};
 use crate::words::{counted, grouped, shell_word};
 
 /// What the first line of a copy says it is.
 const KIND: &str = "vault backup";
+
+/// Copies that the purge of one run makes: each time that it is tried again, one.
+const COPIES_MAX: u32 = 100;
 
 /// Findings that are named one by one.
 const NAMED_MAX: usize = 100;
@@ -46,27 +52,15 @@ async fn back_up(
     recipients: &[String],
 ) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::VaultBackup).await?;
-    let file = VaultFile::at(output);
-    let identity = new_identity();
-    let line = first_line(&desk, identity.as_bytes()).await?;
-    let writer = file.create(&line, &identity, recipients).map_err(|error| {
-        Failure::from(error)
-            .or_hint("name a file that is not there yet, in a folder that can be written to")
-    })?;
     let progress = out.progress();
-    let (rows, seal) = copy(desk.vault.as_ref(), writer, progress.as_ref()).await?;
-    let tried = tried(settings, &desk, &file, output, &identity, progress.as_ref()).await?;
-    if tried.rows != rows {
-        return Err(Failure::finding("the copy, put back, has other rows than the vault")
-            .hint("remove the file and copy again; look at the disk"));
-    }
-    record_backup(&desk, output, &rows, &seal, recipients.len()).await?;
+    let Copied { rows, seal, checked } =
+        copied(settings, &desk, output, recipients, progress.as_ref()).await?;
     out.object(&json!({
         "output": output.display().to_string(), "bytes": seal.bytes, "rows": rows,
         "sha256": data_encoding::HEXLOWER.encode(&seal.sha256),
-        "entries": tried.checked.entries, "findings": tried.checked.findings,
+        "entries": checked.entries, "findings": checked.findings,
     }));
-    tell(out, &tried.checked);
+    tell(out, &checked);
     out.line(format!(
         "the vault is in {}: {} rows, {} bytes; put back into a scratch vault and read through",
         output.display(),
@@ -74,7 +68,69 @@ async fn back_up(
         grouped(seal.bytes)
     ));
     out.next(&desk.caller.name, &format!("sealift vault restore {} --vault sqlite:restored.db   # on the day it is needed; keep the file elsewhere", shell_word(&output.display().to_string())));
-    verdict(&tried.checked, "the vault")
+    verdict(&checked, "the vault")
+}
+
+/// A copy of the vault that was tried out.
+struct Copied {
+    rows: RowCounts,
+    seal: FileSeal,
+    checked: Checked,
+}
+
+/// Copies the vault into a new file, puts the copy back into a scratch vault and reads that through.
+/// The copy is on the ledger afterwards.
+async fn copied(
+    settings: &Settings,
+    desk: &Desk,
+    output: &Path,
+    recipients: &[String],
+    progress: &dyn Progress,
+) -> Result<Copied, Failure> {
+    let file = VaultFile::at(output);
+    let identity = new_identity();
+    let line = first_line(desk, identity.as_bytes()).await?;
+    let writer = file.create(&line, &identity, recipients).map_err(|error| {
+        Failure::from(error)
+            .or_hint("name a file that is not there yet, in a folder that can be written to")
+    })?;
+    let (rows, seal) = copy(desk.vault.as_ref(), writer, progress).await?;
+    let tried = tried(settings, desk, &file, output, &identity, progress).await?;
+    if tried.rows != rows {
+        return Err(Failure::finding("the copy, put back, has other rows than the vault")
+            .hint("remove the file and copy again; look at the disk"));
+    }
+    record_backup(desk, output, &rows, &seal, recipients.len()).await?;
+    Ok(Copied { rows, seal, checked: tried.checked })
+}
+
+/// Copies of the vault beside the backup of a run, made by its purge.
+pub(super) struct CopiesOfPurge<'d> {
+    pub(super) settings: &'d Settings,
+    pub(super) desk: &'d Desk,
+    /// The folder of backups, and the run.
+    pub(super) folder: PathBuf,
+    pub(super) run: RunId,
+    /// Further `age` public keys that may open a copy.
+    pub(super) recipients: &'d [String],
+}
+
+#[async_trait]
+impl VaultCopies for CopiesOfPurge<'_> {
+    async fn copy(&self) -> Result<VaultCopy, Box<dyn std::error::Error + Send + Sync>> {
+        let Self { settings, desk, run, recipients, .. } = self;
+        let name = |number: u32| self.folder.join(format!("vault-{run}-{number}.copy"));
+        let path = (1..=COPIES_MAX).map(name).find(|path| !path.exists()).ok_or_else(|| {
+            format!("there are {COPIES_MAX} copies of the vault in the backup folder already")
+        })?;
+        let copied = copied(settings, desk, &path, recipients, &Silent).await;
+        let Copied { rows, checked, .. } = copied.map_err(Failure::into_error)?;
+        if checked.found > 0 {
+            let found = counted(checked.found, "thing does", "things do");
+            return Err(format!("in the copy {found} not hold: see `sealift vault check`").into());
+        }
+        Ok(VaultCopy { file: path.display().to_string(), rows: rows.values().sum() })
+    }
 }
 
 /// Slots, wrapped keys, and the identity that opens the rest, wrapped too.
@@ -102,7 +158,7 @@ async fn record_backup(
     seal: &FileSeal,
     recipients: usize,
 ) -> Result<(), Failure> {
-    let mut draft = desk.draft("vault_backed_up", "vault");
+    let mut draft = desk.draft(VAULT_COPIED, "vault");
     draft.counts.insert("bytes".into(), seal.bytes);
     draft.counts.insert("rows".into(), rows.values().sum());
     draft.counts.insert("entries".into(), rows.get("entry").copied().unwrap_or_default());

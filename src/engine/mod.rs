@@ -5,4 +5,5 @@
 
 pub mod ident;
 pub mod postgres;
+pub mod scan;
 pub mod sqlite;

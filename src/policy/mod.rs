@@ -21,6 +21,6 @@ pub use draft::{Candidate, Draft, because};
 pub use errors::{PolicyError, PolicyErrors, PolicyProblem};
 pub use model::{
     Approval, BackupRule, ChangeRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape,
-    GeneratedRule, Limits, Normalise, OnFailure, PatternRule, Permission, Policy, Purpose,
-    TableRule, Throttle, TokenKind, Waiver, Window,
+    GeneratedRule, Limits, Normalise, OnFailure, PatternRule, Permission, Policy, PurgeRule,
+    Purpose, TableRule, Throttle, TokenKind, Waiver, Window,
 };

@@ -27,6 +27,9 @@ pub struct Policy {
     pub patterns: Vec<PatternRule>,
     /// How many have to agree, and what stands in a purge's way.
     pub approval: Approval,
+    /// `[purge]`.
+    #[serde(default)]
+    pub purge: PurgeRule,
     /// Where the encrypted backup of the originals goes.
     pub backup: BackupRule,
     /// Bounds of a run.
@@ -394,6 +397,14 @@ impl Default for Approval {
     fn default() -> Self {
         Self { plan: 1, purge: 1, purge_wait_s: 0, legal_hold: false }
     }
+}
+
+/// `[purge]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PurgeRule {
+    /// Files and folders that are searched for originals too: dumps, exports, archives of a log.
+    pub scan: Vec<String>,
 }
 
 /// `[backup]`.

@@ -350,3 +350,24 @@ pub trait VaultRebuild: Send {
     /// [`VaultError`] where it could not be committed.
     async fn finish(self: Box<Self>) -> Result<(), VaultError>;
 }
+
+/// A copy of the vault that was put back as a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultCopy {
+    /// Its file.
+    pub file: String,
+    /// Its rows.
+    pub rows: u64,
+}
+
+/// Copies the vault for a purge: afterwards the vault is the only place that has the originals.
+#[async_trait]
+pub trait VaultCopies: Send + Sync {
+    /// Copies the vault, puts the copy back into another vault and reads that through. The copy is
+    /// on the ledger afterwards.
+    ///
+    /// # Errors
+    ///
+    /// What stood in the way. There is no copy then that counts.
+    async fn copy(&self) -> Result<VaultCopy, Box<dyn std::error::Error + Send + Sync>>;
+}

@@ -16,7 +16,7 @@ mod vault;
 
 pub use archive::{
     ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, NOT_COPIED,
-    VaultRebuild,
+    VaultCopies, VaultCopy, VaultRebuild,
 };
 pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
 pub use lease::{
@@ -36,7 +36,7 @@ pub use sample::{
 pub use scratch::{Scratch, ScratchError, ScratchTable};
 pub use source::{
     Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
-    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity,
+    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity,
     SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{Change, VAULT_FORMAT, Vault, VaultError};

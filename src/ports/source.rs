@@ -325,6 +325,14 @@ pub enum SourceError {
     /// The source holds what Sealift cannot have written.
     #[error("source: {0}")]
     Inconsistent(String),
+    /// Something that somebody else has to end stands in the way of a purge.
+    #[error("the purge is blocked: {blocker}")]
+    Blocked {
+        /// What it is, by name.
+        blocker: String,
+        /// How it is ended.
+        hint: String,
+    },
 }
 
 impl SourceError {
@@ -332,7 +340,7 @@ impl SourceError {
     #[must_use]
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Locked { .. } | Self::Full => Remedy::RetryLater,
+            Self::Locked { .. } | Self::Full | Self::Blocked { .. } => Remedy::RetryLater,
             Self::Open { .. }
             | Self::NotADatabase { .. }
             | Self::ReadOnly { .. }
@@ -446,24 +454,38 @@ pub trait Source: Send + Sync {
     async fn seize(&self, tables: &[TableName]) -> Result<(), SourceError>;
 
     /// Rewrites the files so that they hold nothing but what SQL sees: full-text indexes over these
-    /// tables, statistics, free pages, logs and journals. Returns what was done, in order.
-    async fn scrub(&self, tables: &[TableName]) -> Result<Vec<ScrubStep>, SourceError>;
+    /// tables, statistics, free pages, logs and journals. Waits as long as `patience` for others who
+    /// still see what was there before.
+    async fn scrub(
+        &self,
+        tables: &[TableName],
+        patience: std::time::Duration,
+    ) -> Result<Scrubbed, SourceError>;
 
     /// Lets go of a source that was seized.
     async fn release(&self) -> Result<(), SourceError>;
 
-    /// Scans the files of the source, byte by byte, for what the filter was built from.
+    /// Has the server remove its log of changes as far as it was written before the rewrite. Nothing
+    /// can be restored to a moment before it afterwards. Returns what was done; nothing where the
+    /// engine keeps no such log.
+    async fn retire_log(&self) -> Result<Vec<ScrubStep>, SourceError> {
+        Ok(Vec::new())
+    }
+
+    /// Scans the files of the source, byte by byte, for what the filter was built from, and beside
+    /// them the files at and below the paths that are named.
     async fn scan(
         &self,
         filter: &Filter,
         digest_key: [u8; 32],
         originals: &(dyn Originals + Sync),
         depth: ScanDepth,
+        named: &[String],
     ) -> Result<ScanReport, SourceError>;
 
-    /// Takes the pages of the files apart: is every unused byte zero? `None` where the files are
-    /// not understood.
-    async fn structure(&self) -> Result<Option<PageFacts>, SourceError>;
+    /// Takes the pages of the files apart, or of those of these tables where each has its own: is
+    /// every unused byte zero? `None` where the files are not understood or cannot be read.
+    async fn structure(&self, tables: &[TableName]) -> Result<Option<PageFacts>, SourceError>;
 
     /// Another session with the same source, for another worker; `None` where there is one writer.
     async fn another(&self) -> Result<Option<Arc<dyn Source>>, SourceError> {
@@ -563,6 +585,16 @@ pub struct PageFacts {
     pub pages: u64,
     /// Pages whose unused part was not all zero.
     pub pages_with_remains: u64,
+}
+
+/// What became of a purge's rewrite.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// What was done, in order.
+    pub steps: Vec<ScrubStep>,
+    /// Rows that others have written since the lock of the verification ended; where there are any,
+    /// what was verified is verified again.
+    pub written_since: u64,
 }
 
 /// One step of a purge, with what it came to.

@@ -4,6 +4,8 @@
 //! on the ledger, the scan's verdict beside its control, cells that add up, a verification without
 //! a mismatch, and nothing uncovered. [`status`] is the only place that decides it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,6 +18,12 @@ use super::summary::Tone;
 use crate::lifecycle::Phase;
 use crate::residue::{self, Doubt, FileClass, ScanReport, Verdict};
 use crate::words::counted;
+
+/// The action of the ledger entry of a scan that looked whether originals came back after a purge.
+pub const CAME_BACK: &str = "came_back_scanned";
+
+/// How many files that were not read are named.
+const SKIPPED_MAX: usize = 40;
 
 /// What a purge proves, and what not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -40,6 +48,11 @@ pub struct Certificate {
     pub doubts: Vec<String>,
     /// In-scope values in columns outside the policy.
     pub uncovered_copies: Vec<CopyLine>,
+    /// Originals that later scans of the run found in its own columns.
+    pub came_back: Vec<CopyLine>,
+    /// Copies of the vault from between the plan and the end of the purge: each holds the wrapped key
+    /// that opened the run's backup.
+    pub vault_copies: Vec<VaultCopyLine>,
     /// What was not covered, a sentence each.
     pub not_covered: Vec<String>,
 }
@@ -56,6 +69,8 @@ pub enum CertificateStatus {
     NotEvidence,
     /// No residue, but copies in columns outside the policy.
     UncoveredCopies,
+    /// Originals stand in the run's columns again: written since, found by a scan of the run.
+    CameBack,
     /// No residue, but something was not covered.
     Limited,
     /// The files are proven to be free of originals, and nothing was left uncovered.
@@ -119,6 +134,9 @@ pub struct ScannedFile {
     pub residue: u64,
     /// Hits inside live content.
     pub live: u64,
+    /// All hits by the table or index that they lie in, where that is known.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub owners: BTreeMap<String, u64>,
 }
 
 /// In-scope values in a column outside the policy.
@@ -128,6 +146,17 @@ pub struct CopyLine {
     pub column: String,
     /// How many cells hold one.
     pub cells: u64,
+}
+
+/// A copy of the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct VaultCopyLine {
+    /// When it was on the ledger.
+    pub at: String,
+    /// Its file, as it was named then.
+    pub file: String,
+    /// Its hash, in hex.
+    pub sha256: String,
 }
 
 impl Certificate {
@@ -146,7 +175,13 @@ impl Certificate {
             .unwrap_or_default();
         // A purge that found residue has not moved the run along.
         let residue_left = if purge.is_none() { evidence.residue_left } else { 0 };
-        let status = status(purge, residue_left, verdict.as_ref(), &not_covered);
+        let came_back = purge.map(|_| came_back(evidence)).unwrap_or_default();
+        let status = match status(purge, residue_left, verdict.as_ref(), &not_covered) {
+            // What was found since does not make worse what was bad already.
+            status @ (CertificateStatus::Residue | CertificateStatus::NotPurged) => status,
+            _ if !came_back.is_empty() => CertificateStatus::CameBack,
+            status => status,
+        };
         Self {
             status,
             word: status.word(),
@@ -163,9 +198,24 @@ impl Certificate {
             ),
             doubts: doubts(verdict.as_ref()),
             uncovered_copies: purge.map(copies).unwrap_or_default(),
+            came_back,
+            vault_copies: purge.map(|purge| purge.vault_copies.clone()).unwrap_or_default(),
             not_covered,
         }
     }
+}
+
+/// The most that any scan of the run found in each of its columns.
+fn came_back(evidence: &Evidence) -> Vec<CopyLine> {
+    let mut columns = BTreeMap::new();
+    for entry in evidence.entries.iter().filter(|entry| entry.action == CAME_BACK) {
+        let found = entry.details.get("columns").and_then(|columns| columns.as_object());
+        for (column, cells) in found.into_iter().flatten() {
+            let most = columns.entry(column.clone()).or_insert(0);
+            *most = cells.as_u64().unwrap_or(0).max(*most);
+        }
+    }
+    columns.into_iter().map(|(column, cells)| CopyLine { column, cells }).collect()
 }
 
 /// The facts of a purge that the ledger knows of.
@@ -204,6 +254,14 @@ fn not_covered(
     verification: &VerificationPart,
 ) -> Vec<String> {
     let mut list = purge.not_covered.clone();
+    if let Some(scan) = &evidence.residue_after {
+        let named = scan.skipped.iter().take(SKIPPED_MAX);
+        list.extend(named.map(|skipped| format!("{}: {}", skipped.name, skipped.why)));
+        let more = scan.skipped.len().saturating_sub(SKIPPED_MAX) as u64;
+        if more > 0 {
+            list.push(format!("{} more", counted(more, "file", "files")));
+        }
+    }
     let left: Vec<_> = evidence
         .quarantine
         .iter()
@@ -229,7 +287,8 @@ fn not_covered(
             facts.pages_with_remains, facts.pages
         )),
         None if unsearched > 0 => list.push(format!(
-            "values too short to be searched for, without a proof by structure: {unsearched}"
+            "values too short, or of a type whose bytes are not searched for, without a proof by \
+             structure: {unsearched}"
         )),
         Some(_) | None => {}
     }
@@ -274,6 +333,8 @@ fn logical(
 ) -> (ClaimState, String) {
     let (state, conclusion) = if status == CertificateStatus::NotPurged {
         (ClaimState::Pending, "nothing is claimed before the purge")
+    } else if status == CertificateStatus::CameBack {
+        (ClaimState::NotProven, "originals stand in columns of the run again")
     } else if counts.reconciles != Some(true) || verification.passed != Some(true) {
         (ClaimState::NotProven, "the counts or the verification are not in order")
     } else if counts.quarantine.iter().any(|row| row.state != "replayed") {
@@ -300,6 +361,10 @@ fn database_files(evidence: &Evidence, status: CertificateStatus) -> (ClaimState
             let lives = format!("no residue, but originals live on {}", live_places(evidence));
             return (ClaimState::Limited, lives);
         }
+        Status::CameBack => (
+            ClaimState::NotProven,
+            "originals were written again since the purge, and with them into the files",
+        ),
         Status::Limited => {
             (ClaimState::Limited, "no residue in the files scanned, but for what was not covered")
         }
@@ -362,6 +427,8 @@ pub(super) fn class_title(class: FileClass) -> &'static str {
         FileClass::Journal => "journal",
         FileClass::SuperJournal => "super-journal",
         FileClass::Other => "other",
+        FileClass::ServerLog => "server log",
+        FileClass::ServerFiles => "other files of the server",
     }
 }
 
@@ -377,6 +444,7 @@ impl ScanFigures {
                 sha256: file.sha256.clone(),
                 residue: file.hits.residue(),
                 live: file.hits.live,
+                owners: file.by_owner.clone(),
             })
             .collect();
         Self {
@@ -404,6 +472,7 @@ impl CertificateStatus {
             Self::Residue => "RESIDUE",
             Self::NotEvidence => "PURGED, NOT PROVEN",
             Self::UncoveredCopies => "PURGED, COPIES REMAIN",
+            Self::CameBack => "PURGED, ORIGINALS CAME BACK",
             Self::Limited => "PURGED, WITH LIMITS",
             Self::Clean => "CLEAN",
         }
@@ -414,7 +483,7 @@ impl CertificateStatus {
     pub fn tone(self) -> Tone {
         match self {
             Self::NotPurged => Tone::Quiet,
-            Self::Residue => Tone::Bad,
+            Self::Residue | Self::CameBack => Tone::Bad,
             Self::NotEvidence | Self::UncoveredCopies | Self::Limited => Tone::Warn,
             Self::Clean => Tone::Good,
         }
@@ -428,6 +497,9 @@ impl CertificateStatus {
             Self::UncoveredCopies => {
                 let places = live_places(evidence);
                 return format!("no residue was found, but originals live on {places}");
+            }
+            Self::CameBack => {
+                "the purge is on record, and originals were found in its columns since"
             }
             Self::Limited => "no residue was found, but not everything was covered",
             Self::Clean => {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::certificate::VaultCopyLine;
 use crate::crypto::{KeyPurpose, KeyState};
 use crate::ledger::{ApprovalKind, Digest, Entry, ProofBundle};
 use crate::lifecycle::{Phase, RunId};
@@ -181,6 +182,8 @@ pub struct PurgeFacts {
     pub structure: Option<StructureFacts>,
     /// What became of the backup of the originals.
     pub backup: BackupFate,
+    /// Copies of the vault from between the plan and the end of the purge.
+    pub vault_copies: Vec<VaultCopyLine>,
 }
 
 /// One step of a purge.

@@ -44,7 +44,8 @@ mod verify;
 
 pub use access::{ApprovalPart, ApprovalRow, KeyLine, OtherUse, PurposeLine};
 pub use certificate::{
-    Certificate, CertificateStatus, Claim, ClaimState, CopyLine, ScanFigures, ScannedFile,
+    CAME_BACK, Certificate, CertificateStatus, Claim, ClaimState, CopyLine, ScanFigures,
+    ScannedFile, VaultCopyLine,
 };
 pub use controls::{ControlLine, Support};
 pub use counts::{CountPart, QuarantineLine, Reconciliation, VerificationPart};

@@ -36,11 +36,15 @@ pub enum PlaceKind {
     Journal,
     /// Any other file that was named.
     OtherFiles,
+    /// What a server writes about its work.
+    ServerLog,
+    /// What a server keeps beside relations and log.
+    ServerFiles,
 }
 
 impl PlaceKind {
     /// Every kind, in the order of a report.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Live,
         Self::UnusedSpace,
         Self::FreePages,
@@ -48,6 +52,8 @@ impl PlaceKind {
         Self::Wal,
         Self::Journal,
         Self::OtherFiles,
+        Self::ServerLog,
+        Self::ServerFiles,
     ];
 
     /// What readers call it.
@@ -61,6 +67,8 @@ impl PlaceKind {
             Self::Wal => "write-ahead log",
             Self::Journal => "rollback journal",
             Self::OtherFiles => "other files",
+            Self::ServerLog => "server log",
+            Self::ServerFiles => "other files of the server",
         }
     }
 
@@ -72,6 +80,8 @@ impl PlaceKind {
             Self::Wal => FileClass::Wal,
             Self::Journal => FileClass::Journal,
             Self::OtherFiles => FileClass::Other,
+            Self::ServerLog => FileClass::ServerLog,
+            Self::ServerFiles => FileClass::ServerFiles,
         }
     }
 
@@ -88,7 +98,9 @@ impl PlaceKind {
             Self::UnusedSpace => unused,
             Self::FreePages => free,
             Self::Elsewhere => elsewhere,
-            Self::Wal | Self::Journal | Self::OtherFiles => file.hits.total(),
+            Self::Wal | Self::Journal | Self::OtherFiles | Self::ServerLog | Self::ServerFiles => {
+                file.hits.total()
+            }
         }
     }
 }

@@ -212,6 +212,14 @@ impl Facts<'_> {
             Status::Limited => format!(
                 "In the files that it read {control} now finds 0, but not everything was covered"
             ),
+            Status::CameBack => format!(
+                "Since the purge {} with originals again",
+                counted(
+                    certificate.came_back.iter().map(|column| column.cells).sum(),
+                    "cell of its columns was found",
+                    "cells of its columns were found"
+                )
+            ),
             Status::UncoveredCopies if cells > 0 => format!(
                 "No residue was found, but {} outside the policy still hold such originals",
                 counted(cells, "cell", "cells")
@@ -372,6 +380,9 @@ impl Facts<'_> {
         limits.extend(certificate.uncovered_copies.iter().map(|copy| {
             format!("`{}`: {} outside the policy hold originals", copy.column, cells(copy.cells))
         }));
+        limits.extend(certificate.came_back.iter().map(|found| {
+            format!("`{}`: {} again", found.column, counted(found.cells, "original", "originals"))
+        }));
         limits.extend(certificate.not_covered.iter().cloned());
         limits.extend(certificate.doubts.iter().cloned());
         if let Some(scan) = &certificate.scan_after
@@ -379,7 +390,8 @@ impl Facts<'_> {
             && self.evidence.purge.as_ref().is_some_and(|purge| purge.structure.is_some())
         {
             limits.push(format!(
-                "{} too short to be searched for: for these the proof is by structure",
+                "{} too short to be searched for, or kept in bytes of their type: for these the \
+                 proof is by structure",
                 counted(scan.not_byte_searchable, "value is", "values are")
             ));
         }

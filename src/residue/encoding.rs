@@ -27,12 +27,40 @@ pub enum Encoding {
     Json,
     /// As in a JSON string that escapes everything outside ASCII (`\u00e9`).
     JsonAscii,
+    /// A wide integer in eight bytes, the lowest first, as in PostgreSQL's pages. The highest first,
+    /// as in SQLite's, is [`Encoding::Raw`].
+    IntegerLe,
+    /// A long integer in digits, as in dumps and logs.
+    Decimal,
+    /// The sixteen bytes of a text that is a UUID, as in PostgreSQL's pages.
+    Uuid,
+    /// A long number in groups of four digits, two bytes each, as in PostgreSQL's `numeric`.
+    Numeric,
+    /// A moment in microseconds since 2000, in eight bytes, the lowest first, as in PostgreSQL's
+    /// pages. Only where it has seconds: whole minutes stand in many other columns.
+    Timestamp,
 }
+
+/// From here on an integer in eight bytes is met nowhere by chance.
+const WIDE_MIN: u64 = 1 << 48;
+/// From here on an integer in digits is: it has twelve of them.
+const LONG_MIN: u64 = 100_000_000_000;
 
 impl Encoding {
     /// Every form, in the order in which a tie is decided.
-    pub const ALL: [Self; 6] =
-        [Self::Raw, Self::Utf16Le, Self::HexLower, Self::HexUpper, Self::Json, Self::JsonAscii];
+    pub const ALL: [Self; 11] = [
+        Self::Raw,
+        Self::Utf16Le,
+        Self::HexLower,
+        Self::HexUpper,
+        Self::Json,
+        Self::JsonAscii,
+        Self::IntegerLe,
+        Self::Decimal,
+        Self::Uuid,
+        Self::Numeric,
+        Self::Timestamp,
+    ];
 
     /// The word that reports use.
     #[must_use]
@@ -44,6 +72,11 @@ impl Encoding {
             Self::HexUpper => "hex_upper",
             Self::Json => "json",
             Self::JsonAscii => "json_ascii",
+            Self::IntegerLe => "integer_le",
+            Self::Decimal => "decimal",
+            Self::Uuid => "uuid",
+            Self::Numeric => "numeric",
+            Self::Timestamp => "timestamp",
         }
     }
 
@@ -51,7 +84,50 @@ impl Encoding {
     /// other than an earlier one of [`Encoding::ALL`].
     #[must_use]
     pub fn encode(self, original: &Original) -> Option<Zeroizing<Vec<u8>>> {
+        if original.kind() == ValueType::Integer {
+            return self.integer(original);
+        }
+        if self.is_binary() {
+            return self.binary(text_of(original)?);
+        }
         self.write(original.expose(), text_of(original))
+    }
+
+    /// Whether this is how a database keeps a value of another type than text, whose text is known.
+    pub(super) fn is_binary(self) -> bool {
+        match self {
+            Self::IntegerLe | Self::Uuid | Self::Numeric | Self::Timestamp => true,
+            Self::Raw
+            | Self::Utf16Le
+            | Self::HexLower
+            | Self::HexUpper
+            | Self::Json
+            | Self::JsonAscii
+            | Self::Decimal => false,
+        }
+    }
+
+    /// The bytes of a value whose text this is.
+    fn binary(self, text: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let bytes = match self {
+            Self::IntegerLe => {
+                let number: i64 = text.parse().ok()?;
+                let is_plain = number.unsigned_abs() >= WIDE_MIN && number.to_string() == text;
+                is_plain.then(|| number.to_le_bytes().to_vec())?
+            }
+            Self::Uuid => uuid(text)?,
+            Self::Numeric => numeric(text)?,
+            Self::Timestamp => timestamp(text)?,
+            Self::Raw
+            | Self::Utf16Le
+            | Self::HexLower
+            | Self::HexUpper
+            | Self::Json
+            | Self::JsonAscii
+            | Self::Decimal => return None,
+        };
+        // What begins with one byte repeated is met on every unused page.
+        (!super::filter::is_uniform(&bytes)).then(|| Zeroizing::new(bytes))
     }
 
     /// Writes what the first [`STEM_BYTES_MAX`] bytes of [`Encoding::encode`] would be, without
@@ -60,6 +136,14 @@ impl Encoding {
     /// Gives `Some` in a few cases where `encode` gives `None` only if the heads of two forms are
     /// the same; a filter does not mind.
     pub(super) fn stem(self, original: &Original) -> Option<Zeroizing<Vec<u8>>> {
+        if original.kind() == ValueType::Integer {
+            return self.integer(original);
+        }
+        if self.is_binary() {
+            let mut stem = self.binary(text_of(original)?)?;
+            stem.truncate(STEM_BYTES_MAX);
+            return Some(stem);
+        }
         let bytes = original.expose();
         let mut stem = match text_of(original) {
             Some(text) => {
@@ -70,6 +154,30 @@ impl Encoding {
         };
         stem.truncate(STEM_BYTES_MAX);
         Some(stem)
+    }
+
+    /// The forms of an integer, as far as its width allows to tell it from others.
+    fn integer(self, original: &Original) -> Option<Zeroizing<Vec<u8>>> {
+        let number = i64::from_be_bytes(original.expose().try_into().ok()?);
+        let (is_wide, is_long) =
+            (number.unsigned_abs() >= WIDE_MIN, number.unsigned_abs() >= LONG_MIN);
+        let written = match self {
+            Self::Raw if is_wide => number.to_be_bytes().to_vec(),
+            Self::IntegerLe if is_wide => number.to_le_bytes().to_vec(),
+            Self::Decimal if is_long => number.to_string().into_bytes(),
+            Self::Raw
+            | Self::Utf16Le
+            | Self::HexLower
+            | Self::HexUpper
+            | Self::Json
+            | Self::JsonAscii
+            | Self::IntegerLe
+            | Self::Decimal
+            | Self::Uuid
+            | Self::Numeric
+            | Self::Timestamp => return None,
+        };
+        Some(Zeroizing::new(written))
     }
 
     fn write(self, bytes: &[u8], text: Option<&str>) -> Option<Zeroizing<Vec<u8>>> {
@@ -87,6 +195,9 @@ impl Encoding {
                 escaped(text, false)
             }
             Self::JsonAscii => escaped(text.filter(|text| !text.is_ascii())?, true),
+            Self::IntegerLe | Self::Decimal | Self::Uuid | Self::Numeric | Self::Timestamp => {
+                return None;
+            }
         };
         Some(Zeroizing::new(written))
     }
@@ -97,6 +208,62 @@ fn text_of(original: &Original) -> Option<&str> {
     (original.kind() == ValueType::Text)
         .then(|| std::str::from_utf8(original.expose()).ok())
         .flatten()
+}
+
+/// The bytes of a UUID in its usual form.
+fn uuid(text: &str) -> Option<Vec<u8>> {
+    const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+    let bytes = text.as_bytes();
+    if bytes.len() != 36 || HYPHENS.iter().any(|at| bytes[*at] != b'-') {
+        return None;
+    }
+    let digits: Zeroizing<Vec<u8>> =
+        Zeroizing::new(bytes.iter().filter(|byte| **byte != b'-').copied().collect());
+    data_encoding::HEXLOWER_PERMISSIVE.decode(&digits).ok().filter(|bytes| bytes.len() == 16)
+}
+
+/// The digits of a number, in fours from its point, without zeros at both ends.
+// SPEC: NumericShort and NumericLong of src/backend/utils/adt/numeric.c of PostgreSQL 13 to 18.
+fn numeric(text: &str) -> Option<Vec<u8>> {
+    const GROUPS_MIN: usize = 4;
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if text.len() < 2 * GROUPS_MIN
+        || whole.is_empty()
+        || !are_digits(whole)
+        || !are_digits(fraction)
+    {
+        return None;
+    }
+    let before = "0".repeat(whole.len().next_multiple_of(4) - whole.len());
+    let behind = "0".repeat(fraction.len().next_multiple_of(4) - fraction.len());
+    let digits = Zeroizing::new(format!("{before}{whole}{fraction}{behind}"));
+    let groups = digits
+        .as_bytes()
+        .chunks(4)
+        .map(|four| four.iter().fold(0_u16, |sum, digit| sum * 10 + u16::from(digit - b'0')));
+    let groups: Zeroizing<Vec<u16>> = Zeroizing::new(groups.collect());
+    let from = groups.iter().position(|group| *group != 0)?;
+    let to = groups.iter().rposition(|group| *group != 0)?;
+    let groups = &groups[from..=to];
+    (groups.len() >= GROUPS_MIN)
+        .then(|| groups.iter().flat_map(|group| group.to_le_bytes()).collect())
+}
+
+/// The eight bytes of a moment, written as PostgreSQL writes it: in UTC, where it has a zone.
+fn timestamp(text: &str) -> Option<Vec<u8>> {
+    let text = text.strip_suffix("+00").unwrap_or(text);
+    if text.len() < 19 || text.as_bytes()[10] != b' ' {
+        return None;
+    }
+    let moment: jiff::civil::DateTime = text.parse().ok()?;
+    let begin = jiff::civil::DateTime::constant(2000, 1, 1, 0, 0, 0, 0);
+    if moment.second() == 0 && moment.subsec_nanosecond() == 0 {
+        return None;
+    }
+    let micros = i64::try_from(moment.duration_since(begin).as_micros()).ok()?;
+    Some(micros.to_le_bytes().to_vec())
 }
 
 // SPEC: RFC 8259, section 7: what a JSON string must escape.
@@ -161,10 +328,49 @@ mod tests {
     }
 
     #[test]
+    fn an_integer_is_sought_where_it_is_wide_enough() {
+        let forms = |number: i64| {
+            let form = |encoding: &Encoding| encoding.encode(&Original::integer(number)).is_some();
+            Encoding::ALL.into_iter().filter(form).collect::<Vec<_>>()
+        };
+        assert_eq!(forms(4_711), []);
+        assert_eq!(forms(447_700_900_123), [Encoding::Decimal]);
+        let all = [Encoding::Raw, Encoding::IntegerLe, Encoding::Decimal];
+        assert_eq!(forms(4_111_111_111_111_111), all);
+    }
+
+    #[test]
+    fn a_text_that_is_of_another_type_is_sought_in_the_bytes_of_that_type_too() {
+        let uuid = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+        let bytes = encoded(Encoding::Uuid, uuid).unwrap();
+        assert_eq!(bytes[..4], [0x0a, 0x1b, 0x2c, 0x3d]);
+        assert_eq!(encoded(Encoding::Uuid, "00000000-0000-0000-0000-000000000000"), None);
+        assert_eq!(
+            encoded(Encoding::IntegerLe, "4111111111111111"),
+            Some(4_111_111_111_111_111_i64.to_le_bytes().to_vec())
+        );
+        assert_eq!(encoded(Encoding::IntegerLe, "04111111111111111"), None);
+        // SELECT numeric_send(1234567890123.4567): groups 1, 2345, 6789, 123, 4567.
+        let groups: Vec<u8> =
+            [1_u16, 2345, 6789, 123, 4567].into_iter().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(encoded(Encoding::Numeric, "-1234567890123.4567"), Some(groups));
+        assert_eq!(encoded(Encoding::Numeric, "1234.5"), None);
+        let second = 1_000_000_i64;
+        assert_eq!(
+            encoded(Encoding::Timestamp, "2000-01-01 00:00:01+00"),
+            Some(second.to_le_bytes().to_vec())
+        );
+        assert_eq!(encoded(Encoding::Timestamp, "2000-01-02 00:00:00"), None);
+        assert_eq!(encoded(Encoding::Timestamp, "alice@example.com, at large"), None);
+    }
+
+    #[test]
     fn a_stem_is_the_head_of_the_whole() {
-        for text in
-            ["alice@example.com", "Zoë \"Łukasz\" 😀 and a longer note about nothing at all"]
-        {
+        for text in [
+            "alice@example.com",
+            "Zoë \"Łukasz\" 😀 and a longer note about nothing at all",
+            "12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+        ] {
             let original = Original::text(text);
             for encoding in Encoding::ALL {
                 let Some(whole) = encoding.encode(&original) else { continue };

@@ -42,19 +42,23 @@ pub struct Unsearchable {
     pub short_text: u64,
     /// Blobs under eight bytes.
     pub short_blob: u64,
-    /// Integers: a few bytes that occur everywhere.
+    /// Integers of few digits: bytes that occur everywhere.
     pub integer: u64,
     /// Reals.
     pub real: u64,
     /// Values that begin with one byte repeated, as every unused page does.
     pub uniform: u64,
+    /// Values of a type that the database keeps in bytes of its own, which are not searched for;
+    /// their texts are.
+    #[serde(default)]
+    pub typed: u64,
 }
 
 impl Unsearchable {
     /// All of them together.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.short_text + self.short_blob + self.integer + self.real + self.uniform
+        self.short_text + self.short_blob + self.integer + self.real + self.uniform + self.typed
     }
 }
 
@@ -88,12 +92,16 @@ impl FilterBuilder {
         let not_searchable = &mut self.filter.unsearchable;
         let bytes = original.expose();
         match original.kind() {
-            ValueType::Integer => not_searchable.integer += 1,
+            ValueType::Integer
+                if Encoding::ALL.iter().all(|form| form.encode(original).is_none()) =>
+            {
+                not_searchable.integer += 1;
+            }
             ValueType::Real => not_searchable.real += 1,
             ValueType::Text if bytes.len() < WINDOW_BYTES => not_searchable.short_text += 1,
             ValueType::Blob if bytes.len() < WINDOW_BYTES => not_searchable.short_blob += 1,
             ValueType::Text | ValueType::Blob if is_uniform(bytes) => not_searchable.uniform += 1,
-            ValueType::Text | ValueType::Blob => {
+            ValueType::Text | ValueType::Blob | ValueType::Integer => {
                 self.filter.values += 1;
                 for encoding in Encoding::ALL {
                     if let Some(stem) = encoding.stem(original) {
@@ -101,6 +109,22 @@ impl FilterBuilder {
                     }
                 }
             }
+        }
+    }
+
+    /// Adds a value that the database keeps in another form than its text.
+    ///
+    /// A type whose bytes are known is searched for in them; of the others it is counted that they
+    /// are not.
+    pub fn add_typed(&mut self, original: &Original) {
+        let (values, not_searchable) = (self.filter.values, self.filter.unsearchable.total());
+        self.add(original);
+        let was_added = self.filter.values > values;
+        let has_bytes = Encoding::ALL
+            .into_iter()
+            .any(|form| form.is_binary() && form.encode(original).is_some());
+        if was_added && !has_bytes && self.filter.unsearchable.total() == not_searchable {
+            self.filter.unsearchable.typed += 1;
         }
     }
 
@@ -252,8 +276,8 @@ fn lane_of(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(lane)
 }
 
-fn is_uniform(bytes: &[u8]) -> bool {
-    bytes[..WINDOW_BYTES].iter().all(|byte| *byte == bytes[0])
+pub(super) fn is_uniform(bytes: &[u8]) -> bool {
+    bytes.iter().take(WINDOW_BYTES).all(|byte| *byte == bytes[0])
 }
 
 /// A Bloom filter whose four bits per entry lie in one word, so that a look-up is one access.
@@ -331,10 +355,27 @@ mod tests {
         builder.add(&Original::new(ValueType::Blob, vec![0; 64]));
         builder.add(&Original::text("alice@example.com"));
         let filter = builder.build();
-        let expected =
-            Unsearchable { short_text: 1, short_blob: 1, integer: 1, real: 1, uniform: 1 };
+        let expected = Unsearchable {
+            short_text: 1,
+            short_blob: 1,
+            integer: 1,
+            real: 1,
+            uniform: 1,
+            typed: 0,
+        };
         assert_eq!(filter.unsearchable(), expected);
         assert_eq!(filter.values(), 1);
+    }
+
+    #[test]
+    fn a_type_whose_bytes_are_not_known_is_counted() {
+        let mut builder = FilterBuilder::new(KEY, 3);
+        builder.add_typed(&Original::text("1987-06-05"));
+        builder.add_typed(&Original::text("0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"));
+        builder.add_typed(&Original::text("42"));
+        let filter = builder.build();
+        let expected = Unsearchable { typed: 1, short_text: 1, ..Unsearchable::default() };
+        assert_eq!((filter.values(), filter.unsearchable()), (2, expected));
     }
 
     #[test]

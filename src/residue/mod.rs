@@ -20,13 +20,15 @@
 //!
 //! # What a byte scan cannot see
 //!
-//! - Numbers and values under [`WINDOW_BYTES`] bytes: they would be found everywhere. They are
+//! - Numbers of few digits and values under [`WINDOW_BYTES`] bytes: they would be found everywhere. They are
 //!   counted as [`Unsearchable`] and proven by structure (pages without used free space, every cell
 //!   a token).
 //! - What is left of a value whose first bytes were overwritten, and less than
 //!   [`STEM_BYTES_MAX`] bytes of a longer one. Structure again: [`pages`].
-//! - Compressed and encrypted bytes.
+//! - Compressed bytes where nothing says where they begin ([`codec`] undoes the rest), and encrypted
+//!   ones.
 
+pub mod codec;
 mod confirm;
 mod encoding;
 mod filter;
@@ -39,6 +41,6 @@ pub use encoding::Encoding;
 pub use filter::{Filter, FilterBuilder, STEM_BYTES_MAX, Unsearchable, WINDOW_BYTES};
 pub use report::{
     Doubt, Evidence, FileClass, FileReport, HitCounts, LocatedHit, Place, PlaceCounts, ScanReport,
-    Tally, Verdict,
+    SkippedFile, Tally, Verdict,
 };
 pub use scan::{Candidate, Scanner};

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::codec::Codec;
 use super::confirm::{Extent, Hit};
 use super::encoding::Encoding;
 use super::filter::{Filter, Unsearchable};
@@ -42,6 +43,10 @@ pub enum FileClass {
     SuperJournal,
     /// Any other file that was named: a dump, an export, a copy.
     Other,
+    /// What a server writes about its work.
+    ServerLog,
+    /// What a server keeps beside relations and log: temporary files, counters, slots.
+    ServerFiles,
 }
 
 impl FileClass {
@@ -49,7 +54,12 @@ impl FileClass {
     #[must_use]
     pub fn holds_values(self) -> bool {
         match self {
-            Self::Database | Self::Wal | Self::Journal | Self::Other => true,
+            Self::Database
+            | Self::Wal
+            | Self::Journal
+            | Self::Other
+            | Self::ServerLog
+            | Self::ServerFiles => true,
             Self::SharedMemory | Self::SuperJournal => false,
         }
     }
@@ -62,21 +72,21 @@ pub enum Place {
     /// Inside a row or an index entry that SQL still sees: a copy in a column that the run does not
     /// cover, not residue.
     Live {
-        /// The page, from 1.
+        /// The page, as the engine counts: SQLite from 1, PostgreSQL from 0.
         page: u32,
         /// The table or index that owns it.
         owner: String,
     },
     /// In the unused part of a page that is in use.
     Unused {
-        /// The page, from 1.
+        /// The page, as the engine counts: SQLite from 1, PostgreSQL from 0.
         page: u32,
         /// The table or index that owns it.
         owner: String,
     },
     /// On a page that nothing uses.
     Free {
-        /// The page, from 1.
+        /// The page, as the engine counts: SQLite from 1, PostgreSQL from 0.
         page: u32,
     },
     /// Nothing is known: the file has no structure that can be read.
@@ -145,10 +155,26 @@ pub struct Tally {
     hits: HitCounts,
     places: PlaceCounts,
     by_encoding: BTreeMap<Encoding, u64>,
+    by_codec: BTreeMap<Codec, u64>,
+    by_owner: BTreeMap<String, u64>,
     listed: Vec<LocatedHit>,
 }
 
 impl Tally {
+    /// Everything that was counted.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.hits.total()
+    }
+
+    /// Counts a hit that lay compressed, or did not.
+    pub fn add_via(&mut self, hit: Hit, place: Place, codec: Option<Codec>) {
+        if let Some(codec) = codec {
+            *self.by_codec.entry(codec).or_default() += 1;
+        }
+        self.add(hit, place);
+    }
+
     /// Counts a hit, and lists it where there is room.
     pub fn add(&mut self, hit: Hit, place: Place) {
         match (&place, hit.extent) {
@@ -163,6 +189,9 @@ impl Tally {
             Place::Unknown => self.places.unknown += 1,
         }
         *self.by_encoding.entry(hit.encoding).or_default() += 1;
+        if let Place::Live { owner, .. } | Place::Unused { owner, .. } = &place {
+            *self.by_owner.entry(owner.clone()).or_default() += 1;
+        }
         if self.listed.len() < LISTED_MAX {
             self.listed.push(LocatedHit { hit, place });
         }
@@ -187,16 +216,31 @@ pub struct FileReport {
     pub places: PlaceCounts,
     /// How many hits in each form.
     pub by_encoding: BTreeMap<Encoding, u64>,
+    /// How many hits lay compressed, by how.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_codec: BTreeMap<Codec, u64>,
+    /// How many hits lie in each table or index.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_owner: BTreeMap<String, u64>,
     /// The first hits.
     pub listed: Vec<LocatedHit>,
+}
+
+/// A file that was not read, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedFile {
+    /// Its name.
+    pub name: String,
+    /// Why, in a few words.
+    pub why: String,
 }
 
 impl FileReport {
     /// Puts a file's facts together.
     #[must_use]
     pub fn new(name: String, class: FileClass, bytes: u64, sha256: String, tally: Tally) -> Self {
-        let Tally { hits, places, by_encoding, listed } = tally;
-        Self { name, class, bytes, sha256, hits, places, by_encoding, listed }
+        let Tally { hits, places, by_encoding, by_codec, by_owner, listed } = tally;
+        Self { name, class, bytes, sha256, hits, places, by_encoding, by_codec, by_owner, listed }
     }
 }
 
@@ -211,6 +255,13 @@ pub struct ScanReport {
     pub not_byte_searchable: Unsearchable,
     /// Every file that was read.
     pub files: Vec<FileReport>,
+    /// Files that were not, or not to their end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedFile>,
+    /// Classes in which the scan found what it had planted there itself: a control where no
+    /// original ever was.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub planted: BTreeSet<FileClass>,
 }
 
 impl ScanReport {
@@ -222,6 +273,8 @@ impl ScanReport {
             values_searched: filter.values(),
             not_byte_searchable: filter.unsearchable(),
             files,
+            skipped: Vec::new(),
+            planted: BTreeSet::new(),
         }
     }
 
@@ -334,7 +387,7 @@ impl Evidence {
         }
         let uncontrolled = classes
             .into_iter()
-            .filter(|class| class.holds_values())
+            .filter(|class| class.holds_values() && !before.planted.contains(class))
             .filter(|class| before.hits_in(*class).is_none_or(|hits| hits.total() == 0));
         doubts.extend(uncontrolled.map(Doubt::NoControl));
         doubts

@@ -101,11 +101,16 @@ pub enum RunError {
     #[error("verification found {} mismatches", .0.len())]
     Mismatches(Vec<Mismatch>),
     /// The files still hold originals.
-    #[error("originals were found in the files after the purge ({hits} hits)")]
+    #[error("originals survive in {places} ({hits} hits)")]
     Residue {
         /// How many hits.
         hits: u64,
+        /// In which files, tables and indexes, the first of them.
+        places: String,
     },
+    /// The vault could not be copied before what could replace it is removed.
+    #[error("the purge stopped before the vault, from then on the only copy, was copied itself")]
+    VaultCopy(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The policy's `[window]` is closed.
     #[error("it is outside the `[window]` of the policy")]
     OutsideWindow,
@@ -155,6 +160,7 @@ impl RunError {
             | Self::NoKey(_)
             | Self::Counts { .. }
             | Self::Residue { .. }
+            | Self::VaultCopy(_)
             | Self::Mismatches(_)
             | Self::Inconsistent(_) => Remedy::Escalate,
         }

@@ -1,13 +1,14 @@
 //! The fifth pass: originals gone from the files, and what is known about that.
 //!
-//! Order: the lock that lasts; every cell verified again inside it; the files rewritten; the scan;
-//! the facts on the ledger; the backup and the key that opens it, last. From the moment that the
+//! Order: the lock that lasts; every cell verified again inside it; the files rewritten; the vault
+//! copied and the copy tried out; the log of changes retired; the scan; the facts on the ledger; the
+//! backup and the key that opens it, last. From the moment that the
 //! facts are on the ledger the vault is the only copy, and a purge that is cut off there only has
 //! its backup left to destroy.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::{KeyHeader, KeyPurpose, KeyState};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::TableName;
-use crate::ports::{Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep};
-use crate::residue::{Evidence, ScanReport, Verdict};
+use crate::ports::{
+    Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep, Scrubbed, VaultCopies, VaultCopy,
+};
+use crate::residue::{Evidence, FileReport, ScanReport, Verdict};
 use crate::run::error::RunError;
 use crate::run::job::{Job, ms};
 use crate::run::residue::{as_json, control_report, count, scan, uncovered_copies};
@@ -28,6 +31,12 @@ pub(crate) const SCRUBBED: &str = "purge_scrubbed";
 /// The action of the entry of a purge that found originals after it had rewritten the files. Nothing
 /// is destroyed then: the purge may be tried again, and the run may still be rolled back.
 pub(crate) const RESIDUE_FOUND: &str = "residue_found";
+
+/// The action of the entry of a copy of the vault.
+pub(crate) const VAULT_COPIED: &str = "vault_backed_up";
+
+/// How many places of residue an error names.
+const PLACES_MAX: usize = 8;
 
 /// What a purge found out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,6 +57,20 @@ pub struct PurgeFacts {
     pub cells: u64,
     /// The pages of the files, taken apart.
     pub structure: Option<PageFacts>,
+    /// Copies of the vault since the run was planned: each holds the wrapped key of its backup.
+    #[serde(default)]
+    pub vault_copies: Vec<VaultCopyFact>,
+}
+
+/// A copy of the vault, as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VaultCopyFact {
+    /// When.
+    pub at: String,
+    /// Its file, as it was named then.
+    pub file: String,
+    /// Its hash, in hex.
+    pub sha256: String,
 }
 
 /// Purges a run that was approved for it. `approved` is the verified digest that was signed.
@@ -56,10 +79,16 @@ pub struct PurgeFacts {
 ///
 /// [`RunError`]. Up to the entry `purge_scrubbed` nothing is lost and the run may still be rolled
 /// back; after it a repeated call finishes the work.
-pub async fn purge(job: &Job, approved: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
+pub async fn purge(
+    job: &Job,
+    approved: &str,
+    scratch: PathBuf,
+    patience: Duration,
+    copies: &dyn VaultCopies,
+) -> Result<PurgeFacts, RunError> {
     let facts = match scrubbed(job).await? {
         Some(facts) => facts,
-        None => scrub(job, approved, scratch).await?,
+        None => scrub(job, approved, scratch, patience, copies).await?,
     };
     destroy(job).await?;
     Ok(facts)
@@ -88,14 +117,28 @@ fn facts_in(entry: &crate::ledger::Entry) -> Option<PurgeFacts> {
     serde_json::from_value(entry.details.get("facts")?.clone()).ok()
 }
 
-async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, RunError> {
+async fn scrub(
+    job: &Job,
+    digest: &str,
+    scratch: PathBuf,
+    patience: Duration,
+    copies: &dyn VaultCopies,
+) -> Result<PurgeFacts, RunError> {
     let begun = Instant::now();
     job.source.seize(&tables(job)).await?;
-    let rewritten = rewrite_seized(job, digest, scratch).await;
+    let rewritten = rewrite_seized(job, digest, scratch.clone(), patience).await;
     // The lock ends whatever happened; an error of the work is the one to report.
     let released = job.source.release().await;
-    let (steps, cells) = rewritten?;
+    let (scrubbed, mut cells) = rewritten?;
     released?;
+    let Scrubbed { mut steps, written_since } = scrubbed;
+    if written_since > 0 {
+        // The lock could not be held over the rewrite, and somebody wrote in between.
+        cells = verify_again(job, digest, scratch).await?;
+    }
+    // ORDER: behind the rewrite, and before anything else goes that could bring originals back.
+    steps.push(copied(copies).await?);
+    steps.extend(job.source.retire_log().await?);
     // ORDER: after the lock, because its journal goes with it.
     let facts = weigh(job, steps, cells).await?;
     let is_left = matches!(facts.verdict, Verdict::Residue { .. }) || facts.late_hits > 0;
@@ -111,6 +154,18 @@ async fn scrub(job: &Job, digest: &str, scratch: PathBuf) -> Result<PurgeFacts, 
     if is_left { Err(residue_found(&facts)) } else { Ok(facts) }
 }
 
+/// A copy of the vault, tried out, as a step of the purge.
+async fn copied(copies: &dyn VaultCopies) -> Result<ScrubStep, RunError> {
+    let started_at = Timestamp::now().to_string();
+    let VaultCopy { file, rows } = copies.copy().await.map_err(RunError::VaultCopy)?;
+    Ok(ScrubStep {
+        step: "copy of the vault".to_owned(),
+        outcome: format!("{file}: {rows} rows, put back as a trial and read through"),
+        started_at,
+        finished_at: Timestamp::now().to_string(),
+    })
+}
+
 fn facts_json(facts: &PurgeFacts) -> Result<serde_json::Value, RunError> {
     let failed = |error: serde_json::Error| RunError::Inconsistent(error.to_string());
     let mut json = serde_json::to_value(facts).map_err(failed)?;
@@ -122,29 +177,50 @@ fn facts_json(facts: &PurgeFacts) -> Result<serde_json::Value, RunError> {
     Ok(json)
 }
 
+/// Verifies every cell once more, under the lock.
+async fn verify_again(job: &Job, digest: &str, scratch: PathBuf) -> Result<u64, RunError> {
+    job.source.seize(&tables(job)).await?;
+    let proven = proven(job, digest, scratch).await;
+    let released = job.source.release().await;
+    let cells = proven?.cells();
+    released?;
+    Ok(cells)
+}
+
 async fn rewrite_seized(
     job: &Job,
     digest: &str,
     scratch: PathBuf,
-) -> Result<(Vec<ScrubStep>, u64), RunError> {
+    patience: Duration,
+) -> Result<(Scrubbed, u64), RunError> {
+    let proof = proven(job, digest, scratch).await?;
+    let cells = proof.cells();
+    Ok((rewrite_files(job, proof, patience).await?, cells))
+}
+
+/// Verifies under the lock; what is verified has to be what was approved.
+async fn proven(job: &Job, digest: &str, scratch: PathBuf) -> Result<RoundTripProof, RunError> {
     let verified = verify(job, Phase::PurgeApproved, scratch, Drive::Prove).await?;
     if verified.proof.digest() != digest {
         return Err(RunError::Inconsistent(
             "what was verified under the lock is not what the approval is bound to".to_owned(),
         ));
     }
-    let cells = verified.proof.cells();
-    Ok((rewrite_files(job, verified.proof).await?, cells))
+    Ok(verified.proof)
 }
 
 /// The act that cannot be undone. It takes the proof that every token opened to its original, and
 /// spends it.
-async fn rewrite_files(job: &Job, proof: RoundTripProof) -> Result<Vec<ScrubStep>, RunError> {
+async fn rewrite_files(
+    job: &Job,
+    proof: RoundTripProof,
+    patience: Duration,
+) -> Result<Scrubbed, RunError> {
     if proof.run() != job.run {
         let run = proof.run();
         return Err(RunError::Inconsistent(format!("the proof is of run {run}, not {}", job.run)));
     }
-    Ok(job.source.scrub(&tables(job)).await?)
+    Ok(job.source.scrub(&tables(job), patience).await?)
 }
 
 /// The tables of a run.
@@ -168,15 +244,70 @@ async fn weigh(job: &Job, steps: Vec<ScrubStep>, cells: u64) -> Result<PurgeFact
         Some(before) => Evidence::weigh(before, &after),
         None => Verdict::NotEvidence { reasons: Vec::new() },
     };
-    let structure = job.source.structure().await?;
+    let structure = job.source.structure(&tables(job)).await?;
     let uncovered = uncovered_copies(job).await?;
-    Ok(PurgeFacts { steps, before, after, verdict, late_hits, uncovered, cells, structure })
+    let vault_copies = vault_copies(job).await?;
+    Ok(PurgeFacts {
+        steps,
+        before,
+        after,
+        verdict,
+        late_hits,
+        uncovered,
+        cells,
+        structure,
+        vault_copies,
+    })
+}
+
+/// Copies of the vault that the ledger has since the run's first entry.
+async fn vault_copies(job: &Job) -> Result<Vec<VaultCopyFact>, RunError> {
+    const ENTRIES: usize = 1_000;
+    let mut from = job.vault.ledger_of(job.run).await?.first().map_or(0, |entry| entry.seq);
+    let mut copies = Vec::new();
+    loop {
+        let bodies = job.vault.ledger(from, ENTRIES).await?;
+        let Some(last) = from.checked_add(bodies.len() as u64).filter(|end| *end > from) else {
+            return Ok(copies);
+        };
+        from = last;
+        // Most entries are of requests: only those are taken apart that can be meant.
+        let is_meant =
+            |body: &&Vec<u8>| memchr::memmem::find(body, VAULT_COPIED.as_bytes()).is_some();
+        for body in bodies.iter().filter(is_meant) {
+            let entry = crate::ledger::Entry::parse(body)
+                .map_err(|error| RunError::Inconsistent(error.to_string()))?;
+            let text = |name: &str| {
+                entry.details.get(name).and_then(|value| value.as_str()).unwrap_or_default()
+            };
+            if entry.action == VAULT_COPIED {
+                let (file, sha256) = (text("file").to_owned(), text("sha256").to_owned());
+                copies.push(VaultCopyFact { at: entry.at.clone(), file, sha256 });
+            }
+        }
+    }
 }
 
 fn residue_found(facts: &PurgeFacts) -> RunError {
+    let residue = |file: &&FileReport| file.hits.residue() > 0;
     let hits: u64 =
         facts.after.files.iter().map(|file| file.hits.residue()).sum::<u64>() + facts.late_hits;
-    RunError::Residue { hits }
+    let mut places: Vec<String> = facts
+        .after
+        .files
+        .iter()
+        .filter(residue)
+        .map(|file| match file.by_owner.keys().next() {
+            Some(owner) => format!("{} ({owner})", file.name),
+            None => file.name.clone(),
+        })
+        .collect();
+    if places.len() > PLACES_MAX {
+        let more = places.len() - PLACES_MAX;
+        places.truncate(PLACES_MAX);
+        places.push(format!("{more} more"));
+    }
+    RunError::Residue { hits, places: places.join(", ") }
 }
 
 /// Destroys the backup and the key that opens it, then moves the run to `purged`.

@@ -2,42 +2,102 @@
 //!
 //! The originals are streamed from the backup each time they are needed; no list of them is kept.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use rand::Rng;
 
+use crate::crypto::KeyRing;
 use crate::ledger::Draft;
 use crate::policy::ColumnName;
-use crate::ports::{FileKind, FileRow, Originals, ScanDepth, Visitor};
-use crate::residue::{FilterBuilder, ScanReport};
+use crate::ports::{EntryRow, FileKind, FileRow, Originals, ScanDepth, Vault, Visitor};
+use crate::residue::{Filter, FilterBuilder, ScanReport};
+use crate::run::batch::compute;
+use crate::run::column::Column;
+use crate::run::entries::open_entry;
 use crate::run::error::RunError;
 use crate::run::increments::read_increment;
 use crate::run::job::Job;
 use crate::run::record::{BackupCell, BackupRecord};
+use crate::token::DomainId;
 use crate::value::Original;
+
+/// Entries that are opened together.
+const ENTRIES: usize = 8_192;
 
 /// The action of the ledger entry that holds the positive control.
 pub(crate) const CONTROL: &str = "residue_control";
+
+/// How the database keeps the values of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// As their text, or as the bytes that they are.
+    AsTheyAre,
+    /// In another form, by their type.
+    ByType,
+}
+
+/// The columns whose values are kept by their type: (unit, table, column).
+async fn kept_by_type(job: &Job) -> Result<HashSet<(u16, u16, u16)>, RunError> {
+    let catalog = job.source.catalog().await?;
+    let Some(postgres) = &catalog.postgres else { return Ok(HashSet::new()) };
+    let mut found = HashSet::new();
+    for unit in &job.plan.units {
+        for (at, table) in (0..).zip(&unit.tables) {
+            let columns = postgres.table(&table.table).map(|table| table.columns.as_slice());
+            for (place, column) in (0..).zip(&table.columns) {
+                // A run may have made it a text meanwhile.
+                let was_changed =
+                    job.plan.changes.iter().any(|change| {
+                        change.table == table.table && change.column == column.column
+                    });
+                let is_kept = columns
+                    .unwrap_or_default()
+                    .iter()
+                    .find(|facts| facts.name == column.column)
+                    .is_some_and(|facts| {
+                        facts.is_text() || matches!(facts.base_type.as_str(), "bytea" | "json")
+                    });
+                if was_changed || !is_kept {
+                    found.insert((unit.id, at, place));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
 
 /// The originals in some of a run's files.
 struct FromFiles<'f> {
     job: &'f Job,
     files: Vec<FileRow>,
+    /// Of each range the table: (unit, range) → table.
+    tables: HashMap<(u16, u32), u16>,
+    by_type: HashSet<(u16, u16, u16)>,
 }
 
-impl FromFiles<'_> {
-    fn read(&self, visit: &mut dyn FnMut(&Original)) -> Result<(), RunError> {
-        let mut cell = |cell: &BackupCell| {
-            if let BackupCell::Value(original) = cell {
-                visit(original);
-            }
-        };
+impl<'f> FromFiles<'f> {
+    async fn of(job: &'f Job, kinds: &[FileKind]) -> Result<Self, RunError> {
+        let files = job.vault.files(job.run).await?;
+        let files = files.into_iter().filter(|file| kinds.contains(&file.kind)).collect();
+        let ranges = job.vault.ranges(job.run).await?;
+        let tables = ranges.iter().map(|row| ((row.unit, row.number), row.table)).collect();
+        Ok(Self { job, files, tables, by_type: kept_by_type(job).await? })
+    }
+
+    fn read(&self, visit: &mut dyn FnMut(&Original, Kept)) -> Result<(), RunError> {
         for file in &self.files {
+            let mut cell = |cell: &BackupCell, table: u16, column: u16| {
+                if let BackupCell::Value(original) = cell {
+                    let is_typed = self.by_type.contains(&(file.unit, table, column));
+                    visit(original, if is_typed { Kept::ByType } else { Kept::AsTheyAre });
+                }
+            };
             match file.kind {
                 FileKind::Increment => {
                     for record in read_increment(self.job, file)? {
-                        cell(&record.cell);
+                        cell(&record.cell, record.table, record.column);
                     }
                 }
                 FileKind::Backup | FileKind::Token | FileKind::Stage => {
@@ -46,7 +106,10 @@ impl FromFiles<'_> {
                         let record = BackupRecord::decode(&record).map_err(|source| {
                             RunError::Record { name: file.seal.name.clone(), source }
                         })?;
-                        record.cells.iter().for_each(&mut cell);
+                        let table = self.tables.get(&(file.unit, file.range)).copied().unwrap_or(0);
+                        for (column, value) in (0..).zip(&record.cells) {
+                            cell(value, table, column);
+                        }
                     }
                 }
             }
@@ -60,8 +123,99 @@ impl Originals for FromFiles<'_> {
         &self,
         visit: &mut dyn FnMut(&Original),
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        self.read(visit).map_err(Into::into)
+        self.read(&mut |original, _| visit(original)).map_err(Into::into)
     }
+}
+
+/// The originals of a vault, opened anew each time.
+pub struct FromVault {
+    vault: Arc<dyn Vault>,
+    keys: Arc<KeyRing>,
+    columns: HashMap<DomainId, Column>,
+    /// Scans ask from threads that know no runtime.
+    runtime: tokio::runtime::Handle,
+}
+
+impl FromVault {
+    /// Takes the domains whose keys are there; `only` of these names, or all.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] where the vault cannot be read.
+    pub async fn new(
+        vault: Arc<dyn Vault>,
+        keys: Arc<KeyRing>,
+        only: Option<&[String]>,
+    ) -> Result<Self, RunError> {
+        let columns = crate::serve::domains(vault.as_ref(), &keys)
+            .await?
+            .into_iter()
+            .filter(|domain| only.is_none_or(|only| only.contains(&domain.name)))
+            .map(|domain| (domain.column.domain_id(), domain.column))
+            .collect();
+        Ok(Self { vault, keys, columns, runtime: tokio::runtime::Handle::current() })
+    }
+
+    /// Builds the filter for a scan, under a fresh key.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] where an entry does not open.
+    pub async fn filter(&self) -> Result<Filter, RunError> {
+        let mut values = 0;
+        self.read(&mut |_| values += 1).await?;
+        let mut builder = FilterBuilder::new(random(), values);
+        self.read(&mut |original| builder.add(original)).await?;
+        Ok(builder.build())
+    }
+
+    /// Opens some entries on all cores.
+    fn open(&self, entries: &[EntryRow]) -> Vec<Result<Original, RunError>> {
+        compute(entries, |entry| {
+            let column = self.columns.get(&entry.domain)?;
+            Some(open_entry(&self.keys, column, entry))
+        })
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    async fn read(&self, visit: &mut (dyn FnMut(&Original) + Send)) -> Result<(), RunError> {
+        let mut after = None;
+        loop {
+            let entries = self.vault.scan(after.clone(), ENTRIES).await?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            after = Some((last.domain, last.token.clone()));
+            for original in self.open(&entries) {
+                visit(&original?);
+            }
+        }
+    }
+}
+
+impl Originals for FromVault {
+    fn each(
+        &self,
+        visit: &mut dyn FnMut(&Original),
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let mut after = None;
+        loop {
+            let entries = self.runtime.block_on(self.vault.scan(after.clone(), ENTRIES))?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            after = Some((last.domain, last.token.clone()));
+            for original in self.open(&entries) {
+                visit(&original?);
+            }
+        }
+    }
+}
+
+/// Random bytes, for keys that live as long as a scan.
+#[must_use]
+pub fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
 }
 
 /// Scans the source for the originals of the run's files of one kind.
@@ -70,18 +224,17 @@ pub(crate) async fn scan(
     kind: FileKind,
     depth: ScanDepth,
 ) -> Result<ScanReport, RunError> {
-    let files: Vec<FileRow> =
-        job.vault.files(job.run).await?.into_iter().filter(|file| file.kind == kind).collect();
-    let originals = FromFiles { job, files };
+    let originals = FromFiles::of(job, &[kind]).await?;
     let mut values = 0_u64;
-    originals.read(&mut |_| values += 1)?;
-    let (mut key, mut digest_key) = ([0; 16], [0; 32]);
-    rand::rng().fill_bytes(&mut key);
-    rand::rng().fill_bytes(&mut digest_key);
-    let mut builder = FilterBuilder::new(key, values);
-    originals.read(&mut |original| builder.add(original))?;
+    originals.read(&mut |_, _| values += 1)?;
+    let mut builder = FilterBuilder::new(random(), values);
+    originals.read(&mut |original, kept| match kept {
+        Kept::AsTheyAre => builder.add(original),
+        Kept::ByType => builder.add_typed(original),
+    })?;
     let filter = builder.build();
-    Ok(job.source.scan(&filter, digest_key, &originals, depth).await?)
+    let named = &job.policy.purge.scan;
+    Ok(job.source.scan(&filter, random(), &originals, depth, named).await?)
 }
 
 /// The positive control: the scan has to find the originals while they are still there. A zero
@@ -132,12 +285,10 @@ pub(crate) fn as_json(report: &ScanReport) -> Result<serde_json::Value, RunError
 ///
 /// Whole values are compared, by keyed 64-bit hashes that live as long as this call.
 pub(crate) async fn uncovered_copies(job: &Job) -> Result<BTreeMap<String, u64>, RunError> {
-    let files = job.vault.files(job.run).await?;
-    let kinds = [FileKind::Backup, FileKind::Increment];
-    let files = files.into_iter().filter(|file| kinds.contains(&file.kind)).collect();
+    let originals = FromFiles::of(job, &[FileKind::Backup, FileKind::Increment]).await?;
     let hasher = RandomState::new();
     let mut wanted: HashSet<u64> = HashSet::new();
-    FromFiles { job, files }.read(&mut |original| {
+    originals.read(&mut |original, _| {
         // What is shorter stands in other columns by chance.
         if original.len() >= crate::residue::WINDOW_BYTES {
             wanted.insert(hasher.hash_one((original.kind().code(), original.expose())));

@@ -5,16 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use super::checkpoint::signed;
+use super::checkpoint::{signed, verifier_key};
 use crate::crypto::{KeyPurpose, KeyState};
-use crate::ledger::{self, Entry, ProofBundle, VerifierKey};
+use crate::ledger::{self, Entry, ProofBundle};
 use crate::lifecycle::{Event, Phase};
 use crate::plan::Assessment;
 use crate::ports::{self, QuarantineState as Waits, RunRow, Vault, VaultError};
 use crate::report::{
     AnchorFact, ApprovalFact, BackupFate, CheckFact, Condition, Evidence, KeyFact, PurgeFacts,
     PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest, SegmentFact,
-    StructureFacts, UncoveredCopy, UnitFact, Usage,
+    StructureFacts, UncoveredCopy, UnitFact, Usage, VaultCopyLine,
 };
 use crate::run::{PurgeFacts as Purged, facts_of, residue_of};
 
@@ -24,13 +24,11 @@ use crate::run::{PurgeFacts as Purged, facts_of, residue_of};
 ///
 /// [`VaultError`] where they cannot be read, or a row is not what Sealift wrote.
 pub async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence, VaultError> {
-    let malformed = |what: &str| VaultError::Inconsistent(format!("{what} is malformed"));
-    let of_run = |_| malformed(&format!("the row of run {}", row.run));
-    let policy: crate::policy::Policy = serde_json::from_str(&row.policy).map_err(of_run)?;
-    let plan: Assessment = serde_json::from_str(&row.plan).map_err(of_run)?;
+    let malformed =
+        |_| VaultError::Inconsistent(format!("the row of run {} is malformed", row.run));
+    let policy: crate::policy::Policy = serde_json::from_str(&row.policy).map_err(malformed)?;
+    let plan: Assessment = serde_json::from_str(&row.plan).map_err(malformed)?;
     let header = vault.header().await?;
-    let verifier = VerifierKey::parse(&header.verifier_key)
-        .map_err(|_| malformed("the ledger's public key"))?;
     let entries = vault.ledger_of(row.run).await?;
     let counts_of = |action: &[&str]| {
         entries
@@ -70,7 +68,7 @@ pub async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence, Vault
         tool: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
         vault: header.vault.to_string(),
         origin: header.origin,
-        key_fingerprint: verifier.fingerprint(),
+        key_fingerprint: verifier_key(vault).await?.fingerprint(),
         run: row.run,
         source: row.source.clone(),
         phase: row.phase,
@@ -192,27 +190,18 @@ fn purge_facts(facts: Purged, kept: Option<String>) -> PurgeFacts {
                 Some(UncoveredCopy { column, cells })
             })
             .collect(),
-        not_covered: unread(&facts.after),
+        not_covered: Vec::new(),
         structure: facts.structure.map(|structure| StructureFacts {
             pages: structure.pages,
             pages_with_remains: structure.pages_with_remains,
         }),
         backup: kept.map_or(BackupFate::Destroyed, BackupFate::KeptUntil),
+        vault_copies: facts
+            .vault_copies
+            .into_iter()
+            .map(|copy| VaultCopyLine { at: copy.at, file: copy.file, sha256: copy.sha256 })
+            .collect(),
     }
-}
-
-/// What no scan looked at: everything, where the files belong to a server.
-fn unread(after: &crate::residue::ScanReport) -> Vec<String> {
-    if !after.files.is_empty() {
-        return Vec::new();
-    }
-    vec![
-        "the files of the server were not read: tables, indexes, free space, temporary files"
-            .to_owned(),
-        "the server's write-ahead log, its archive, replicas, replication slots and backups hold \
-         what was written before the run until they are retired"
-            .to_owned(),
-    ]
 }
 
 async fn keys(

@@ -1,6 +1,6 @@
 //! The stage: people, their orders, their notes, in SQLite or in PostgreSQL.
 
-use crate::support::{Db, Desk, Postgres};
+use crate::support::{Cluster, Db, Desk, Postgres};
 use std::fmt::Write as _;
 
 /// People on the stage.
@@ -75,6 +75,9 @@ pub(super) struct Stage {
     pub(super) desk: Desk,
     pub(super) engine: Engine,
     vault: VaultPlace,
+    /// Where the stage has one to itself.
+    #[expect(dead_code, reason = "held, not read")]
+    server: Option<Cluster>,
 }
 
 /// Where the vault is kept.
@@ -104,22 +107,35 @@ impl Stage {
         let mut db = Db::open(&desk.source());
         db.exec(TABLES.replace("{big}", "integer"));
         db.exec(rows());
-        Self { desk, engine: Engine::Sqlite(Box::new(db)), vault }
+        Self { desk, engine: Engine::Sqlite(Box::new(db)), vault, server: None }
     }
 
     pub(super) fn postgres() -> Self {
-        let db = Postgres::with(&(TABLES.replace("{big}", "bigint") + &rows()));
-        let desk = Desk::over(&db.url());
+        Self::over_postgres(Postgres::with(&filled()), VaultPlace::File, None)
+    }
+
+    fn over_postgres(db: Postgres, vault: VaultPlace, server: Option<Cluster>) -> Self {
+        let desk = match vault {
+            VaultPlace::Source => Desk::between(&db.url(), &db.url()),
+            VaultPlace::File | VaultPlace::Database(_) => Desk::over(&db.url()),
+        };
         desk.write("shop.toml", POLICY);
-        Self { desk, engine: Engine::Postgres(Box::new(db)), vault: VaultPlace::File }
+        Self { desk, engine: Engine::Postgres(Box::new(db)), vault, server }
+    }
+
+    /// The same stage on a server whose files nobody else fills.
+    pub(super) fn alone(self) -> Self {
+        if let Engine::Sqlite(_) = self.engine {
+            return self;
+        }
+        let server = Cluster::with(&[]);
+        let db = Postgres::on(&server.url(), &filled());
+        Self::over_postgres(db, self.vault, Some(server))
     }
 
     /// A PostgreSQL database with its vault inside.
     pub(super) fn one_database() -> Self {
-        let db = Postgres::with(&(TABLES.replace("{big}", "bigint") + &rows()));
-        let desk = Desk::between(&db.url(), &db.url());
-        desk.write("shop.toml", POLICY);
-        Self { desk, engine: Engine::Postgres(Box::new(db)), vault: VaultPlace::Source }
+        Self::over_postgres(Postgres::with(&filled()), VaultPlace::Source, None)
     }
 
     /// Whether the vault is a PostgreSQL database.
@@ -189,6 +205,11 @@ impl Stage {
             }
         }
     }
+}
+
+/// Tables and rows for PostgreSQL.
+fn filled() -> String {
+    TABLES.replace("{big}", "bigint") + &rows()
 }
 
 fn rows() -> String {

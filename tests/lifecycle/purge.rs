@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::support::{
-    Db, Desk, Journal, Needle, exported, found_in, originals, plan_and_approve, shop,
+    Db, Desk, Journal, Needle, POLICY, exported, found_in, originals, plan_and_approve, shop,
     tokens_open_to, verified,
 };
 
@@ -140,6 +140,120 @@ fn a_purge_needs_every_step_before_it() {
     let other = if run.starts_with('0') { "1f2e3d4c" } else { "0f2e3d4c" };
     assert_ne!(desk.run(&["purge", &run, "--confirm", other]).code, 0, "the id is typed");
     desk.run(&["purge", &run, "--confirm", &run]).done();
+}
+
+#[test]
+fn what_a_purge_destroys_is_said_in_numbers_before() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 5);
+    let run = verified(&desk);
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    desk.run(&["purge", &run]).fails(3, &["for good", " cells in ", " files of ", "--confirm"]);
+}
+
+/// A policy's `[approval]` with something added.
+fn approved_by(desk: &Desk, approval: &str) -> String {
+    shop(desk, Journal::Delete, 5);
+    desk.write("shop.toml", &format!("{POLICY}\n[approval]\n{approval}\n"));
+    let run = verified(desk);
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    run
+}
+
+/// Nothing of a run is destroyed where its purge is refused.
+#[track_caller]
+fn refuses(desk: &Desk, run: &str, why: &str) {
+    let before = crate::support::dump(&desk.source());
+    desk.run(&["purge", run, "--confirm", run]).fails(3, &[why, "hint:"]);
+    assert_eq!(crate::support::dump(&desk.source()), before);
+    desk.run(&["verify", run]).done();
+}
+
+#[test]
+fn a_legal_hold_stops_the_purge() {
+    let desk = Desk::new();
+    let run = approved_by(&desk, "legal_hold = true");
+    refuses(&desk, &run, "legal hold");
+}
+
+#[test]
+fn a_purge_waits_as_long_as_its_policy_says() {
+    let desk = Desk::new();
+    let run = approved_by(&desk, "purge_wait = \"7d\"");
+    refuses(&desk, &run, "to wait another 6");
+}
+
+#[test]
+fn a_purge_needs_as_many_signatures_as_its_policy_says() {
+    let desk = Desk::new();
+    let run = approved_by(&desk, "purge = 2");
+    refuses(&desk, &run, "approve");
+    desk.run(&["caller", "add", "erin", "--role", "approver", "--credential-file", "erin.key"])
+        .done();
+    desk.run_as("erin", &["approve", &run, "--purge"]).done();
+    desk.run(&["purge", &run, "--confirm", &run]).done();
+}
+
+#[test]
+fn a_slot_that_was_opened_before_the_run_does_not_count() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 5);
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    let run = verified(&desk);
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    refuses(&desk, &run, "no second way");
+}
+
+#[test]
+fn the_vault_is_copied_and_the_copy_tried_before_anything_of_a_run_is_destroyed() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 5);
+    let run = verified(&desk);
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    // An entry that does not open: a copy of it is none that anything can be opened from.
+    let backup = desk.path("sealift-backup");
+    let blocked = backup.join(format!("vault-{run}-1.copy.unfinished"));
+    std::fs::create_dir_all(&blocked).unwrap();
+    std::fs::write(blocked.join("in the way"), "").unwrap();
+    desk.run(&["purge", &run, "--confirm", &run]).fails(2, &["the only copy", "hint:"]);
+    assert!(backup.join(&run).join("RUN").exists(), "the backup is still there");
+    std::fs::remove_dir_all(&blocked).unwrap();
+
+    desk.run(&["purge", &run, "--confirm", &run]).done();
+    let copy = backup.join(format!("vault-{run}-1.copy"));
+    desk.run(&["vault", "restore", copy.to_str().unwrap(), "--vault", "sqlite:back.db"]).done();
+}
+
+#[test]
+fn an_original_that_comes_back_after_the_purge_downgrades_the_certificate() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 5);
+    let run = verified(&desk);
+    desk.run(&["scan", "--run", &run]).fails(3, &["not purged", "sealift verify"]);
+    purge(&desk, &run);
+    let word = |desk: &Desk| {
+        let report = desk.run(&["report", &run, "--format", "json"]).done();
+        let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
+        report["certificate"]["word"].as_str().unwrap().to_owned()
+    };
+    desk.run(&["scan", "--run", &run]).done();
+    assert_eq!(word(&desk), "CLEAN");
+
+    let mut db = Db::open(&desk.source());
+    db.exec("UPDATE customers SET name = 'back.again of Nowhere' WHERE id = 3");
+    let found = desk.json(&["scan", "--run", &run]).ends(1);
+    assert_eq!(found.objects().len(), 1, "{found}");
+    assert_eq!(found.last()["column"], "name");
+    assert_eq!(found.last()["evidence"]["originals"], 1);
+    assert!(!found.stdout.contains("back.again"), "{found}");
+    assert_eq!(word(&desk), "PURGED, ORIGINALS CAME BACK");
+
+    // What has been in the file once may still be in it.
+    db.exec("UPDATE customers SET name = (SELECT name FROM customers WHERE id = 4) WHERE id = 3");
+    desk.run(&["scan", "--run", &run]).done();
+    assert_eq!(word(&desk), "PURGED, ORIGINALS CAME BACK");
 }
 
 #[test]

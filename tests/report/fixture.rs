@@ -1,6 +1,6 @@
 //! A small invented run, as evidence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift::crypto::{KeyPurpose, KeyState};
 use sealift::ledger::{
@@ -15,7 +15,7 @@ use sealift::policy::{ColumnName, Policy};
 use sealift::report::{
     AnchorFact, ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, Evidence, KeyFact,
     PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest,
-    SegmentFact, StructureFacts, UnitFact, Usage,
+    SegmentFact, StructureFacts, UnitFact, Usage, VaultCopyLine,
 };
 use sealift::residue::{FileClass, FileReport, HitCounts, PlaceCounts, ScanReport, Unsearchable};
 
@@ -106,6 +106,11 @@ pub(super) fn closed() -> Evidence {
             not_covered: Vec::new(),
             structure: Some(StructureFacts { pages: 1_204, pages_with_remains: 0 }),
             backup: BackupFate::Destroyed,
+            vault_copies: vec![VaultCopyLine {
+                at: "2026-03-02T08:01:12Z".into(),
+                file: "sealift-backup/vault-7f3a0c11-1.copy".into(),
+                sha256: "5e".repeat(32),
+            }],
         }),
         quarantine: Vec::new(),
         purposes: policy.purposes.clone(),
@@ -310,8 +315,12 @@ pub(super) fn scan(residue: u64, live: u64) -> ScanReport {
             hits: HitCounts { whole: residue, part: 0, live },
             places: PlaceCounts { live, unused: residue, free: 0, unknown: 0 },
             by_encoding: BTreeMap::new(),
+            by_codec: BTreeMap::new(),
+            by_owner: BTreeMap::new(),
             listed: Vec::new(),
         }],
+        skipped: Vec::new(),
+        planted: BTreeSet::new(),
     }
 }
 
@@ -480,10 +489,11 @@ fn life() -> Vec<Entry> {
             purpose: None,
             phase_before: before,
             phase_after: Some(after),
-            counts: match after {
-                Phase::Sealed => counts(&[("entries", 17_204), ("segment", 1)]),
-                Phase::Rewritten => rewritten(),
-                Phase::Verified => verified(),
+            counts: match action {
+                "sealed" => counts(&[("entries", 17_204), ("segment", 1)]),
+                "rewritten" => rewritten(),
+                // Before the purge and once more inside its lock.
+                "verified" => verified(),
                 _ => BTreeMap::new(),
             },
             key_ids: vec![4],

@@ -13,6 +13,7 @@ use sealift::report::{
     QuarantineFact, QuarantineState, Report, RowDigest, StepState, UncoveredCopy,
 };
 
+mod browser;
 mod fixture;
 mod handed;
 mod issued;

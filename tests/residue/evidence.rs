@@ -1,6 +1,6 @@
 //! A zero is evidence only beside an earlier non-zero.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift::residue::{
     Doubt, Evidence, FileClass, FileReport, Filter, HitCounts, PlaceCounts, ScanReport,
@@ -16,6 +16,8 @@ fn file(class: FileClass, bytes: u64, whole: u64, live: u64) -> FileReport {
         hits: HitCounts { whole, part: 0, live },
         places: PlaceCounts { live, unknown: whole, ..PlaceCounts::default() },
         by_encoding: BTreeMap::new(),
+        by_codec: BTreeMap::new(),
+        by_owner: BTreeMap::new(),
         listed: Vec::new(),
     }
 }
@@ -26,6 +28,8 @@ fn report(files: Vec<FileReport>) -> ScanReport {
         values_searched: 100,
         not_byte_searchable: Unsearchable { integer: 3, ..Unsearchable::default() },
         files,
+        skipped: Vec::new(),
+        planted: BTreeSet::new(),
     }
 }
 
@@ -66,6 +70,17 @@ fn each_class_of_files_needs_its_own_control() {
         report(vec![file(FileClass::Database, 4_096, 0, 0), file(FileClass::Journal, 512, 0, 0)]);
     let reasons = vec![Doubt::NoControl(FileClass::Journal)];
     assert_eq!(Evidence::weigh(&before(), &after), Verdict::NotEvidence { reasons });
+}
+
+#[test]
+fn what_the_scan_planted_is_a_control_where_no_original_ever_was() {
+    let mut before = before();
+    before.planted.insert(FileClass::ServerLog);
+    let log = file(FileClass::ServerLog, 512, 0, 0);
+    let after = report(vec![file(FileClass::Database, 4_096, 0, 0), log]);
+    assert!(matches!(Evidence::weigh(&before, &after), Verdict::Clean { .. }));
+    before.planted.clear();
+    assert!(matches!(Evidence::weigh(&before, &after), Verdict::NotEvidence { .. }));
 }
 
 #[test]

@@ -215,14 +215,53 @@ async fn what_vacuum_itself_moves_on_inner_pages_is_no_remains() {
 }
 
 #[tokio::test]
+async fn what_vacuum_copies_between_the_pages_of_an_index_is_no_remains() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("indexed.db");
+    let mut db = open(&path).await;
+    run(
+        &mut db,
+        "PRAGMA page_size = 1024;
+         PRAGMA secure_delete = ON;
+         CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT);
+         INSERT INTO people
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+         SELECT i, printf('slk%08x%0*d', i * 2654435761 % 4294967296, 20 + i * 7919 % 40, i) FROM n;
+         CREATE INDEX people_by_name ON people (name);
+         VACUUM",
+    )
+    .await;
+    let clean = files::structure(&path).unwrap().unwrap();
+    assert!(clean.copied_bytes > 0, "nothing was moved: {clean:?}");
+    assert!(clean.is_without_remains(), "{clean:?}");
+
+    // The same bytes are remains once the row that they repeat is gone.
+    run(&mut db, "PRAGMA secure_delete = OFF; DELETE FROM people WHERE id % 3 = 0").await;
+    let dirty = files::structure(&path).unwrap().unwrap();
+    assert!(dirty.pages_with_unused_set > 0, "{dirty:?}");
+}
+
+#[tokio::test]
 async fn a_damaged_database_is_read_without_harm() {
+    damaged(12).await;
+}
+
+mod soak {
+    #[tokio::test]
+    #[ignore = "minutes long; tests/soak.sh runs it"]
+    async fn a_database_damaged_in_many_ways_is_read_without_harm() {
+        super::damaged(400).await;
+    }
+}
+
+async fn damaged(ways: u32) {
     let folder = tempfile::tempdir().unwrap();
     let (path, mut db) = filled(folder.path()).await;
     run(&mut db, REWRITE).await;
     db.close().await.unwrap();
     let whole = std::fs::read(&path).unwrap();
     let mut place = 1_usize;
-    for _ in 0..400 {
+    for _ in 0..ways {
         let mut damaged = whole.clone();
         for _ in 0..6 {
             place = place.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888);

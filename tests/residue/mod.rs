@@ -2,8 +2,11 @@
 
 mod evidence;
 mod files;
+mod postgres;
 mod scan;
 mod synth;
+mod tree;
+mod typed;
 
 use std::convert::Infallible;
 

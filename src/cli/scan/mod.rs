@@ -1,9 +1,11 @@
 //! `sealift scan`: which columns hold something sensitive, and does the policy reach them all?
 //!
-//! Needs no vault and no credential, and writes nothing but the policy that it is asked to draft.
+//! Needs no vault and no credential, and writes nothing but the policy that it is asked to draft;
+//! but for a scan of a run that was purged, which goes on the ledger.
 //!
 //! **Invariant:** names, counts and our own words are printed, never a value.
 
+mod came_back;
 mod json;
 mod text;
 
@@ -90,6 +92,9 @@ pub(super) async fn scan(
     out: &Output,
     typed: Scan,
 ) -> Result<Outcome, Failure> {
+    if let Some(run) = &typed.run {
+        return came_back::scan(settings, out, run).await;
+    }
     if let Some(file) = typed.write_policy.as_deref().filter(|file| file.exists()) {
         return Err(exists(file));
     }

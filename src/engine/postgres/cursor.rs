@@ -1,7 +1,7 @@
 //! Our own tables in a source: the cursors of runs, and whose tokens it holds.
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::{Arguments as _, Row as _};
+use sqlx::{Arguments as _, Connection as _, Row as _};
 
 use crate::lifecycle::RunId;
 use crate::ports::{Counts, CursorId, CursorState, Pass, SourceError, SourceIdentity, Step};
@@ -36,6 +36,16 @@ const PREPARE: &str = "
     );
     COMMENT ON TABLE sealift.cursor IS
         'Where a run stands in one range: commits together with the rows that it counts.';";
+
+// language=PostgreSQL
+const SETTINGS: &str = "
+    CREATE TABLE IF NOT EXISTS sealift.server_setting (
+        name  text PRIMARY KEY,
+        value text NOT NULL
+    );
+    COMMENT ON TABLE sealift.server_setting IS
+        'A setting of the server, with what ALTER SYSTEM had set it to before a purge changed it.
+         Gone once they are put back.';";
 
 // A schema that somebody made for us, or that holds a vault, stays.
 // language=PostgreSQL
@@ -306,7 +316,7 @@ pub(super) async fn remove_all(connection: &mut PgConnection) -> Result<(), sqlx
     if !has_schema {
         return Ok(());
     }
-    sqlx::raw_sql("DROP TABLE IF EXISTS sealift.cursor, sealift.source")
+    sqlx::raw_sql("DROP TABLE IF EXISTS sealift.cursor, sealift.source, sealift.server_setting")
         .execute(&mut *connection)
         .await?;
     sqlx::raw_sql(DROP_SCHEMA).execute(connection).await?;
@@ -316,6 +326,41 @@ pub(super) async fn remove_all(connection: &mut PgConnection) -> Result<(), sqlx
 /// Removes the cursors; the row that says whose tokens these are stays.
 pub(super) async fn remove_cursors(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("DROP TABLE IF EXISTS sealift.cursor").execute(connection).await?;
+    Ok(())
+}
+
+/// Keeps what settings of the server were, while a purge has changed them. Whoever may change them
+/// may make a table.
+pub(super) async fn keep_settings(
+    connection: &mut PgConnection,
+    settings: &[(String, String)],
+) -> Result<(), sqlx::Error> {
+    let mut kept = connection.begin().await?;
+    sqlx::raw_sql(SETTINGS).execute(&mut *kept).await?;
+    for (name, value) in settings {
+        sqlx::query("INSERT INTO sealift.server_setting VALUES ($1, $2)")
+            .bind(name)
+            .bind(value)
+            .execute(&mut *kept)
+            .await?;
+    }
+    kept.commit().await
+}
+
+/// What they were, where a purge did not get to put them back.
+pub(super) async fn kept_settings(
+    connection: &mut PgConnection,
+) -> Result<Option<Vec<(String, String)>>, sqlx::Error> {
+    if !has_table(connection, "server_setting").await? {
+        return Ok(None);
+    }
+    let kept = sqlx::query_as("SELECT name, value FROM sealift.server_setting");
+    Ok(Some(kept.fetch_all(connection).await?))
+}
+
+/// Forgets them.
+pub(super) async fn forget_settings(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("DROP TABLE IF EXISTS sealift.server_setting").execute(connection).await?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod cursor;
 mod cut;
 mod error;
 mod facts;
+mod files;
 mod fit;
 mod foreign_keys;
 mod integrity;

@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::connect::{Address, close};
 use super::error::{open_error, source_error};
+use super::files::{ServerFiles, Sought};
 use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
 use super::walk::{Reading, Standing, is_by_place};
@@ -29,8 +30,8 @@ use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
     CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Pressure, Row, RowWrite,
-    Sampler, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step,
-    Visitor, Wait, WalkFilter, WindowOutcome, WriteOutcome,
+    Sampler, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow,
+    Step, Visitor, Wait, WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;
@@ -66,6 +67,14 @@ impl PostgresSource {
     /// A connection of its own, for one long read. The server has answered before: it is waited for.
     async fn reader(&self) -> Result<PgConnection, SourceError> {
         self.address.connect().await.map_err(|error| open_error(error, self.address.shown()))
+    }
+
+    /// The server's files, as they are now.
+    async fn files(&self) -> Result<ServerFiles, SourceError> {
+        let mut connection = self.reader().await?;
+        let listed = ServerFiles::list(&mut connection).await;
+        close(connection).await;
+        listed.map_err(self.failed("listing its files"))
     }
 
     fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> SourceError + '_ {
@@ -313,12 +322,18 @@ impl Source for PostgresSource {
     async fn remove_traces(&self) -> Result<(), SourceError> {
         let mut session = self.lock().await;
         again!(session, "removing our tables", {
+            purge::put_back_settings(session.connection().await?).await?;
             cursor::remove_all(session.connection().await?).await
         })
     }
 
     async fn seize(&self, tables: &[TableName]) -> Result<(), SourceError> {
         let mut session = self.lock().await;
+        let free: Result<Result<(), SourceError>, SourceError> =
+            again!(session, "looking for what blocks the purge", {
+                purge::check(&mut session, tables).await
+            });
+        free??;
         let seized: Result<(), SourceError> = again!(session, "locking it for the purge", {
             purge::seize(&mut session, tables).await
         });
@@ -327,9 +342,18 @@ impl Source for PostgresSource {
         Ok(())
     }
 
-    async fn scrub(&self, tables: &[TableName]) -> Result<Vec<ScrubStep>, SourceError> {
+    async fn scrub(
+        &self,
+        tables: &[TableName],
+        patience: std::time::Duration,
+    ) -> Result<Scrubbed, SourceError> {
         let mut session = self.lock().await;
-        purge::scrub(&mut session, tables).await
+        purge::scrub(&mut session, tables, patience).await
+    }
+
+    async fn retire_log(&self) -> Result<Vec<ScrubStep>, SourceError> {
+        let mut session = self.lock().await;
+        purge::retire_log(&mut session).await
     }
 
     async fn release(&self) -> Result<(), SourceError> {
@@ -343,17 +367,18 @@ impl Source for PostgresSource {
     async fn scan(
         &self,
         filter: &Filter,
-        _digest_key: [u8; 32],
-        _originals: &(dyn Originals + Sync),
-        _depth: ScanDepth,
+        digest_key: [u8; 32],
+        originals: &(dyn Originals + Sync),
+        depth: ScanDepth,
+        named: &[String],
     ) -> Result<ScanReport, SourceError> {
-        // The files are the server's, and nothing here reads them: a report without a file is no
-        // evidence of anything, and is weighed so.
-        Ok(ScanReport::new(filter, Vec::new()))
+        let files = self.files().await?;
+        let sought = Sought { filter, digest_key, originals, depth };
+        files.scan(&self.address, &sought, named).await
     }
 
-    async fn structure(&self) -> Result<Option<PageFacts>, SourceError> {
-        Ok(None)
+    async fn structure(&self, tables: &[TableName]) -> Result<Option<PageFacts>, SourceError> {
+        self.files().await?.structure(&self.address, tables).await
     }
 
     async fn sampler(&self) -> Result<Box<dyn Sampler>, SourceError> {

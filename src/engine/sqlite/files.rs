@@ -346,7 +346,7 @@ impl ReadAt for Opened {
 
 /// Looks at the pieces of a buffer on all cores, and returns what was found with how many starts
 /// were looked at: all, unless there was no room.
-fn probe_pieces(
+pub(crate) fn probe_pieces(
     filter: &Filter,
     file: u32,
     from: u64,

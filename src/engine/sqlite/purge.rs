@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** nothing here prints or returns a value of the source.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use super::files::{self, FileScan};
 use super::value;
 use crate::catalog::{Catalog, TableKind};
 use crate::engine::ident::{quote, quote_table};
+use crate::engine::scan::{Named, planted};
 use crate::policy::{ColumnName, Policy, TableName};
 use crate::ports::{Originals, PageFacts, ScanDepth, ScrubStep, SourceError, Visitor};
 use crate::residue::{Filter, ScanReport};
@@ -210,6 +211,29 @@ pub(super) fn scan(
         }
         Ok(scan.finish())
     })
+}
+
+/// Scans the files that the policy names beside those of the database.
+pub(super) fn scan_named(
+    report: &mut ScanReport,
+    named: &[String],
+    (filter, digest_key): (&Filter, [u8; 32]),
+    originals: &(dyn Originals + Sync),
+    depth: ScanDepth,
+) -> Result<(), SourceError> {
+    if named.is_empty() {
+        return Ok(());
+    }
+    let paths: Vec<PathBuf> = named.iter().map(PathBuf::from).collect();
+    let scanned = tokio::task::block_in_place(|| {
+        Named::list(&paths)?.scan(filter, digest_key, originals, depth)
+    });
+    let scanned = scanned.map_err(|error| failed_scan(Box::new(error)))?;
+    report.files.extend(scanned.files);
+    report.skipped.extend(scanned.skipped);
+    // No original has to lie there: that the scan sees these files is shown by what it plants.
+    report.planted.extend(planted());
+    Ok(())
 }
 
 fn failed_scan(source: Box<dyn std::error::Error + Send + Sync>) -> SourceError {

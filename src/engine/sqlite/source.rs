@@ -28,8 +28,8 @@ use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
     Counts, CursorId, CursorState, Limit, Originals, PageFacts, Pass, Rejection, Row, RowWrite,
-    Sampler, ScanDepth, ScrubStep, Source, SourceError, SourceIdentity, SourceWindow, Step,
-    Visitor, WalkFilter, WindowOutcome, WriteOutcome,
+    Sampler, ScanDepth, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow, Step, Visitor,
+    WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;
@@ -413,9 +413,15 @@ impl Source for SqliteSource {
         purge::seize(&mut guarded.connection).await.map_err(self.failed("locking it for the purge"))
     }
 
-    async fn scrub(&self, tables: &[TableName]) -> Result<Vec<ScrubStep>, SourceError> {
+    async fn scrub(
+        &self,
+        tables: &[TableName],
+        _patience: std::time::Duration,
+    ) -> Result<Scrubbed, SourceError> {
         let mut guarded = self.lock().await?;
-        purge::scrub(&mut guarded.connection, &self.url, tables).await
+        let steps = purge::scrub(&mut guarded.connection, &self.url, tables).await?;
+        // The lock lasts over the rewrite.
+        Ok(Scrubbed { steps, written_since: 0 })
     }
 
     async fn release(&self) -> Result<(), SourceError> {
@@ -429,11 +435,14 @@ impl Source for SqliteSource {
         digest_key: [u8; 32],
         originals: &(dyn Originals + Sync),
         depth: ScanDepth,
+        named: &[String],
     ) -> Result<ScanReport, SourceError> {
-        purge::scan(&self.path, filter, digest_key, originals, depth)
+        let mut report = purge::scan(&self.path, filter, digest_key, originals, depth)?;
+        purge::scan_named(&mut report, named, (filter, digest_key), originals, depth)?;
+        Ok(report)
     }
 
-    async fn structure(&self) -> Result<Option<PageFacts>, SourceError> {
+    async fn structure(&self, _tables: &[TableName]) -> Result<Option<PageFacts>, SourceError> {
         purge::structure(&self.path)
     }
 

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The keys of the document itself.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "source",
     "change",
     "column",
@@ -27,6 +27,7 @@ const KEYS: [&str; 13] = [
     "check",
     "pattern",
     "approval",
+    "purge",
     "backup",
     "limits",
     "throttle",
@@ -62,6 +63,7 @@ impl Policy {
             checks: settings::checks(&mut reader, root),
             patterns: patterns::patterns(&mut reader, root),
             approval: settings::approval(&mut reader, root),
+            purge: settings::purge(&mut reader, root),
             backup: settings::backup(&mut reader, root),
             limits: settings::limits(&mut reader, root),
             throttle: settings::throttle(&mut reader, root),

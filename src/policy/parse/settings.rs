@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::{
     super::{
-        Approval, BackupRule, ChangeRule, Check, Expect, Limits, OnFailure, Throttle, Window,
-        measure,
+        Approval, BackupRule, ChangeRule, Check, Expect, Limits, OnFailure, PurgeRule, Throttle,
+        Window, measure,
         reader::{At, Reader, Section},
     },
     columns,
@@ -88,6 +88,14 @@ pub(super) fn approval<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Approv
     );
     set(&mut approval.legal_hold, reader.truth(section, "legal_hold"));
     approval
+}
+
+pub(super) fn purge<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> PurgeRule {
+    let mut purge = PurgeRule::default();
+    let Some(section) = reader.table(root, "purge", &["scan"]) else { return purge };
+    let paths = "paths of files and folders";
+    set(&mut purge.scan, reader.texts(section, "scan", paths, |path| filled(path).is_some()));
+    purge
 }
 
 pub(super) fn backup<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> BackupRule {

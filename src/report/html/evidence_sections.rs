@@ -69,6 +69,35 @@ pub(super) fn certificate(markup: &mut Markup, report: &Report) {
     } else {
         markup.list(certificate.not_covered.iter().map(String::as_str));
     }
+    if !certificate.came_back.is_empty() {
+        markup.raw("<h3>What came back since</h3>\n");
+        let lines: Vec<String> = certificate
+            .came_back
+            .iter()
+            .map(|found| format!("{}: {} cells hold originals", found.column, found.cells))
+            .collect();
+        markup.list(lines.iter().map(String::as_str));
+    }
+    if !certificate.vault_copies.is_empty() {
+        markup.raw("<h3>Copies of the vault</h3>\n");
+        markup.paragraph(
+            "What is in them is sealed. Those from before the end of the purge also have the key that \
+             opened the run's backup: with a copy of the backup folder, if somebody kept one, and a \
+             way into the vault, they open it. Take a new copy, and destroy these.",
+        );
+        let rows: Vec<Vec<Cell>> = certificate
+            .vault_copies
+            .iter()
+            .map(|copy| {
+                vec![
+                    Cell::Time(copy.at.clone()),
+                    Cell::Text(copy.file.clone()),
+                    Cell::Text(copy.sha256.chars().take(16).collect()),
+                ]
+            })
+            .collect();
+        markup.table("Copies from before the end of the purge", &["when", "file", "hash"], &rows);
+    }
     if !certificate.doubts.is_empty() {
         markup.raw("<h3>Why a zero is no evidence here</h3>\n");
         markup.list(certificate.doubts.iter().map(String::as_str));

@@ -276,18 +276,22 @@ pub(super) fn way_back(facts: &PlanFacts<'_>) -> Vec<WayBackStep> {
 
 /// What the purge will do, and what stands before it.
 fn purge(facts: &PlanFacts<'_>) -> String {
-    let (policy, estimate) = (facts.policy, &facts.plan.estimate);
-    let mut said = vec![format!(
-        "it locks the database against readers and writers for about {}, opens every token once \
-         more, writes the whole file a second time ({} beside it), empties the journal, searches \
-         the bytes for the originals, and {}",
-        readable_ms(estimate.passes.purge_ms),
-        readable_bytes(estimate.purge_bytes),
-        match policy.backup.retention_days {
-            0 => "then destroys the backup and the key that opens it".to_owned(),
-            days => format!("leaves the backup for {}", counted(u64::from(days), "day")),
-        }
-    )];
+    let policy = facts.policy;
+    let backup = match policy.backup.retention_days {
+        0 => "then destroys the backup and the key that opens it".to_owned(),
+        days => format!("leaves the backup for {}", counted(u64::from(days), "day")),
+    };
+    let mut said = match facts.catalog.postgres {
+        Some(_) => on_postgres(facts, &backup),
+        None => vec![on_sqlite(facts, &backup)],
+    };
+    if !policy.purge.scan.is_empty() {
+        said.push(format!("it searches {} too", policy.purge.scan.join(", ")));
+    }
+    said.push(
+        "it copies the vault beside the backup and tries the copy out before the backup goes"
+            .to_owned(),
+    );
     said.push(match policy.approval.purge {
         0 => "the policy asks for no approval of it".to_owned(),
         needed => format!("it needs {} of its own", counted(u64::from(needed), "signature")),
@@ -305,4 +309,47 @@ fn purge(facts: &PlanFacts<'_>) -> String {
         "it needs a second way to unlock the vault that was tried since this plan".to_owned(),
     );
     said.join("; ")
+}
+
+fn on_sqlite(facts: &PlanFacts<'_>, backup: &str) -> String {
+    let estimate = &facts.plan.estimate;
+    format!(
+        "it locks the database against readers and writers for about {}, opens every token once \
+         more, writes the whole file a second time ({} beside it), empties the journal, searches \
+         the bytes for the originals, and {backup}",
+        readable_ms(estimate.passes.purge_ms),
+        readable_bytes(estimate.purge_bytes),
+    )
+}
+
+/// Tables are rewritten one after another; each is locked for its share of the time.
+fn on_postgres(facts: &PlanFacts<'_>, backup: &str) -> Vec<String> {
+    let estimate = &facts.plan.estimate;
+    let tables: Vec<_> = facts.plan.units.iter().flat_map(|unit| &unit.tables).collect();
+    let rows: u64 = tables.iter().map(|table| table.rows).sum();
+    let locks: Vec<String> = tables
+        .iter()
+        .map(|table| {
+            let share = estimate.passes.purge_ms.saturating_mul(table.rows) / rows.max(1);
+            format!("`{}` {}", table.table, readable_ms(share.max(1)))
+        })
+        .collect();
+    vec![
+        format!(
+            "it locks the tables against writers while every token is opened once more, then each \
+             against readers too while it is written anew, for about: {}",
+            locks.join(", ")
+        ),
+        "it refreshes materialised views and renews statistics".to_owned(),
+        "it has the server write its memory to disk and remove its log of changes: nothing can be \
+         restored to a moment before the purge afterwards, and base backups from before it still \
+         hold originals"
+            .to_owned(),
+        format!(
+            "it needs {} of free space where the server keeps its data; to read the server's files \
+             and to retire its log it needs a superuser, else the certificate says what is missing",
+            readable_bytes(estimate.purge_bytes)
+        ),
+        format!("it searches every file that it can read for the originals, and {backup}"),
+    ]
 }

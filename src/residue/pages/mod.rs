@@ -3,4 +3,5 @@
 //! Bytes in, facts out, like the room around it. It knows formats on disk and no database
 //! connection.
 
+pub mod postgres;
 pub mod sqlite;

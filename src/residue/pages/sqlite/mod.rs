@@ -15,9 +15,11 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use self::remains::Remains;
 use self::tree::{FILE_HEADER_BYTES, TreePage, half, number, schema_entry};
 use crate::residue::{Place, ReadAt};
 
+mod remains;
 mod tree;
 
 /// The most pages that are mapped: 12 bytes of memory each.
@@ -72,8 +74,11 @@ pub struct Structure {
     /// Pages in use whose unused bytes are not all zero.
     pub pages_with_unused_set: u64,
     /// Unused bytes that are not zero, on all pages in use; gaps of up to three bytes between cells
-    /// are left out.
+    /// are left out, and so is what repeats live cells of the same tree.
     pub unused_bytes_set: u64,
+    /// Unused bytes that repeat cells which SQL still sees, moved when their tree was balanced.
+    #[serde(default)]
+    pub copied_bytes: u64,
     /// Offsets of cells behind the list of those in use, two bytes each. They hold no content.
     pub stale_pointers: u64,
 }
@@ -161,6 +166,7 @@ impl PageMap {
     /// Returns the reader's error.
     pub fn structure<R: ReadAt>(&self, files: &R) -> Result<Structure, R::Error> {
         let mut facts = Structure { pages: self.pages.len() as u64, ..Structure::default() };
+        let mut remains = Remains::default();
         for (index, page) in self.pages.iter().enumerate() {
             let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
             let bytes = self.page(number, files)?;
@@ -181,11 +187,22 @@ impl PageMap {
                     unused
                 }
             };
-            let unused = unused.into_iter().flat_map(|range| &bytes[range]);
-            let set = unused.filter(|byte| **byte != 0).count() as u64;
-            facts.pages_with_unused_set += u64::from(set > 0);
-            facts.unused_bytes_set += set;
+            for range in unused {
+                remains.note(number, page.owner, &bytes[range]);
+            }
         }
+        for index in 0..self.pages.len() {
+            let page = self.pages[index];
+            if page.role == Role::Tree && remains.asks_about(page.owner) {
+                let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
+                let bytes = self.page(number, files)?;
+                let tree = TreePage::read(number, &bytes, self.usable);
+                for cell in tree.into_iter().flat_map(|tree| tree.cells) {
+                    remains.compare(page.owner, &bytes[cell.range]);
+                }
+            }
+        }
+        remains.count(&mut facts);
         Ok(facts)
     }
 
