@@ -58,7 +58,8 @@ if [[ -z ${SEALIFT_TEST_POSTGRES_URL:-} ]]; then
 fi
 
 # What is ignored needs that server, or many minutes: the latter is what tests/soak.sh is for.
-TMPDIR=$scratch cargo test --locked "$@" -- --include-ignored --skip soak::
+# With the places at which a test can have the program die.
+TMPDIR=$scratch cargo test --locked --features failpoints "$@" -- --include-ignored --skip soak::
 
 # The service against its own OpenAPI document, for about a minute.
 TMPDIR=$scratch tests/api.sh

@@ -6,7 +6,7 @@
 //! cargo bench --bench speed -- 400000 --indexes 6 --repeat 3 --record
 //! ```
 //!
-//! Sizes are numbers of rows. `--engine postgres|sqlite` keeps to one engine, `--indexes N` to one
+//! `--micro` times single values instead: token, seal, open, detokenize. Sizes are numbers of rows. `--engine postgres|sqlite` keeps to one engine, `--indexes N` to one
 //! number of indexes, `--columns distinct|few` to one set of columns; `--repeat N` does everything N
 //! times, alternating, and takes the medians; `--binary PATH` times another build; `--record`
 //! appends what was measured to `benches/RESULTS.md`.
@@ -24,6 +24,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 mod measure;
+mod micro;
 mod postgres;
 mod server;
 mod sqlite;
@@ -75,6 +76,7 @@ struct Asked {
     repeat: Option<usize>,
     binary: Option<PathBuf>,
     record: bool,
+    micro: bool,
 }
 
 fn main() {
@@ -87,7 +89,10 @@ fn main() {
         print!("{text}");
         report.push_str(&text);
     };
-    if is_wanted("postgres") {
+    if asked.micro {
+        say(micro::measure());
+    }
+    if is_wanted("postgres") && !asked.micro {
         let server = server::Server::start();
         say(format!("PostgreSQL {}\n\n", server.version()));
         for case in cases(&asked, &[2, 6], &[Columns::Distinct, Columns::Few]) {
@@ -95,7 +100,7 @@ fn main() {
             say(postgres::measure(&server, &binary, &case));
         }
     }
-    if is_wanted("sqlite") {
+    if is_wanted("sqlite") && !asked.micro {
         for case in cases(&asked, &[3], &[Columns::Distinct]) {
             say(heading("SQLite", &case));
             say(sqlite::measure(&binary, &case));
@@ -134,6 +139,7 @@ fn asked() -> Asked {
             "--repeat" => asked.repeat = next().parse().ok(),
             "--binary" => asked.binary = Some(next().into()),
             "--record" => asked.record = true,
+            "--micro" => asked.micro = true,
             // `cargo bench` adds one of its own.
             "--bench" => {}
             number => asked.rows.push(number.parse().unwrap()),

@@ -13,9 +13,11 @@ pub(crate) fn measure(server: &Server, binary: &Path, case: &Case) -> String {
     fill(server, case);
     let mut plain = Vec::new();
     let mut in_place = Vec::new();
+    let mut rebuilt = Vec::new();
     for _ in 0..case.repeat {
         plain.push(update(server, case));
         in_place.push(sealift(server, binary, case, "in-place"));
+        rebuilt.push(sealift(server, binary, case, "rebuild"));
     }
     let recipe = recipe(server, case);
     for database in ["base", "source", "vault"] {
@@ -24,6 +26,7 @@ pub(crate) fn measure(server: &Server, binary: &Path, case: &Case) -> String {
     let mut table = Table::begin(&plain);
     table.passes("(c) in place", &in_place);
     table.rate(case.rows, &in_place);
+    table.passes("(d) rebuild", &rebuilt);
     let own = crate::measure::median(
         in_place.iter().map(|p| (p.seal + p.rewrite) / case.rows as f64).collect(),
     );

@@ -82,6 +82,15 @@ pub struct PostgresTable {
     pub frozen_age: i64,
     /// Not ordinary storage: `unlogged`.
     pub is_unlogged: bool,
+    /// What stands in the way of a rebuild, each as a sentence without a full stop.
+    #[serde(default)]
+    pub unrebuildable: Vec<String>,
+    /// Bytes of its rows, with what is stored apart from them.
+    #[serde(default)]
+    pub row_bytes: u64,
+    /// Bytes of its indexes.
+    #[serde(default)]
+    pub index_bytes: u64,
     /// Its dead rows are cleared up only where somebody asks for it.
     #[serde(default)]
     pub is_not_vacuumed: bool,

@@ -18,6 +18,7 @@ Exit codes:
   1  done, and the answer is no: a mismatch, residue, quarantine left, some tokens refused
   2  could not finish: bad arguments, no connection, wrong passphrase, wrong vault
   3  refused: a blocked plan, a changed catalog, a missing approval, an unknown purpose
+  4  critical: a rollback did not end; docs/RUNBOOK.md says what to do
 
 Documentation: README.md, docs/";
 
@@ -430,6 +431,9 @@ pub struct Plan {
     /// Queries of the application, in SQL: which of them will break? May be repeated
     #[arg(long, value_name = "FILE")]
     pub queries: Vec<PathBuf>,
+    /// How tables are rewritten; the plan says what each would cost
+    #[arg(long, value_enum, default_value_t = StrategyArg::InPlace)]
+    pub strategy: StrategyArg,
     /// Look only: needs no vault and records nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -439,6 +443,24 @@ pub struct Plan {
     /// Make the document of a recorded run again; needs neither policy nor passphrase
     #[arg(long, value_name = "RUN", conflicts_with_all = ["policy", "dry_run"])]
     pub reissue: Option<String>,
+}
+
+/// How tables are rewritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StrategyArg {
+    /// Row by row, beside other users of the database
+    InPlace,
+    /// Each table filled anew, in a transaction that nobody looks into (PostgreSQL)
+    Rebuild,
+}
+
+impl From<StrategyArg> for crate::plan::Strategy {
+    fn from(typed: StrategyArg) -> Self {
+        match typed {
+            StrategyArg::InPlace => Self::InPlace,
+            StrategyArg::Rebuild => Self::Rebuild,
+        }
+    }
 }
 
 /// `approve`

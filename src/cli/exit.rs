@@ -8,7 +8,7 @@ use crate::access::RoleError;
 use crate::crypto::SlotError;
 use crate::engine::postgres::Refusal;
 use crate::keystore::{PassphraseError, SecretFileError};
-use crate::ports::{BackupError, ScratchError, SourceError, VaultError};
+use crate::ports::{BackupError, Remedy, ScratchError, SourceError, VaultError};
 use crate::run::{RetrieveError, RunError};
 use crate::upkeep::UpkeepError;
 
@@ -24,6 +24,8 @@ pub enum Outcome {
     Failed = 2,
     /// It refused: the phase or the policy does not allow this act.
     Refused = 3,
+    /// A way back did not end: some cells hold tokens and some originals, until it is mended.
+    Critical = 4,
 }
 
 /// Why a command did not end with [`Outcome::Done`]: one sentence, its causes, a hint.
@@ -115,6 +117,39 @@ impl Failure {
         self.error.downcast_ref::<RunError>().is_some_and(RunError::is_wanted)
     }
 
+    /// Whether more than the moment was wrong: the same command would not get further by itself.
+    pub(super) fn is_lasting(&self) -> bool {
+        let error = self.error.as_ref();
+        let remedy = error
+            .downcast_ref::<RunError>()
+            .map(RunError::remedy)
+            .or_else(|| error.downcast_ref::<SourceError>().map(SourceError::remedy))
+            .or_else(|| error.downcast_ref::<VaultError>().map(VaultError::remedy))
+            .or_else(|| error.downcast_ref::<BackupError>().map(BackupError::remedy));
+        match remedy {
+            Some(remedy) => remedy != Remedy::RetryLater,
+            // A check that does not hold has no error of its own.
+            None => self.outcome == Outcome::Finding,
+        }
+    }
+
+    /// Whether source or vault did not answer: there is nothing to roll back over.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(
+            self.error.downcast_ref::<SourceError>(),
+            Some(SourceError::Open { .. } | SourceError::Engine { .. })
+        ) || matches!(
+            self.error.downcast_ref::<VaultError>(),
+            Some(VaultError::Open { .. } | VaultError::Engine { .. })
+        )
+    }
+
+    /// The same, with another exit code.
+    pub(super) fn ending(mut self, outcome: Outcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
     /// Whether a lock was waited for too long.
     pub(super) fn is_locked(&self) -> bool {
         matches!(self.error.downcast_ref::<VaultError>(), Some(VaultError::Locked { .. }))
@@ -128,6 +163,7 @@ fn hint_of(outcome: Outcome) -> &'static str {
         Outcome::Done | Outcome::Finding => "`sealift report` says what was found",
         Outcome::Failed => "`sealift status` says where runs stand, `sealift --help` what there is",
         Outcome::Refused => "`sealift status` says what may come next",
+        Outcome::Critical => "docs/RUNBOOK.md says what to do, case by case",
     }
 }
 

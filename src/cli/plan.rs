@@ -16,7 +16,7 @@ use crate::access::grants::Grant;
 use crate::catalog::Catalog;
 use crate::lifecycle::{Phase, RunId};
 use crate::plan::{Assessment, Facts, Finding, QueryText, Strategy, Verdict, assess};
-use crate::policy::{ColumnRule, OnFailure, Policy};
+use crate::policy::{ColumnRule, Policy};
 use crate::ports::{Change, RunRow, SampleSize, Silent, Source, Vault};
 use crate::report::{
     DocumentForm, PlanDocument, PlanFacts, PlanVerdict, Recorded, StoredDocument, StoredPlan,
@@ -41,9 +41,11 @@ pub(super) async fn plan(
         .ok_or_else(|| Failure::failed("no policy is named").hint("name it: `--policy FILE`"))?;
     let policy = policy::read(&file)?;
     let queries = queries::read(&typed.queries)?;
+    let strategy = Strategy::from(typed.strategy);
     if typed.dry_run {
         let source = settings.open_source().await?;
-        let (policy, seen) = Seen::look(settings, source.as_ref(), policy, &queries).await?;
+        let (policy, seen) =
+            Seen::look(settings, source.as_ref(), policy, &queries, strategy).await?;
         let document = seen.document(&policy, &now(), None, true);
         tell(out, &seen, &document, output)?;
         unblocked(&seen.plan)?;
@@ -54,7 +56,8 @@ pub(super) async fn plan(
     let desk = Desk::open(settings, Verb::Plan).await?;
     let source = settings.open_source().await?;
     same_source(&desk, source.as_ref()).await?;
-    let (policy, mut seen) = Seen::look(settings, source.as_ref(), policy, &queries).await?;
+    let (policy, mut seen) =
+        Seen::look(settings, source.as_ref(), policy, &queries, strategy).await?;
     seen.plan.findings.extend(of_vault(desk.vault.as_ref(), &policy, &seen.plan).await?);
     seen.plan.findings.sort_by_key(|finding| finding.verdict);
     if seen.plan.is_blocked() {
@@ -84,6 +87,7 @@ struct Seen {
     catalog: Catalog,
     facts: Facts,
     plan: Assessment,
+    strategy: Strategy,
 }
 
 impl Seen {
@@ -94,6 +98,7 @@ impl Seen {
         source: &dyn Source,
         policy: Policy,
         queries: &[QueryText],
+        strategy: Strategy,
     ) -> Result<(Policy, Self), Failure> {
         let catalog = source.catalog().await?;
         let policy = policy::named_as_in(&catalog, policy);
@@ -101,10 +106,10 @@ impl Seen {
         facts.queries.extend_from_slice(queries);
         let size = SampleSize::Blocks { rows: COPY_ROWS_MAX };
         facts.copies = copies(source, &catalog, &policy, size, &Silent).await?;
-        let plan = assess(&catalog, &policy, &facts, Strategy::InPlace);
+        let plan = assess(&catalog, &policy, &facts, strategy);
         let identity = source.identity().await?.map(|identity| identity.id);
         let place = plan_document::place_of(settings.source_url()?);
-        Ok((policy, Self { place, identity, catalog, facts, plan }))
+        Ok((policy, Self { place, identity, catalog, facts, plan, strategy }))
     }
 
     fn document(
@@ -122,7 +127,7 @@ impl Seen {
             facts: &self.facts,
             policy,
             plan: &self.plan,
-            strategy: Strategy::InPlace,
+            strategy: self.strategy,
             planned_at,
             recorded,
             is_dry_run,
@@ -137,16 +142,6 @@ async fn of_vault(
     plan: &Assessment,
 ) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
-    if policy.on_failure == OnFailure::Rollback {
-        findings.push(Finding {
-            pitfall: "on_failure".to_owned(),
-            verdict: Verdict::Warns,
-            object: "policy".to_owned(),
-            fact: "`on_failure = \"rollback\"` is understood and not carried out yet".to_owned(),
-            remedy: "a run that fails holds where it is: `sealift rollback` puts it back"
-                .to_owned(),
-        });
-    }
     let domains = vault.domains().await?;
     for rule in &policy.columns {
         let name = policy.domain_of(rule);

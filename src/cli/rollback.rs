@@ -12,6 +12,7 @@ use crate::access::Verb;
 use crate::engine::postgres::vault::RunShare;
 use crate::lifecycle::{Event, Phase};
 use crate::ports::Change;
+use crate::run::Job;
 
 pub(super) async fn rollback(
     settings: &Settings,
@@ -53,15 +54,7 @@ pub(super) async fn rollback(
         desk.commit(vec![done], draft(Event::RolledBack)).await?;
     } else {
         let job = job(&desk, settings, out, &row).await?;
-        let at_work = at_work(&job).await?;
-        job.watch.does("rolls back");
-        let rolled_back = crate::run::rollback(&job, row.phase).await;
-        at_work.leave().await;
-        if let Err(error) = rolled_back {
-            let failure = Failure::from(error).or_hint(format!("sealift rollback {}", row.run));
-            note_failure(&job, &failure).await;
-            return Err(failure);
-        }
+        undo(&job, row.phase).await?;
     }
     let phase = Phase::RolledBack;
     out.object(&json!({"run": row.run.to_string(), "phase": phase.name()}));
@@ -69,4 +62,29 @@ pub(super) async fn rollback(
     out.line(format!("  its backup stays in {} until you remove it", row.backup_dir));
     out.next(&row.planned_by, "sealift scan --write-policy policy.toml");
     Ok(Outcome::Done)
+}
+
+/// What the ledger calls a way back that did not end.
+const FAILED: &str = "rollback_failed";
+
+/// Rolls a run back. Where that fails for more than a moment, some cells hold tokens and some
+/// originals: it is critical, on the ledger, and the process says so by its exit code.
+pub(super) async fn undo(job: &Job, phase: Phase) -> Result<(), Failure> {
+    let at_work = at_work(job).await?;
+    job.watch.does("rolls back");
+    let rolled_back = crate::run::rollback(job, phase).await;
+    at_work.leave().await;
+    let Err(error) = rolled_back else { return Ok(()) };
+    let failure = Failure::from(error).or_hint(format!("sealift rollback {}", job.run));
+    note_failure(job, &failure).await;
+    if !failure.is_lasting() {
+        return Err(failure);
+    }
+    let mut draft = job.draft(FAILED);
+    draft
+        .details
+        .insert("why".into(), failure.to_string().lines().next().unwrap_or_default().into());
+    // Where the vault itself is the trouble, this cannot be written; the failure is told anyway.
+    let _ = job.vault.commit(Vec::new(), vec![draft]).await;
+    Err(failure.ending(Outcome::Critical))
 }

@@ -16,8 +16,8 @@ use super::{approve, estimates, verify};
 use crate::access::Verb;
 use crate::engine::postgres::vault::RunShare;
 use crate::ledger::{ApprovalKind, Entry};
-use crate::lifecycle::Phase;
-use crate::policy::Expect;
+use crate::lifecycle::{Event, Phase};
+use crate::policy::{Expect, OnFailure};
 use crate::ports::{Change, CheckRow, Condition, Lease, RunRow};
 use crate::run::{Drive, Job, RunError, turn};
 
@@ -26,7 +26,7 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
     let desk = Desk::open(settings, Verb::Run).await?;
     // ORDER: the lock before the row, so that what the row says still holds.
     let share = if settings.can_be_joined() { RunShare::Joined } else { RunShare::Alone };
-    let _lock = RunLock::take(settings, desk.vault.as_ref(), share).await?;
+    let lock = RunLock::take(settings, desk.vault.as_ref(), share).await?;
     let works = |phase: Phase| phase.is_open() && phase != Phase::RollingBack;
     let mut row = find_run(desk.vault.as_ref(), typed.run.as_deref(), works).await?;
     if super::restore::restores(&row).is_some() {
@@ -88,10 +88,49 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
             None => failure,
         };
         note_failure(&job, &failure).await;
+        let wants = failure.is_lasting() && !failure.is_away();
+        if job.policy.on_failure == OnFailure::Rollback && wants {
+            drop(lock);
+            return Err(rolled_back(&desk, settings, &job, failure).await);
+        }
         return Err(failure.or_hint(format!("sealift run {}", row.run)));
     }
     let row = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
     told(out, &desk, &row).await
+}
+
+/// Rolls a run back that cannot go on, as `on_failure` of its policy says; the failure that it began
+/// with is still the one to report, unless the way back fails too.
+async fn rolled_back(desk: &Desk, settings: &Settings, job: &Job, failure: Failure) -> Failure {
+    // Alone: nobody else may go on with the run meanwhile.
+    let _lock = match RunLock::take(settings, desk.vault.as_ref(), RunShare::Alone).await {
+        Ok(lock) => lock,
+        Err(busy) => {
+            super::output::note(format!("not rolled back: {busy}"));
+            return failure
+                .replace_hint(format!("`sealift rollback {}`, as the policy says", job.run));
+        }
+    };
+    let phase = match desk.vault.run_state(job.run).await {
+        Ok(state) => state.phase,
+        Err(error) => return Failure::from(error),
+    };
+    if phase != Phase::RollingBack && phase.after(Event::RollbackStarted).is_err() {
+        return failure;
+    }
+    super::output::note(
+        "the run cannot go on; rolling it back, as `on_failure` of its policy says",
+    );
+    match super::rollback::undo(job, phase).await {
+        Ok(()) => failure.replace_hint(format!(
+            "run {} is rolled back, and the source is as it was; mend the cause, then plan again",
+            job.run
+        )),
+        Err(worse) => {
+            super::output::note(format!("it began with: {failure}"));
+            worse
+        }
+    }
 }
 
 /// Looks at the catalog once more, for the phase that the run is in by now.

@@ -55,6 +55,7 @@ pub use key_check::WrongKey;
 pub use keyring::{KeyRing, KeyRingError};
 pub use recovery::{KeyFile, KeyFileError, RecoveryCode, RecoveryCodeError};
 pub use seal::{NONCE_BYTES, OpenError, SEAL_OVERHEAD_BYTES, SealContext, envelope_key_id};
+pub use second::Verifier;
 pub use slot::{Argon2Params, ParamsError, Slot, SlotError, SlotKind, SlotSecret};
 pub use state::{IllegalKeyTransition, KeyPurpose, KeyState};
 pub use wrap::{KeyHeader, UnwrapError};

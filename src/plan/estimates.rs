@@ -6,7 +6,7 @@
 //! ([`super::actuals`]).
 
 use super::case::{Case, InScope};
-use super::model::{Estimate, PassTimes, Unit, UnitMode, UnitTable};
+use super::model::{Estimate, PassTimes, Strategy, Unit, UnitMode, UnitTable};
 
 // Bytes beside the values, from docs/FORMATS.md and the pages of a SQLite file.
 /// One row in a backup file: row key, lengths.
@@ -51,6 +51,14 @@ const REWRITE_ROW_NS: u64 = 6_000;
 const REWRITE_CELL_NS: u64 = 2_000;
 /// A token in an index.
 const REWRITE_INDEXED_NS: u64 = 4_000;
+/// What a rebuild takes however few rows there are: some forty statements, two temporary tables.
+const REBUILD_NS: u64 = 100_000_000;
+/// Reading a row under the lock, and filling it into the table again.
+const REBUILD_ROW_NS: u64 = 6_500;
+/// A token on its way there.
+const REBUILD_CELL_NS: u64 = 1_000;
+/// A row in an index that is made anew.
+const REBUILD_INDEXED_NS: u64 = 1_000;
 /// Rows of a large batch; how many exactly a run finds out by itself.
 const BATCH_ROWS: u64 = 12_000;
 /// Opening a vault entry and deriving its token again.
@@ -69,7 +77,7 @@ const NS_PER_MS: u64 = 1_000_000;
 /// Reckons what a run would need.
 pub(super) fn reckon(case: &Case<'_>, units: &[Unit]) -> Estimate {
     let size = Size::of(case, units);
-    let passes = passes(case, &size);
+    let passes = passes(case, &size, units);
     let window_ms = units.iter().filter(|unit| unit.mode == UnitMode::Window);
     let window_ms = window_ms.map(|unit| lock_ms(case, unit)).max().unwrap_or(0);
     let has_window = units.iter().any(|unit| unit.mode == UnitMode::Window);
@@ -141,18 +149,30 @@ impl Size {
     }
 }
 
-fn passes(case: &Case<'_>, size: &Size) -> PassTimes {
-    let bytes_ns = size.value_bytes * BYTE_NS;
-    let filter_ns = size.cells * FILTER_CELL_NS;
-    let ms = |ns: u64| (ns + PASS_NS).div_ceil(NS_PER_MS);
-    let rewrite = ms(size.rows * REWRITE_ROW_NS
+/// How long the rewrite of some units takes.
+pub(super) fn rewrite_ms(case: &Case<'_>, units: &[Unit]) -> u64 {
+    let rebuilt = |unit: &&Unit| unit.strategy == Strategy::Rebuild;
+    let in_place: Vec<Unit> = units.iter().filter(|unit| !rebuilt(unit)).cloned().collect();
+    let rebuilding: u64 = units.iter().filter(rebuilt).map(|unit| lock_ms(case, unit)).sum();
+    if in_place.is_empty() {
+        return rebuilding;
+    }
+    let size = Size::of(case, &in_place);
+    let ns = size.rows * REWRITE_ROW_NS
         + size.cells * REWRITE_CELL_NS
         + size.indexed_cells * REWRITE_INDEXED_NS
-        + bytes_ns);
+        + size.value_bytes * BYTE_NS;
     let throttled =
         case.policy.throttle.rows_per_s_max.map_or(0, |rate| {
             size.rows.saturating_mul(1_000).checked_div(rate).unwrap_or_default()
         });
+    rebuilding + (ns + PASS_NS).div_ceil(NS_PER_MS).max(throttled)
+}
+
+fn passes(case: &Case<'_>, size: &Size, units: &[Unit]) -> PassTimes {
+    let bytes_ns = size.value_bytes * BYTE_NS;
+    let filter_ns = size.cells * FILTER_CELL_NS;
+    let ms = |ns: u64| (ns + PASS_NS).div_ceil(NS_PER_MS);
     let verify = ms(size.entries * VERIFY_ENTRY_NS
         + size.rows * VERIFY_ROW_NS
         + size.cells * VERIFY_CELL_NS
@@ -163,14 +183,17 @@ fn passes(case: &Case<'_>, size: &Size) -> PassTimes {
             + size.cells.min(CONTROL_HITS) * HIT_NS
             + bytes_ns * 2),
         seal_ms: ms(size.cells * SEAL_CELL_NS + size.entries * LOAD_ENTRY_NS + bytes_ns * 3),
-        rewrite_ms: rewrite.max(throttled),
+        rewrite_ms: rewrite_ms(case, units),
         verify_ms: verify,
         purge_ms: verify + ms(filter_ns + case.catalog.bytes * SCRUB_BYTE_NS),
     }
 }
 
 /// How long writers wait at a stretch: for a whole unit, or for the largest batch of its ranges.
-fn lock_ms(case: &Case<'_>, unit: &Unit) -> u64 {
+pub(super) fn lock_ms(case: &Case<'_>, unit: &Unit) -> u64 {
+    if unit.strategy == Strategy::Rebuild {
+        return unit.tables.iter().map(|table| rebuild_ms(case, table)).sum();
+    }
     let of_table = |table: &UnitTable| {
         let columns = case.of_table(&table.table).map(|column| {
             let cells = column.share_of(column.cells(), table.rows);
@@ -194,8 +217,19 @@ fn lock_ms(case: &Case<'_>, unit: &Unit) -> u64 {
     ns.div_ceil(NS_PER_MS).max(1)
 }
 
+/// How long a table is locked to be filled anew: every index is built, whatever it is over.
+fn rebuild_ms(case: &Case<'_>, table: &UnitTable) -> u64 {
+    let indexes = case.catalog.table(&table.table).map_or(0, |table| table.indexes.len() as u64);
+    let columns = case.of_table(&table.table).map(|column| {
+        column.share_of(column.cells(), table.rows) * REBUILD_CELL_NS
+            + column.share_of(column.facts.bytes_total, table.rows) * BYTE_NS
+    });
+    let ns = table.rows * (REBUILD_ROW_NS + indexes * REBUILD_INDEXED_NS) + columns.sum::<u64>();
+    (REBUILD_NS + ns).div_ceil(NS_PER_MS)
+}
+
 /// Indexes that hold the values of a column.
-fn indexes_of(column: &InScope<'_>) -> u64 {
+pub(super) fn indexes_of(column: &InScope<'_>) -> u64 {
     let holds = |index: &&crate::catalog::Index| {
         index.keys.iter().any(|key| key.column.as_ref() == Some(&column.column.name))
     };

@@ -13,6 +13,7 @@ use crate::policy::Policy;
 mod actuals;
 mod blast_radius;
 mod case;
+mod costs;
 mod counter;
 mod estimates;
 mod facts;
@@ -83,8 +84,8 @@ pub use counter::Counter;
 pub use facts::{CheckTrial, ColumnFacts, CopyFacts, Facts, TableFacts};
 pub use full_text::{follows as full_text_follows, keeps_text, shows_another};
 pub use model::{
-    Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, TypeCounts, Unit,
-    UnitColumn, UnitMode, UnitTable, Verdict, Walk,
+    Assessment, ColumnPlan, Estimate, Extent, Finding, PassTimes, Strategy, StrategyCost,
+    TypeCounts, Unit, UnitColumn, UnitMode, UnitTable, Verdict, Walk,
 };
 pub use query_text::{Language, QueryText};
 pub use walks::row_id_name;
@@ -189,6 +190,7 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
         units,
         columns: case.columns.iter().map(column_plan).collect(),
         estimate,
+        strategies: costs::of(&case),
         fingerprint: fingerprint(catalog, policy),
         extent: Some(extent(catalog, policy)),
         fingerprint_after: (!changes.is_empty())

@@ -22,6 +22,23 @@ pub enum Strategy {
     Rebuild,
 }
 
+impl Strategy {
+    /// Whether it is the one that is taken where nothing is said.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        *self == Self::InPlace
+    }
+
+    /// The word of the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InPlace => "in-place",
+            Self::Rebuild => "rebuild",
+        }
+    }
+}
+
 /// What `plan` found out, and what a run would do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Assessment {
@@ -36,6 +53,9 @@ pub struct Assessment {
     pub columns: Vec<ColumnPlan>,
     /// What a run would need.
     pub estimate: Estimate,
+    /// What each strategy would cost, and what stands in its way; empty where there is only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strategies: Vec<StrategyCost>,
     /// What approvers sign: [`super::fingerprint`] of catalog and policy.
     pub fingerprint: String,
     /// How much of the source the columns in scope are; `None` in plans that nobody counted for.
@@ -51,6 +71,23 @@ pub struct Assessment {
     /// kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<RunId>,
+}
+
+/// What it would cost to rewrite the source in one way: what changes between the ways.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategyCost {
+    /// Which way.
+    pub strategy: Strategy,
+    /// Why it is not possible; empty where it is.
+    pub refused: Vec<String>,
+    /// How long the rewrite takes, in milliseconds.
+    pub rewrite_ms: u64,
+    /// What the rewrite writes into the write-ahead log, in bytes.
+    pub wal_bytes: u64,
+    /// What the server needs on disk beside what it has, at the most, in bytes.
+    pub disk_bytes: u64,
+    /// For how long others wait at a stretch, in milliseconds.
+    pub lock_ms: u64,
 }
 
 /// How large a source is, in names.
@@ -130,6 +167,9 @@ pub struct Unit {
     pub id: u16,
     /// How it is rewritten.
     pub mode: UnitMode,
+    /// Whether the table is filled anew instead; only of one table, in [`UnitMode::Ranges`].
+    #[serde(default, skip_serializing_if = "Strategy::is_in_place")]
+    pub strategy: Strategy,
     /// Its tables; parents of foreign keys before their children.
     pub tables: Vec<UnitTable>,
 }

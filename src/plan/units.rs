@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::groups;
-use super::model::{Unit, UnitColumn, UnitMode, UnitTable, Walk};
+use super::model::{Strategy, Unit, UnitColumn, UnitMode, UnitTable, Walk};
 use super::walks;
 use crate::catalog::Table;
 
@@ -11,27 +11,47 @@ use crate::catalog::Table;
 /// A table is rewritten in ranges where its rows keep their key, its tokens stand out, and no
 /// foreign key ties it to another; whatever falls short of that goes through one transaction.
 pub(super) fn cut(case: &Case<'_>) -> Vec<Unit> {
+    cut_for(case, case.strategy)
+}
+
+/// As [`cut`], as if another strategy were asked for.
+pub(super) fn cut_for(case: &Case<'_>, strategy: Strategy) -> Vec<Unit> {
     let mut units = Vec::new();
     for tables in together(case) {
-        let is_joined = groups::find(case).iter().any(|group| {
-            tables.iter().any(|table| group.columns.iter().any(|name| name.table == table.name))
-        });
+        let is_joined = tables.iter().any(|table| is_joined(case, table));
         let tables: Vec<UnitTable> =
             parents_first(tables).into_iter().filter_map(|table| unit_table(case, table)).collect();
         if tables.is_empty() {
             continue;
         }
-        let keeps_ranges = tables.iter().all(|table| {
-            matches!(table.walk, Walk::Key(_))
-                && case.of_table(&table.table).all(super::case::InScope::is_recognisable)
-        });
+        let keeps_ranges = tables.iter().all(|table| keeps_ranges(case, table));
+        let in_ranges = keeps_ranges && !is_joined;
         units.push(Unit {
             id: u16::try_from(units.len()).unwrap_or(u16::MAX),
-            mode: if keeps_ranges && !is_joined { UnitMode::Ranges } else { UnitMode::Window },
+            mode: if in_ranges { UnitMode::Ranges } else { UnitMode::Window },
+            strategy: if in_ranges { strategy } else { Strategy::InPlace },
             tables,
         });
     }
     units
+}
+
+/// Whether a table is rewritten for itself and in ranges.
+pub(super) fn is_in_ranges(case: &Case<'_>, table: &Table) -> bool {
+    !is_joined(case, table)
+        && unit_table(case, table).is_some_and(|table| keeps_ranges(case, &table))
+}
+
+/// Whether a foreign key ties columns in scope of a table to another.
+fn is_joined(case: &Case<'_>, table: &Table) -> bool {
+    let of = |group: &groups::Group| group.columns.iter().any(|name| name.table == table.name);
+    groups::find(case).iter().any(of)
+}
+
+/// Whether the rows of a table keep their key, and its tokens stand out.
+fn keeps_ranges(case: &Case<'_>, table: &UnitTable) -> bool {
+    matches!(table.walk, Walk::Key(_))
+        && case.of_table(&table.table).all(super::case::InScope::is_recognisable)
 }
 
 /// The tables in scope, those of one foreign-key group in one set.

@@ -37,7 +37,7 @@ pub use scratch::{Scratch, ScratchError, ScratchTable};
 pub use source::{
     Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
     Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity,
-    SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
+    SourceRebuild, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
 };
 pub use vault::{Change, VAULT_FORMAT, Vault, VaultError};
 

@@ -435,6 +435,14 @@ pub trait Source: Send + Sync {
         version: Option<i64>,
     ) -> Result<(WindowOutcome, Option<Box<dyn SourceWindow>>), SourceError>;
 
+    /// Takes a table for a rebuild: nobody else reads or writes it until the end of it.
+    async fn rebuild(&self, table: &UnitTable) -> Result<Box<dyn SourceRebuild>, SourceError> {
+        Err(SourceError::Inconsistent(format!(
+            "`{}` cannot be rebuilt on this engine",
+            table.table
+        )))
+    }
+
     /// Gives columns the types that their changes say, all in one transaction; `false` where they
     /// have them already. What reads the columns comes back as it was.
     async fn fit(&self, changes: &[ColumnChange], to: FitTo) -> Result<bool, SourceError> {
@@ -608,6 +616,28 @@ pub struct ScrubStep {
     pub started_at: String,
     /// When it was done.
     pub finished_at: String,
+}
+
+/// A table that is filled anew, in one transaction that ends with [`SourceRebuild::commit`]. Dropped
+/// without it, nothing has happened.
+#[async_trait]
+pub trait SourceRebuild: Send {
+    /// Reads rows with `after < key ≤ upto` in key order. Every row is read, and each once.
+    async fn walk(
+        &mut self,
+        after: Option<&RowKey>,
+        upto: Option<&RowKey>,
+        limit: Limit,
+    ) -> Result<Vec<Row>, SourceError>;
+
+    /// Takes the cells of rows that were just read, as they are to be; the others stay as they are.
+    async fn write(&mut self, read: &[Row], writes: &[RowWrite]) -> Result<(), SourceError>;
+
+    /// Fills the table anew, moves the cursors and commits.
+    async fn commit(self: Box<Self>, steps: &[Step]) -> Result<WriteOutcome, SourceError>;
+
+    /// Gives everything back as it was.
+    async fn abandon(self: Box<Self>) -> Result<(), SourceError>;
 }
 
 /// The source under its write lock: one transaction that ends with [`SourceWindow::commit`].

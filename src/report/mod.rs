@@ -62,7 +62,7 @@ pub use plan_document::{
     Acceptance, DiskLine, DocumentForm, DocumentState, EstimatePart, LimitLine, LineTone, LockLine,
     OutColumns, OutOfScopePart, OutTable, PLAN_SCHEMA, PassLine, PlanDocument, PlanFacts, PlanHead,
     PlanSummary, PlanVerdict, Recorded, ScopeColumn, ScopeTable, SigningPart, SigningStep,
-    StoredDocument, StoredPlan, TextLine, UnitLine, WayBackStep, plan_digest,
+    StoredDocument, StoredPlan, StrategyLine, TextLine, UnitLine, WayBackStep, plan_digest,
 };
 pub use risks::{Risk, RiskKind};
 pub use scope::{ColumnLine, Gate, Leakage, OutOfScope, PlanPart, ScopePart};

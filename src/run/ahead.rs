@@ -47,7 +47,7 @@ impl RowsAhead {
     /// The next batch; empty where none is left.
     pub(crate) async fn next(&mut self) -> Result<Vec<Row>, RunError> {
         let Some(next) = self.next.take() else { return Ok(Vec::new()) };
-        let rows = next.await.map_err(broken_off)??;
+        let rows = next.await.map_err(|_| broken_off())??;
         if let Some(last) = rows.last() {
             self.read(Some(last.key.clone()));
         }
@@ -78,7 +78,7 @@ impl EntriesAhead {
     /// The next batch; empty where none is left.
     pub(crate) async fn next(&mut self) -> Result<Vec<EntryRow>, RunError> {
         let Some(next) = self.next.take() else { return Ok(Vec::new()) };
-        let entries = next.await.map_err(broken_off)??;
+        let entries = next.await.map_err(|_| broken_off())??;
         if let Some(last) = entries.last() {
             self.read(Some((last.domain, last.token.clone())));
         }
@@ -86,6 +86,6 @@ impl EntriesAhead {
     }
 }
 
-fn broken_off(_: tokio::task::JoinError) -> RunError {
+pub(crate) fn broken_off() -> RunError {
     RunError::Inconsistent("a read ahead was broken off".to_owned())
 }

@@ -14,6 +14,7 @@ use crate::ports::{
 };
 use crate::run::batch::BYTES_MAX;
 use crate::run::column::{Column, Fate};
+use crate::run::crash::here;
 use crate::run::entries::known;
 use crate::run::error::RunError;
 use crate::run::job::{Job, file_bytes, manifest_hash, ms, table_of, unit_of};
@@ -77,6 +78,7 @@ async fn rest(
     control(job).await?;
     let files = job.vault.files(job.run).await?;
     let ranges = job.vault.ranges(job.run).await?;
+    here("backup.before_phase");
     job.advance(Phase::Approved, Event::BackedUp, Vec::new(), |draft| {
         draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
         draft.counts.extend(resumed.then(|| ("resumed".into(), 1)));
@@ -179,7 +181,9 @@ pub(crate) async fn back_up_piece(job: &Job, lease: &Lease) -> Result<(), RunErr
         rows: range.rows,
         originals: range.originals,
     };
+    here("backup.before_file_ends");
     let seal = range.writer.finish()?;
+    here("backup.after_file");
     let file = FileRow {
         kind: FileKind::Backup,
         unit: unit.id,
@@ -195,7 +199,11 @@ pub(crate) async fn back_up_piece(job: &Job, lease: &Lease) -> Result<(), RunErr
         match job.vault.commit(changes.clone(), Vec::new()).await {
             // Somebody has cut a range under the number that the rest was to have.
             Err(VaultError::Locked { .. }) => {}
-            committed => return committed.map(|_| ()).map_err(Into::into),
+            committed => {
+                committed?;
+                here("backup.after_record");
+                return Ok(());
+            }
         }
     }
     Err(VaultError::Locked { waited_ms: 0 }.into())
@@ -251,11 +259,14 @@ async fn back_up_range(
         rows: range.rows,
         originals: range.originals,
     };
+    here("backup.before_file_ends");
     let seal = range.writer.finish()?;
+    here("backup.after_file");
     let file =
         FileRow { kind: FileKind::Backup, unit: unit.id, range: number, epoch: 0, number: 0, seal };
     let changes = vec![Change::PutRange(job.run, row), Change::PutFile(job.run, file)];
     job.vault.commit(changes, Vec::new()).await?;
+    here("backup.after_record");
     Ok(upper.is_some())
 }
 

@@ -9,9 +9,11 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::run::batch::compute_each;
 use crate::run::error::{Mismatch, MismatchKind};
@@ -25,6 +27,9 @@ const BUCKETS_MAX: u64 = 256;
 
 /// Bytes of a bucket that is compared in memory.
 const BUCKET_BYTES_MAX: u64 = 12 << 20;
+
+/// Bytes of a bucket for each token that it may hold: an entry and the cell that holds it.
+const RECORD_BYTES: usize = 96;
 
 /// Buckets that a larger one is sorted apart into; a power of two.
 const PARTS: usize = 16;
@@ -56,42 +61,40 @@ const EXPECTED: u8 = 4;
 /// Files by the hash of domain and token.
 struct Files {
     dir: PathBuf,
-    files: Vec<BufWriter<File>>,
+    files: Vec<Mutex<BufWriter<File>>>,
 }
 
 impl Files {
     fn make(dir: PathBuf, count: usize) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
         let files = (0..count)
-            .map(|at| File::create(dir.join(at.to_string())).map(BufWriter::new))
+            .map(|at| Ok(Mutex::new(BufWriter::new(File::create(dir.join(at.to_string()))?))))
             .collect::<io::Result<_>>()?;
         Ok(Self { dir, files })
     }
 
-    /// The file of a hash. Files are a power of two, so lower bits choose.
-    fn of(&mut self, hash: u64) -> &mut BufWriter<File> {
+    /// Writes into the file of a hash. Files are a power of two, so lower bits choose.
+    fn write(&self, hash: u64, record: &[u8]) -> io::Result<()> {
         let count = self.files.len() as u64;
         let at = usize::try_from(hash % count).unwrap_or(0);
-        &mut self.files[at]
+        self.files[at].lock().unwrap_or_else(PoisonError::into_inner).write_all(record)
     }
 
     /// Ends the writing; says where the files are.
     fn finish(self) -> io::Result<Vec<PathBuf>> {
         let count = self.files.len();
-        for mut file in self.files {
-            file.flush()?;
+        for file in self.files {
+            file.into_inner().unwrap_or_else(PoisonError::into_inner).flush()?;
         }
         Ok((0..count).map(|at| self.dir.join(at.to_string())).collect())
     }
 }
 
-/// The buckets of one verification.
+/// The buckets of one verification. Many may add to them at the same time.
 pub(crate) struct Buckets {
     files: Files,
     hasher: RandomState,
-    bytes: u64,
-    /// One record, as it is written.
-    record: Vec<u8>,
+    bytes: AtomicU64,
 }
 
 impl Buckets {
@@ -102,7 +105,7 @@ impl Buckets {
         }
         let count = (records / RECORDS_A_BUCKET).next_power_of_two().clamp(1, BUCKETS_MAX);
         let files = Files::make(dir, usize::try_from(count).unwrap_or(1))?;
-        Ok(Self { files, hasher: RandomState::new(), bytes: 0, record: Vec::new() })
+        Ok(Self { files, hasher: RandomState::new(), bytes: AtomicU64::new(0) })
     }
 
     /// Adds a record; `place` names the cell, for messages.
@@ -110,7 +113,7 @@ impl Buckets {
     /// `says 1 | domain 2 | length 4 | token | length 4 | place | digest 16`, a digest only where
     /// there is one to compare.
     pub(crate) fn add(
-        &mut self,
+        &self,
         domain: DomainId,
         token: &TokenBody,
         says: Says,
@@ -123,23 +126,23 @@ impl Buckets {
             Says::Counted => (COUNTED, None),
             Says::Expected => (EXPECTED, None),
         };
-        self.record.clear();
-        self.record.push(code);
-        self.record.extend_from_slice(&domain.0.to_be_bytes());
+        let mut record = Vec::with_capacity(27 + token.as_bytes().len() + place.len());
+        record.push(code);
+        record.extend_from_slice(&domain.0.to_be_bytes());
         for part in [token.as_bytes(), place] {
             let length = u32::try_from(part.len()).map_err(io::Error::other)?;
-            self.record.extend_from_slice(&length.to_be_bytes());
-            self.record.extend_from_slice(part);
+            record.extend_from_slice(&length.to_be_bytes());
+            record.extend_from_slice(part);
         }
-        self.record.extend_from_slice(digest.as_ref().map_or(&[], <[u8; 16]>::as_slice));
-        self.bytes += self.record.len() as u64;
+        record.extend_from_slice(digest.as_ref().map_or(&[], <[u8; 16]>::as_slice));
+        self.bytes.fetch_add(record.len() as u64, Ordering::Relaxed);
         let hash = self.hasher.hash_one((domain.0, token.as_bytes()));
-        self.files.of(hash).write_all(&self.record)
+        self.files.write(hash, &record)
     }
 
     /// How much was written.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Compares what the two sides say, bucket by bucket on all cores, and removes the files. `name`
@@ -203,7 +206,7 @@ fn compare_file(
 fn part(path: &Path, sort: &Sort<'_>) -> io::Result<Vec<PathBuf>> {
     let mut folder = path.as_os_str().to_owned();
     folder.push(".parts");
-    let mut files = Files::make(folder.into(), PARTS)?;
+    let files = Files::make(folder.into(), PARTS)?;
     let mut file = File::open(path)?;
     let mut window = Vec::new();
     loop {
@@ -212,7 +215,7 @@ fn part(path: &Path, sort: &Sort<'_>) -> io::Result<Vec<PathBuf>> {
         let mut at = 0;
         while let Some(record) = Record::read(&window[at..]) {
             let hash = sort.hasher.hash_one((record.domain, record.token)) >> sort.used;
-            files.of(hash).write_all(&window[at..at + record.length])?;
+            files.write(hash, &window[at..at + record.length])?;
             at += record.length;
         }
         window.drain(..at);
@@ -265,21 +268,55 @@ impl<'b> Record<'b> {
     }
 
     fn key(&self) -> Key<'b> {
-        (self.domain, self.token)
+        Key::new(self.domain, self.token)
     }
 }
 
-/// What is known of one token.
-#[derive(Default)]
-struct Known<'b> {
-    opens: Option<[u8; 16]>,
-    /// Cells that hold it minus originals that have it, in tables without a key.
+/// What tables without a key say of one token.
+#[derive(Clone, Copy)]
+struct Counted<'b> {
+    /// Cells that hold it minus originals that have it.
     balance: i64,
     /// Where the first of those cells is.
-    counted_at: Option<&'b [u8]>,
+    at: &'b [u8],
 }
 
-type Key<'b> = (u16, &'b [u8]);
+/// Domain and token. Most tokens have sixteen bytes, and are compared as one number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Key<'b> {
+    head: u128,
+    domain: u16,
+    length: usize,
+    /// What is behind the head.
+    tail: &'b [u8],
+}
+
+impl<'b> Key<'b> {
+    fn new(domain: u16, token: &'b [u8]) -> Self {
+        let (head, tail) = token.split_at(token.len().min(16));
+        let mut number = [0; 16];
+        number[..head.len()].copy_from_slice(head);
+        Self { head: u128::from_be_bytes(number), domain, length: token.len(), tail }
+    }
+
+    /// The token again.
+    fn token(&self) -> Vec<u8> {
+        let head = self.head.to_be_bytes();
+        [&head[..self.length.min(16)], self.tail].concat()
+    }
+}
+
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u16(self.domain);
+        for half in [self.head >> 64, self.head & u128::from(u64::MAX)] {
+            state.write_u64(u64::try_from(half).unwrap_or(0));
+        }
+        state.write(self.tail);
+    }
+}
+
+type Map<'b, V> = HashMap<Key<'b>, V, BuildHasherDefault<Spread>>;
 
 /// Spreads tokens over a table in memory. They are MACs or random, or the digits of a cipher:
 /// nobody chooses them so that they meet, and the hash that a stranger could not aim at costs more
@@ -320,37 +357,41 @@ fn compare_bucket(
     name: &impl Fn(DomainId, &TokenBody, &[u8]) -> String,
     found: &mut Vec<Mismatch>,
 ) -> io::Result<()> {
-    let mut known: HashMap<Key<'_>, Known<'_>, BuildHasherDefault<Spread>> = HashMap::default();
+    let mut opens: Map<'_, [u8; 16]> =
+        Map::with_capacity_and_hasher(bytes.len() / RECORD_BYTES, BuildHasherDefault::default());
+    let mut counted: Map<'_, Counted<'_>> = Map::default();
     each_record(bytes, |record| match record.says {
-        Says::Opens(digest) => known.entry(record.key()).or_default().opens = Some(digest),
+        Says::Opens(digest) => {
+            opens.insert(record.key(), digest);
+        }
         Says::Counted | Says::Expected => {
-            let known = known.entry(record.key()).or_default();
-            known.balance += if record.says == Says::Counted { 1 } else { -1 };
-            known.counted_at.get_or_insert(record.place);
+            let new = Counted { balance: 0, at: record.place };
+            counted.entry(record.key()).or_insert(new).balance +=
+                if record.says == Says::Counted { 1 } else { -1 };
         }
         Says::Holds(_) | Says::HoldsAny => {}
     })?;
     each_record(bytes, |record| {
-        let opens = known.get(&record.key()).and_then(|known| known.opens);
-        let kind = match (record.says, opens) {
-            (Says::Holds(_) | Says::HoldsAny, None) => MismatchKind::Unknown,
-            (Says::Holds(expected), Some(digest)) if expected != digest => MismatchKind::Different,
-            (
-                Says::Opens(_) | Says::Holds(_) | Says::HoldsAny | Says::Counted | Says::Expected,
-                _,
-            ) => return,
+        let kind = match record.says {
+            Says::Opens(_) | Says::Counted | Says::Expected => return,
+            Says::HoldsAny if opens.contains_key(&record.key()) => return,
+            Says::Holds(expected) => match opens.get(&record.key()) {
+                Some(digest) if *digest == expected => return,
+                Some(_) => MismatchKind::Different,
+                None => MismatchKind::Unknown,
+            },
+            Says::HoldsAny => MismatchKind::Unknown,
         };
         let place = name(DomainId(record.domain), &TokenBody::new(record.token), record.place);
         found.push(Mismatch { kind, place });
     })?;
-    for ((domain, token), known) in known {
-        let Some(place) = known.counted_at else { continue };
-        let kind = match known.opens {
+    for (key, counted) in counted {
+        let kind = match opens.get(&key) {
             None => MismatchKind::Unknown,
-            Some(_) if known.balance != 0 => MismatchKind::Multiset,
+            Some(_) if counted.balance != 0 => MismatchKind::Multiset,
             Some(_) => continue,
         };
-        let place = name(DomainId(domain), &TokenBody::new(token), place);
+        let place = name(DomainId(key.domain), &TokenBody::new(&key.token()), counted.at);
         found.push(Mismatch { kind, place });
     }
     Ok(())
@@ -372,7 +413,7 @@ mod tests {
 
     fn compared(records: &[(&[u8], Says)]) -> Vec<MismatchKind> {
         let base = tempfile::tempdir().unwrap();
-        let mut buckets = Buckets::make(base.path().join("buckets"), 1_000_000).unwrap();
+        let buckets = Buckets::make(base.path().join("buckets"), 1_000_000).unwrap();
         for (token, says) in records {
             buckets.add(DomainId(1), &TokenBody::new(token), *says, b"place").unwrap();
         }
@@ -400,7 +441,7 @@ mod tests {
     #[test]
     fn a_bucket_that_is_too_large_is_sorted_apart() {
         let base = tempfile::tempdir().unwrap();
-        let mut buckets = Buckets::make(base.path().join("buckets"), 1).unwrap();
+        let buckets = Buckets::make(base.path().join("buckets"), 1).unwrap();
         // One file, and three times what is compared in memory.
         let place = [0; 4_096];
         for number in 0..9_000_u32 {

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::ports::{BlindRow, FileKind, FileRow, RangeRow};
 use crate::run::column::Column;
+use crate::run::crash::here;
 use crate::run::entries::{Sealing, compare, seal_all};
 use crate::run::error::RunError;
 use crate::run::job::Job;
@@ -122,6 +123,7 @@ pub(crate) async fn add(
         writer.write(&record.encode())?;
     }
     let seal = writer.finish()?;
+    here("rewrite.after_increment_file");
     let file = FileRow { kind: FileKind::Increment, unit, range, epoch, number, seal };
     let mut seen: HashSet<(DomainId, &TokenBody)> = HashSet::new();
     let values: Vec<Sealing<'_>> = records
@@ -138,5 +140,6 @@ pub(crate) async fn add(
     let by_domain: HashMap<DomainId, Column> =
         columns.iter().map(|column| (column.domain_id(), column.clone())).collect();
     let there = job.vault.insert(Some(job.run), &entries, blind, Some(file)).await?;
+    here("rewrite.after_vault_commit");
     compare(&job.keys, &by_domain, &entries, &there)
 }

@@ -13,6 +13,7 @@ use crate::plan::{Assessment, Unit, UnitTable};
 use crate::policy::Policy;
 use crate::ports::{BackupStore, Change, Condition, FileKind, FileRow, Progress, Source, Vault};
 use crate::run::column::Column;
+use crate::run::crash::here;
 use crate::run::error::RunError;
 use crate::run::manifest::keep_manifest;
 use crate::run::share::Crew;
@@ -236,6 +237,7 @@ impl Job {
         fill(&mut draft);
         changes.push(Change::Advance { run: self.run, from, event });
         self.vault.commit(changes, vec![draft]).await?;
+        here(after(event));
         crate::serve::checkpoint(self.vault.as_ref(), &self.keys).await?;
         if matches!(event, Event::BackedUp | Event::Sealed | Event::Rewritten | Event::Verified) {
             self.files.note_ledger(self.vault.head().await?.size())?;
@@ -271,6 +273,24 @@ pub(crate) fn unit_of(job: &Job, unit: u16) -> Result<&Unit, RunError> {
     job.plan.units.iter().find(|known| known.id == unit).ok_or_else(|| {
         RunError::Inconsistent("a piece of work names a unit that the plan does not".to_owned())
     })
+}
+
+/// The place behind the commit of an event, before its checkpoint.
+fn after(event: Event) -> &'static str {
+    match event {
+        Event::BackedUp => "backup.after_phase",
+        Event::Sealed => "seal.after_phase",
+        Event::Rewritten => "rewrite.after_phase",
+        Event::Verified => "verify.after_phase",
+        Event::Purged => "purge.after_phase",
+        Event::RollbackStarted => "rollback.after_begin",
+        Event::RolledBack => "rollback.after_phase",
+        Event::Approved
+        | Event::ApprovalVoided
+        | Event::Mismatch
+        | Event::PurgeApproved
+        | Event::Closed => "phase.after_commit",
+    }
 }
 
 /// The table of a unit at this place.

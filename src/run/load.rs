@@ -14,6 +14,7 @@ use crate::ledger::{Digest, RowSetRoot};
 use crate::ports::{EntryRow, FileKind, LoadCursor, VaultError};
 use crate::run::batch::compute;
 use crate::run::column::Column;
+use crate::run::crash::here;
 use crate::run::entries::{compare, same_value};
 use crate::run::error::RunError;
 use crate::run::job::Job;
@@ -48,6 +49,7 @@ pub(crate) async fn load(job: &Job) -> Result<(), RunError> {
         if let Some(storing) = storing.take() {
             let taken = storing.taken;
             cursor = storing.settle(job, &columns).await?;
+            here("seal.after_vault_commit");
             job.progress.advance(taken);
         }
         job.may_go_on()?;
@@ -55,6 +57,7 @@ pub(crate) async fn load(job: &Job) -> Result<(), RunError> {
         if batch.entries.is_empty() {
             let done = LoadCursor { done: true, ..cursor };
             job.vault.load(job.run, &[], &done).await?;
+            here("seal.after_load");
             drop(merge);
             gathered.remove(job.files.as_ref())?;
             break;

@@ -20,6 +20,7 @@ use crate::ports::{
     Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep, Scrubbed, VaultCopies, VaultCopy,
 };
 use crate::residue::{Evidence, FileReport, ScanReport, Verdict};
+use crate::run::crash::here;
 use crate::run::error::RunError;
 use crate::run::job::{Job, ms};
 use crate::run::residue::{as_json, control_report, count, scan, uncovered_copies};
@@ -126,11 +127,13 @@ async fn scrub(
 ) -> Result<PurgeFacts, RunError> {
     let begun = Instant::now();
     job.source.seize(&tables(job)).await?;
+    here("purge.after_lock");
     let rewritten = rewrite_seized(job, digest, scratch.clone(), patience).await;
     // The lock ends whatever happened; an error of the work is the one to report.
     let released = job.source.release().await;
     let (scrubbed, mut cells) = rewritten?;
     released?;
+    here("purge.after_scrub");
     let Scrubbed { mut steps, written_since } = scrubbed;
     if written_since > 0 {
         // The lock could not be held over the rewrite, and somebody wrote in between.
@@ -150,7 +153,9 @@ async fn scrub(
     draft.counts.insert("uncovered".into(), facts.uncovered.values().sum());
     draft.details.insert("digest".into(), digest.into());
     draft.details.insert("facts".into(), facts_json(&facts)?);
+    here("purge.before_marker");
     job.vault.commit(Vec::new(), vec![draft]).await?;
+    here("purge.after_marker");
     if is_left { Err(residue_found(&facts)) } else { Ok(facts) }
 }
 
@@ -316,6 +321,7 @@ async fn destroy(job: &Job) -> Result<(), RunError> {
         return keep(job).await;
     }
     let removed = job.files.destroy()?;
+    here("purge.after_backup_gone");
     let mut changes = Vec::new();
     let mut ids = Vec::new();
     let run = job.run.to_string();

@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use crate::lifecycle::{Event, Phase};
-use crate::plan::{Unit, UnitMode, UnitTable};
+use crate::plan::{Strategy, Unit, UnitMode, UnitTable};
 use crate::policy::TableName;
 use crate::ports::{
     BlindRow, Change, Counts, CursorId, CursorState, FitTo, Interval, Lease, Pass, Piece,
@@ -18,11 +18,13 @@ use crate::ports::{
 };
 use crate::run::batch::{Pace, compute};
 use crate::run::column::{Column, Fate};
+use crate::run::crash::here;
 use crate::run::entries::{draw, known};
 use crate::run::error::RunError;
 use crate::run::fit::fit;
 use crate::run::increments::{Newest, Place, add};
 use crate::run::job::{Job, ms, table_of, unit_of};
+use crate::run::rebuild::rebuild;
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell};
 use crate::run::share::{Laid, piece_of, share, turn};
 use crate::run::sweep::sweep;
@@ -47,6 +49,7 @@ pub async fn rewrite(job: &Job) -> Result<(), RunError> {
     let Some(first) = turn(job, Phase::Sealed).await? else { return Ok(()) };
     let begins = async {
         bind_source(job).await?;
+        here("rewrite.after_bind");
         fit(job, FitTo::Tokens).await
     };
     first.end(begins.await).await?;
@@ -71,6 +74,7 @@ pub async fn rewrite(job: &Job) -> Result<(), RunError> {
 async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
     for unit in &job.plan.units {
         match unit.mode {
+            UnitMode::Ranges if unit.strategy == Strategy::Rebuild => rebuild(job, unit).await?,
             UnitMode::Ranges if job.crew.shares => {}
             UnitMode::Ranges => rewrite_ranges(job, unit).await?,
             UnitMode::Window => rewrite_window(job, unit).await?,
@@ -111,7 +115,11 @@ async fn lay_out_ranges(job: &Job) -> Result<Vec<RangeRow>, RunError> {
 
 /// Makes a piece of each range. The epoch of a piece begins where that of its cursor is.
 async fn lay_out(job: &Job) -> Result<Laid, RunError> {
-    let ranges = lay_out_ranges(job).await?;
+    let mut ranges = lay_out_ranges(job).await?;
+    // A table that is rebuilt is one piece of work, and not shared.
+    ranges.retain(|range| {
+        job.plan.units.iter().any(|u| u.id == range.unit && u.strategy == Strategy::InPlace)
+    });
     let epochs: HashMap<(u16, u32), u64> = job
         .source
         .cursors(job.run, Pass::Rewrite)
@@ -196,6 +204,7 @@ async fn rewrite_range(
             .ok_or(RunError::LeaseLost { unit: range.unit, range: range.number })?,
         None => job.source.take(cursor, ledger_size).await?,
     };
+    here("rewrite.after_cursor_taken");
     if state.done {
         job.progress.advance(state.counts.rows);
         return Ok(());
@@ -255,6 +264,13 @@ pub(crate) struct Prepared {
     poison: Vec<QuarantineRow>,
 }
 
+impl Prepared {
+    /// Whether backup and vault have everything that it replaces, and nothing of it can have no token.
+    pub(crate) fn is_known(&self) -> bool {
+        self.increments.is_empty() && self.blind.is_empty() && self.poison.is_empty()
+    }
+}
+
 impl<'w> Worker<'w> {
     pub(crate) fn new(
         job: &'w Job,
@@ -312,8 +328,10 @@ impl<'w> Worker<'w> {
         }
         step.counts = prepared.counts;
         let begun = Instant::now();
+        here("rewrite.before_cursor");
         let outcome =
             self.job.source.write(self.table, &step, read, &prepared.writes, version).await?;
+        here("rewrite.after_commit");
         self.job.lock_meter.saw(begun.elapsed());
         match outcome {
             WriteOutcome::Written => {
@@ -692,6 +710,7 @@ async fn finish(
     let files = job.vault.files(job.run).await?;
     let increments = crate::run::job::manifest_hash(&files, crate::ports::FileKind::Increment);
     let late = changes.len() as u64;
+    here("rewrite.before_phase");
     job.advance(Phase::Sealed, Event::Rewritten, changes, |draft| {
         draft.counts = counts.by_name();
         draft.counts.insert("late_segments".into(), late);

@@ -13,6 +13,7 @@ use crate::ports::{
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::Column;
+use crate::run::crash::here;
 use crate::run::entries::open_entry;
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::fit::fit;
@@ -82,7 +83,9 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         renew_statistics(job).await?;
         // Traces of another open run in this source are not ours to remove.
         if only_run_in_source(job).await? {
+            here("rollback.before_traces");
             job.source.remove_traces().await?;
+            here("rollback.after_traces");
         }
     }
     job.advance(Phase::RollingBack, Event::RolledBack, Vec::new(), |draft| {
@@ -263,8 +266,10 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
             interval: Some(Interval { after: position.clone(), upto }),
         };
         let begun = std::time::Instant::now();
+        here("rollback.before_cursor");
         match job.source.write(table, &step, &read, &writes, version).await? {
             WriteOutcome::Written => {
+                here("rollback.after_commit");
                 misses = 0;
                 pace.went(read.len(), begun.elapsed());
                 job.progress.advance(read.len() as u64);
@@ -455,8 +460,12 @@ async fn roll_back_held(
         }
     }
     let step = Step { cursor, epoch, from: None, to: None, done: true, counts, interval: None };
+    here("rollback.before_window_commit");
     match window.commit(&step).await? {
-        WriteOutcome::Written => Ok(()),
+        WriteOutcome::Written => {
+            here("rollback.after_window_commit");
+            Ok(())
+        }
         WriteOutcome::Rejected(rejection) => {
             let table = unit.tables.first().map(|t| t.table.to_string()).unwrap_or_default();
             Err(RunError::WindowRefused { table, reason: rejection.reason })

@@ -17,6 +17,7 @@ use crate::ports::{
 };
 use crate::run::batch::{BYTES_MAX, compute};
 use crate::run::column::Column;
+use crate::run::crash::here;
 use crate::run::entries::{Sealing, draw, seal_all};
 use crate::run::error::RunError;
 use crate::run::job::{Job, file_bytes, manifest_hash, ms, table_of, unit_of};
@@ -128,14 +129,18 @@ async fn seal_file(
         let entries = sealed(job, columns, &records, &drawn)?;
         let stem = format!("u{}-r{}{attempt}", unit.id, file.range);
         let token_file = write_tokens(job, &stem, &records, &drawn, file)?;
+        here("seal.after_token_file");
         let stage_file = write_stage(job, &stem, entries, file)?;
+        here("seal.after_stage_file");
         let recorded =
             job.vault.record_seal(job.run, vec![token_file, stage_file], drawn.blind).await;
         match recorded {
             Err(VaultError::BlindTaken) => {}
             recorded => {
+                recorded?;
+                here("seal.after_record");
                 job.progress.advance(drawn.originals);
-                return Ok(recorded?);
+                return Ok(());
             }
         }
     }
@@ -352,6 +357,7 @@ async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError
         vec![Change::CloseSegment(segment), Change::ForgetFiles(job.run, FileKind::Stage)];
     let key_ids = job.key_ids();
     let vault_bytes = job.vault.bytes().await?;
+    here("seal.before_phase");
     job.advance(Phase::BackedUp, Event::Sealed, changes, |draft: &mut Draft| {
         draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
         draft.counts.extend(resumed.then(|| ("resumed".into(), 1)));

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::ports::{Change, Counts, CursorId, Pass, RangeRow, Row, Step, WalkFilter, WriteOutcome};
+use crate::run::crash::here;
 use crate::run::error::RunError;
 use crate::run::increments::Newest;
 use crate::run::job::Job;
@@ -138,6 +139,7 @@ impl Worker<'_> {
         let begun = Instant::now();
         match self.job.source.write(self.table, &step, read, &prepared.writes, version).await? {
             WriteOutcome::Written => {
+                here("sweep.after_commit");
                 self.pace.went(read.len(), begun.elapsed());
                 *rewritten += tokenized;
                 Ok(true)

@@ -202,6 +202,11 @@ impl Throttle {
                 Duration::from_millis(lag).as_secs_f64(),
                 Duration::from_millis(max).as_secs_f64(),
             )),
+            // Behind where the log stood when it was first looked at: for how long, nobody knows.
+            Some(_) if is_behind_from_the_start(replica, written) => Some(format!(
+                "replica `{}` has not replayed yet what was written when the run began",
+                replica.name
+            )),
             Some(_) => None,
         })
     }
@@ -260,6 +265,12 @@ fn lag_ms(now: Instant, replica: &ReplicaLag, written: &VecDeque<(Instant, u64)>
     Some(u64::try_from(since).unwrap_or(u64::MAX).max(replica.replay_ms.unwrap_or(0)))
 }
 
+/// Whether a replica has not come to where the log stood at the first reading that is kept.
+fn is_behind_from_the_start(replica: &ReplicaLag, written: &VecDeque<(Instant, u64)>) -> bool {
+    let first = written.front().map(|(_, bytes)| *bytes);
+    replica.replayed_bytes.zip(first).is_some_and(|(replayed, first)| replayed < first)
+}
+
 fn time_of(rows: usize, rate: u64) -> Duration {
     let rows = u64::try_from(rows).unwrap_or(u64::MAX);
     let micros = u128::from(rows) * 1_000_000 / u128::from(rate.max(1));
@@ -303,6 +314,14 @@ mod tests {
             panic!("it goes on");
         };
         assert_eq!(why, "replica `berlin` is 20.0 s behind, and 10.0 s are allowed");
+    }
+
+    #[test]
+    fn a_replica_that_is_behind_from_the_start_holds_until_it_has_caught_up() {
+        let throttle = throttle(policy::Throttle::default());
+        let held = asked(&throttle, replica(Some(90)), &[(1, 100)]);
+        assert!(matches!(&held, Permit::Hold(why) if why.contains("when the run began")));
+        assert_eq!(asked(&throttle, replica(Some(100)), &[(1, 100)]), Permit::Go { rows: 10 });
     }
 
     #[test]

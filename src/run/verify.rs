@@ -13,6 +13,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
@@ -25,6 +26,7 @@ use crate::ports::{
 };
 use crate::run::buckets::Buckets;
 use crate::run::column::Column;
+use crate::run::crash::here;
 use crate::run::entries::{known, token_name};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::job::{Job, manifest_hash, ms};
@@ -173,7 +175,7 @@ struct Pass<'p> {
     found: Vec<Mismatch>,
     tally: Tally,
     quarantine: Vec<QuarantineRow>,
-    files: Vec<FileRow>,
+    files: Arc<Vec<FileRow>>,
     ranges: Vec<RangeRow>,
 }
 
@@ -190,7 +192,7 @@ impl<'p> Pass<'p> {
             found: Vec::new(),
             tally: Tally::default(),
             quarantine: job.vault.quarantine(job.run).await?,
-            files: job.vault.files(job.run).await?,
+            files: Arc::new(job.vault.files(job.run).await?),
             ranges: job.vault.ranges(job.run).await?,
         })
     }
@@ -248,6 +250,7 @@ impl<'p> Pass<'p> {
         let proof = RoundTripProof { run: job.run, cells: self.tally.opened, digest };
         if drive == Drive::Record {
             let set = Change::SetVerified { run: job.run, digest: Some(proof.digest.clone()) };
+            here("verify.before_phase");
             job.advance(phase, Event::Verified, vec![set], |draft| {
                 draft.counts.clone_from(&counts);
                 draft.counts.insert("took_ms".into(), ms(begun.elapsed()));

@@ -15,6 +15,7 @@ use crate::ports::{
 use crate::run::backup::backup_records;
 use crate::run::batch::{BYTES_MAX, compute};
 use crate::run::column::{Column, Fate};
+use crate::run::crash::here;
 use crate::run::entries::known;
 use crate::run::error::RunError;
 use crate::run::increments::{Place, add, read_increment};
@@ -43,6 +44,7 @@ pub(crate) async fn rewrite_window(job: &Job, unit: &Unit) -> Result<(), RunErro
         job.refuse_if_paused().await?;
         let version = job.source.version().await?;
         increments.catch_up().await?;
+        here("window.after_image");
         let begun = Instant::now();
         let Some(window) = increments.hold(version).await? else { continue };
         let rewritten = rewrite_held(job, unit, cursor, state.epoch, window).await;
@@ -78,8 +80,10 @@ async fn rewrite_held(
     }
     let rows = counts.rows;
     let step = Step { cursor, epoch, from: None, to: None, done: true, counts, interval: None };
+    here("window.before_commit");
     match window.commit(&step).await? {
         WriteOutcome::Written => {
+            here("window.after_commit");
             job.progress.advance(rows);
             Ok(())
         }

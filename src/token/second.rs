@@ -96,7 +96,8 @@ pub fn encode_checked(
 pub fn token_text(kind: char, domain: DomainId, body: [u8; 16]) -> String {
     let domain = u128::from(domain.0);
     let bits = u128::from_be_bytes(body);
-    let mut text = String::from("sl");
+    let mut text = String::with_capacity(35);
+    text.push_str("sl");
     text.push(kind);
     text.extend([domain / 1024, domain / 32, domain].map(symbol));
     text.push('_');

@@ -7,6 +7,8 @@ mod stage;
 mod backup;
 mod crash;
 mod life;
+#[cfg(feature = "failpoints")]
+mod places;
 mod vault_copy;
 mod writers;
 

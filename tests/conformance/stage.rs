@@ -102,6 +102,27 @@ impl Stage {
         Self::over_sqlite(desk, VaultPlace::Database(Box::new(vault)))
     }
 
+    /// Vault and source in one SQLite file.
+    #[cfg(feature = "failpoints")]
+    pub(super) fn one_file() -> Self {
+        let desk = Desk::in_one_file();
+        let stage = Self::over_sqlite(desk, VaultPlace::Source);
+        stage.desk.make_vault();
+        stage
+    }
+
+    /// A PostgreSQL database whose vault is another one.
+    #[cfg(feature = "failpoints")]
+    pub(super) fn postgres_and_vault_on_postgres() -> Self {
+        let db = Postgres::with(&(TABLES.replace("{big}", "bigint") + &rows()));
+        let vault = Postgres::with("");
+        let desk = Desk::between(&db.url(), &vault.url());
+        desk.write("shop.toml", POLICY);
+        let (engine, vault) =
+            (Engine::Postgres(Box::new(db)), VaultPlace::Database(Box::new(vault)));
+        Self { desk, engine, vault }
+    }
+
     fn over_sqlite(desk: Desk, vault: VaultPlace) -> Self {
         desk.write("shop.toml", POLICY);
         let mut db = Db::open(&desk.source());

@@ -1,6 +1,7 @@
 //! The life of a run through the command line: all the way, back again, and through crashes.
 
 mod crash;
+mod failure;
 mod policy_words;
 mod purge;
 mod rollback;

@@ -93,14 +93,3 @@ fn outside_its_window_nothing_runs() {
     desk.run(&["run"]).fails(3, &["window"]);
     assert_same(&before, &dump(&desk.source()));
 }
-
-#[test]
-fn a_word_that_is_not_carried_out_yet_is_named_by_the_plan() {
-    let desk = Desk::new();
-    audited(&desk, "\n[[table]]\nname = \"people\"\nsuppress_triggers = [\"people_history\"]\n");
-    let policy = std::fs::read_to_string(desk.path("shop.toml")).unwrap();
-    desk.write("shop.toml", &format!("on_failure = \"rollback\"\n{policy}"));
-    desk.run(&["plan", "--policy", "shop.toml"])
-        .done()
-        .mentions(&["on_failure", "not carried out"]);
-}

@@ -226,6 +226,23 @@ fn a_trigger_that_came_during_the_run_finds_what_it_names() {
 
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_range_that_was_passed_on_is_not_taken_under_an_earlier_lease() {
+    let db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    let take = |epoch| {
+        let taken = batch.source.take_as(batch.step.cursor, epoch, 1);
+        batch.runtime.block_on(taken).unwrap().map(|state| state.epoch)
+    };
+    assert_eq!(take(7), Some(7));
+    assert_eq!(take(6), None, "whoever was passed over takes nothing");
+    // The answer to an earlier try may have been lost.
+    assert_eq!(take(7), Some(7));
+    let cursors = batch.source.cursors(RunId(7), Pass::Rewrite);
+    assert_eq!(batch.runtime.block_on(cursors).unwrap()[0].2.epoch, 7);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_batch_of_an_earlier_epoch_is_void() {
     let mut db = Postgres::with(PEOPLE);
     let batch = Batch::read(&db);

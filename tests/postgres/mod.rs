@@ -9,6 +9,7 @@ mod load;
 mod pitfalls;
 mod pooler;
 mod queries;
+mod rebuild;
 mod role;
 mod silence;
 mod statistics;

@@ -61,7 +61,11 @@ fn a_page_whose_data_or_words_were_changed_says_so() {
         ("data-at=\"/summary/figures/0/number\">", "data-at=\"/summary/figures/0/number\">9", 5),
     ] {
         // The data stands behind the words of the page; a change of the words comes first.
-        let begin = if at == 5 { 0 } else { page.find("id=\"report\">").unwrap() };
+        let begin = match at {
+            5 => 0,
+            1 => page.find("\"schema\": \"sealift/proof/1\"").unwrap(),
+            _ => page.find("id=\"report\">").unwrap(),
+        };
         let found = page[begin..].find(from).unwrap_or_else(|| panic!("{from}")) + begin;
         let changed = format!("{}{to}{}", &page[..found], &page[found + from.len()..]);
         let states = states(&changed);

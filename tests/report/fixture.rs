@@ -361,6 +361,7 @@ fn plan() -> Assessment {
         .zip(0..)
         .map(|(column, id)| Unit {
             id,
+            strategy: sealift::plan::Strategy::InPlace,
             mode: if id == 2 { UnitMode::Window } else { UnitMode::Ranges },
             tables: vec![UnitTable {
                 table: column.name.table.clone(),
@@ -383,6 +384,7 @@ fn plan() -> Assessment {
         remedy: remedy.into(),
     };
     Assessment {
+        strategies: Vec::new(),
         findings: vec![
             finding(
                 "low_entropy",

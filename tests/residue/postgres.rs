@@ -272,7 +272,7 @@ fn dead_bytes_of_a_table_that_no_run_covers_are_found_in_holes_and_compressed() 
         &[("autovacuum", "off")],
         "CREATE TABLE letters (id bigint, body text COMPRESSION pglz);
          INSERT INTO letters SELECT id, letter FROM people WHERE letter IS NOT NULL;
-         DELETE FROM letters WHERE id > 0;
+         DELETE FROM letters;
          CREATE TABLE parcels (id bigint, state text);
          INSERT INTO parcels SELECT g, 'sent' FROM generate_series(1, 3) AS g;",
     );
@@ -383,7 +383,7 @@ fn copies_in_a_history_table_are_named_and_not_called_clean() {
          DROP TRIGGER keep ON people;",
     );
     let run = crm.to_purge();
-    crm.purged(&run).mentions(&["public.history.email"]);
+    crm.purged(&run).mentions(&["history.email"]);
     let report = crm.report(&run);
     assert_eq!(report["certificate"]["word"], "PURGED, COPIES REMAIN", "{report}");
 }

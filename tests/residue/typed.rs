@@ -113,5 +113,5 @@ fn values_of_every_type_are_found_in_the_bytes_of_their_type_and_gone_after_the_
     assert_eq!(certificate["word"], "CLEAN", "{certificate}");
     // Dates are four bytes, documents and arrays are taken apart: these are proven by structure.
     let not_searchable = certificate["scan_after"]["not_byte_searchable"].as_u64().unwrap();
-    assert_eq!(not_searchable, 3 * ROWS as u64, "{certificate}");
+    assert!(not_searchable >= 3 * ROWS as u64, "{certificate}");
 }

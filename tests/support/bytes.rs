@@ -42,7 +42,8 @@ pub(crate) fn found_in(place: &Path, needles: &[Needle]) -> Vec<String> {
         let Ok(bytes) = fs::read(&file) else { continue };
         for at in sieve.search(&bytes) {
             let needle = String::from_utf8_lossy(&needles[at].0);
-            found.push(format!("{}: {}", file.display(), &needle[..needle.len().min(60)]));
+            let needle: String = needle.chars().take(60).collect();
+            found.push(format!("{}: {needle}", file.display()));
         }
     }
     found

@@ -79,6 +79,12 @@ impl Cluster {
         finished(self.command("pg_ctl").args(PG_CTL).args(["--mode", "fast", "stop"]));
     }
 
+    /// Ends it at once, as a machine that fails does.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn crash(&self) {
+        finished(self.command("pg_ctl").args(PG_CTL).args(["--mode", "immediate", "stop"]));
+    }
+
     /// A file of its folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -107,8 +113,12 @@ impl Cluster {
     pub(crate) fn logged_for_us(&self) -> Vec<String> {
         let log = fs::read(self.path("log")).unwrap();
         let log = String::from_utf8_lossy(&log);
-        let records = log.split("\n@@").filter_map(|record| record.strip_prefix("sealift@@"));
-        records.map(str::to_owned).collect()
+        // Sessions of a process bear its name behind ours.
+        let ours = log.split("\n@@").filter_map(|record| {
+            let (program, record) = record.split_once("@@")?;
+            program.starts_with("sealift").then_some(record)
+        });
+        ours.map(str::to_owned).collect()
     }
 
     /// A program of the server's, or beside it, as the user that the server runs as.

@@ -265,6 +265,26 @@ pub(super) async fn note_writer(
     Ok(())
 }
 
+/// Notes that this transaction has filled a table anew, and that no trigger and no rule acted on that:
+/// they were off.
+pub(super) async fn note_rebuilt(
+    connection: &mut PgConnection,
+    cursor: CursorId,
+) -> Result<(), sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "UPDATE sealift.cursor
+        SET writers = writers || pg_catalog.pg_current_xact_id()::text || ','
+        WHERE run = $1 AND pass = $2 AND unit = $3 AND range = $4";
+    sqlx::query(SQL)
+        .bind(i64::from(cursor.run.0))
+        .bind(cursor.pass.name())
+        .bind(i32::from(cursor.unit))
+        .bind(i64::from(cursor.range))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// True for a row that stands as somebody else wrote it than the noted transactions of a run.
 ///
 /// `xmin` has 32 bits and begins again after four billion transactions: a note that is half as old

@@ -19,6 +19,7 @@ mod integrity;
 mod pressure;
 mod purge;
 mod queries;
+mod rebuild;
 mod refusal;
 mod sample;
 pub mod scratch;

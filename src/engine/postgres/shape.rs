@@ -114,12 +114,14 @@ impl Shape {
                  JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr
                  JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
                  WHERE oc.opcdefault AND oc.opcintype = base.oid AND n.nspname <> 'pg_catalog'),
-                base.oid = 'pg_catalog.bytea'::pg_catalog.regtype, their.s
-            FROM pg_catalog.pg_attribute a
-            JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                base.oid = 'pg_catalog.bytea'::pg_catalog.regtype, c.runs_theirs
+            FROM (SELECT c.oid, {theirs} AS runs_theirs FROM pg_catalog.pg_class c
+                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                  WHERE n.nspname = $1 AND c.relname = $2
+                  -- Asked once, and not for each column.
+                  OFFSET 0) AS c
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
             JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-            CROSS JOIN LATERAL (SELECT {theirs}) AS their (s)
             CROSS JOIN LATERAL (
                 WITH RECURSIVE down (oid, kind, below) AS (
                     SELECT t.oid, t.typtype, t.typbasetype
@@ -128,8 +130,7 @@ impl Shape {
                     FROM down JOIN pg_catalog.pg_type b ON b.oid = down.below
                     WHERE down.kind = 'd')
                 SELECT down.oid FROM down WHERE down.kind <> 'd') AS base
-            WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped
-            ORDER BY a.attnum";
+            WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
         let rows = sqlx::query(AssertSqlSafe(SQL.replace("{theirs}", RUNS_THEIRS)))
             .bind(schema_of(table))
             .bind(&table.name)
@@ -199,6 +200,11 @@ impl Shape {
             _ => declared,
         };
         Ok(format!("({text})::{uncut}"))
+    }
+
+    /// Whether a text can be assigned to a column as it is.
+    pub(super) fn takes_text(&self, column: &str) -> Result<bool, sqlx::Error> {
+        Ok(self.column(column)?.takes_text)
     }
 
     /// A text as a value that can be assigned to a column.

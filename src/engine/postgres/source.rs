@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::connect::{Address, close};
 use super::error::{open_error, source_error};
 use super::files::{ServerFiles, Sought};
+use super::rebuild::TableRebuild;
 use super::sample::PostgresSampler;
 use super::session::{Doing, Session};
 use super::walk::{Reading, Standing, is_by_place};
@@ -30,8 +31,8 @@ use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
     CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Pressure, Row, RowWrite,
-    Sampler, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceWindow,
-    Step, Visitor, Wait, WalkFilter, WindowOutcome, WriteOutcome,
+    Sampler, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceRebuild,
+    SourceWindow, Step, Visitor, Wait, WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;
@@ -302,6 +303,10 @@ impl Source for PostgresSource {
         }
         let window = PostgresWindow::open(self.lock().await, tables).await?;
         Ok((WindowOutcome::Held, Some(Box::new(window))))
+    }
+
+    async fn rebuild(&self, table: &UnitTable) -> Result<Box<dyn SourceRebuild>, SourceError> {
+        Ok(Box::new(TableRebuild::open(self.lock().await, table).await?))
     }
 
     async fn fit(&self, changes: &[ColumnChange], to: FitTo) -> Result<bool, SourceError> {

@@ -63,7 +63,7 @@ pub(super) async fn fill(
 }
 
 /// SPEC: <https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS>, text format.
-fn push_field(chunk: &mut String, field: Option<&str>) {
+pub(super) fn push_field(chunk: &mut String, field: Option<&str>) {
     let Some(field) = field else { return chunk.push_str("\\N") };
     for sign in field.chars() {
         match sign {

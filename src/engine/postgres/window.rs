@@ -185,6 +185,7 @@ async fn finish(
     // ORDER: what waits is checked first; a table with checks that wait cannot be altered.
     unseen::run(session.within()?, "SET CONSTRAINTS ALL IMMEDIATE").await?;
     foreign_keys::fasten(session.within()?, loosened).await?;
+    crate::run::crash::here("source.before_commit");
     session.commit().await?;
     Ok(true)
 }

@@ -66,7 +66,7 @@ pub(super) async fn look_at_home_again(connection: &mut PgConnection) -> Result<
 }
 
 /// Looks at home again: the server tells names in full only there.
-async fn look_at_home(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(super) async fn look_at_home(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     // language=PostgreSQL
     sqlx::raw_sql("SET LOCAL search_path = pg_catalog").execute(connection).await.map(|_| ())
 }
@@ -163,6 +163,7 @@ async fn batch(
             // Triggers that were put off to the end of the transaction fire with its COMMIT.
             look_where_triggers_look(session.within()?).await?;
         }
+        crate::run::crash::here("source.before_commit");
         session.commit().await?;
     }
     Ok(outcome)

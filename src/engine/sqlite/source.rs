@@ -544,6 +544,7 @@ async fn begin(guarded: &mut Guarded, url: &str) -> Result<(), SourceError> {
 }
 
 async fn commit(guarded: &mut Guarded, url: &str) -> Result<(), SourceError> {
+    crate::run::crash::here("source.before_commit");
     let result = sqlx::raw_sql("COMMIT").execute(&mut guarded.connection).await;
     if let Err(error) = result {
         // The outcome may be unknown. The cursor tells: it is read again before anything else.

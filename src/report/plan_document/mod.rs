@@ -35,7 +35,7 @@ pub use scope::{OutColumns, OutOfScopePart, OutTable, ScopeColumn, ScopeTable};
 pub use signing::{SigningPart, SigningStep};
 pub use stored::{DocumentForm, StoredDocument, StoredPlan, plan_digest};
 pub use text::{LineTone, TextLine};
-pub use work::{DiskLine, EstimatePart, LockLine, PassLine, UnitLine, WayBackStep};
+pub use work::{DiskLine, EstimatePart, LockLine, PassLine, StrategyLine, UnitLine, WayBackStep};
 
 /// Names the shape of a document in JSON.
 pub const PLAN_SCHEMA: &str = "sealift/plan/1";

@@ -316,12 +316,15 @@ fn findings(out: &mut Writer, findings: &[Finding], none: &str) {
 
 fn work(out: &mut Writer, document: &PlanDocument) {
     out.section("How it is done");
-    for mode in [UnitMode::Ranges, UnitMode::Window] {
-        let units: Vec<&UnitLine> = document.work.iter().filter(|unit| unit.mode == mode).collect();
+    let kinds = [(UnitMode::Ranges, false), (UnitMode::Ranges, true), (UnitMode::Window, false)];
+    for (mode, is_rebuilt) in kinds {
+        let is_so = |unit: &&UnitLine| unit.mode == mode && unit.is_rebuilt == is_rebuilt;
+        let units: Vec<&UnitLine> = document.work.iter().filter(is_so).collect();
         let Some(first) = units.first() else { continue };
         let named = |unit: &&UnitLine| format!("{}. {}", unit.order, unit.tables.join(" with "));
         let tables: Vec<String> = units.iter().map(named).collect();
         let how = match mode {
+            UnitMode::Ranges if is_rebuilt => "each filled anew in one transaction",
             UnitMode::Ranges => "in ranges of their keys, each batch in a short transaction",
             UnitMode::Window => "each in one transaction under the write lock",
         };
@@ -348,6 +351,9 @@ fn work(out: &mut Writer, document: &PlanDocument) {
             LineTone::Plain,
             &format!("{}: {} wait up to about {}", lock.when, lock.waits, readable_ms(lock.ms)),
         );
+    }
+    for strategy in &estimates.strategies {
+        out.item(LineTone::Plain, &strategy.sentence());
     }
     out.section("The way back");
     for step in &document.way_back {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{PlanFacts, counted};
-use crate::plan::{Unit, UnitMode, Walk, readable_bytes, readable_ms};
+use crate::plan::{Strategy, StrategyCost, Unit, UnitMode, Walk, readable_bytes, readable_ms};
 
 /// One piece of the work: tables that are rewritten together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct UnitLine {
     pub rows: u64,
     /// How it is rewritten.
     pub mode: UnitMode,
+    /// Whether its table is filled anew instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_rebuilt: bool,
     /// How rows are found and how much is written at once.
     pub how: String,
     /// What other users of the database notice.
@@ -35,8 +38,69 @@ pub struct EstimatePart {
     pub disk_free_bytes: Option<u64>,
     /// What is locked, and for how long.
     pub locks: Vec<LockLine>,
+    /// What each strategy would cost; empty where there is only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strategies: Vec<StrategyLine>,
     /// What the figures rest on.
     pub assumptions: Vec<String>,
+}
+
+/// One strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategyLine {
+    /// Its name on the command line.
+    pub strategy: String,
+    /// Whether it is the one that is planned.
+    pub is_chosen: bool,
+    /// Why it is not possible; empty where it is.
+    pub refused: Vec<String>,
+    /// How long the rewrite takes, in milliseconds.
+    pub ms: u64,
+    /// What it writes into the write-ahead log, in bytes.
+    pub wal_bytes: u64,
+    /// What the server needs on disk meanwhile, in bytes.
+    pub disk_bytes: u64,
+    /// Who waits, and for how long at a stretch.
+    pub locks: String,
+}
+
+impl StrategyLine {
+    fn of(cost: &StrategyCost, chosen: Strategy) -> Self {
+        let ms = readable_ms(cost.lock_ms);
+        Self {
+            strategy: cost.strategy.name().to_owned(),
+            is_chosen: cost.strategy == chosen,
+            refused: cost.refused.clone(),
+            ms: cost.rewrite_ms,
+            wal_bytes: cost.wal_bytes,
+            disk_bytes: cost.disk_bytes,
+            locks: match cost.strategy {
+                Strategy::InPlace => format!("writers of the same rows wait up to {ms}"),
+                Strategy::Rebuild => format!("readers and writers of a table wait {ms}"),
+            },
+        }
+    }
+
+    /// What it costs, in words.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let chosen = if self.is_chosen { ", as planned" } else { "" };
+        if !self.refused.is_empty() {
+            return format!(
+                "`{}`{chosen} is not possible: {}",
+                self.strategy,
+                self.refused.join("; ")
+            );
+        }
+        format!(
+            "`{}`{chosen}: the rewrite takes {}, writes {} of log, needs {} of disk meanwhile; {}",
+            self.strategy,
+            readable_ms(self.ms),
+            readable_bytes(self.wal_bytes),
+            readable_bytes(self.disk_bytes),
+            self.locks
+        )
+    }
 }
 
 /// One pass.
@@ -91,6 +155,12 @@ pub(super) fn units(facts: &PlanFacts<'_>) -> Vec<UnitLine> {
 
 fn unit_line(unit: &Unit, order: u64) -> UnitLine {
     let (how, noticed) = match unit.mode {
+        UnitMode::Ranges if unit.strategy == Strategy::Rebuild => (
+            "filled anew in one transaction: emptied, loaded with tokens, its indexes and foreign \
+             keys made again"
+                .to_owned(),
+            "readers and writers wait until it is done".to_owned(),
+        ),
         UnitMode::Ranges => (
             format!(
                 "in ranges of {}, in batches of 2,000 rows at first and more while nobody else \
@@ -114,6 +184,7 @@ fn unit_line(unit: &Unit, order: u64) -> UnitLine {
         tables: unit.tables.iter().map(|table| table.table.to_string()).collect(),
         rows: unit.tables.iter().map(|table| table.rows).sum(),
         mode: unit.mode,
+        is_rebuilt: unit.strategy == Strategy::Rebuild,
         how,
         noticed,
     }
@@ -138,6 +209,12 @@ impl EstimatePart {
             disk_needed_bytes: estimate.disk_needed_bytes,
             disk_free_bytes: facts.facts.disk_free_bytes,
             locks: locks(facts),
+            strategies: facts
+                .plan
+                .strategies
+                .iter()
+                .map(|cost| StrategyLine::of(cost, facts.strategy))
+                .collect(),
             assumptions: estimate.assumptions.clone(),
         }
     }
@@ -205,7 +282,13 @@ fn locks(facts: &PlanFacts<'_>) -> Vec<LockLine> {
         ms,
     };
     let mut locks = Vec::new();
-    if has(UnitMode::Window) {
+    if facts.plan.units.iter().any(|unit| unit.strategy == Strategy::Rebuild) {
+        locks.push(lock(
+            "rewrite, while a table is filled anew",
+            "its readers and writers",
+            estimate.lock_ms,
+        ));
+    } else if has(UnitMode::Window) {
         locks.push(lock(
             "rewrite, the largest piece in one transaction",
             "writers",

@@ -1,16 +1,18 @@
 //! Verify's look at the source: every cell, beside the newest original that the backup has for it.
 
 use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
 
-use super::entries::derived;
+use super::entries::Deriver;
 use super::{Pass, ROWS, bucket_error, column_name};
 use crate::crypto::KeyRing;
 use crate::plan::{Unit, UnitTable};
 use crate::policy::TokenKind;
-use crate::ports::{FileKind, Limit, RangeRow, Row};
-use crate::run::ahead::RowsAhead;
+use crate::ports::{FileKind, FileRow, Limit, RangeRow, Row};
+use crate::run::ahead::{RowsAhead, broken_off};
 use crate::run::batch::{BYTES_MAX, compute};
-use crate::run::buckets::Says;
+use crate::run::buckets::{Buckets, Says};
 use crate::run::column::{Column, Fate};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::increments::read_increment;
@@ -48,9 +50,11 @@ enum Expected {
 
 impl Newest {
     fn put_rows(&mut self, keys: &KeyRing, columns: &[Column], records: &[BackupRecord]) {
+        let derivers: Vec<Deriver<'_>> =
+            columns.iter().map(|column| Deriver::of(keys, column)).collect();
         let rows = compute(records, |record| {
-            let cells = record.cells.iter().zip(columns);
-            let cells = cells.map(|(cell, column)| expected(keys, column, cell)).collect();
+            let cells = record.cells.iter().zip(&derivers);
+            let cells = cells.map(|(cell, deriver)| expected(keys, deriver, cell)).collect();
             (record.key.encode(), cells)
         });
         self.0.extend(rows);
@@ -60,16 +64,17 @@ impl Newest {
         let Some(column) = columns.get(at) else { return };
         let cells = self.0.entry(key).or_insert_with(|| vec![Expected::Nothing; columns.len()]);
         if let Some(place) = cells.get_mut(at) {
-            *place = expected(&job.keys, column, cell);
+            *place = expected(&job.keys, &Deriver::of(&job.keys, column), cell);
         }
     }
 }
 
-fn expected(keys: &KeyRing, column: &Column, cell: &BackupCell) -> Expected {
+fn expected(keys: &KeyRing, deriver: &Deriver<'_>, cell: &BackupCell) -> Expected {
+    let column = deriver.column();
     match cell {
         BackupCell::Null | BackupCell::Empty => Expected::Nothing,
         BackupCell::Value(original) if column.treatment.is_deterministic() => {
-            derived(keys, column, original).map_or(Expected::Underived, Expected::Derived)
+            deriver.derive(original).map_or(Expected::Underived, Expected::Derived)
         }
         BackupCell::Value(original) => Expected::Value(column.second_digest(keys, original)),
         BackupCell::Token(token) => Expected::Token(token.clone()),
@@ -143,33 +148,57 @@ fn weigh(token: &TokenBody, newest: Option<&Expected>) -> (Says, bool) {
     }
 }
 
-/// A row that was looked at.
-struct Looked {
-    key: Vec<u8>,
-    cells: Vec<(Shape, Says, bool)>,
+/// What a cell was found to be, once what it says of its token is in the buckets.
+#[derive(Clone, Copy)]
+enum Seen {
+    Null,
+    Empty,
+    Original,
+    /// A token, and whether the backup says anything of it.
+    Token {
+        is_backed: bool,
+    },
 }
 
-fn look(columns: &[Column], row: &Row, newest: &Newest) -> Looked {
-    let key = row.key.encode();
-    let known = newest.0.get(&key);
-    let cells = columns
-        .iter()
-        .zip(&row.cells)
-        .enumerate()
-        .map(|(at, (column, cell))| {
+/// What rows are compared with, and where what they say is kept.
+struct Look<'l> {
+    unit: u16,
+    table: u16,
+    columns: &'l [Column],
+    newest: &'l Newest,
+    buckets: &'l Buckets,
+}
+
+impl Look<'_> {
+    fn row(&self, row: &Row) -> io::Result<Vec<Seen>> {
+        let key = row.key.encode();
+        let known = self.newest.0.get(&key);
+        let mut place = Vec::with_capacity(6 + key.len());
+        let mut seen = Vec::with_capacity(row.cells.len());
+        for (at, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
             let newest = known.and_then(|cells| cells.get(at));
-            if let Some(token) = as_derived(column, cell.as_ref(), newest) {
-                return (Shape::Token(token.clone()), Says::HoldsAny, true);
-            }
-            let shape = shape(column, cell.as_ref());
-            let (says, is_backed) = match &shape {
-                Shape::Token(token) => weigh(token, newest),
-                Shape::Null | Shape::Empty | Shape::Original => (Says::HoldsAny, false),
+            let mut keep = |token: &TokenBody, says| {
+                encode_place(&mut place, (self.unit, self.table, at), &key);
+                self.buckets.add(column.domain_id(), token, says, &place)
             };
-            (shape, says, is_backed)
-        })
-        .collect();
-    Looked { key, cells }
+            if let Some(token) = as_derived(column, cell.as_ref(), newest) {
+                keep(token, Says::HoldsAny)?;
+                seen.push(Seen::Token { is_backed: true });
+                continue;
+            }
+            seen.push(match shape(column, cell.as_ref()) {
+                Shape::Null => Seen::Null,
+                Shape::Empty => Seen::Empty,
+                Shape::Original => Seen::Original,
+                Shape::Token(token) => {
+                    let (says, is_backed) = weigh(&token, newest);
+                    keep(&token, says)?;
+                    Seen::Token { is_backed }
+                }
+            });
+        }
+        Ok(seen)
+    }
 }
 
 impl Pass<'_> {
@@ -187,41 +216,26 @@ impl Pass<'_> {
             .filter(|range| range.unit == unit.id && range.table == at)
             .cloned()
             .collect();
-        for range in ranges {
-            let rows = self.rows(table, range.lower.clone(), range.upper.clone());
-            let newest = self.newest_of_range(&range, &columns)?;
-            self.read_rows(range.unit, at, table, &columns, rows, &newest).await?;
+        let shared = Arc::new((self.job.clone(), columns));
+        let mut ranges = ranges.into_iter();
+        let (job, files) = (self.job, Arc::clone(&self.files));
+        let begin = |range: RangeRow| {
+            let rows = rows_of(job, table, range.lower.clone(), range.upper.clone());
+            let (shared, files) = (Arc::clone(&shared), Arc::clone(&files));
+            let newest = tokio::task::spawn_blocking(move || {
+                newest_of_range(&shared.0, &files, &range, &shared.1)
+            });
+            (rows, newest)
+        };
+        let mut ahead = ranges.next().map(begin);
+        while let Some((rows, newest)) = ahead {
+            let newest = newest.await.map_err(|_| broken_off())??;
+            // The next range is read and made ready while this one is looked at.
+            ahead = ranges.next().map(begin);
+            self.read_rows(unit.id, at, table, &shared.1, rows, &newest).await?;
         }
         self.job.progress.end();
         Ok(())
-    }
-
-    /// Begins to read rows.
-    fn rows(&self, table: &UnitTable, after: Option<RowKey>, upto: Option<RowKey>) -> RowsAhead {
-        let limit = Limit { rows: ROWS, bytes: BYTES_MAX };
-        RowsAhead::begin(&self.job.source, table, after, upto, limit)
-    }
-
-    /// What the backup expects of each cell: its file, then its increments, then the sweeps'.
-    fn newest_of_range(&self, range: &RangeRow, columns: &[Column]) -> Result<Newest, RunError> {
-        let mut newest = Newest::default();
-        let of = |kind: FileKind, number: u32| {
-            self.files
-                .iter()
-                .filter(move |f| f.kind == kind && f.unit == range.unit && f.range == number)
-        };
-        for file in of(FileKind::Backup, range.number) {
-            let records = read_backup(self.job, file)?;
-            newest.put_rows(&self.job.keys, columns, &records);
-        }
-        let swept = of(FileKind::Increment, sweep_range(range.table));
-        for file in of(FileKind::Increment, range.number).chain(swept) {
-            for record in read_increment(self.job, file)? {
-                let key = record.key.encode();
-                newest.put(self.job, columns, key, usize::from(record.column), &record.cell);
-            }
-        }
-        Ok(newest)
     }
 
     pub(super) async fn read_keyed(
@@ -243,7 +257,7 @@ impl Pass<'_> {
         }
         newest.put_rows(&self.job.keys, &columns, &records);
         self.job.progress.begin("verify the source", "rows", table.rows);
-        let rows = self.rows(table, None, None);
+        let rows = rows_of(self.job, table, None, None);
         self.read_rows(unit.id, at, table, &columns, rows, &newest).await?;
         self.job.progress.end();
         Ok(())
@@ -264,45 +278,33 @@ impl Pass<'_> {
             if rows.is_empty() {
                 return Ok(());
             }
-            let looked = compute(&rows, |row| look(columns, row, newest));
-            for (row, looked) in rows.iter().zip(looked) {
-                self.take_row(unit, at, table, columns, row, looked)?;
+            let look = Look { unit, table: at, columns, newest, buckets: &self.buckets };
+            let looked = compute(&rows, |row| look.row(row));
+            for (row, seen) in rows.iter().zip(looked) {
+                self.count_row(unit, at, table, row, &seen.map_err(bucket_error)?);
             }
             self.job.progress.advance(rows.len() as u64);
         }
     }
 
-    /// Counts a row, and keeps what its cells say.
-    fn take_row(
-        &mut self,
-        unit: u16,
-        at: u16,
-        table: &UnitTable,
-        columns: &[Column],
-        row: &Row,
-        looked: Looked,
-    ) -> Result<(), RunError> {
+    /// Counts a row.
+    fn count_row(&mut self, unit: u16, at: u16, table: &UnitTable, row: &Row, seen: &[Seen]) {
         self.tally.rows += 1;
-        for (place, (shape, says, is_backed)) in looked.cells.into_iter().enumerate() {
-            match shape {
-                Shape::Null => self.tally.null += 1,
-                Shape::Empty => self.tally.empty += 1,
-                Shape::Original if self.is_waived(unit, at, &row.key) => self.tally.waived += 1,
-                Shape::Original => {
+        for (place, seen) in seen.iter().enumerate() {
+            match seen {
+                Seen::Null => self.tally.null += 1,
+                Seen::Empty => self.tally.empty += 1,
+                Seen::Original if self.is_waived(unit, at, &row.key) => self.tally.waived += 1,
+                Seen::Original => {
                     let place = cell_name(table, place, &row.key);
                     self.found.push(Mismatch { kind: MismatchKind::Original, place });
                 }
-                Shape::Token(token) => {
+                Seen::Token { is_backed } => {
                     self.tally.unbacked += u64::from(!is_backed);
                     self.tally.open((unit, at, place));
-                    encode_place(&mut self.place, (unit, at, place), &looked.key);
-                    self.buckets
-                        .add(columns[place].domain_id(), &token, says, &self.place)
-                        .map_err(bucket_error)?;
                 }
             }
         }
-        Ok(())
     }
 
     /// A table without a key: its tokens, counted, are those of the backup's originals, counted.
@@ -318,7 +320,7 @@ impl Pass<'_> {
         while let Some(record) = image.next()? {
             self.expect(unit.id, at, table, &columns, record).await?;
         }
-        let mut ahead = self.rows(table, None, None);
+        let mut ahead = rows_of(self.job, table, None, None);
         loop {
             let rows = ahead.next().await?;
             if rows.is_empty() {
@@ -393,6 +395,37 @@ impl Pass<'_> {
     }
 }
 
+/// Begins to read rows.
+fn rows_of(job: &Job, table: &UnitTable, after: Option<RowKey>, upto: Option<RowKey>) -> RowsAhead {
+    let limit = Limit { rows: ROWS, bytes: BYTES_MAX };
+    RowsAhead::begin(&job.source, table, after, upto, limit)
+}
+
+/// What the backup expects of each cell of a range: its file, then its increments, then the sweeps'.
+fn newest_of_range(
+    job: &Job,
+    files: &[FileRow],
+    range: &RangeRow,
+    columns: &[Column],
+) -> Result<Newest, RunError> {
+    let mut newest = Newest::default();
+    let of = |kind: FileKind, number: u32| {
+        files.iter().filter(move |f| f.kind == kind && f.unit == range.unit && f.range == number)
+    };
+    for file in of(FileKind::Backup, range.number) {
+        let records = read_backup(job, file)?;
+        newest.put_rows(&job.keys, columns, &records);
+    }
+    let swept = of(FileKind::Increment, sweep_range(range.table));
+    for file in of(FileKind::Increment, range.number).chain(swept) {
+        for record in read_increment(job, file)? {
+            let key = record.key.encode();
+            newest.put(job, columns, key, usize::from(record.column), &record.cell);
+        }
+    }
+    Ok(newest)
+}
+
 /// Where a cell is, as a bucket keeps it: unit, table and column, then the row's key where the table
 /// has one. It is put into words only where a mismatch has to be told.
 fn encode_place(place: &mut Vec<u8>, (unit, table, column): (u16, u16, usize), key: &[u8]) {
@@ -427,7 +460,7 @@ async fn second_token(
     original: &Original,
 ) -> Result<Option<TokenBody>, RunError> {
     if column.treatment.is_deterministic() {
-        return Ok(derived(&job.keys, column, original));
+        return Ok(Deriver::of(&job.keys, column).derive(original));
     }
     let Some(digest) = column.blind_digest(&job.keys, original) else { return Ok(None) };
     Ok(job.vault.blind(column.domain_id(), &[digest]).await?.into_iter().flatten().next())

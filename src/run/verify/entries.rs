@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{ENTRIES, Pass, bucket_error};
-use crate::crypto::KeyRing;
+use crate::crypto::{KeyRing, TokenKey, Verifier};
 use crate::ledger::{Digest, RowSetRoot};
 use crate::ports::EntryRow;
 use crate::run::ahead::EntriesAhead;
@@ -13,7 +13,7 @@ use crate::run::column::Column;
 use crate::run::entries::{open_entry, token_name};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::job::Job;
-use crate::token::{TokenBody, second};
+use crate::token::{DomainId, TokenBody, second};
 use crate::value::Original;
 
 impl Pass<'_> {
@@ -35,24 +35,26 @@ impl Pass<'_> {
     }
 
     fn read_entries(&mut self, entries: &[EntryRow]) -> Result<(), RunError> {
-        let columns = &self.columns;
         let keys = &self.job.keys;
-        let looked: Vec<(Digest, Option<Result<Says, MismatchKind>>)> = compute(entries, |entry| {
-            let opened = columns.get(&entry.domain).map(|column| opens_to(keys, column, entry));
-            (leaf(entry), opened)
+        let derivers: HashMap<DomainId, Deriver<'_>> =
+            self.columns.iter().map(|(id, column)| (*id, Deriver::of(keys, column))).collect();
+        let buckets = &self.buckets;
+        let looked = compute(entries, |entry| {
+            let opened = derivers.get(&entry.domain).map(|deriver| opens_to(keys, deriver, entry));
+            let kept = match opened {
+                Some(Ok(says)) => buckets.add(entry.domain, &entry.token, says, &[]),
+                Some(Err(_)) | None => Ok(()),
+            };
+            kept.map(|()| (leaf(entry), opened))
         });
-        for (entry, (leaf, opened)) in entries.iter().zip(looked) {
+        for (entry, looked) in entries.iter().zip(looked) {
+            let (leaf, opened) = looked.map_err(bucket_error)?;
             let root = self.roots.entry(entry.segment).or_default();
             root.append(u32::from(entry.domain.0), entry.token.as_bytes(), leaf)
                 .map_err(|error| RunError::Inconsistent(error.to_string()))?;
             match opened {
                 None => {}
-                Some(Ok(says)) => {
-                    self.tally.entries += 1;
-                    self.buckets
-                        .add(entry.domain, &entry.token, says, &[])
-                        .map_err(bucket_error)?;
-                }
+                Some(Ok(_)) => self.tally.entries += 1,
                 Some(Err(kind)) => {
                     let column = &self.columns[&entry.domain];
                     let token = token_name(column, &entry.token);
@@ -105,24 +107,48 @@ impl Pass<'_> {
 ///
 /// Where a token follows from its value, the value that is opened has to lead to it again: then no
 /// other value does. Elsewhere the value's digest is what cells are compared with.
-fn opens_to(keys: &KeyRing, column: &Column, entry: &EntryRow) -> Result<Says, MismatchKind> {
+fn opens_to(keys: &KeyRing, deriver: &Deriver<'_>, entry: &EntryRow) -> Result<Says, MismatchKind> {
+    let column = deriver.column();
     let original = open_entry(keys, column, entry).map_err(|_| MismatchKind::Unauthentic)?;
     if !column.treatment.is_deterministic() {
         return Ok(Says::Opens(column.second_digest(keys, &original)));
     }
-    if derived(keys, column, &original).as_ref() == Some(&entry.token) {
+    if deriver.derive(&original).as_ref() == Some(&entry.token) {
         Ok(Says::Opens([0; 16]))
     } else {
         Err(MismatchKind::Misfiled)
     }
 }
 
-/// The token of a value by the second implementation.
-pub(super) fn derived(keys: &KeyRing, column: &Column, original: &Original) -> Option<TokenBody> {
-    let token_key = keys.token_key(&column.domain)?;
-    let mac = |parts: &[&[u8]]| token_key.verifier_hmac(parts);
-    let format_key = keys.format_key(&column.domain).map(crate::crypto::FormatKey::expose);
-    second::derive(&column.treatment, &mac, format_key, original).ok()
+/// Derives the tokens of one column by the second implementation, value by value.
+pub(super) struct Deriver<'d> {
+    column: &'d Column,
+    /// `None` where the domain has no such key: no token follows from a value then.
+    mac: Option<Verifier>,
+    format_key: Option<&'d [u8; 32]>,
+}
+
+impl<'d> Deriver<'d> {
+    /// Makes the keys of a column ready.
+    pub(super) fn of(keys: &'d KeyRing, column: &'d Column) -> Self {
+        Self {
+            column,
+            mac: keys.token_key(&column.domain).map(TokenKey::verifier),
+            format_key: keys.format_key(&column.domain).map(crate::crypto::FormatKey::expose),
+        }
+    }
+
+    /// The column.
+    pub(super) fn column(&self) -> &'d Column {
+        self.column
+    }
+
+    /// The token of a value.
+    pub(super) fn derive(&self, original: &Original) -> Option<TokenBody> {
+        let verifier = self.mac.as_ref()?;
+        let mac = |parts: &[&[u8]]| verifier.hmac(parts);
+        second::derive(&self.column.treatment, &mac, self.format_key, original).ok()
+    }
 }
 
 fn leaf(entry: &EntryRow) -> Digest {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
+use super::super::rebuild::obstacles;
 use super::{CatalogError, ask, failed, name_at, text};
 use crate::catalog::postgres::{
     PostgresColumn, PostgresForeignKey, PostgresTable, ReplicaIdentity,
@@ -27,6 +28,7 @@ pub(super) async fn read(
     found.inheritance(conn).await?;
     found.policies(conn).await?;
     found.publications(conn).await?;
+    found.obstacles(conn).await?;
     Ok(found.tables.into_iter().map(Entry::finish).unzip())
 }
 
@@ -75,6 +77,35 @@ impl Found {
             tables.push(Entry::read(row).map_err(failed(what))?);
         }
         Ok(Self { tables, places })
+    }
+
+    /// What stands in the way of a rebuild, and how much there would be to build.
+    async fn obstacles(&mut self, conn: &mut PgConnection) -> Result<(), CatalogError> {
+        // language=PostgreSQL
+        const SQL: &str = "SELECT c.oid::int8, pg_catalog.pg_table_size(c.oid),
+                pg_catalog.pg_indexes_size(c.oid)
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind = 'r' AND {theirs}";
+        let what = "what stands in the way of a rebuild";
+        for (oid, fact) in obstacles::find(conn, None).await.map_err(failed(what))? {
+            if let Some(place) = self.places.get(&oid) {
+                self.tables[*place].sheet.unrebuildable.push(fact);
+            }
+        }
+        for row in ask(conn, what, SQL).await? {
+            if let Some(entry) = self.of(&row).map_err(failed(what))? {
+                let bytes = |at| -> Result<u64, sqlx::Error> {
+                    // A table that is dropped meanwhile has no size.
+                    Ok(row
+                        .try_get::<Option<i64>, _>(at)?
+                        .and_then(|b| b.try_into().ok())
+                        .unwrap_or(0))
+                };
+                entry.sheet.row_bytes = bytes(1).map_err(failed(what))?;
+                entry.sheet.index_bytes = bytes(2).map_err(failed(what))?;
+            }
+        }
+        Ok(())
     }
 
     fn of(&mut self, row: &PgRow) -> Result<Option<&mut Entry>, sqlx::Error> {
@@ -370,6 +401,9 @@ impl Entry {
             may_lock: row.try_get(12)?,
             frozen_age: row.try_get(8)?,
             is_unlogged: persistence == "u",
+            unrebuildable: Vec::new(),
+            row_bytes: 0,
+            index_bytes: 0,
             is_not_vacuumed: row.try_get(13)?,
             exclusions: Vec::new(),
             index_expressions: Vec::new(),

@@ -4,6 +4,7 @@
 //! prepared once.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::TryStreamExt;
 use sqlx::Row as _;
@@ -24,7 +25,7 @@ const LOOK_UPS_A_STATEMENT: usize = 10_000;
 /// Entries of a segment of single inserts.
 const SINGLES_A_SEGMENT: u64 = 65_536;
 
-/// Bytes of sealed values that one read of entries brings.
+/// Bytes of sealed values that one read of entries should bring.
 const SCAN_BYTES: usize = 8 << 20;
 
 /// Adds entries and returns how many were new.
@@ -109,15 +110,42 @@ pub(super) async fn find_within(
     Ok(answers)
 }
 
-/// Reads entries in (domain, token) order.
+/// How many entries the next read brings, so that it stays within [`SCAN_BYTES`].
 ///
-/// Values may be large, so the answer is bounded by bytes too: where so many entries would be too
-/// much, the server itself cuts it. It adds lengths up only then, because that costs more than
-/// reading.
+/// Values may be large, and to add up their lengths costs the server as much as reading them. Tokens
+/// are in no order that values have, so the entries of one read are like those of the next: a read is
+/// as large as the last one lets expect, and never many times larger than that one was.
+pub(super) struct ScanPace(AtomicUsize);
+
+impl ScanPace {
+    /// Entries of the first read.
+    const AT_FIRST: usize = 32;
+
+    /// By how much a read is larger than the one before it.
+    const GROWTH: usize = 8;
+
+    pub(super) fn new() -> Self {
+        Self(AtomicUsize::new(Self::AT_FIRST))
+    }
+
+    fn rows(&self, limit: usize) -> usize {
+        self.0.load(Ordering::Relaxed).min(limit)
+    }
+
+    fn saw(&self, asked: usize, entries: &[EntryRow]) {
+        let bytes: usize = entries.iter().map(|entry| entry.envelope.len()).sum();
+        let Some(each) = bytes.checked_div(entries.len()) else { return };
+        let next = (asked * Self::GROWTH).min(SCAN_BYTES / each.max(1)).max(1);
+        self.0.store(next, Ordering::Relaxed);
+    }
+}
+
+/// Reads entries in (domain, token) order: so many, or fewer where they are large.
 pub(super) async fn scan(
     connection: &mut PgConnection,
     after: Option<(DomainId, TokenBody)>,
     limit: usize,
+    pace: &ScanPace,
 ) -> Result<Vec<EntryRow>, Broken> {
     let (first, mut token) = match &after {
         Some((domain, token)) => (i64::from(domain.0), token.as_bytes()),
@@ -129,20 +157,18 @@ pub(super) async fn scan(
             .bind(first)
             .fetch_all(&mut *connection)
             .await?;
+    let limit = pace.rows(limit);
     let mut found = Vec::new();
     for domain in domains {
         if domain != first {
             token = &[];
         }
-        let wanted = limit - found.len();
-        let read = scan_domain(connection, domain, token, wanted).await?;
-        let is_cut = read.len() < wanted
-            && read.iter().map(|e| e.envelope.len()).sum::<usize>() >= SCAN_BYTES;
-        found.extend(read);
-        if found.len() >= limit || is_cut {
+        found.extend(scan_domain(connection, domain, token, limit - found.len()).await?);
+        if found.len() >= limit {
             break;
         }
     }
+    pace.saw(limit, &found);
     Ok(found)
 }
 
@@ -153,38 +179,17 @@ async fn scan_domain(
     limit: usize,
 ) -> Result<Vec<EntryRow>, Broken> {
     // language=PostgreSQL
-    const BYTES: &str = "SELECT coalesce(sum(octet_length(envelope)), 0)::bigint FROM (
-        SELECT envelope FROM sealift.entry WHERE domain = $1 AND token > $2
-        ORDER BY token LIMIT $3) AS e";
-    // language=PostgreSQL
-    const ALL: &str = "SELECT token, segment, kind, envelope FROM sealift.entry
+    const SQL: &str = "SELECT token, segment, kind, envelope FROM sealift.entry
         WHERE domain = $1 AND token > $2 ORDER BY token LIMIT $3";
-    // language=PostgreSQL
-    const CUT: &str = "SELECT token, segment, kind, envelope FROM (
-        SELECT *, sum(octet_length(envelope)) OVER (ORDER BY token ROWS UNBOUNDED PRECEDING)
-                  - octet_length(envelope) AS before
-        FROM (SELECT token, segment, kind, envelope FROM sealift.entry
-              WHERE domain = $1 AND token > $2 ORDER BY token LIMIT $3) AS e) AS s
-        WHERE s.before < $4 ORDER BY token";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let bytes: i64 = sqlx::query_scalar(BYTES)
-        .bind(domain)
-        .bind(after)
-        .bind(limit)
-        .fetch_one(&mut *connection)
-        .await?;
-    let most = i64::try_from(SCAN_BYTES).unwrap_or(i64::MAX);
-    let query = if bytes <= most { sqlx::query(ALL) } else { sqlx::query(CUT) };
-    let query = query.bind(domain).bind(after).bind(limit);
-    let query = if bytes <= most { query } else { query.bind(most) };
     let malformed = || VaultError::Inconsistent("an entry is malformed".to_owned());
-    let domain = DomainId(u16::try_from(domain).map_err(|_| malformed())?);
-    let mut found = Vec::new();
-    let mut rows = query.fetch(connection);
+    let id = DomainId(u16::try_from(domain).map_err(|_| malformed())?);
+    let mut found = Vec::with_capacity(limit);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = sqlx::query(SQL).bind(domain).bind(after).bind(limit).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let kind = u8::try_from(row.try_get::<i64, _>(2)?).map_err(|_| malformed())?;
         found.push(EntryRow {
-            domain,
+            domain: id,
             token: TokenBody::new(row.try_get::<&[u8], _>(0)?),
             segment: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(0),
             kind: ValueType::from_code(kind).ok_or_else(malformed)?,

@@ -58,6 +58,7 @@ pub struct PostgresVault {
     held: std::sync::Mutex<Option<Lease>>,
     watch: Watch,
     builds: Mutex<stage::Builds>,
+    scan_pace: entries::ScanPace,
 }
 
 /// Why a piece of work did not come to its end.
@@ -135,6 +136,7 @@ impl PostgresVault {
             session: Mutex::new(Some(opened.connection)),
             watch,
             builds: Mutex::default(),
+            scan_pace: entries::ScanPace::new(),
             held: std::sync::Mutex::new(None),
         }
     }
@@ -602,7 +604,7 @@ impl Vault for PostgresVault {
         limit: usize,
     ) -> Result<Vec<EntryRow>, VaultError> {
         reading!(self, "reading entries", |connection| {
-            entries::scan(connection, after.clone(), limit).await?
+            entries::scan(connection, after.clone(), limit, &self.scan_pace).await?
         })
     }
 

@@ -4,7 +4,7 @@ use super::super::markup::{Cell, Markup};
 use super::bar;
 use crate::plan::{UnitMode, readable_bytes, readable_ms};
 use crate::report::Tone;
-use crate::report::plan_document::PlanDocument;
+use crate::report::plan_document::{PlanDocument, StrategyLine};
 
 pub(super) fn work(markup: &mut Markup, document: &PlanDocument) {
     if document.work.is_empty() {
@@ -70,6 +70,11 @@ pub(super) fn estimates(markup: &mut Markup, document: &PlanDocument) {
         })
         .collect();
     markup.table("Who waits, and how long at a stretch", &["when", "who waits", "how long"], &rows);
+    if !estimates.strategies.is_empty() {
+        markup.raw("<h3>Strategies</h3>\n");
+        let said: Vec<String> = estimates.strategies.iter().map(StrategyLine::sentence).collect();
+        markup.list(said.iter().map(String::as_str));
+    }
     markup.raw("<h3>What the figures rest on</h3>\n");
     markup.list(estimates.assumptions.iter().map(String::as_str));
     markup.note("What a run really takes stands beside these figures in its report.");
