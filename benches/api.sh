@@ -11,17 +11,11 @@ cd "$(dirname "$0")/.."
 entries=${1:-1000000}
 engine=${ENGINE:-postgres}
 seconds=${SECONDS_EACH:-10}
-port=${PORT:-18461}
-bin=${BIN:-}
-if [[ -z $bin ]]; then
-    cargo build --release --locked
-    bin=$(cargo metadata --format-version 1 --no-deps |
-        python3 -c 'import json,sys; print(json.load(sys.stdin)["target_directory"])')/release/sealift
-fi
 . tests/postgres.sh
+. tests/served.sh
+served_program --release
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sealift-bench.XXXXXX")
-served=
-trap '[[ -n $served ]] && kill "$served" 2>/dev/null; wait 2>/dev/null; postgres_stop; rm -rf -- "$folder"' EXIT
+trap 'served_stop || true; postgres_stop; rm -rf -- "$folder"' EXIT
 
 if [[ $engine == postgres ]]; then
     postgres_start
@@ -39,20 +33,10 @@ if [[ $engine == postgres ]]; then
 else
     export SEALIFT_VAULT=sqlite:vault.db
 fi
-export SEALIFT_SOURCE=sqlite:source.db SEALIFT_PASSPHRASE="an invented passphrase, for benches only"
-export SEALIFT_CREDENTIAL_FILE=alice.key
 lua=$PWD/benches/api.lua
 fill=$PWD/benches/api_fill.py
 cd "$folder"
-
-python3 - <<'P'
-import sqlite3
-db = sqlite3.connect("source.db")
-db.execute("create table people(id integer primary key, email text not null)")
-db.execute("insert into people values (1, 'alice@example.com')")
-db.commit()
-P
-cat >policy.toml <<'P'
+cat >people.toml <<'P'
 [source]
 name = "people"
 
@@ -63,7 +47,7 @@ domain = "email"
 
 [[purpose]]
 name  = "bench"
-roles = ["reader"]
+roles = ["support"]
 may   = ["detokenize", "tokenize"]
 show  = { contact = "plain" }
 max_tokens_per_request = 20000
@@ -72,31 +56,25 @@ max_tokens_per_request = 20000
 plan  = 0
 purge = 0
 P
-"$bin" init --caller alice --role steward --credential-file alice.key --recovery-file recovery.txt >/dev/null
-"$bin" caller add reader --role reader --credential-file reader.key >/dev/null
-"$bin" plan --policy policy.toml >/dev/null 2>&1
-"$bin" run >/dev/null 2>&1
-"$bin" serve --listen "127.0.0.1:$port" >serve.log 2>serve.err &
-served=$!
-until grep -q listening serve.log 2>/dev/null; do sleep 0.1; kill -0 "$served"; done
+served_start people.toml
 
 echo "## $engine vault, $entries entries, $(nproc) cores, $(date -u +%F), load before: $(cut -d' ' -f1-3 /proc/loadavg)"
-python3 "$fill" "http://127.0.0.1:$port" reader.key "$entries" tokens.txt
+python3 "$fill" "$url" carol.key "$entries" tokens.txt
 if [[ $engine == postgres ]]; then
     psql -q "$SEALIFT_VAULT" -c "vacuum analyze sealift.entry" -c checkpoint
 fi
 export SEALIFT_BENCH_CREDENTIAL SEALIFT_BENCH_TOKENS=$folder/tokens.txt SEALIFT_BENCH_BATCH SEALIFT_BENCH_REASONS
-SEALIFT_BENCH_CREDENTIAL=$(tr -d '\n' <reader.key)
+SEALIFT_BENCH_CREDENTIAL=$(tr -d '\n' <carol.key)
 load() { # batch, connections, reasons
     SEALIFT_BENCH_BATCH=$1 SEALIFT_BENCH_REASONS=$3 \
-        wrk -t2 -c"$2" -d"${seconds}s" --latency -s "$lua" "http://127.0.0.1:$port/v1/detokenize" >wrk.txt
+        wrk -t2 -c"$2" -d"${seconds}s" --latency -s "$lua" "$url/v1/detokenize" >wrk.txt
     awk -v batch="$1" -v connections="$2" -v reasons="$3" '
         $1 == "Requests/sec:" { rate = $2 } $1 ~ /^(50|90|99)%$/ { p = p " p" $1 " " $2 }
         /Non-2xx/ { bad = " BAD: " $0 }
         END { printf "%s tokens a request, %s connections, reasons: %s: %.0f requests/s, %.0f tokens/s,%s%s\n",
               batch, connections, reasons, rate, rate * batch, p, bad }' wrk.txt
 }
-load 1 32 one
+load 1 32 one | tee one.txt
 load 1 32 each
 load 1 128 each
 load 1000 4 each
@@ -108,13 +86,13 @@ if [[ $engine == postgres ]]; then
         -c "create unique index on sealift_bench (id)" -c "vacuum analyze sealift_bench"
     echo "\\set id random(1, 100000)
 select e.envelope from sealift_bench b join sealift.entry e on e.domain = $domain and e.token = b.token where b.id = :id;" >select.sql
-    for connections in 32; do
-        "$(command -v pgbench || echo "$(postgres_binaries)/pgbench")" -n -M prepared -f select.sql \
-            -c "$connections" -j 2 -T "$seconds" "$SEALIFT_VAULT" 2>/dev/null |
-            awk -v c="$connections" '/^tps/ { printf "pgbench, select by key, %s connections: %.0f selects/s\n", c, $3 }'
-    done
+    "$(command -v pgbench || echo "$(postgres_binaries)/pgbench")" -n -M prepared -f select.sql \
+        -c 32 -j 2 -T "$seconds" "$SEALIFT_VAULT" 2>/dev/null >pgbench.txt
+    awk 'FNR == NR { for (i = 2; i <= NF; i++) if ($i ~ /^requests\/s/) ours = $(i - 1); next }
+        /^tps/ { printf "pgbench, select by key, 32 connections: %.0f selects/s; requests are %.2f of that\n", $3, ours / $3 }' \
+        one.txt pgbench.txt
 fi
-kill "$served"; wait "$served" || true; served=
+served_stop
 "$bin" ledger export --output ledger >/dev/null
 "$bin" ledger verify ledger 2>/dev/null | tail -n 1
 echo "load after: $(cut -d' ' -f1-3 /proc/loadavg)"

@@ -12,14 +12,9 @@ sqlalchemy=2.1.9
 django=5.2.19
 docs=$PWD/docs/ACCESS.md
 seconds=${SECONDS_MAX:-45}
+. tests/served.sh
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sealift-api.XXXXXX")
-served=
-finish() {
-    [[ -n $served ]] && kill "$served" 2>/dev/null
-    wait 2>/dev/null || true
-    rm -rf -- "$folder"
-}
-trap finish EXIT
+trap 'served_stop || true; rm -rf -- "$folder"' EXIT
 
 venv=${VENV:-$folder/venv}
 if [[ ! -x $venv/bin/schemathesis ]]; then
@@ -31,24 +26,9 @@ if [[ ! -x $venv/bin/schemathesis ]]; then
         exit 2
     fi
 fi
-bin=${BIN:-}
-if [[ -z $bin ]]; then
-    cargo build --quiet --locked
-    bin=$(cargo metadata --format-version 1 --no-deps |
-        python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/sealift
-fi
-
+served_program
 cd "$folder"
-export SEALIFT_VAULT=sqlite:vault.db SEALIFT_SOURCE=sqlite:people.db
-export SEALIFT_PASSPHRASE="an invented passphrase, for tests only" SEALIFT_CREDENTIAL_FILE=alice.key
-python3 - <<'P'
-import sqlite3
-db = sqlite3.connect("people.db")
-db.execute("create table people (id integer primary key, email text)")
-db.execute("insert into people values (1, 'alice@example.com')")
-db.commit()
-P
-# The purpose has the name that the document gives as its example.
+# The purposes have the names that the document gives as its examples.
 cat >people.toml <<'P'
 [source]
 name = "people"
@@ -76,17 +56,8 @@ max_tokens_per_request = 100000
 plan  = 0
 purge = 0
 P
-"$bin" init --caller alice --role steward --credential-file alice.key --recovery-file recovery.txt \
-    --kdf-memory-mib 64 --kdf-passes 3 >/dev/null
-"$bin" plan --policy people.toml >/dev/null 2>&1
-"$bin" run >/dev/null 2>&1
-"$bin" serve --listen 127.0.0.1:0 >serve.log 2>serve.err &
-served=$!
-for _ in $(seq 100); do
-    grep -q listening serve.log && break
-    sleep 0.1
-done
-url=$(sed -n 's/^listening on \([^;]*\);.*/\1/p' serve.log)
+export SEALIFT_VAULT=sqlite:vault.db
+served_start people.toml
 if ! "$venv/bin/schemathesis" run "$url/openapi.json" --checks all --max-time "$seconds" \
     --max-examples 200 --seed 4711 --warnings off --no-color \
     --header "Authorization: Bearer $(cat alice.key)" >schemathesis.log 2>&1; then

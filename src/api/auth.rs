@@ -40,6 +40,7 @@ impl FromRequestParts<Arc<App>> for Known {
             tracing::warn!(caller = caller.name, kind = refusal.kind(), "a void credential");
             return Err(ApiError::unauthenticated());
         }
+        app.service.used(&credential);
         Ok(Self { caller, grants })
     }
 }

@@ -15,6 +15,7 @@ use futures::future::BoxFuture;
 use hyper_util::rt::TokioTimer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 
 use super::router::{App, router};
 use super::tls::{TlsError, TlsFiles, keep};
@@ -25,6 +26,9 @@ const CONNECTIONS_MAX: usize = 2_048;
 
 /// How long a connection may take for the head of a request, and wait for the next.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long what is written may wait for whoever reads it.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 
 /// Requests of one HTTP/2 connection at one time.
 const STREAMS_MAX: u32 = 128;
@@ -147,15 +151,38 @@ where
             let full = || io::Error::other("there are too many connections");
             let (place, accepting) = place.ok().zip(accepting).ok_or_else(full)?;
             let (stream, service) = accepting.await?;
-            Ok((Held { stream, _place: place }, service))
+            Ok((Held { stream, stalled: None, read_within: READ_WITHIN, _place: place }, service))
         })
     }
 }
 
-/// A connection and its place.
+/// A connection and its place. Whoever asks and does not read the answer loses both after a while.
 struct Held<T> {
     stream: T,
+    /// Runs while something waits to be written.
+    stalled: Option<Pin<Box<Sleep>>>,
+    read_within: Duration,
     _place: OwnedSemaphorePermit,
+}
+
+impl<T> Held<T> {
+    /// Passes on what came of writing; fails where it has waited for too long.
+    fn within<R>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled =
+            self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.read_within)));
+        match stalled.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Held<T> {
@@ -174,15 +201,18 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Held<T> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.within(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.within(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.within(context, shut)
     }
 
     fn poll_write_vectored(
@@ -190,10 +220,39 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Held<T> {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.within(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_does_not_read_what_he_asked_for_loses_his_connection() {
+        let places = Arc::new(Semaphore::new(1));
+        let place = Arc::clone(&places).try_acquire_owned().unwrap();
+        let (near, mut far) = tokio::io::duplex(16);
+        let read_within = Duration::from_millis(100);
+        let mut held = Held { stream: near, stalled: None, read_within, _place: place };
+
+        // Whoever reads may take his time between reads.
+        let mut bytes = [0; 16];
+        for _ in 0..3 {
+            held.write_all(&[7; 16]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(120)).await;
+            far.read_exact(&mut bytes).await.unwrap();
+        }
+        let error = held.write_all(&[7; 64]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(held);
+        assert_eq!(places.available_permits(), 1);
     }
 }

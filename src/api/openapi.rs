@@ -72,6 +72,7 @@ pub(super) enum Unwell {
         reads::purposes,
         reads::runs,
         reads::run,
+        reads::report,
         reads::healthz,
         reads::readyz,
         reads::metrics,

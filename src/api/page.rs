@@ -14,10 +14,13 @@ table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;
 vertical-align:top}@media(prefers-color-scheme:dark){body{background:#14171a;color:#e4e7ea}\
 pre{background:#1e2227}h2{border-color:#333a41}}";
 
+/// A page loads nothing, and runs nothing.
+pub(super) const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
 pub(super) async fn serve() -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+        (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
     ];
     (headers, page()).into_response()
 }

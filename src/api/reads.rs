@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
 use super::auth::Known;
 use super::error::ApiError;
 use super::openapi::{Problems, Unwell};
+use super::page::PAGE_POLICY;
 use super::router::App;
 use super::types::{Health, PurposeView, PurposesResponse, RunView, RunsResponse};
 use crate::access::{Decision, Verb, may};
@@ -83,10 +84,49 @@ pub(super) async fn run(
     run: Result<Path<String>, PathRejection>,
 ) -> Result<Json<RunView>, ApiError> {
     known.permit(Verb::Status)?;
+    Ok(Json(run_view(&row_of(&app, run).await?)))
+}
+
+async fn row_of(app: &App, run: Result<Path<String>, PathRejection>) -> Result<RunRow, ApiError> {
     let Path(run) = run.map_err(|_| ApiError::no_run())?;
     let rows = app.service.runs().await.map_err(|error| ApiError::of(&error, ""))?;
-    let row = rows.iter().find(|row| row.run.to_string() == run).ok_or_else(ApiError::no_run)?;
-    Ok(Json(run_view(row)))
+    rows.into_iter().find(|row| row.run.to_string() == run).ok_or_else(ApiError::no_run)
+}
+
+/// Gives the report of a run. For stewards, approvers and auditors.
+///
+/// The same as `sealift report RUN --format json` writes; its shape is that of `sealift report --schema`.
+/// With `accept: text/html` it is the page for people.
+#[utoipa::path(
+    get, path = "/v1/runs/{run_id}/report", tag = "reads", security(("credential" = [])),
+    params(("run_id" = String, Path, description = "Eight hex digits", example = "7f3a0c11")),
+    responses(
+        (status = 200, description = "The report", content(
+            (serde_json::Value = "application/json"),
+            (String = "text/html")
+        )),
+        (status = 404, description = "There is no such run", body = super::error::Envelope),
+        Problems
+    )
+)]
+pub(super) async fn report(
+    State(app): State<Arc<App>>,
+    known: Known,
+    headers: HeaderMap,
+    run: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    known.permit(Verb::Report)?;
+    let row = row_of(&app, run).await?;
+    let report = app.service.report(row).await.map_err(|error| ApiError::of(&error, ""))?;
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.trim_start().starts_with("text/html")) {
+        let kinds = [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+        ];
+        return Ok((kinds, report.to_html()).into_response());
+    }
+    Ok(([(header::CONTENT_TYPE, "application/json")], report.to_json()).into_response())
 }
 
 fn run_view(row: &RunRow) -> RunView {

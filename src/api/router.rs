@@ -46,6 +46,7 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         .route("/v1/purposes", get(reads::purposes))
         .route("/v1/runs", get(reads::runs))
         .route("/v1/runs/{run_id}", get(reads::run))
+        .route("/v1/runs/{run_id}/report", get(reads::report))
         .route("/healthz", get(reads::healthz))
         .route("/readyz", get(reads::readyz))
         .route("/metrics", get(reads::metrics))

@@ -8,11 +8,10 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::mpsc;
 
-use super::gate::Place;
 use super::metrics::Metrics;
 use super::router::App;
 use super::types::TokenResult;
-use crate::serve::{Answer, Opening};
+use crate::serve::{Answer, Opening, Piece};
 
 /// How long a piece of an answer may wait for whoever reads it.
 const READ_WITHIN: Duration = Duration::from_secs(30);
@@ -35,8 +34,8 @@ impl Writer {
     }
 
     /// Writes answers beside their tokens.
-    pub(super) fn write(&mut self, tokens: &[String], answers: &[Answer]) {
-        for (token, answer) in tokens.iter().zip(answers) {
+    pub(super) fn write(&mut self, piece: &Piece) {
+        for (token, answer) in piece.tokens.iter().zip(&piece.answers) {
             if !std::mem::take(&mut self.is_first) {
                 self.body.push(b',');
             }
@@ -87,29 +86,32 @@ impl Writer {
     }
 }
 
-/// Opens and sends piece by piece: no more than two of them are held. Where the vault fails in the
-/// middle, the body ends before its end, which every reader of HTTP notices.
-pub(super) fn streamed(app: Arc<App>, mut opening: Opening, place: Place) -> Response {
+/// Sends what is written, then opens and sends the rest piece by piece: no more than two of them are
+/// held. Where the vault fails in the middle, the body ends before its end, which every reader of HTTP
+/// notices. `held` is let go of at the end.
+pub(super) fn streamed(
+    app: Arc<App>,
+    mut opening: Opening,
+    mut writer: Writer,
+    held: impl Send + 'static,
+) -> Response {
     let (sender, mut pieces) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
     tokio::spawn(async move {
-        let _place = place;
-        let mut writer = Writer::new();
+        let _held = held;
         loop {
-            let piece = match app.service.open(&mut opening).await {
-                Ok(Some((tokens, answers))) => {
-                    writer.write(&tokens, &answers);
-                    Ok(Bytes::from(writer.take()))
-                }
+            let written = Bytes::from(writer.take());
+            if sender.send_timeout(Ok(written), READ_WITHIN).await.is_err() {
+                return;
+            }
+            match app.service.open(&mut opening).await {
+                Ok(Some(piece)) => writer.write(&piece),
                 Ok(None) => break,
                 Err(error) => {
                     tracing::error!(error = %crate::serve::chain(&error), "an answer was cut off");
-                    Err(std::io::Error::other("the vault does not answer"))
+                    let cut = std::io::Error::other("the vault does not answer");
+                    let _ = sender.send_timeout(Err(cut), READ_WITHIN).await;
+                    return;
                 }
-            };
-            let is_last = piece.is_err();
-            let sent = sender.send_timeout(piece, READ_WITHIN).await;
-            if is_last || sent.is_err() {
-                return;
             }
         }
         writer.count(&app.metrics);

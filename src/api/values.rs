@@ -21,7 +21,8 @@ use super::stream::{Writer, streamed};
 use super::types::{
     DetokenizeRequest, DetokenizeResponse, ValueResult, ValuesRequest, ValuesResponse, checked,
 };
-use crate::serve::{Asked, ServeError, TOKENS_A_PIECE};
+use crate::access::Caller;
+use crate::serve::{Asked, Grants, ServeError};
 use crate::value::Original;
 
 /// An answer that refuses a token leaves at a multiple of this time after its request came: looking
@@ -32,7 +33,7 @@ const REFUSALS_EVERY: Duration = Duration::from_millis(5);
 ///
 /// One answer for each token, in the order asked, so that one refusal does not hide the rest.
 /// `refused` is the only code of a token: unknown, denied and altered tokens look alike. The request
-/// is on the ledger before it is answered. Answers of more than 1,000 tokens are streamed.
+/// is on the ledger before it is answered. Answers that are large are streamed.
 #[utoipa::path(
     post, path = "/v1/detokenize", tag = "values", security(("credential" = [])),
     request_body = DetokenizeRequest,
@@ -42,7 +43,7 @@ pub(super) async fn detokenize(
     State(app): State<Arc<App>>,
     known: Known,
     Extension(place): Extension<Place>,
-    Sent(sent): Sent<DetokenizeRequest>,
+    Sent(sent, held): Sent<DetokenizeRequest>,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
     let DetokenizeRequest { purpose, reason, domain, tokens } = sent;
@@ -53,18 +54,15 @@ pub(super) async fn detokenize(
     let asked = Asked { purpose, reason, domain };
     let request = asked.request(&known.caller);
     let opening = app.service.detokenize(known.grants, &request, tokens).await;
-    let mut opening = opening.map_err(|error| told(&error, &asked, &known.caller.name))?;
-    if opening.len() > TOKENS_A_PIECE {
-        return Ok(streamed(app, opening, place));
-    }
+    let told = |error: ServeError| told(&error, &asked, &known.caller.name);
+    let mut opening = opening.map_err(told)?;
     let mut writer = Writer::new();
-    while let Some((tokens, answers)) = app
-        .service
-        .open(&mut opening)
-        .await
-        .map_err(|error| told(&error, &asked, &known.caller.name))?
-    {
-        writer.write(&tokens, &answers);
+    if let Some(piece) = app.service.open(&mut opening).await.map_err(told)? {
+        writer.write(&piece);
+    }
+    // What does not fit one piece is sent while it is opened.
+    if !opening.is_done() {
+        return Ok(streamed(app, opening, writer, (place, held)));
     }
     let refused = writer.count(&app.metrics);
     let response = json(writer.finish());
@@ -96,13 +94,13 @@ fn json(body: Vec<u8>) -> Response {
 pub(super) async fn tokenize(
     State(app): State<Arc<App>>,
     known: Known,
-    Sent(sent): Sent<ValuesRequest>,
+    Sent(sent, _held): Sent<ValuesRequest>,
 ) -> Result<axum::Json<ValuesResponse>, ApiError> {
-    let (asked, values) = values_of(sent)?;
-    let name = known.caller.name.clone();
-    let tokens = app.service.tokenize(known.grants, known.caller, asked.clone(), values).await;
-    let tokens = tokens.map_err(|error| told(&error, &asked, &name))?;
-    Ok(answers(tokens.into_iter().map(Some)))
+    let service = &app.service;
+    about_values(known, sent, async |grants, caller, asked, values| {
+        service.tokenize(grants, caller, asked, values).await
+    })
+    .await
 }
 
 /// Says which tokens stand for values.
@@ -117,32 +115,39 @@ pub(super) async fn tokenize(
 pub(super) async fn search(
     State(app): State<Arc<App>>,
     known: Known,
-    Sent(sent): Sent<ValuesRequest>,
+    Sent(sent, _held): Sent<ValuesRequest>,
 ) -> Result<axum::Json<ValuesResponse>, ApiError> {
-    let (asked, values) = values_of(sent)?;
-    let name = known.caller.name.clone();
-    let tokens = app.service.search(known.grants, known.caller, asked.clone(), values).await;
-    let tokens = tokens.map_err(|error| told(&error, &asked, &name))?;
-    Ok(answers(tokens.into_iter()))
+    let service = &app.service;
+    about_values(known, sent, async |grants, caller, asked, values| {
+        service.search(grants, caller, asked, values).await
+    })
+    .await
 }
 
-fn values_of(sent: ValuesRequest) -> Result<(Asked, Vec<Original>), ApiError> {
+/// Answers a request about values of one domain: checks it, lets `answer` find the token of each
+/// value, if it has one, and says so.
+async fn about_values<T: Into<Option<Original>>>(
+    known: Known,
+    sent: ValuesRequest,
+    answer: impl AsyncFnOnce(Arc<Grants>, Caller, Asked, Vec<Original>) -> Result<Vec<T>, ServeError>,
+) -> Result<axum::Json<ValuesResponse>, ApiError> {
     let ValuesRequest { purpose, reason, domain, values } = sent;
     checked(&purpose, &reason, Some(&domain))?;
     if values.is_empty() {
         return Err(ApiError::invalid("`values` holds one value at least"));
     }
     let values = values.into_iter().map(|value| value.0).collect();
-    Ok((Asked { purpose, reason, domain: Some(domain) }, values))
-}
-
-fn answers(tokens: impl Iterator<Item = Option<Original>>) -> axum::Json<ValuesResponse> {
-    let results = tokens.map(|token| {
+    let asked = Asked { purpose, reason, domain: Some(domain) };
+    let name = known.caller.name.clone();
+    let tokens = answer(known.grants, known.caller, asked.clone(), values).await;
+    let tokens = tokens.map_err(|error| told(&error, &asked, &name))?;
+    let results = tokens.into_iter().map(|token| {
+        let token: Option<Original> = token.into();
         let token = token.and_then(|token| token.as_text().map(str::to_owned));
         let code = if token.is_none() { Some("refused") } else { None };
         ValueResult { token, code }
     });
-    axum::Json(ValuesResponse { results: results.collect() })
+    Ok(axum::Json(ValuesResponse { results: results.collect() }))
 }
 
 /// What the caller is told; the log has the kind.

@@ -17,7 +17,7 @@ pub(super) async fn access(
     typed: Access,
 ) -> Result<Outcome, Failure> {
     match typed {
-        Access::Report => super::access_report::report(settings, out).await,
+        Access::Report { requests } => super::access_report::report(settings, out, requests).await,
         Access::Unlock { caller, purpose, minutes, reason } => {
             unlock(settings, out, &caller, &purpose, minutes, &reason).await
         }

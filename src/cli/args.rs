@@ -354,7 +354,11 @@ pub struct Notify {
 #[derive(Debug, Subcommand)]
 pub enum Access {
     /// Who may read which domain, beside who did
-    Report,
+    Report {
+        /// List every request, with the reason that was given
+        #[arg(long)]
+        requests: bool,
+    },
     /// Let a caller send large requests under a purpose for a while
     Unlock {
         /// The caller

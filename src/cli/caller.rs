@@ -96,6 +96,7 @@ async fn add(
 
 async fn list(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::CallerList).await?;
+    let noted = desk.vault.credential_uses().await?;
     for row in desk.vault.callers().await? {
         let state = match (&row.revoked_at, is_genuine(&desk.keys, &row)) {
             (_, false) => "not genuine: grants nothing".to_owned(),
@@ -105,10 +106,17 @@ async fn list(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
                 .as_ref()
                 .map_or_else(|| "in force".to_owned(), |at| format!("until {at}")),
         };
+        let used = noted.iter().find(|used| used.credential == row.credential);
+        let used_at = used.map(|used| used.used_at.as_str());
         out.object(&json!({
             "caller": row.name, "role": row.role, "credential": row.credential, "state": state,
+            "used_at": used_at,
         }));
-        out.line(format!("{:<20} {:<12} {:<10} {state}", row.name, row.role, row.credential));
+        let last = used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {at}"));
+        out.line(format!(
+            "{:<20} {:<12} {:<10} {last:<25} {state}",
+            row.name, row.role, row.credential
+        ));
     }
     out.next(&desk.caller.name, "sealift status");
     Ok(Outcome::Done)

@@ -45,6 +45,12 @@ impl Desk {
             Err(refusal) => return Err(refused(refusal)),
         }
         integrate_intake(vault.as_ref(), &keys).await?;
+        // A note: nothing is refused for want of it.
+        let used = stored_id(credential.id());
+        let noted = crate::serve::note_use(vault.as_ref(), &used, jiff::Timestamp::now()).await;
+        if let Err(error) = noted {
+            tracing::debug!(error = %crate::serve::chain(&error), "a use is not noted");
+        }
         Ok(Self { vault, keys, caller, credential, slot })
     }
 

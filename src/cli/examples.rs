@@ -152,7 +152,13 @@ const VERBS: &[(&str, &[Example])] = &[
             "what was asked in an emergency was looked at",
         )],
     ),
-    ("access report", &[("sealift access report", "who may read what, beside who did")]),
+    (
+        "access report",
+        &[
+            ("sealift access report", "who may read what, beside who did"),
+            ("sealift access report --requests", "each request, and why it was made"),
+        ],
+    ),
     (
         "scan",
         &[

@@ -7,6 +7,7 @@
 mod access;
 mod access_reason;
 mod access_report;
+mod access_use;
 mod approve;
 mod args;
 mod backup;

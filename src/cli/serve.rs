@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::json;
 
 use super::args::Serve;
-use super::desk::Desk;
+use super::desk::{Desk, parse_slot, unlock_slots};
 use super::exit::{Failure, Outcome};
 use super::output::Output;
 use super::settings::Settings;
 use crate::access::Verb;
 use crate::api::{Listen, ListenError, TlsFiles};
-use crate::serve::{Service, Sessions};
+use crate::crypto::{RootKey, Slot};
+use crate::ports::{SlotRow, VaultHeader};
+use crate::serve::{Service, Sessions, Unlock};
 
 /// Sessions that write records: while one waits for the disk, the other takes what comes.
 const RECORD_SESSIONS: usize = 2;
@@ -48,8 +51,9 @@ pub(crate) async fn serve_at(
     let desk = Desk::open(settings, Verb::Serve).await?;
     let scheme = if listen.tls.is_some() { "https" } else { "http" };
     let root = desk.keys.root().duplicate();
-    let service = Service::start(sessions(settings).await?, root).await.map_err(Failure::fault)?;
-    let service = Arc::new(service);
+    let same_way = Arc::new(SameWay(settings.clone()));
+    let service = Service::start(sessions(settings).await?, root, same_way).await;
+    let service = Arc::new(service.map_err(Failure::fault)?);
     desk.commit(Vec::new(), desk.draft("serve_started", "vault")).await?;
     let ended = crate::api::serve(
         listen,
@@ -67,6 +71,28 @@ pub(crate) async fn serve_at(
     desk.commit(Vec::new(), desk.draft("serve_stopped", "vault")).await?;
     ended.map_err(unlistened)?;
     Ok(Outcome::Done)
+}
+
+/// Unlocks a vault whose root key was exchanged, with what unlocked it when the service began.
+struct SameWay(Settings);
+
+#[async_trait]
+impl Unlock for SameWay {
+    async fn unlock(&self, header: &VaultHeader, slots: Vec<SlotRow>) -> Option<RootKey> {
+        // Nobody sits at the terminal of a service.
+        if self.0.unlock.asks_a_person() {
+            return None;
+        }
+        let slots: Vec<(u32, Slot)> =
+            slots.iter().filter_map(|row| Some((row.slot, parse_slot(row).ok()?))).collect();
+        match unlock_slots(header.vault, &header.key_check, &slots, &self.0) {
+            Ok((root, _)) => Some(root),
+            Err(failure) => {
+                tracing::error!(error = %failure, "the vault is not unlocked anew");
+                None
+            }
+        }
+    }
 }
 
 /// Sessions with the vault of the settings.

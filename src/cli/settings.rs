@@ -33,6 +33,13 @@ pub enum Unlock {
     KeyFile(PathBuf),
 }
 
+impl Unlock {
+    /// Whether somebody at the terminal is asked.
+    pub(super) fn asks_a_person(&self) -> bool {
+        matches!(self, Self::Passphrase { file: None, environment: None })
+    }
+}
+
 /// What a command works on.
 #[derive(Debug, Clone)]
 pub struct Settings {

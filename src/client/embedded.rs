@@ -1,7 +1,7 @@
 //! A vault, opened by the program itself. It holds the passphrase's power: use it where the service
 //! would run on the same machine, by the same hands.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -13,7 +13,7 @@ use crate::engine::postgres::is_postgres;
 use crate::engine::postgres::vault::PostgresVault;
 use crate::engine::sqlite::vault::SqliteVault;
 use crate::ports;
-use crate::serve::{Answer, Callers, Request, key_ring};
+use crate::serve::{Answer, Callers, KeysError, Request, key_ring};
 use crate::value::Original;
 
 /// A vault and a caller. Each request is on the ledger before it is answered.
@@ -32,13 +32,20 @@ use crate::value::Original;
 /// ```
 pub struct Vault {
     rows: Arc<dyn ports::Vault>,
-    keys: Arc<KeyRing>,
+    known: Mutex<Known>,
     credential: Credential,
+}
+
+/// Keys as they were when the vault last said that something had changed.
+#[derive(Clone)]
+struct Known {
+    version: u64,
+    keys: Arc<KeyRing>,
 }
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Vault({})", self.keys.vault())
+        write!(f, "Vault({})", self.known().keys.vault())
     }
 }
 
@@ -71,11 +78,14 @@ impl Vault {
         let root = root.ok_or(ClientError::Unusable("the passphrase does not open this vault"))?;
         root.check(header.vault, &header.key_check)
             .map_err(|_| ClientError::Unusable("the key is not the one of this vault"))?;
+        // ORDER: the version before the keys: what changes meanwhile is read again.
+        let version = vault.grants_version().await?;
         let keys = Arc::new(key_ring(vault.as_ref(), root).await?);
         let credential = Credential::parse(credential.expose_secret())
             .map_err(|_| ClientError::Unusable("the credential is malformed"))?;
-        let opened = Self { rows: vault, keys, credential };
-        opened.caller().await?;
+        let known = Mutex::new(Known { version, keys });
+        let opened = Self { rows: vault, known, credential };
+        opened.asks().await?;
         Ok(opened)
     }
 
@@ -90,11 +100,36 @@ impl Vault {
         reason: &str,
         tokens: &[&str],
     ) -> Result<Vec<Opened>, ClientError> {
-        let caller = self.caller().await?;
-        let request = Request { caller: &caller, purpose, reason, domain: None };
+        self.open_tokens(None, purpose, reason, tokens).await
+    }
+
+    /// Opens tokens that do not name their domain (`format`, `uuid`).
+    ///
+    /// # Errors
+    ///
+    /// As [`Vault::detokenize`].
+    pub async fn detokenize_in(
+        &self,
+        domain: &str,
+        purpose: &str,
+        reason: &str,
+        tokens: &[&str],
+    ) -> Result<Vec<Opened>, ClientError> {
+        self.open_tokens(Some(domain), purpose, reason, tokens).await
+    }
+
+    async fn open_tokens(
+        &self,
+        domain: Option<&str>,
+        purpose: &str,
+        reason: &str,
+        tokens: &[&str],
+    ) -> Result<Vec<Opened>, ClientError> {
+        let (caller, keys) = self.asks().await?;
+        let request = Request { caller: &caller, purpose, reason, domain };
         let tokens: Vec<String> = tokens.iter().map(|&token| token.to_owned()).collect();
         let asked = tokens.clone();
-        let answers = crate::serve::open(self.rows.as_ref(), &self.keys, &request, tokens).await?;
+        let answers = crate::serve::open(self.rows.as_ref(), &keys, &request, tokens).await?;
         Ok(answers.into_iter().zip(asked).map(|(answer, token)| opened(answer, token)).collect())
     }
 
@@ -110,21 +145,57 @@ impl Vault {
         reason: &str,
         values: &[&str],
     ) -> Result<Vec<String>, ClientError> {
-        let caller = self.caller().await?;
+        let (caller, keys) = self.asks().await?;
         let request = Request { caller: &caller, purpose, reason, domain: Some(domain) };
         let values: Vec<Original> = values.iter().map(|value| Original::text(value)).collect();
-        let tokens =
-            crate::serve::tokenize(self.rows.as_ref(), &self.keys, &request, &values).await?;
+        let tokens = crate::serve::tokenize(self.rows.as_ref(), &keys, &request, &values).await?;
         Ok(tokens.iter().filter_map(|token| token.as_text().map(str::to_owned)).collect())
     }
 
-    /// Who asks, as the vault knows him now: he may have been revoked since it was opened.
-    async fn caller(&self) -> Result<Caller, ClientError> {
+    /// Says which token stands for each value; `None` where none does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vault::detokenize`].
+    pub async fn search(
+        &self,
+        domain: &str,
+        purpose: &str,
+        reason: &str,
+        values: &[&str],
+    ) -> Result<Vec<Option<String>>, ClientError> {
+        let (caller, keys) = self.asks().await?;
+        let request = Request { caller: &caller, purpose, reason, domain: Some(domain) };
+        let values: Vec<Original> = values.iter().map(|value| Original::text(value)).collect();
+        let tokens = crate::serve::search(self.rows.as_ref(), &keys, &request, &values).await?;
+        Ok(tokens.iter().map(|token| token.as_ref()?.as_text().map(str::to_owned)).collect())
+    }
+
+    fn known(&self) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who asks, as the vault knows him now: he may have been revoked since it was opened. And the
+    /// keys as they are now: values may have been sealed under newer ones.
+    async fn asks(&self) -> Result<(Caller, Arc<KeyRing>), ClientError> {
+        let mut known = self.known();
+        let version = self.rows.grants_version().await?;
+        if version != known.version {
+            let root = known.keys.root().duplicate();
+            let keys = key_ring(self.rows.as_ref(), root).await.map_err(|error| match error {
+                KeysError::Ring(_) => {
+                    ClientError::Unusable("the vault has another root key by now: open it again")
+                }
+                other => other.into(),
+            })?;
+            known = Known { version, keys: Arc::new(keys) };
+            *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known.clone();
+        }
         let unknown = ClientError::Unusable("the credential is not one of this vault's");
-        let callers = Callers::read(self.rows.as_ref(), &self.keys).await?;
+        let callers = Callers::read(self.rows.as_ref(), &known.keys).await?;
         let caller = callers.holder(&self.credential).cloned().ok_or(unknown)?;
         is_in_force(&caller, jiff::Timestamp::now()).map_err(crate::serve::ServeError::from)?;
-        Ok(caller)
+        Ok((caller, known.keys))
     }
 }
 

@@ -10,7 +10,7 @@
 //!                                                          ├────▶ FormatKey   FF1
 //!                                                          ├────▶ RunSecret   opens a run's backup
 //!                                                          ├────▶ ControlKey  MAC over rows that grant
-//!                                                          ├────▶ IndexKey    keyed digests
+//!                                                          ├────▶ IndexKey    keyed digests, reasons
 //!                                                          └────▶ LedgerSeed  signs checkpoints
 //! ```
 //!
@@ -38,6 +38,7 @@ mod key;
 mod key_check;
 mod keyring;
 mod mac;
+mod reason;
 mod recovery;
 mod seal;
 mod second;

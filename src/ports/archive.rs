@@ -283,6 +283,11 @@ pub const ARCHIVE_TABLES: &[ArchiveTable] = &[
         keys: 3,
     },
     ArchiveTable {
+        name: "credential_use",
+        columns: &[("credential", Text), ("used_at", Text)],
+        keys: 1,
+    },
+    ArchiveTable {
         name: "grants_version",
         columns: &[("one", Number), ("version", Number)],
         keys: 1,

@@ -25,9 +25,10 @@ pub use lease::{
 pub use pressure::{Held, Pressure, ReplicaLag, RetainedWal, Wait};
 pub use progress::{Progress, Silent};
 pub use rows::{
-    ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, DomainRow, EntryRow, FileKind, FileRow,
-    IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, QuarantineState, Quota, RangeRow,
-    RunRow, SealedReason, SegmentRow, SlotRow, Taken, ToldRow, UnlockRow, VaultHeader,
+    ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, CredentialUse, DomainRow, EntryRow,
+    FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, Looked, PurposeRow, QuarantineRow,
+    QuarantineState, Quota, RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, ToldRow,
+    UnlockRow, VaultHeader,
 };
 pub use sample::{
     SAMPLE_BYTES_MAX, SAMPLE_BYTES_READ_MAX, SampleExtent, SampleRow, SampleSize, Sampler,

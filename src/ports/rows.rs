@@ -425,6 +425,35 @@ impl Quota {
     }
 }
 
+/// When a credential was last used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialUse {
+    /// The credential's id, as the caller's row has it.
+    pub credential: String,
+    /// When, RFC 3339, to the second.
+    pub used_at: String,
+}
+
+/// An entry that was looked up within a limit of bytes.
+#[derive(Debug, Clone)]
+pub enum Looked {
+    /// The entry.
+    Entry(EntryRow),
+    /// The entry is there; its envelope has so many bytes.
+    Large(usize),
+}
+
+impl Looked {
+    /// The entry, where it was within the limit.
+    #[must_use]
+    pub fn entry(self) -> Option<EntryRow> {
+        match self {
+            Self::Entry(entry) => Some(entry),
+            Self::Large(_) => None,
+        }
+    }
+}
+
 /// What came of counting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Taken {

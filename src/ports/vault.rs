@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::rows::{
-    ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, DomainRow, EntryRow, FileKind, FileRow,
-    IntakeRow, KeyRow, LoadCursor, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow,
-    SealedReason, SegmentRow, SlotRow, Taken, ToldRow, UnlockRow, VaultHeader,
+    ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, CredentialUse, DomainRow, EntryRow,
+    FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, Looked, PurposeRow, QuarantineRow, Quota,
+    RangeRow, RunRow, SealedReason, SegmentRow, SlotRow, Taken, ToldRow, UnlockRow, VaultHeader,
 };
 use super::{
     ArchiveError, ArchiveSink, Beat, CutState, Holder, Lease, Piece, PieceCounts, Rate, Remedy,
@@ -363,6 +363,15 @@ pub trait Vault: Send + Sync {
         tokens: &[TokenBody],
     ) -> Result<Vec<Option<EntryRow>>, VaultError>;
 
+    /// Looks tokens up as [`Vault::entries`] does, but of an entry whose envelope is larger than
+    /// `bytes_max` only says how large it is.
+    async fn entries_within(
+        &self,
+        domain: DomainId,
+        tokens: &[TokenBody],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Looked>>, VaultError>;
+
     /// Looks values up in the blind index; one answer a digest, in order.
     async fn blind(
         &self,
@@ -380,6 +389,15 @@ pub trait Vault: Send + Sync {
 
     /// Every segment.
     async fn segments(&self) -> Result<Vec<SegmentRow>, VaultError>;
+
+    /// Sealed reasons by their digests, in order; `None` where one was erased.
+    async fn reasons(&self, digests: &[String]) -> Result<Vec<Option<Vec<u8>>>, VaultError>;
+
+    /// Notes when credentials were used. A note and no evidence: what was asked is on the ledger.
+    async fn note_uses(&self, uses: Vec<CredentialUse>) -> Result<(), VaultError>;
+
+    /// When credentials were last used, as far as that was noted.
+    async fn credential_uses(&self) -> Result<Vec<CredentialUse>, VaultError>;
 
     /// A caller's reason, sealed; `None` where it was erased, or never was.
     async fn reason(&self, digest: &str) -> Result<Option<Vec<u8>>, VaultError>;

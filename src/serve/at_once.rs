@@ -1,11 +1,13 @@
 //! Requests of the command line: each is an entry of the ledger at once.
 
 use async_trait::async_trait;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::request::{Reason, ServeError, World, sealed_reason};
+use super::reasons::Reason;
+use super::request::{ServeError, World};
 use crate::crypto::KeyRing;
 use crate::ledger::IntakeRecord;
-use crate::ports::{Change, EntryRow, Quota, SealedReason, Taken, Vault};
+use crate::ports::{Change, Looked, Quota, SealedReason, Taken, Vault};
 use crate::token::{DomainId, TokenBody};
 
 /// One caller at one vault, one request at a time.
@@ -35,12 +37,16 @@ impl World for AtOnce<'_> {
         &self,
         domain: DomainId,
         tokens: Vec<TokenBody>,
-    ) -> Result<Vec<Option<EntryRow>>, ServeError> {
-        Ok(self.vault.entries(domain, &tokens).await?)
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Looked>>, ServeError> {
+        Ok(self.vault.entries_within(domain, &tokens, bytes_max).await?)
+    }
+
+    async fn hold(&self, _bytes: usize) -> Result<Option<OwnedSemaphorePermit>, ServeError> {
+        Ok(None)
     }
 
     fn reason(&self, keys: &KeyRing, _caller: &str, reason: &str) -> Reason {
-        let SealedReason { digest, sealed } = sealed_reason(keys, reason);
-        Reason { digest, sealed: Some(sealed), key: [0; 32] }
+        Reason::sealed(keys, reason, [0; 32])
     }
 }

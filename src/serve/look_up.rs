@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 use super::request::ServeError;
-use crate::ports::{EntryRow, Vault};
+use crate::ports::{Looked, Vault};
 use crate::token::{DomainId, TokenBody};
 
 /// Look-ups that wait for each session; one more is refused as busy.
@@ -25,7 +25,8 @@ pub(super) struct LookUp {
 struct Wanted {
     domain: DomainId,
     tokens: Vec<TokenBody>,
-    done: oneshot::Sender<Option<Vec<Option<EntryRow>>>>,
+    bytes_max: usize,
+    done: oneshot::Sender<Option<Vec<Option<Looked>>>>,
 }
 
 impl LookUp {
@@ -40,16 +41,18 @@ impl LookUp {
         Self { queues: queues.collect(), turn: AtomicUsize::new(0) }
     }
 
-    /// Looks tokens of one domain up; one answer a token.
+    /// Looks tokens of one domain up; one answer a token. Of what is larger, only the size is told.
     pub(super) async fn entries(
         &self,
         domain: DomainId,
         tokens: Vec<TokenBody>,
-    ) -> Result<Vec<Option<EntryRow>>, ServeError> {
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Looked>>, ServeError> {
         let (done, told) = oneshot::channel();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.queues.len().max(1);
         let queue = self.queues.get(turn).ok_or(ServeError::Unavailable)?;
-        queue.try_send(Wanted { domain, tokens, done }).map_err(|_| ServeError::Busy)?;
+        let wanted = Wanted { domain, tokens, bytes_max, done };
+        queue.try_send(wanted).map_err(|_| ServeError::Busy)?;
         told.await.ok().flatten().ok_or(ServeError::Unavailable)
     }
 }
@@ -59,21 +62,21 @@ async fn read(vault: Arc<dyn Vault>, mut wanted: mpsc::Receiver<Wanted>) {
         // Whoever is about to ask comes along.
         tokio::task::yield_now().await;
         let mut count = first.tokens.len();
-        let mut groups: HashMap<DomainId, Vec<Wanted>> = HashMap::new();
-        groups.entry(first.domain).or_default().push(first);
+        let mut groups: HashMap<(DomainId, usize), Vec<Wanted>> = HashMap::new();
+        groups.entry((first.domain, first.bytes_max)).or_default().push(first);
         while count < TOKENS_AT_ONCE
             && let Ok(next) = wanted.try_recv()
         {
             count += next.tokens.len();
-            groups.entry(next.domain).or_default().push(next);
+            groups.entry((next.domain, next.bytes_max)).or_default().push(next);
         }
-        for (domain, group) in groups {
-            answer(vault.as_ref(), domain, group).await;
+        for ((domain, bytes_max), group) in groups {
+            answer(vault.as_ref(), domain, bytes_max, group).await;
         }
     }
 }
 
-async fn answer(vault: &dyn Vault, domain: DomainId, mut group: Vec<Wanted>) {
+async fn answer(vault: &dyn Vault, domain: DomainId, bytes_max: usize, mut group: Vec<Wanted>) {
     let mut tokens = Vec::new();
     let counts: Vec<usize> = group
         .iter_mut()
@@ -83,7 +86,7 @@ async fn answer(vault: &dyn Vault, domain: DomainId, mut group: Vec<Wanted>) {
             count
         })
         .collect();
-    let found = vault.entries(domain, &tokens).await;
+    let found = vault.entries_within(domain, &tokens, bytes_max).await;
     if let Err(error) = &found {
         tracing::error!(error = %crate::serve::chain(error), "tokens could not be looked up");
     }

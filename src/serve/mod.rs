@@ -12,30 +12,39 @@ mod at_once;
 mod callers;
 mod checkpoint;
 mod domains;
+mod evidence;
 mod grants;
 mod honeytoken;
 mod intake;
 mod keys;
 mod look_up;
 mod open;
+mod reasons;
 mod recorder;
 mod request;
 mod search;
 mod service;
+mod standing;
 mod tokenize;
+mod tree;
+mod uses;
 
 pub use callers::{Callers, KnownCaller, caller_mac, is_genuine, stored_id};
 pub use checkpoint::{Signed, checkpoint, signed, verifier_key};
 pub use domains::{Domain, domains};
+pub use evidence::evidence;
 pub use grants::{Grants, InForce, purposes};
 pub use honeytoken::{Honeytoken, honeytoken};
 pub use intake::integrate;
 pub use keys::{KeysError, header_of, key_ring};
-pub use open::{Answer, Opening, TOKENS_A_PIECE, open};
-pub use request::{Request, ServeError, opened_reason, sealed_reason};
+pub use open::{Answer, Opening, Piece, open};
+pub use reasons::{opened_reason, opened_reasons, sealed_reason};
+pub use request::{Request, ServeError};
 pub use search::search;
 pub use service::{Asked, Service, Sessions};
+pub use standing::Unlock;
 pub use tokenize::tokenize;
+pub use uses::note_use;
 
 /// An error and its causes, in one line for the log. Errors of this program hold no value.
 #[must_use]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rand::Rng;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::at_once::AtOnce;
 use super::domains::{Domain, Found, find};
@@ -15,15 +16,21 @@ use super::request::{Request, ServeError, World, decided, record_of};
 use crate::access::{Shown, form_for, show};
 use crate::crypto::KeyRing;
 use crate::ledger::IntakeRecord;
-use crate::policy::Permission;
-use crate::ports::{EntryRow, Vault};
+use crate::policy::{Form, Permission};
+use crate::ports::{EntryRow, Looked, Vault};
 use crate::run::{compute, open_entry};
 use crate::token::{DomainId, TokenBody};
 use crate::value::{Original, ValueType};
 
-/// Tokens that are opened at once. Larger requests are answered in pieces of this size, so that the
-/// memory that a request takes does not grow with it.
-pub const TOKENS_A_PIECE: usize = 1_000;
+/// Tokens that are looked up at once. Larger requests are answered in pieces of this size or less.
+const TOKENS_A_PIECE: usize = 1_000;
+
+/// Envelopes that are larger are looked up apart, and counted: pieces are bounded by bytes too, so
+/// that the memory that a request takes grows neither with its tokens nor with their values.
+const SMALL_BYTES: usize = 4 << 10;
+
+/// A piece ends with the large value that takes it past this.
+const LARGE_BYTES_A_PIECE: usize = 1 << 20;
 
 /// The answer for one token.
 #[derive(Debug)]
@@ -42,7 +49,22 @@ pub struct Opening {
     in_force: Arc<InForce>,
     named: Option<String>,
     tokens: Vec<String>,
+    /// The next token that is not answered.
     at: usize,
+    /// Where the tokens end that are looked up.
+    looked_through: usize,
+    /// What came of looking them up.
+    looked: HashMap<(DomainId, TokenBody), Looked>,
+}
+
+/// Some of the tokens of a request, with their answers.
+pub struct Piece {
+    /// The tokens, as they were sent.
+    pub tokens: Vec<String>,
+    /// One answer a token.
+    pub answers: Vec<Answer>,
+    /// Held as long as the piece is, where it holds large values.
+    _held: Option<OwnedSemaphorePermit>,
 }
 
 /// A sealed value of nobody's, opened in the place of one that may not be.
@@ -94,8 +116,8 @@ pub async fn open(
     let world = AtOnce { vault };
     let mut opening = begin(&world, grants, request, tokens).await?;
     let mut answers = Vec::new();
-    while let Some((_, piece)) = opening.next(&world).await? {
-        answers.extend(piece);
+    while let Some(piece) = opening.next(&world).await? {
+        answers.extend(piece.answers);
     }
     Ok(answers)
 }
@@ -119,7 +141,8 @@ pub(super) async fn begin(
     world.record(record, reason).await?;
     let in_force = decided?;
     let named = request.domain.map(str::to_owned);
-    Ok(Opening { grants, in_force, named, tokens, at: 0 })
+    let looked = HashMap::new();
+    Ok(Opening { grants, in_force, named, tokens, at: 0, looked_through: 0, looked })
 }
 
 /// Counts by domain and keyed digests of the tokens, for the record.
@@ -165,77 +188,113 @@ fn is_passed(text: &str) -> bool {
 }
 
 impl Opening {
-    /// How many tokens were asked for.
+    /// Whether every token is answered.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.tokens.len()
-    }
-
-    /// Whether none was.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.tokens.is_empty()
+    pub fn is_done(&self) -> bool {
+        self.at >= self.tokens.len()
     }
 
     /// The next tokens with their answers; `None` at the end.
-    pub(super) async fn next(
-        &mut self,
-        world: &dyn World,
-    ) -> Result<Option<(Vec<String>, Vec<Answer>)>, ServeError> {
-        if self.at >= self.tokens.len() {
+    pub(super) async fn next(&mut self, world: &dyn World) -> Result<Option<Piece>, ServeError> {
+        if self.is_done() {
             return Ok(None);
         }
-        let end = self.tokens.len().min(self.at + TOKENS_A_PIECE);
-        let piece: Vec<String> = self.tokens[self.at..end].iter_mut().map(std::mem::take).collect();
+        let grants = Arc::clone(&self.grants);
+        let is_looked_up = self.at < self.looked_through;
+        if !is_looked_up {
+            self.looked_through = self.tokens.len().min(self.at + TOKENS_A_PIECE);
+        }
+        let asked = self.tokens[self.at..self.looked_through].iter();
+        let mut found: Vec<Option<Found<'_>>> =
+            asked.map(|text| find(&grants.domains, self.named.as_deref(), text)).collect();
+        if !is_looked_up {
+            self.looked = look_up(world, found.iter().flatten().cloned(), SMALL_BYTES).await?;
+        }
+        let (end, bytes, large) = self.end_of_piece(&found);
+        found.truncate(end - self.at);
+        let held = if bytes > 0 { world.hold(bytes).await? } else { None };
+        let whole = look_up(world, large.into_iter(), usize::MAX).await?;
+        let tokens: Vec<String> =
+            self.tokens[self.at..end].iter_mut().map(std::mem::take).collect();
         self.at = end;
-        let named = self.named.as_deref();
-        let domains = &self.grants.domains;
-        let found: Vec<Option<Found<'_>>> =
-            piece.iter().map(|text| find(domains, named, text)).collect();
-        let entries = look_up(world, &found).await?;
-        let asked: Vec<(&String, Option<Found<'_>>)> = piece.iter().zip(found).collect();
-        let answers = compute(&asked, |(text, found)| self.answer(&entries, text, found.as_ref()));
+        let asked: Vec<(&String, Option<Found<'_>>)> = tokens.iter().zip(found).collect();
+        let answers = compute(&asked, |(text, found)| {
+            let entry = found.as_ref().and_then(|found| {
+                let key = (found.id, found.token.clone());
+                match self.looked.get(&key)? {
+                    Looked::Large(_) => whole.get(&key),
+                    small @ Looked::Entry(_) => Some(small),
+                }
+            });
+            self.answer(text, found.as_ref(), entry)
+        });
         drop(asked);
-        Ok(Some((piece, answers)))
+        Ok(Some(Piece { tokens, answers, _held: held }))
     }
 
-    fn answer(
-        &self,
-        entries: &HashMap<(DomainId, TokenBody), EntryRow>,
-        text: &str,
-        found: Option<&Found<'_>>,
-    ) -> Answer {
+    /// Where the next piece ends, how many bytes of large values are in it, and which these are: of
+    /// what may not be shown, nothing large is fetched.
+    fn end_of_piece<'f>(&self, found: &[Option<Found<'f>>]) -> (usize, usize, Vec<Found<'f>>) {
+        let (mut bytes, mut large) = (0, Vec::new());
+        if self.looked.values().all(|looked| matches!(looked, Looked::Entry(_))) {
+            return (self.looked_through, bytes, large);
+        }
+        for (at, found) in (self.at..).zip(found) {
+            let Some(found) = found else { continue };
+            let key = (found.id, found.token.clone());
+            let Some(Looked::Large(size)) = self.looked.get(&key) else { continue };
+            if self.form(found).is_some() {
+                bytes += size;
+                large.push(found.clone());
+            }
+            if bytes >= LARGE_BYTES_A_PIECE {
+                return (at + 1, bytes, large);
+            }
+        }
+        (self.looked_through, bytes, large)
+    }
+
+    /// The form in which the purpose shows what a token stands for, if it does.
+    fn form(&self, found: &Found<'_>) -> Option<Form> {
+        let domain = found.domain?;
+        form_for(&self.in_force.purpose, &domain.name, &domain.class)
+    }
+
+    fn answer(&self, text: &str, found: Option<&Found<'_>>, entry: Option<&Looked>) -> Answer {
         if found.is_none() && self.in_force.purpose.pass_originals && is_passed(text) {
             return Answer::Passed;
         }
-        let permitted = found.and_then(|found| {
-            let domain = found.domain?;
-            let form = form_for(&self.in_force.purpose, &domain.name, &domain.class)?;
-            Some((domain, form, entries.get(&(found.id, found.token.clone()))?))
-        });
-        let shown = match permitted {
-            Some((domain, form, entry)) => open_entry(&self.grants.keys, &domain.column, entry)
-                .ok()
-                .and_then(|original| show(form, &original)),
-            None => self.grants.decoy.open(&self.grants).and(None),
+        let permitted = found.and_then(|found| Some((found.domain?, self.form(found)?)));
+        let shown = match (permitted, entry) {
+            (Some((domain, form)), Some(Looked::Entry(entry))) => {
+                open_entry(&self.grants.keys, &domain.column, entry)
+                    .ok()
+                    .and_then(|original| show(form, &original))
+            }
+            _ => self.grants.decoy.open(&self.grants).and(None),
         };
         shown.map_or(Answer::Refused, Answer::Shown)
     }
 }
 
-async fn look_up(
+async fn look_up<'f>(
     world: &dyn World,
-    found: &[Option<Found<'_>>],
-) -> Result<HashMap<(DomainId, TokenBody), EntryRow>, ServeError> {
+    found: impl Iterator<Item = Found<'f>>,
+    bytes_max: usize,
+) -> Result<HashMap<(DomainId, TokenBody), Looked>, ServeError> {
     let mut wanted: HashMap<DomainId, Vec<TokenBody>> = HashMap::new();
-    for found in found.iter().flatten() {
-        wanted.entry(found.id).or_default().push(found.token.clone());
+    for found in found {
+        wanted.entry(found.id).or_default().push(found.token);
     }
-    let mut entries = HashMap::new();
+    let mut all = HashMap::new();
     for (domain, tokens) in wanted {
-        for entry in world.look_up(domain, tokens).await?.into_iter().flatten() {
-            entries.insert((domain, entry.token.clone()), entry);
-        }
+        let looked = world.look_up(domain, tokens.clone(), bytes_max).await?;
+        all.extend(
+            tokens
+                .into_iter()
+                .zip(looked)
+                .filter_map(|(token, looked)| Some(((domain, token), looked?))),
+        );
     }
-    Ok(entries)
+    Ok(all)
 }

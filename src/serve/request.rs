@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use rand::Rng;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::grants::{Grants, InForce};
+use super::reasons::Reason;
 use crate::access::{Caller, Refusal, Used, decide, decide_bulk, decide_rate};
-use crate::crypto::{KeyHeader, KeyId, KeyPurpose, KeyRing};
-use crate::ledger::{Digest, IntakeRecord, reason_digest};
+use crate::crypto::KeyRing;
+use crate::ledger::{Digest, IntakeRecord};
 use crate::policy::{Permission, Purpose};
-use crate::ports::{EntryRow, Quota, Remedy, SealedReason, Taken, Vault, VaultError};
+use crate::ports::{Looked, Quota, Remedy, Taken, Vault, VaultError};
 use crate::run::RunError;
 use crate::token::{DomainId, TokenBody};
 
@@ -104,33 +105,19 @@ pub(super) trait World: Send + Sync {
     /// Counts tokens against limits, all or none of them.
     async fn take_quota(&self, quotas: Vec<Quota>, count: u64) -> Result<Taken, ServeError>;
 
-    /// Looks tokens of one domain up; one answer a token.
+    /// Looks tokens of one domain up; one answer a token. Of what is larger, only the size is told.
     async fn look_up(
         &self,
         domain: DomainId,
         tokens: Vec<TokenBody>,
-    ) -> Result<Vec<Option<EntryRow>>, ServeError>;
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Looked>>, ServeError>;
+
+    /// Waits until so many bytes of large values may be held, where that is limited.
+    async fn hold(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, ServeError>;
 
     /// Seals a reason, or finds that the same words of this caller were sealed just now.
     fn reason(&self, keys: &KeyRing, caller: &str, reason: &str) -> Reason;
-}
-
-/// A reason on its way into the vault.
-pub(super) struct Reason {
-    /// The digest that the ledger gets.
-    pub(super) digest: String,
-    /// What the vault keeps; `None` where it keeps the same words of the same caller already.
-    pub(super) sealed: Option<Vec<u8>>,
-    /// Knows the same words of the same caller again.
-    pub(super) key: [u8; 32],
-}
-
-impl Reason {
-    /// What the vault has to keep, if anything.
-    pub(super) fn to_keep(&self) -> Option<SealedReason> {
-        let sealed = self.sealed.clone()?;
-        Some(SealedReason { digest: self.digest.clone(), sealed })
-    }
 }
 
 /// Decides a request as a whole: the credential, the role, the purpose, the size, the rates.
@@ -233,35 +220,4 @@ fn action(permission: Permission, permitted: bool) -> &'static str {
         (Permission::Search, true) => "search",
         (Permission::Search, false) => "search_refused",
     }
-}
-
-/// The reason, sealed with 32 random bytes under its digest: erasing the row leaves the ledger
-/// intact, and nothing to guess against.
-#[must_use]
-pub fn sealed_reason(keys: &KeyRing, reason: &str) -> SealedReason {
-    let mut salt = [0; 32];
-    rand::rng().fill_bytes(&mut salt);
-    let digest = reason_digest(&salt, reason).to_string();
-    let header = reason_header(keys, &digest);
-    let plain = zeroize::Zeroizing::new([salt.as_slice(), reason.as_bytes()].concat());
-    let sealed = keys.root().wrap(&header, &plain, &mut rand::rng());
-    SealedReason { digest, sealed }
-}
-
-/// The words of a sealed reason, if the bytes are those that were sealed under this digest.
-#[must_use]
-pub fn opened_reason(
-    keys: &KeyRing,
-    digest: &str,
-    sealed: &[u8],
-) -> Option<zeroize::Zeroizing<String>> {
-    let plain = keys.root().unwrap(&reason_header(keys, digest), sealed).ok()?;
-    let (salt, words) = plain.split_first_chunk::<32>()?;
-    let words = zeroize::Zeroizing::new(std::str::from_utf8(words).ok()?.to_owned());
-    (reason_digest(salt, &words).to_string() == digest).then_some(words)
-}
-
-fn reason_header(keys: &KeyRing, digest: &str) -> KeyHeader {
-    let subject = format!("reason {digest}");
-    KeyHeader::new(keys.vault(), KeyId(0), KeyPurpose::Index, &subject, "")
 }

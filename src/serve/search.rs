@@ -48,7 +48,8 @@ pub(super) async fn search_in(
         .ok_or_else(|| ServeError::NoDomain(name.to_owned()))?;
     let tokens = candidates(world, &grants.keys, domain, values).await?;
     let wanted: Vec<TokenBody> = tokens.iter().flatten().cloned().collect();
-    let mut there = world.look_up(domain.column.domain_id(), wanted).await?.into_iter();
+    // Whether it is there is asked; what is sealed under it stays where it is.
+    let mut there = world.look_up(domain.column.domain_id(), wanted, 0).await?.into_iter();
     Ok(tokens
         .into_iter()
         .map(|token| {

@@ -160,6 +160,63 @@ fn whoever_asks_sees_the_purposes_of_his_role_and_runs_only_if_he_may() {
 }
 
 #[test]
+fn large_values_are_sent_while_they_are_opened_and_are_not_held() {
+    const EACH: usize = 400 << 10;
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let values: Vec<String> = (0..20).map(|n| format!("{n:02}").repeat(EACH / 2)).collect();
+    let body = json!({"purpose": "support_case", "reason": "r", "domain": "email",
+                      "values": values});
+    let made = server.post(&carol, "/v1/tokenize", &body).results();
+    let tokens: Vec<&str> = made.iter().map(|result| result["token"].as_str().unwrap()).collect();
+    let many: Vec<&str> = tokens.iter().copied().cycle().take(400).collect();
+    let before = server.memory_kib();
+
+    // 400 tokens, 160 MB.
+    let reply = server.detokenize(&carol, "support_case", &many);
+
+    assert!(reply.says("transfer-encoding: chunked"), "{}", reply.head);
+    let results = reply.results();
+    assert_eq!(results.len(), many.len());
+    for (at, result) in results.iter().enumerate() {
+        assert!(result["value"] == values[at % 20].as_str(), "value {at}");
+    }
+    let held = (server.memory_kib() - before) >> 10;
+    assert!(held < 40, "{held} MiB more than before were held for it");
+    let one = server.detokenize(&carol, "support_case", &[tokens[3]]).results();
+    assert!(one[0]["value"] == values[3].as_str());
+}
+
+#[test]
+fn the_report_of_a_run_is_the_one_that_the_command_line_gives() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let dave = credential(&desk, "dave");
+    let runs = server.get_as(&dave, "/v1/runs").json();
+    let run = runs["runs"][0]["run"].as_str().unwrap().to_owned();
+    let path = format!("/v1/runs/{run}/report");
+
+    let reply = server.get_as(&dave, &path);
+
+    assert!(reply.says("content-type: application/json"), "{}", reply.head);
+    let typed = desk.run_as("dave", &["--format", "json", "report", &run]).done();
+    assert_eq!(reply.json(), serde_json::from_str::<serde_json::Value>(&typed.stdout).unwrap());
+    let page = server.send(
+        "GET",
+        &path,
+        &[&format!("authorization: Bearer {dave}"), "accept: text/html"],
+        b"",
+    );
+    assert!(page.says("content-type: text/html; charset=utf-8"), "{}", page.head);
+    assert!(page.body.contains(&run));
+    server.get_as(&credential(&desk, "carol"), &path).fails(403, "role_denied");
+    server.get(&path).fails(401, "unauthenticated");
+    server.get_as(&dave, "/v1/runs/ffffffff/report").fails(404, "unknown_run");
+    assert!(!reply.body.contains("nowhere"));
+}
+
+#[test]
 fn it_says_how_it_is_without_a_credential() {
     let desk = desk();
     let server = Server::start(&desk);

@@ -30,6 +30,90 @@ fn a_request_past_a_limit_is_refused_and_uses_nothing() {
 }
 
 #[test]
+fn who_may_not_use_a_purpose_uses_nothing_of_its_limits_and_what_is_past_them_is_not_opened() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let one = token(&desk, "email", 1);
+    let mut vault = Db::open(&desk.vault());
+
+    // ORDER: authorise, then limits: otherwise a stranger to the purpose could use it up.
+    for _ in 0..4 {
+        let dave = credential(&desk, "dave");
+        server.detokenize(&dave, "few", &[&one]).fails(403, "purpose_denied");
+        server.detokenize(&dave, "few", &[one.as_str(); 4]).fails(403, "purpose_denied");
+    }
+    assert_eq!(vault.value("SELECT count(*) FROM sealift_quota"), "0");
+    // ORDER: limits, then open: the entries are not even looked for.
+    let carol = credential(&desk, "carol");
+    vault.exec("ALTER TABLE sealift_entry RENAME TO sealift_hidden");
+    server.detokenize(&carol, "few", &[one.as_str(); 4]).fails(422, "too_many_tokens");
+    server.detokenize(&carol, "export", &[one.as_str(); 3]).fails(403, "bulk_locked");
+    vault.exec("ALTER TABLE sealift_hidden RENAME TO sealift_entry");
+    drop(vault);
+    server.end();
+    // ORDER: limits, then record: the record says what came of them.
+    let kinds: Vec<String> = requests(&desk)
+        .iter()
+        .map(|entry| entry["details"]["refusal"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(kinds[..8], vec!["verb_denied"; 8]);
+    assert_eq!(kinds[8..], ["too_many", "bulk_locked"]);
+}
+
+#[test]
+fn a_clock_that_jumps_gives_no_tokens_back_and_ends_nothing() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let one = token(&desk, "email", 1);
+    server.detokenize(&carol, "few", &[one.as_str(); 3]).results();
+    // As if what was used had been counted by a clock that was a day ahead.
+    let mut vault = Db::open(&desk.vault());
+    vault.exec("UPDATE sealift_quota SET began_s = began_s + 86400");
+    server.detokenize(&carol, "few", &[one.as_str(); 2]).results();
+    server.detokenize(&carol, "few", &[one.as_str()]).fails(429, "rate_limited");
+    // As if it had been counted by one that was a day behind: that day is over.
+    vault.exec("UPDATE sealift_quota SET began_s = began_s - 2 * 86400");
+    server.detokenize(&carol, "few", &[one.as_str(); 3]).results();
+    server.end();
+
+    // Records of a writer stay in its order, whatever their times say.
+    let numbers: Vec<u64> = requests(&desk)
+        .iter()
+        .filter(|entry| entry["action"] == "detokenize")
+        .map(|entry| entry["details"]["intake_number"].as_u64().unwrap())
+        .collect();
+    assert_eq!(numbers.len(), 3);
+}
+
+#[test]
+fn the_last_use_of_a_credential_is_said() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let began = jiff::Timestamp::now().as_second();
+    server.get_as(&credential(&desk, "carol"), "/v1/purposes").json();
+    server.end();
+
+    let used = |answer: &crate::support::Answer, name: &str| {
+        let objects = answer.objects();
+        let caller = objects.iter().find(|object| object["caller"] == name).unwrap();
+        let at = caller["used_at"].as_str()?.parse::<jiff::Timestamp>().unwrap();
+        Some(at.as_second())
+    };
+    let listed = desk.json(&["caller", "list"]).done();
+    assert!(used(&listed, "carol").unwrap() >= began, "by the service");
+    // The command line notes a use once in ten seconds.
+    assert!(used(&listed, "alice").unwrap() >= began - 60, "by the command line");
+    assert_eq!(used(&listed, "bob"), None, "never");
+    desk.run(&["caller", "list"]).done().mentions(&["never used"]);
+    // A credential that is void is not used by being presented.
+    desk.run(&["caller", "revoke", "dave"]).done();
+    let before = used(&desk.json(&["caller", "list"]).done(), "dave");
+    desk.run_as("dave", &["caller", "list"]).ends(3);
+    assert_eq!(used(&desk.json(&["caller", "list"]).done(), "dave"), before);
+}
+
+#[test]
 fn a_purpose_is_refused_outside_its_validity_and_for_other_roles() {
     let desk = desk();
     let server = Server::start(&desk);
@@ -155,7 +239,10 @@ fn a_use_in_an_emergency_is_recorded_as_such_and_named_until_it_is_reviewed() {
     assert_eq!(desk.run_as("carol", &arguments).done().stdout, "ailment 1\n");
 
     assert_eq!(requests(&desk).pop().unwrap()["counts"]["break_glass"], 1);
-    desk.run_as("dave", &["access", "report"]).ends(1).mentions(&["1 uses are to be reviewed"]);
+    desk.run_as("dave", &["access", "report"]).ends(1).mentions(&[
+        "1 uses are to be reviewed",
+        "`carol` detokenize under `emergency`, 1 asked: “r”",
+    ]);
     let review = ["access", "review", "emergency", "--reason", "looked at"];
     for caller in ["alice", "carol"] {
         desk.run_as(caller, &review).fails(3, &["access review"]);

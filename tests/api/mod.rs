@@ -2,11 +2,13 @@
 
 mod answers;
 mod bad_input;
+mod changes;
 mod connections;
 mod desk;
 mod limits;
 mod openapi;
 mod order;
+mod page;
 mod record;
 mod refusals;
 mod ways_in;

@@ -69,6 +69,10 @@ fn record_comes_before_open_so_that_what_cannot_be_recorded_is_not_opened() {
     let before = vault.value("SELECT count(*) FROM sealift_entry");
     server.post(&carol, "/v1/tokenize", &body).fails(503, "unrecorded");
     assert_eq!(vault.value("SELECT count(*) FROM sealift_entry"), before, "nothing was sealed");
+    let body = json!({"purpose": "lookup", "reason": "r", "domain": "email", "values": [email(1)]});
+    let reply = server.post(&carol, "/v1/search", &body);
+    reply.fails(503, "unrecorded");
+    assert!(!reply.body.contains(&one), "nothing was found");
 
     vault.exec("DROP TRIGGER no_records");
     let reply = server.detokenize(&carol, "support_case", &[&one]);
@@ -77,6 +81,34 @@ fn record_comes_before_open_so_that_what_cannot_be_recorded_is_not_opened() {
     // Whatever was tried in vain left no gap that looks like a deleted record.
     desk.run(&["status"]).done();
     assert_eq!(requests(&desk).len(), 1);
+}
+
+#[test]
+fn what_fails_after_the_record_is_on_the_ledger_for_values_too() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let ask = |path: &str, purpose: &str, domain: &str| {
+        let body =
+            json!({"purpose": purpose, "reason": "r", "domain": domain, "values": ["a", "b"]});
+        server.post(&carol, path, &body)
+    };
+    // ORDER: record, then touch the vault for the values: also where the domain is none of his.
+    ask("/v1/tokenize", "support_case", "diagnosis").fails(403, "domain_denied");
+    ask("/v1/search", "lookup", "pan").fails(403, "domain_denied");
+    Db::open(&desk.vault()).exec("ALTER TABLE sealift_entry RENAME TO sealift_hidden");
+    ask("/v1/tokenize", "support_case", "email").fails(503, "unavailable");
+    ask("/v1/search", "lookup", "email").fails(503, "unavailable");
+    Db::open(&desk.vault()).exec("ALTER TABLE sealift_hidden RENAME TO sealift_entry");
+    server.end();
+
+    let recorded: Vec<(String, String)> = requests(&desk)
+        .iter()
+        .map(|entry| (entry["action"].to_string(), entry["counts"]["asked"].to_string()))
+        .collect();
+    let expected = ["tokenize", "search", "tokenize", "search"]
+        .map(|action| (format!("\"{action}\""), "2".to_owned()));
+    assert_eq!(recorded, expected);
 }
 
 #[test]

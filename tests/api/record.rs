@@ -81,7 +81,7 @@ fn whole_ledger(desk: &Desk) -> usize {
 
 #[track_caller]
 fn killed_under_load(desk: &Desk) {
-    let mut answered = 0;
+    let mut answered = Vec::new();
     for round in 0..3 {
         let server = Server::start(desk);
         let pid = server.id();
@@ -91,13 +91,24 @@ fn killed_under_load(desk: &Desk) {
             std::thread::sleep(Duration::from_millis(100));
         });
         assert!(!got.is_empty(), "it answered before it was killed");
-        answered += got.len();
+        answered.extend(got.into_iter().map(|reason| format!("{reason} of round {round}")));
         drop(server);
     }
     // Whatever opens the vault next brings what is left into the tree.
     desk.run(&["caller", "list"]).done();
     let recorded = whole_ledger(desk);
-    assert!(recorded >= answered, "{answered} answers, {recorded} records");
+    assert!(recorded >= answered.len(), "{} answers, {recorded} records", answered.len());
+    // The client's own list against the ledger: each answer has the entry with its very reason.
+    let listed = desk.json_as("dave", &["access", "report", "--requests"]).done();
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for line in listed.objects() {
+        *reasons.entry(line["reason"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    for reason in answered {
+        let (words, _) = reason.split_once(" of round").unwrap();
+        let left = reasons.get_mut(words).filter(|left| **left > 0);
+        *left.unwrap_or_else(|| panic!("no entry for {reason}")) -= 1;
+    }
 }
 
 #[test]
@@ -216,10 +227,46 @@ fn a_reason_is_kept_sealed_under_its_digest_before_the_value_leaves() {
     assert_ne!(kept, [plain.collect::<String>()], "a digest of the words alone could be guessed");
     drop(vault);
     desk.run(&["caller", "list"]).done();
+    let listed = || desk.json_as("dave", &["access", "report", "--requests"]).done().objects();
+    assert_eq!(listed()[1]["reason"], "case 4711");
+    assert_eq!(listed()[1]["caller"], "carol");
+    desk.run_as("carol", &["access", "report", "--requests"]).fails(3, &["access report"]);
     let entries = requests(&desk);
     assert_eq!(entries.len(), 2);
     for entry in entries {
         let hash = entry["details"]["reason_hash"].as_str().unwrap().to_owned();
         assert!(kept.contains(&hash), "the words of each request are kept");
     }
+}
+
+#[test]
+fn a_reason_that_was_erased_or_exchanged_is_not_shown_and_the_ledger_stands() {
+    let desk = desk();
+    let ask = |reason: &str| {
+        let one = token(&desk, "email", 1);
+        let arguments = ["detokenize", "--purpose", "support_case", "--reason", reason, &one];
+        desk.run_as("carol", &arguments).done();
+    };
+    ask("case 1");
+    ask("case 2 \u{1b}[2J");
+    ask("case 3");
+    let digests: Vec<String> = requests(&desk)
+        .iter()
+        .map(|entry| entry["details"]["reason_hash"].as_str().unwrap().to_owned())
+        .collect();
+    let mut vault = Db::open(&desk.vault());
+    vault.exec(format!("DELETE FROM sealift_reason WHERE digest = '{}'", digests[0]));
+    vault.exec(format!(
+        "UPDATE sealift_reason SET sealed = (SELECT sealed FROM sealift_reason WHERE digest = '{}')
+         WHERE digest = '{}'",
+        digests[1], digests[2]
+    ));
+    drop(vault);
+
+    let listed = desk.json_as("dave", &["access", "report", "--requests"]).done();
+    let reasons: Vec<_> = listed.objects().iter().map(|line| line["reason"].clone()).collect();
+    assert_eq!(reasons[..3], [json!(null), json!("case 2 \u{1b}[2J"), json!(null)]);
+    let text = desk.run_as("dave", &["access", "report", "--requests"]).done();
+    assert!(!text.stdout.contains('\u{1b}'), "what moves a cursor is shown, not done: {text}");
+    assert_eq!(whole_ledger(&desk), 3);
 }

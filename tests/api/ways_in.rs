@@ -131,8 +131,21 @@ fn the_access_report_puts_what_was_asked_beside_what_is_declared() {
     assert_eq!(asked("email")["asked"], 2);
     assert_eq!(asked("pan")["asked"], 0);
     assert_eq!(find("campaign")["refused"], 1);
+    let by = |of: &Value, role: &str| {
+        let roles = of["used_by"].as_array().unwrap().clone();
+        roles.into_iter().find(|line| line["role"] == role).unwrap()
+    };
+    assert_eq!(by(&support, "support")["domains"], json!({"email": 2}));
+    let campaign = find("campaign");
+    assert_eq!(by(&campaign, "support")["declared"], false, "he was refused");
+    assert_eq!(by(&campaign, "marketing")["requests"], 0, "declared, and never used");
     let text = desk.run_as("dave", &["access", "report"]).done();
-    text.mentions(&["never read", "domain `diagnosis`: nobody has asked for it"]);
+    text.mentions(&[
+        "never read",
+        "domain `diagnosis`: nobody has asked for it",
+        "role `marketing`: never used it",
+        "role `support`, which the purpose does not name: 1 requests, 1 refused",
+    ]);
     desk.run_as("carol", &["access", "report"]).fails(3, &["access report"]);
 }
 
@@ -194,11 +207,22 @@ fn a_program_opens_the_vault_itself_and_is_recorded_alike() {
         let opened = vault.detokenize("support_case", "r", &[&one]).await.unwrap();
         assert_eq!(opened[0].as_text(), Some(email(1).as_str()));
         assert!(vault.detokenize("campaign", "r", &[&one]).await.is_err());
+        // Keys change while it is open: what is sealed under the new one opens too.
+        desk.run(&["keys", "rotate", "email"]).done();
+        let made = vault.tokenize("email", "support_case", "r", &["later@example.com"]).await;
+        let made = made.unwrap();
+        let found = vault.search("email", "lookup", "r", &["later@example.com", "nobody"]).await;
+        assert_eq!(found.unwrap(), [Some(made[0].clone()), None]);
+        let opened = vault.detokenize_in("email", "support_case", "r", &[&made[0]]).await.unwrap();
+        assert_eq!(opened[0].as_text(), Some("later@example.com"));
+        desk.run(&["keys", "rewrap"]).done();
+        let stale = vault.detokenize("support_case", "r", &[&one]).await.unwrap_err();
+        assert!(stale.to_string().contains("open it again"), "{stale}");
         assert!(Vault::open(&url, &"wrong words".into(), &carol.into()).await.is_err());
     });
     let actions: Vec<Value> =
         requests(&desk).into_iter().map(|entry| entry["action"].clone()).collect();
-    assert_eq!(actions, ["detokenize", "detokenize_refused"]);
+    assert_eq!(actions, ["detokenize", "detokenize_refused", "tokenize", "search", "detokenize"]);
 }
 
 #[test]

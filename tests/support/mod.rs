@@ -27,5 +27,5 @@ pub(crate) use life::{PASSES, plan_and_approve, to_phase, tokens_open_to, verifi
 pub(crate) use postgres::Postgres;
 pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use seed::Seed;
-pub(crate) use server::{Server, reply_of};
+pub(crate) use server::{Reply, Server, reply_of};
 pub(crate) use shop::{Journal, POLICY, originals, shop};

@@ -156,6 +156,23 @@ impl Server {
         self.post(credential, "/v1/detokenize", &body)
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        signal(&self.child, name);
+    }
+
+    /// Tells it to end, as a service manager does, and does not wait.
+    pub(crate) fn tell_to_end(&self) {
+        self.signal("TERM");
+    }
+
+    /// How much memory it has held at most, in KiB.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Ends it as a service manager does, and holds that it ends well.
     #[track_caller]
     pub(crate) fn end(mut self) {

@@ -294,6 +294,12 @@ CREATE TABLE sealift.quota (
     PRIMARY KEY (caller, purpose, per)
 );
 
+-- When a credential was last used: a note, not evidence.
+CREATE TABLE sealift.credential_use (
+    credential text PRIMARY KEY,
+    used_at    text NOT NULL
+);
+
 -- One row: how often rows that grant were changed. A server reads them again when it has moved.
 CREATE TABLE sealift.grants_version (
     one     bigint PRIMARY KEY CONSTRAINT one_version CHECK (one = 1),

@@ -290,6 +290,12 @@ CREATE TABLE sealift_quota (
     PRIMARY KEY (caller, purpose, per)
 ) STRICT, WITHOUT ROWID;
 
+-- When a credential was last used: a note, not evidence.
+CREATE TABLE sealift_credential_use (
+    credential TEXT PRIMARY KEY,
+    used_at    TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- One row: how often rows that grant were changed. A server reads them again when it has moved.
 CREATE TABLE sealift_grants_version (
     one     INTEGER PRIMARY KEY CONSTRAINT one_version CHECK (one = 1),

@@ -15,7 +15,7 @@ use super::commit::signed;
 use super::read::{small, unsigned};
 use crate::ledger::RowSetRoot;
 use crate::lifecycle::RunId;
-use crate::ports::{BlindRow, EntryRow, LoadCursor, VaultError};
+use crate::ports::{BlindRow, EntryRow, LoadCursor, Looked, VaultError};
 use crate::token::{DomainId, TokenBody};
 use crate::value::ValueType;
 
@@ -73,21 +73,37 @@ pub(super) async fn find(
     domain: DomainId,
     tokens: &[TokenBody],
 ) -> Result<Vec<Option<EntryRow>>, Broken> {
+    let found = find_within(connection, domain, tokens, usize::MAX).await?;
+    Ok(found.into_iter().map(|looked| looked.and_then(Looked::entry)).collect())
+}
+
+/// The same; of envelopes that are larger than `bytes_max` only their size.
+pub(super) async fn find_within(
+    connection: &mut PgConnection,
+    domain: DomainId,
+    tokens: &[TokenBody],
+    bytes_max: usize,
+) -> Result<Vec<Option<Looked>>, Broken> {
     let mut answers = Vec::with_capacity(tokens.len());
     for chunk in tokens.chunks(LOOK_UPS_A_STATEMENT) {
         // language=PostgreSQL
         let rows = sqlx::query(
-            "SELECT e.* FROM unnest($2::bytea[]) AS wanted (token)
+            "SELECT e.domain, e.token, e.segment, e.kind, octet_length(e.envelope)::bigint AS bytes,
+                    CASE WHEN octet_length(e.envelope) <= $3 THEN e.envelope END AS envelope
+             FROM unnest($2::bytea[]) AS wanted (token)
              JOIN sealift.entry AS e ON e.domain = $1 AND e.token = wanted.token",
         )
         .bind(i64::from(domain.0))
         .bind(chunk.iter().map(TokenBody::as_bytes).collect::<Vec<&[u8]>>())
+        .bind(i64::try_from(bytes_max).unwrap_or(i64::MAX))
         .fetch_all(&mut *connection)
         .await?;
-        let mut found: HashMap<TokenBody, EntryRow> = HashMap::with_capacity(rows.len());
+        let mut found: HashMap<TokenBody, Looked> = HashMap::with_capacity(rows.len());
         for row in &rows {
-            let row = entry(row)?;
-            found.insert(row.token.clone(), row);
+            let bytes = usize::try_from(row.get::<i64, _>("bytes")).unwrap_or(usize::MAX);
+            let looked =
+                if bytes > bytes_max { Looked::Large(bytes) } else { Looked::Entry(entry(row)?) };
+            found.insert(TokenBody::new(row.get::<&[u8], _>("token")), looked);
         }
         answers.extend(chunk.iter().map(|token| found.get(token).cloned()));
     }

@@ -1,5 +1,7 @@
 //! The ledger's rows: appended under the lock of their head, read as they were stored.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -9,7 +11,7 @@ use super::read::unsigned;
 use super::{Broken, INTAKE_LOCK};
 use crate::ledger::{Draft, Entered, Entry, Head};
 use crate::lifecycle::{Phase, RunId};
-use crate::ports::{IntakeRow, Quota, SealedReason, Taken, ToldRow, VaultError};
+use crate::ports::{CredentialUse, IntakeRow, Quota, SealedReason, Taken, ToldRow, VaultError};
 
 fn inconsistent(what: &str) -> VaultError {
     VaultError::Inconsistent(what.to_owned())
@@ -332,4 +334,51 @@ pub(super) async fn take_quota(
         .await?;
     }
     Ok(Taken::All)
+}
+
+/// Sealed reasons by their digests, in order.
+pub(super) async fn reasons(
+    connection: &mut PgConnection,
+    digests: &[String],
+) -> Result<Vec<Option<Vec<u8>>>, sqlx::Error> {
+    let rows: Vec<(String, Vec<u8>)> =
+        sqlx::query_as("SELECT digest, sealed FROM sealift.reason WHERE digest = ANY ($1)")
+            .bind(digests)
+            .fetch_all(connection)
+            .await?;
+    let found: HashMap<String, Vec<u8>> = rows.into_iter().collect();
+    Ok(digests.iter().map(|digest| found.get(digest).cloned()).collect())
+}
+
+/// Notes when credentials were used. A clock that went back changes nothing.
+pub(super) async fn note_uses(
+    connection: &mut PgConnection,
+    uses: &[CredentialUse],
+) -> Result<(), sqlx::Error> {
+    let credentials: Vec<&str> = uses.iter().map(|used| used.credential.as_str()).collect();
+    let times: Vec<&str> = uses.iter().map(|used| used.used_at.as_str()).collect();
+    // ORDER: by credential, so that two services that note at once wait for each other in one order.
+    // language=PostgreSQL
+    sqlx::query(
+        "INSERT INTO sealift.credential_use
+         SELECT * FROM unnest($1::text[], $2::text[]) ORDER BY 1
+         ON CONFLICT (credential) DO UPDATE
+         SET used_at = greatest(credential_use.used_at, excluded.used_at)",
+    )
+    .bind(&credentials)
+    .bind(&times)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn credential_uses(
+    connection: &mut PgConnection,
+) -> Result<Vec<CredentialUse>, sqlx::Error> {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT credential, used_at FROM sealift.credential_use ORDER BY 1")
+            .fetch_all(connection)
+            .await?;
+    let of_row = |(credential, used_at)| CredentialUse { credential, used_at };
+    Ok(rows.into_iter().map(of_row).collect())
 }

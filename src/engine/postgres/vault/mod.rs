@@ -20,11 +20,11 @@ use super::watch::Watch;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow, CutState,
-    DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts,
-    PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow,
-    SlotRow, Taken, Task, ToldRow, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
-    WorkerRow,
+    ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow,
+    CredentialUse, CutState, DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease,
+    LoadCursor, Looked, Piece, PieceCounts, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow,
+    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, ToldRow, UnlockRow, VAULT_FORMAT,
+    Vault, VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -577,6 +577,17 @@ impl Vault for PostgresVault {
         })
     }
 
+    async fn entries_within(
+        &self,
+        domain: DomainId,
+        tokens: &[TokenBody],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Looked>>, VaultError> {
+        reading!(self, "looking tokens up", |connection| {
+            entries::find_within(connection, domain, tokens, bytes_max).await?
+        })
+    }
+
     async fn blind(
         &self,
         domain: DomainId,
@@ -601,17 +612,29 @@ impl Vault for PostgresVault {
         reading!(self, "reading its segments", |connection| read::segments(connection).await?)
     }
 
+    async fn reasons(&self, digests: &[String]) -> Result<Vec<Option<Vec<u8>>>, VaultError> {
+        reading!(self, "reading reasons", |c| ledger::reasons(c, digests).await?)
+    }
+
+    async fn note_uses(&self, uses: Vec<CredentialUse>) -> Result<(), VaultError> {
+        reading!(self, "noting uses", |c| ledger::note_uses(c, &uses).await?)
+    }
+
+    async fn credential_uses(&self) -> Result<Vec<CredentialUse>, VaultError> {
+        reading!(self, "reading uses", |c| ledger::credential_uses(c).await?)
+    }
+
     async fn grants_version(&self) -> Result<u64, VaultError> {
         reading!(self, "asking what has changed", |c| ledger::grants_version(c).await?)
     }
 
     async fn intake(&self, row: IntakeRow, reasons: Vec<SealedReason>) -> Result<(), VaultError> {
         let mut session = self.lock().await?;
-        let written = async {
+        let write = async {
             ledger::intake(session.connection()?, &row, &reasons).await?;
             Ok(())
-        }
-        .await;
+        };
+        let written = self.watch.over(write).await;
         // One statement, tried once: where it is lost on the way nobody is told that it is there.
         if let Err(broken) = written {
             session.roll_back(&broken).await;

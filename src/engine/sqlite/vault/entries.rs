@@ -9,7 +9,7 @@ use super::read::{small, unsigned};
 use crate::engine::sqlite::error::vault_error;
 use crate::ledger::RowSetRoot;
 use crate::lifecycle::RunId;
-use crate::ports::{BlindRow, EntryRow, LoadCursor, VaultError};
+use crate::ports::{BlindRow, EntryRow, LoadCursor, Looked, VaultError};
 use crate::token::{DomainId, TokenBody};
 use crate::value::ValueType;
 
@@ -83,6 +83,18 @@ pub(super) async fn find(
     domain: DomainId,
     tokens: &[TokenBody],
 ) -> Result<Vec<Option<EntryRow>>, VaultError> {
+    let found = find_within(connection, url, domain, tokens, usize::MAX).await?;
+    Ok(found.into_iter().map(|looked| looked.and_then(Looked::entry)).collect())
+}
+
+/// The same; of envelopes that are larger than `bytes_max` only their size.
+pub(super) async fn find_within(
+    connection: &mut SqliteConnection,
+    url: &str,
+    domain: DomainId,
+    tokens: &[TokenBody],
+    bytes_max: usize,
+) -> Result<Vec<Option<Looked>>, VaultError> {
     let failed = |error| vault_error(error, url, "looking tokens up");
     let mut answers = vec![None; tokens.len()];
     for (chunk, start) in tokens.chunks(ROWS_A_STATEMENT).zip((0..).step_by(ROWS_A_STATEMENT)) {
@@ -92,23 +104,31 @@ pub(super) async fn find(
                 .add(token.as_bytes().to_vec())
                 .map_err(|error| failed(sqlx::Error::Encode(error)))?;
         }
-        arguments.add(i64::from(domain.0)).map_err(|error| failed(sqlx::Error::Encode(error)))?;
+        let max = i64::try_from(bytes_max).unwrap_or(i64::MAX);
+        for number in [i64::from(domain.0), max] {
+            arguments.add(number).map_err(|error| failed(sqlx::Error::Encode(error)))?;
+        }
+        // Of a large value the length alone is read: its pages are not.
         // language=SQLite
         let sql = format!(
-            "WITH wanted (token) AS (VALUES {})
-             SELECT e.* FROM wanted CROSS JOIN sealift_entry AS e
-             WHERE e.domain = ? AND e.token = wanted.token",
+            "WITH wanted (token) AS (VALUES {}), asked (domain, bytes_max) AS (VALUES (?, ?))
+             SELECT e.domain, e.token, e.segment, e.kind, length(e.envelope) AS bytes,
+                    iif(length(e.envelope) <= bytes_max, e.envelope, NULL) AS envelope
+             FROM asked CROSS JOIN wanted CROSS JOIN sealift_entry AS e
+             WHERE e.domain = asked.domain AND e.token = wanted.token",
             vec!["(?)"; chunk.len()].join(",")
         );
         let rows = sqlx::query_with(AssertSqlSafe(sql), arguments)
             .fetch_all(&mut *connection)
             .await
             .map_err(failed)?;
-        let mut found: std::collections::HashMap<TokenBody, EntryRow> =
+        let mut found: std::collections::HashMap<TokenBody, Looked> =
             std::collections::HashMap::with_capacity(rows.len());
         for row in &rows {
-            let row = entry(row)?;
-            found.insert(row.token.clone(), row);
+            let bytes = usize::try_from(row.get::<i64, _>("bytes")).unwrap_or(usize::MAX);
+            let looked =
+                if bytes > bytes_max { Looked::Large(bytes) } else { Looked::Entry(entry(row)?) };
+            found.insert(TokenBody::new(row.get::<&[u8], _>("token")), looked);
         }
         for (token, answer) in chunk.iter().zip(&mut answers[start..]) {
             *answer = found.get(token).cloned();

@@ -9,7 +9,7 @@ use super::read::unsigned;
 use crate::engine::sqlite::error::vault_error;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::{Phase, RunId};
-use crate::ports::{IntakeRow, Quota, SealedReason, Taken, ToldRow, VaultError};
+use crate::ports::{CredentialUse, IntakeRow, Quota, SealedReason, Taken, ToldRow, VaultError};
 
 fn inconsistent(what: &str) -> VaultError {
     VaultError::Inconsistent(what.to_owned())
@@ -301,4 +301,49 @@ pub(super) async fn take_quota(
         .await?;
     }
     Ok(Taken::All)
+}
+
+/// Sealed reasons by their digests, in order.
+pub(super) async fn reasons(
+    connection: &mut SqliteConnection,
+    digests: &[String],
+) -> Result<Vec<Option<Vec<u8>>>, sqlx::Error> {
+    let mut found = Vec::with_capacity(digests.len());
+    for digest in digests {
+        let sealed = sqlx::query_scalar("SELECT sealed FROM sealift_reason WHERE digest = ?")
+            .bind(digest)
+            .fetch_optional(&mut *connection)
+            .await?;
+        found.push(sealed);
+    }
+    Ok(found)
+}
+
+/// Notes when credentials were used. A clock that went back changes nothing.
+pub(super) async fn note_uses(
+    connection: &mut SqliteConnection,
+    uses: &[CredentialUse],
+) -> Result<(), sqlx::Error> {
+    for used in uses {
+        sqlx::query(
+            "INSERT INTO sealift_credential_use VALUES (?, ?)
+             ON CONFLICT (credential) DO UPDATE SET used_at = max(used_at, excluded.used_at)",
+        )
+        .bind(&used.credential)
+        .bind(&used.used_at)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn credential_uses(
+    connection: &mut SqliteConnection,
+) -> Result<Vec<CredentialUse>, sqlx::Error> {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT credential, used_at FROM sealift_credential_use ORDER BY 1")
+            .fetch_all(connection)
+            .await?;
+    let of_row = |(credential, used_at)| CredentialUse { credential, used_at };
+    Ok(rows.into_iter().map(of_row).collect())
 }

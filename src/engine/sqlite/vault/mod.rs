@@ -17,11 +17,11 @@ use super::error::{code, vault_error};
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
-    ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow, CutState,
-    DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease, LoadCursor, Piece, PieceCounts,
-    PurposeRow, QuarantineRow, Quota, RangeRow, RunRow, RunState, SealedReason, SegmentRow,
-    SlotRow, Taken, Task, ToldRow, UnlockRow, VAULT_FORMAT, Vault, VaultError, VaultHeader,
-    WorkerRow,
+    ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow,
+    CredentialUse, CutState, DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease,
+    LoadCursor, Looked, Piece, PieceCounts, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow,
+    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, ToldRow, UnlockRow, VAULT_FORMAT,
+    Vault, VaultError, VaultHeader, WorkerRow,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -351,6 +351,15 @@ impl Vault for SqliteVault {
         entries::find(&mut *self.lock().await, &self.url, domain, tokens).await
     }
 
+    async fn entries_within(
+        &self,
+        domain: DomainId,
+        tokens: &[TokenBody],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Looked>>, VaultError> {
+        entries::find_within(&mut *self.lock().await, &self.url, domain, tokens, bytes_max).await
+    }
+
     async fn blind(
         &self,
         domain: DomainId,
@@ -369,6 +378,22 @@ impl Vault for SqliteVault {
 
     async fn segments(&self) -> Result<Vec<SegmentRow>, VaultError> {
         read::segments(&mut *self.lock().await).await.map_err(self.failed("reading its segments"))
+    }
+
+    async fn reasons(&self, digests: &[String]) -> Result<Vec<Option<Vec<u8>>>, VaultError> {
+        ledger::reasons(&mut *self.lock().await, digests)
+            .await
+            .map_err(self.failed("reading reasons"))
+    }
+
+    async fn note_uses(&self, uses: Vec<CredentialUse>) -> Result<(), VaultError> {
+        in_transaction!(self, "noting uses", |connection| {
+            ledger::note_uses(connection, &uses).await.map_err(self.failed("noting uses"))
+        })
+    }
+
+    async fn credential_uses(&self) -> Result<Vec<CredentialUse>, VaultError> {
+        ledger::credential_uses(&mut *self.lock().await).await.map_err(self.failed("reading uses"))
     }
 
     async fn grants_version(&self) -> Result<u64, VaultError> {
