@@ -120,7 +120,7 @@ impl Stage {
         desk.write("shop.toml", POLICY);
         let (engine, vault) =
             (Engine::Postgres(Box::new(db)), VaultPlace::Database(Box::new(vault)));
-        Self { desk, engine, vault }
+        Self { desk, engine, vault, server: None }
     }
 
     fn over_sqlite(desk: Desk, vault: VaultPlace) -> Self {

@@ -83,7 +83,7 @@ fn ledger_export() {
     let entered: Vec<_> = (0..3).map(|_| head.enter(draft()).unwrap()).collect();
     let note = Checkpoint::sign(&identity, 3, head.root()).unwrap();
     let entries = entered.iter().map(|entry| entry.bytes.as_slice());
-    let valid = Export::new(entries, &head, &note, &[], &key);
+    let valid = Export::new(entries, &head, &note, &[], &key.clone().into());
     let fingerprint = key.fingerprint();
     let names: Vec<&String> = valid
         .files()
