@@ -204,10 +204,7 @@ const VERBS: &[(&str, &[Example])] = &[
     (
         "restore",
         &[
-            (
-                "sealift restore 7f3a0c11 --reason \"case 4711\"",
-                "after its purge: records a run that approvers sign",
-            ),
+            ("sealift restore 7f3a0c11 --reason \"case 4711\"", "after its purge: a run to sign"),
             ("sealift restore 0a1b2c3d", "that run, signed: the originals are back"),
         ],
     ),

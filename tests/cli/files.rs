@@ -104,7 +104,7 @@ fn a_full_disk_during_a_rollback_leaves_a_way_back() {
 
     let answer = finish_with_files_up_to(&desk, 64, &["rollback", &run]);
 
-    answer.fails(2, &[]);
+    answer.fails(4, &[]);
     desk.run(&["rollback", &run]).done();
     assert_same(&before, &dump(&desk.source()));
 }

@@ -116,7 +116,8 @@ mod tests {
         packer.write_all(&vec![b'a'; 1 << 20]).unwrap();
         let archive = packer.finish().unwrap();
         assert_eq!(unpack(Codec::Gzip, &archive, 1_000).bytes.len(), 1_000);
-        assert_eq!(unpack(Codec::Lz4, &lz4_flex::block::compress(TEXT), 8).bytes.len(), 8);
+        // The decoder refuses a run of literals that does not fit before it writes any of it.
+        assert!(unpack(Codec::Lz4, &lz4_flex::block::compress(TEXT), 8).bytes.len() <= 8);
     }
 
     #[test]
