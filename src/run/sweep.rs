@@ -47,8 +47,8 @@ pub(crate) async fn sweep(job: &Job) -> Result<(), RunError> {
             while sweep_table(job, unit, at, table).await? > 0 {
                 sweeps += 1;
                 if sweeps == SWEEPS_MAX {
-                    let table = table.table.to_string();
-                    return Err(RunError::Busy { table, attempts: sweeps });
+                    // Writers are as quick as we are: verification names what is left.
+                    break;
                 }
             }
         }

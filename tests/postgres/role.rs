@@ -256,7 +256,7 @@ fn a_purge_says_what_the_role_was_not_let_do() {
     let entries = "SELECT CAST(body AS TEXT) FROM sealift_ledger";
     let ledger = Db::open(&desk.vault()).column(entries).join("\n");
     for said in [
-        "table, indexes and TOAST are new files",
+        "table, indexes and values moved out are new files",
         "not permitted to this role; statistics of originals may be in its file",
     ] {
         assert!(ledger.contains(said), "the ledger does not say `{said}`");
