@@ -76,7 +76,7 @@ fn keys_purposes_and_callers_change_and_no_request_is_dropped() {
     let listed = desk.json_as("dave", &["access", "report", "--requests"]).done();
     let reasons: Vec<_> = listed.objects().into_iter().map(|line| line["reason"].clone()).collect();
     assert!(reasons.len() > answers, "{} of {answers}", reasons.len());
-    assert!(reasons.iter().all(|reason| reason.is_string()), "{reasons:?}");
+    assert!(reasons.iter().all(serde_json::Value::is_string), "{reasons:?}");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn a_leader_that_stands_still_holds_nobody_up_on_postgres() {
     let one = token(&desk, "email", 1);
     // Whoever leads has said so by bringing something into the tree.
     leader.detokenize(&carol, "support_case", &[&one]).results();
-    std::thread::sleep(Duration::from_millis(1_000));
+    std::thread::sleep(Duration::from_secs(1));
     leader.signal("STOP");
     other.detokenize(&carol, "support_case", &[&one]).results();
 
