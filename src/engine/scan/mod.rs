@@ -4,8 +4,8 @@
 //! cores, and unpacked where values lie compressed in it. Which values are sought is not known here:
 //! the originals are streamed past the candidates once for each round.
 //!
-//! **Invariant:** memory is bounded whatever is found: a round ends with [`CANDIDATES_MAX`]
-//! candidates, of which [`SNIPPET_BYTES`] bytes each are kept, in memory only, and wiped.
+//! **Invariant:** memory is bounded whatever is found: a round ends with `CANDIDATES_MAX`
+//! candidates, of which `SNIPPET_BYTES` bytes each are kept, in memory only, and wiped.
 
 mod fill;
 mod log;
