@@ -303,8 +303,7 @@ const VERBS: &[(&str, &[Example])] = &[
                 "back into the cells that hold their tokens",
             ),
             (
-                "sealift backup restore --folder sealift-backup/7f3a0c11 --identity-file key.txt \
-                 --into sqlite:look.db",
+                "sealift backup restore --folder backup/7f3a --identity-file key.txt --into sqlite:look.db",
                 "on the day on which the vault is lost",
             ),
         ],
