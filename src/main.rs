@@ -21,6 +21,10 @@ fn main() -> ExitCode {
     if let Ok(place) = std::env::var("SEALIFT_DIE_AT") {
         sealift::run::die_at(&place);
     }
+    #[cfg(feature = "failpoints")]
+    if let Ok(place) = std::env::var("SEALIFT_BEND") {
+        sealift::run::bend(&place);
+    }
     let args = match sealift::cli::parse(std::env::args_os()) {
         Ok(args) => args,
         Err(outcome) => return ExitCode::from(outcome as u8),

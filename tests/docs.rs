@@ -254,6 +254,24 @@ async fn the_jobs_of_the_pipeline_end_with_the_codes_that_the_page_says() {
     once("test -s plan.html; test -s report.html; test -s ledger/verify.py");
 }
 
+#[tokio::test]
+async fn the_commands_of_the_rehearsal_page_try_a_run_and_leave_nothing() {
+    const PAGE: &str = include_str!("../docs/REHEARSAL.md");
+    let dir = tempfile::tempdir().unwrap();
+    make(&dir.path().join("crm.db"), &tested("sql")).await;
+    fs::write(dir.path().join("crm.toml"), tested("toml")).unwrap();
+    let session = tested("sh");
+    let (before, _) = session.split_once("sealift plan ").unwrap();
+
+    let done = typed(dir.path(), &format!("{before}\n{}", marked(PAGE, "rehearse")));
+
+    let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "exit {:?}\n{out}\n{err}", done.status.code());
+    assert_eq!(out.matches("every original was back").count(), 2, "{out}");
+    assert!(out.contains("rehearsed ") && out.contains("it held"), "{out}");
+    assert!(!dir.path().join("sealift-backup").exists());
+}
+
 #[test]
 fn the_notify_file_of_the_alerts_page_is_understood_and_every_kind_is_listed() {
     const PAGE: &str = include_str!("../docs/ALERTS.md");

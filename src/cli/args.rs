@@ -128,6 +128,8 @@ pub enum Verb {
     Approve(Approve),
     /// Back up, seal, rewrite, verify; again to resume
     Run(Run),
+    /// Try a run on a copy of its source, there and back
+    Rehearse(Rehearse),
     /// Open every token again and compare
     Verify(OneRun),
     /// Remove the originals for good
@@ -496,6 +498,26 @@ pub struct Run {
     pub workers: Option<u16>,
 }
 
+/// `rehearse`
+#[derive(Debug, ClapArgs)]
+pub struct Rehearse {
+    /// The run; may be left out where only one is open
+    pub run: Option<String>,
+    /// Copy at most so many rows of each table [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rows: Option<u64>,
+    /// Where the copy goes: an empty database, or a file that is not there yet [default: a new
+    /// database beside the source, or a file beside the run's backup]
+    #[arg(long, value_name = "URL")]
+    pub into: Option<String>,
+    /// Leave the copy for looking; it holds originals in plain text
+    #[arg(long)]
+    pub keep: bool,
+    /// How many workers, on PostgreSQL [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+}
+
 /// `throttle`
 #[derive(Debug, ClapArgs)]
 pub struct Throttle {
@@ -561,6 +583,9 @@ pub struct Status {
     /// Again every two seconds
     #[arg(long)]
     pub watch: bool,
+    /// Count the originals that are left in tables of any size; reads every row of them
+    #[arg(long)]
+    pub originals: bool,
 }
 
 /// `quarantine`

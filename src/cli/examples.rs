@@ -198,6 +198,17 @@ const VERBS: &[(&str, &[Example])] = &[
             ("sealift run 7f3a0c11 --until sealed", "up to here the source is untouched"),
         ],
     ),
+    (
+        "rehearse",
+        &[
+            ("sealift rehearse 7f3a0c11", "a copy, there and back; then it is destroyed"),
+            ("sealift rehearse 7f3a0c11 --rows 10000", "at most so many rows of each table"),
+            (
+                "sealift rehearse 7f3a0c11 --into postgres://me@db.example/scratch",
+                "an empty database of yours, where the role may not create one",
+            ),
+        ],
+    ),
     ("verify", &[("sealift verify 7f3a0c11", "every token is opened and compared")]),
     ("purge", &[("sealift purge 7f3a0c11 --confirm 7f3a0c11", "twice: it does not come back")]),
     ("rollback", &[("sealift rollback 7f3a0c11", "every original back where it was")]),

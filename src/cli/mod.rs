@@ -25,6 +25,7 @@ mod keys;
 mod keys_ledger;
 mod ledger;
 mod ledger_prove;
+mod left;
 mod manual;
 mod next;
 mod notify;
@@ -40,6 +41,7 @@ mod process;
 mod purge;
 mod quarantine;
 mod queries;
+mod rehearse;
 mod report;
 mod report_verify;
 mod residue;
@@ -107,6 +109,7 @@ async fn dispatch(settings: &Settings, out: &Output, verb: Verb) -> Result<Outco
         Verb::Plan(typed) => plan::plan(settings, out, typed).await,
         Verb::Approve(typed) => approve::approve(settings, out, typed).await,
         Verb::Run(typed) => run::run(settings, out, typed).await,
+        Verb::Rehearse(typed) => rehearse::rehearse(settings, out, typed).await,
         Verb::Verify(typed) => verify::verify(settings, out, &typed).await,
         Verb::Purge(typed) => purge::purge(settings, out, typed).await,
         Verb::Rollback(typed) => rollback::rollback(settings, out, &typed).await,

@@ -66,8 +66,10 @@ impl Given {
         let looks_only = command.contains(" --dry-run") || (verb, second) == ("ledger", "verify");
         let reads_a_file = verb == "policy" && matches!(second, "check" | "explain");
         let needs_vault = !looks_only && !reads_a_file && !matches!(verb, "scan" | "demo" | "");
-        let needs_source =
-            matches!(verb, "scan" | "plan" | "run" | "verify" | "purge" | "rollback" | "restore");
+        let needs_source = matches!(
+            verb,
+            "scan" | "plan" | "rehearse" | "run" | "verify" | "purge" | "rollback" | "restore"
+        );
         let is_open = verb == "status" || (verb == "report" && !command.contains(" --close"));
         let mut whole = command.to_owned();
         let mut add = |option: &String| {

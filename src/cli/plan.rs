@@ -80,6 +80,23 @@ pub(super) async fn plan(
     Ok(Outcome::Done)
 }
 
+/// Plans a run over a copy, in a vault that was made for it, and says what was reckoned.
+pub(super) async fn on_copy(
+    settings: &Settings,
+    policy: Policy,
+    strategy: Strategy,
+) -> Result<(RunId, Assessment), Failure> {
+    let desk = Desk::open(settings, Verb::Plan).await?;
+    let source = settings.open_source().await?;
+    let (policy, seen) = Seen::look(settings, source.as_ref(), policy, &[], strategy).await?;
+    if let Some(found) = seen.plan.findings.iter().find(|found| found.verdict == Verdict::Blocks) {
+        return Err(Failure::refused(format!("`{}` blocks: {}", found.object, found.fact))
+            .hint(found.remedy.clone()));
+    }
+    let (run, _) = record(&desk, &policy, &seen).await?;
+    Ok((run, seen.plan))
+}
+
 /// What was seen of a source, and what follows from it.
 struct Seen {
     place: String,

@@ -16,14 +16,11 @@ use super::settings::Settings;
 use crate::access::Verb;
 use crate::access::grants::Grant;
 use crate::engine::postgres::vault::RunShare;
-use crate::ledger::ApprovalKind;
+use crate::ledger::{ApprovalKind, Entry};
 use crate::lifecycle::{Phase, RunId};
 use crate::plan::Assessment;
 use crate::ports::{Change, RunRow, SealedReason};
-use crate::report::{StoredPlan, plan_digest};
-
-/// What the ledger calls it, in the life of the run whose purge it undoes.
-const RESTORED: &str = "originals_restored";
+use crate::report::{RESTORED, StoredPlan, plan_digest};
 
 /// The run whose originals a run brings back; `None` for a run of the usual kind.
 pub(super) fn restores(row: &RunRow) -> Option<RunId> {
@@ -164,9 +161,9 @@ async fn carry_out(
         let job = job(desk, settings, out, &row).await?;
         let at_work = at_work(&job).await?;
         job.watch.does("puts originals back");
-        let restored = crate::run::rollback(&job, row.phase).await;
+        let put_back = crate::run::rollback(&job, row.phase).await;
         at_work.leave().await;
-        if let Err(error) = restored {
+        if let Err(error) = put_back {
             let failure = Failure::from(error).or_hint(format!("sealift restore {}", row.run));
             note_failure(&job, &failure).await;
             return Err(failure);
@@ -174,15 +171,11 @@ async fn carry_out(
         let mut draft = desk.draft(RESTORED, format!("run {purged}"));
         draft.run = Some(purged);
         draft.details.insert("by".into(), row.run.to_string().into());
+        draft.counts.insert("restored".into(), restored(&desk.vault.ledger_of(row.run).await?));
         desk.commit(Vec::new(), draft).await?;
     }
     let phase = Phase::RolledBack;
-    let entries = desk.vault.ledger_of(row.run).await?;
-    let restored = entries
-        .iter()
-        .rfind(|entry| entry.action == phase.name())
-        .and_then(|entry| entry.counts.get("restored").copied())
-        .unwrap_or_default();
+    let restored = restored(&desk.vault.ledger_of(row.run).await?);
     out.object(&json!({
         "run": row.run.to_string(), "restores": purged.to_string(), "phase": phase.name(),
         "restored": restored,
@@ -191,4 +184,10 @@ async fn carry_out(
     out.line(format!("  what the purge of run {purged} has proven does not hold any more"));
     out.next(&row.planned_by, "sealift scan --write-policy policy.toml");
     Ok(Outcome::Done)
+}
+
+/// Cells that hold their originals again, as the way back has counted them.
+fn restored(entries: &[Entry]) -> u64 {
+    let back = entries.iter().rfind(|entry| entry.action == Phase::RolledBack.name());
+    back.and_then(|entry| entry.counts.get("restored").copied()).unwrap_or_default()
 }

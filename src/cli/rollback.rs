@@ -87,5 +87,11 @@ pub(super) async fn undo(job: &Job, phase: Phase) -> Result<(), Failure> {
         .insert("why".into(), failure.to_string().lines().next().unwrap_or_default().into());
     // Where the vault itself is the trouble, this cannot be written; the failure is told anyway.
     let _ = job.vault.commit(Vec::new(), vec![draft]).await;
-    Err(failure.ending(Outcome::Critical))
+    // What helps a run is not what helps here: nothing else may be done with it now.
+    let hint = format!(
+        "mend that, then `sealift rollback {}` again: it goes on where it stopped. Do not purge; \
+         docs/RUNBOOK.md says what to do, case by case",
+        job.run
+    );
+    Err(failure.ending(Outcome::Critical).replace_hint(hint))
 }

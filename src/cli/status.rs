@@ -8,6 +8,7 @@ use super::args::Status;
 use super::estimates;
 use super::exit::{Failure, Outcome};
 use super::job::parsed;
+use super::left;
 use super::next;
 use super::output::Output;
 use super::process::shown_host;
@@ -15,6 +16,7 @@ use super::settings::Settings;
 use super::tables;
 use crate::lifecycle::Phase;
 use crate::ports::{Condition, QuarantineState, Rate, RunRow, Vault, WorkerRow};
+use crate::report::rehearsals;
 
 /// How often `--watch` looks.
 const EVERY: Duration = Duration::from_secs(2);
@@ -46,7 +48,7 @@ pub(super) async fn status(
         for row in shown {
             let at_work: Vec<&WorkerRow> =
                 workers.iter().filter(|worker| worker.run == row.run).collect();
-            tell(settings, vault.as_ref(), out, row, &at_work).await?;
+            tell(settings, vault.as_ref(), out, (row, &at_work), typed.originals).await?;
         }
         if !typed.watch {
             return Ok(Outcome::Done);
@@ -62,8 +64,8 @@ async fn tell(
     settings: &Settings,
     vault: &dyn Vault,
     out: &Output,
-    row: &RunRow,
-    workers: &[&WorkerRow],
+    (row, workers): (&RunRow, &[&WorkerRow]),
+    count_originals: bool,
 ) -> Result<(), Failure> {
     let progress = tables::of_run(settings, vault, row).await?;
     let entries = vault.ledger_of(row.run).await?;
@@ -76,12 +78,13 @@ async fn tell(
     let waiting = quarantine.iter().filter(|row| row.state == QuarantineState::Waiting).count();
     let checks = estimates::checks(row, &entries)?;
     let limits = Limits::read(vault, row).await?;
+    let left = left::of_run(settings, vault, row, count_originals).await?;
     out.object(&json!({
         "run": row.run.to_string(), "source": row.source, "phase": row.phase.name(),
         "condition": row.condition.map(Condition::name), "reason": row.condition_reason,
         "planned_by": row.planned_by, "planned_at": row.planned_at, "quarantined": waiting,
-        "counts": counts, "estimates": checks, "workers": workers_json(workers),
-        "rows_per_s": limits.rows_per_s, "window": limits.window, "tables": progress,
+        "counts": counts, "estimates": checks, "rehearsals": rehearsals(&entries), "workers": workers_json(workers),
+        "rows_per_s": limits.rows_per_s, "window": limits.window, "tables": progress, "originals": left,
     }));
     out.heading(&format!("run {} on `{}`: {}", row.run, row.source, row.phase));
     out.line(format!("  {}", picture(row.phase)));
@@ -94,9 +97,11 @@ async fn tell(
         out.line(format!("  {name:<16} {count}"));
     }
     estimates::tell(out, &checks);
+    super::rehearse::of_status(out, &entries);
     if waiting > 0 {
         out.line(format!("  {waiting} rows wait in quarantine"));
     }
+    left::tell(out, row, &left);
     tables::tell(out, row, &progress);
     let (who, command) = next::in_vault(vault, row).await?;
     out.next(&who, &command);

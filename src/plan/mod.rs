@@ -49,6 +49,7 @@ mod null_key;
 mod number_equality;
 mod queries;
 mod recognisable;
+mod rehearsed;
 mod row_id;
 mod statistics;
 mod storage_class;
@@ -88,6 +89,7 @@ pub use model::{
     TypeCounts, Unit, UnitColumn, UnitMode, UnitTable, Verdict, Walk,
 };
 pub use query_text::{Language, QueryText};
+pub use rehearsed::{REHEARSED_PASSES, estimated_name, passes_by_name};
 pub use walks::row_id_name;
 
 use case::{Case, InScope};

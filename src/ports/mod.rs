@@ -8,6 +8,7 @@ mod files;
 mod lease;
 mod pressure;
 mod progress;
+mod rehearsal;
 mod rows;
 mod sample;
 mod scratch;
@@ -24,6 +25,7 @@ pub use lease::{
 };
 pub use pressure::{Held, Pressure, ReplicaLag, RetainedWal, Wait};
 pub use progress::{Progress, Silent};
+pub use rehearsal::{Copied, CopyError, SourceCopy, TableStanding};
 pub use rows::{
     ApprovalRow, BlindRow, CallerRow, CheckRow, Condition, CredentialUse, DomainRow, EntryRow,
     FileKind, FileRow, IntakeRow, KeyRow, LoadCursor, Looked, PurposeRow, QuarantineRow,

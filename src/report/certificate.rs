@@ -22,6 +22,9 @@ use crate::words::counted;
 /// The action of the ledger entry of a scan that looked whether originals came back after a purge.
 pub const CAME_BACK: &str = "came_back_scanned";
 
+/// The action of the ledger entry of a restore: the originals of the run were put back on purpose.
+pub const RESTORED: &str = "originals_restored";
+
 /// How many files that were not read are named.
 const SKIPPED_MAX: usize = 40;
 
@@ -205,7 +208,7 @@ impl Certificate {
     }
 }
 
-/// The most that any scan of the run found in each of its columns.
+/// The most that any scan of the run found in each of its columns, and what was put back on purpose.
 fn came_back(evidence: &Evidence) -> Vec<CopyLine> {
     let mut columns = BTreeMap::new();
     for entry in evidence.entries.iter().filter(|entry| entry.action == CAME_BACK) {
@@ -215,7 +218,14 @@ fn came_back(evidence: &Evidence) -> Vec<CopyLine> {
             *most = cells.as_u64().unwrap_or(0).max(*most);
         }
     }
-    columns.into_iter().map(|(column, cells)| CopyLine { column, cells }).collect()
+    let mut lines: Vec<CopyLine> =
+        columns.into_iter().map(|(column, cells)| CopyLine { column, cells }).collect();
+    for entry in evidence.entries.iter().filter(|entry| entry.action == RESTORED) {
+        let by = entry.details.get("by").and_then(|by| by.as_str()).unwrap_or_default();
+        let cells = entry.counts.get("restored").copied().unwrap_or_default();
+        lines.push(CopyLine { column: format!("every column of the run, by restore {by}"), cells });
+    }
+    lines
 }
 
 /// The facts of a purge that the ledger knows of.

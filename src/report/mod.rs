@@ -32,6 +32,7 @@ mod header;
 mod html;
 mod places;
 mod plan_document;
+mod rehearsal;
 mod risks;
 mod schema;
 mod scope;
@@ -44,7 +45,7 @@ mod verify;
 
 pub use access::{ApprovalPart, ApprovalRow, KeyLine, OtherUse, PurposeLine};
 pub use certificate::{
-    CAME_BACK, Certificate, CertificateStatus, Claim, ClaimState, CopyLine, ScanFigures,
+    CAME_BACK, Certificate, CertificateStatus, Claim, ClaimState, CopyLine, RESTORED, ScanFigures,
     ScannedFile, VaultCopyLine,
 };
 pub use controls::{ControlLine, Support};
@@ -64,6 +65,7 @@ pub use plan_document::{
     PlanSummary, PlanVerdict, Recorded, ScopeColumn, ScopeTable, SigningPart, SigningStep,
     StoredDocument, StoredPlan, StrategyLine, TextLine, UnitLine, WayBackStep, plan_digest,
 };
+pub use rehearsal::{REHEARSAL_STARTED, REHEARSED, Rehearsal, after_rehearsal, rehearsals};
 pub use risks::{Risk, RiskKind};
 pub use scope::{ColumnLine, Gate, Leakage, OutOfScope, PlanPart, ScopePart};
 pub use stages::{Stage, StageKind};
@@ -92,6 +94,8 @@ pub struct Report {
     pub leakage: Vec<Leakage>,
     /// How much of each table is treated, and what became of its cells.
     pub coverage: Vec<TableCoverage>,
+    /// Where it was tried on a copy first, and what came of it.
+    pub rehearsals: Vec<Rehearsal>,
     /// What was estimated, beside what was measured.
     pub estimates: Vec<EstimateCheck>,
     /// Whether the cells add up.
@@ -122,10 +126,11 @@ pub struct Report {
     pub proofs: Option<ProofBundle>,
 }
 
-/// Puts beside the estimates of a plan what the entries of its run have measured.
+/// Puts beside the estimates of a plan what the entries of its run have measured. Where the run was
+/// rehearsed, its times are those that follow from the rehearsal.
 #[must_use]
 pub fn estimate_checks(estimate: &Estimate, entries: &[Entry]) -> Vec<EstimateCheck> {
-    compare_estimates(estimate, |action, name| {
+    compare_estimates(&after_rehearsal(estimate, entries), |action, name| {
         let entry = entries.iter().rfind(|entry| entry.action == action)?;
         entry.counts.get(name).copied()
     })
@@ -155,6 +160,7 @@ impl Report {
             scope: ScopePart::of(evidence),
             plan: PlanPart::of(evidence),
             leakage: scope::leakage(evidence),
+            rehearsals: rehearsals(&evidence.entries),
             estimates: estimate_checks(&evidence.plan.estimate, &evidence.entries),
             risks: risks::list(evidence, &approvals, &counts, &certificate),
             coverage: coverage::lines(evidence),

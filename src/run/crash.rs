@@ -11,6 +11,12 @@ pub(crate) fn here(place: &'static str) {
     let _ = place;
 }
 
+/// Has a place that computes something compute it wrong.
+#[cfg(feature = "failpoints")]
+pub fn bend(place: &str) {
+    let _ = fail::cfg(place, "return");
+}
+
 /// Has the process die at a place: `PLACE`, or `PLACE:N` for the N-th time that it is reached.
 #[cfg(feature = "failpoints")]
 pub fn die_at(named: &str) {

@@ -10,6 +10,7 @@ mod ledger;
 mod next;
 mod plan_document;
 mod quarantine;
+mod rehearse;
 mod secrets;
 mod tampered;
 mod vault;

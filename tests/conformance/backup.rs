@@ -160,6 +160,12 @@ fn originals_come_back_after_a_purge_once_approvers_have_signed(mut stage: Stage
 
     assert_eq!(stage.all_cells(), before);
     stage.is_left_clean();
+    // What the purge has proven does not hold any more, and its certificate says so.
+    let report = stage.desk.run(&["report", &purged, "--format", "json"]).done();
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
+    let certificate = &report["certificate"];
+    assert_eq!(certificate["status"], "came_back", "{certificate}");
+    assert_eq!(certificate["came_back"][0]["cells"], answer.number("/restored"), "{certificate}");
     stage.desk.run(&["restore", &purged, "--reason", "again"]).fails(3, &["back already"]);
     assert!(!stage.desk.path("sealift-backup").join(&run).exists());
 

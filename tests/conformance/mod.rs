@@ -6,9 +6,15 @@ mod stage;
 
 mod backup;
 mod crash;
+#[cfg(feature = "failpoints")]
+mod guards;
 mod life;
 #[cfg(feature = "failpoints")]
+mod model;
+#[cfg(feature = "failpoints")]
 mod places;
+mod predicted;
+mod rehearsal;
 mod vault_copy;
 mod writers;
 

@@ -70,7 +70,7 @@ fn a_rollback_that_fails_is_critical_and_goes_on_when_its_cause_is_mended() {
          BEGIN SELECT RAISE(ABORT, 'no originals here'); END",
     );
 
-    desk.run(&["rollback", &run]).fails(4, &["cards", "hint:"]);
+    desk.run(&["rollback", &run]).fails(4, &["cards", "`sealift rollback", "Do not purge"]);
 
     let status = desk.json(&["status", &run]).done();
     assert_eq!(status.text("phase"), "rolling_back", "{status}");

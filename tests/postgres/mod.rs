@@ -10,6 +10,7 @@ mod pitfalls;
 mod pooler;
 mod queries;
 mod rebuild;
+mod rehearse;
 mod role;
 mod silence;
 mod statistics;

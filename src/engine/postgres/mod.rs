@@ -21,6 +21,7 @@ mod purge;
 mod queries;
 mod rebuild;
 mod refusal;
+pub mod rehearsal;
 mod sample;
 pub mod scratch;
 mod session;

@@ -99,8 +99,13 @@ pub(crate) async fn vault(path: &Path) -> Result<SqliteConnection, sqlx::Error> 
         .pragma("cache_size", "-32768")
         .connect()
         .await?;
-    // INVARIANT: what the vault says is committed is on disk.
     sqlx::raw_sql("PRAGMA synchronous = FULL").execute(&mut connection).await?;
+    durable(connection).await
+}
+
+/// INVARIANT: what the vault says is committed is on disk. A connection of which SQLite says otherwise
+/// is not worked with, whatever was asked for.
+async fn durable(mut connection: SqliteConnection) -> Result<SqliteConnection, sqlx::Error> {
     let level: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await?;
     if level < 2 {
         connection.close().await?;
@@ -132,7 +137,7 @@ pub(crate) async fn scratch(path: &Path) -> Result<SqliteConnection, sqlx::Error
 
 /// Makes an empty file that only its owner can read, journals of it included; `false` where there is
 /// a file already, which keeps its mode.
-fn make_private(path: &Path) -> std::io::Result<bool> {
+pub(crate) fn make_private(path: &Path) -> std::io::Result<bool> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -141,5 +146,22 @@ fn make_private(path: &Path) -> std::io::Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_vault_that_would_not_be_durable_is_not_worked_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vault.db");
+        new_vault(&path).await.unwrap().close().await.unwrap();
+        let mut connection = vault(&path).await.unwrap();
+        sqlx::raw_sql("PRAGMA synchronous = NORMAL").execute(&mut connection).await.unwrap();
+        assert!(durable(connection).await.is_err());
+        let again = durable(vault(&path).await.unwrap()).await;
+        assert!(again.is_ok(), "each connection is opened durable");
     }
 }

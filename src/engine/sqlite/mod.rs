@@ -9,6 +9,7 @@ mod error;
 pub mod facts;
 pub mod files;
 mod purge;
+pub mod rehearsal;
 mod sample;
 pub mod scratch;
 pub mod source;

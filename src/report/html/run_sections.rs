@@ -4,6 +4,7 @@ use super::markup::{Cell, Markup};
 use super::pictures;
 use crate::plan::{UnitMode, Verdict};
 use crate::report::{Gate, Report, Tone};
+use crate::words::counted;
 
 pub(super) fn scope(markup: &mut Markup, report: &Report) {
     let scope = &report.scope;
@@ -171,6 +172,7 @@ pub(super) fn leakage(markup: &mut Markup, report: &Report) {
 }
 
 pub(super) fn estimates(markup: &mut Markup, report: &Report) {
+    rehearsals(markup, report);
     if report.estimates.is_empty() {
         markup.paragraph("Nothing was measured yet.");
         return;
@@ -188,6 +190,22 @@ pub(super) fn estimates(markup: &mut Markup, report: &Report) {
         .collect();
     let heads = ["of what", "the plan estimated", "measured"];
     markup.table("What the run took", &heads, &rows);
+}
+
+/// What was tried on a copy before; the estimate follows from the newest that held.
+fn rehearsals(markup: &mut Markup, report: &Report) {
+    for rehearsal in &report.rehearsals {
+        let (tone, word) =
+            if rehearsal.held { (Tone::Good, "it held") } else { (Tone::Bad, "it did not hold") };
+        let rows = counted(rehearsal.rows, "row", "rows");
+        markup.raw("<p>Rehearsed on a copy of ").text(&rows).raw(", ").time(&rehearsal.at);
+        markup.raw(": ").badge(tone, word);
+        if let Some(why) = &rehearsal.why {
+            markup.raw(" ").text(why);
+        }
+        markup.raw("</p>\n");
+        markup.list(rehearsal.beside.iter().map(String::as_str));
+    }
 }
 
 fn gate_tone(gate: Gate) -> Tone {
