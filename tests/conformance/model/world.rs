@@ -56,6 +56,8 @@ pub(super) struct World {
     /// The application has written since every cell was compared.
     has_written: bool,
     saved: Option<Saved>,
+    /// The cells as they were when every token of them was last seen to open to what is known.
+    opened: Vec<(Option<String>, Option<String>)>,
 }
 
 /// What is not as it was promised.
@@ -99,6 +101,7 @@ impl World {
             planned_with_index: false,
             has_written: false,
             saved: None,
+            opened: Vec::new(),
         };
         for id in 1..=ROWS {
             world.insert(Some(u8::try_from(id).unwrap()), 1);
@@ -144,7 +147,7 @@ impl World {
                 let (id, column) = (ids[usize::from(*row) % ids.len()], usize::from(!is_email));
                 let value = value.map(|value| text(column, value));
                 let name = ["email", "name"][column];
-                self.exec(&format!("UPDATE people SET {name} = {} WHERE id = {id}", sql(&value)));
+                self.exec(&format!("UPDATE people SET {name} = {} WHERE id = {id}", sql(value.as_ref())));
                 self.rows.get_mut(&id).unwrap()[column] = value;
                 self.has_written = true;
                 Ok(())
@@ -173,8 +176,8 @@ impl World {
         self.next += 1;
         self.exec(&format!(
             "INSERT INTO people VALUES ({id}, {}, {}, 'X')",
-            sql(&row[0]),
-            sql(&row[1])
+            sql(row[0].as_ref()),
+            sql(row[1].as_ref())
         ));
         self.rows.insert(id, row);
         self.has_written = true;
@@ -230,9 +233,9 @@ impl World {
         if is_changed {
             // Before the first pass the approval is void; later the run waits.
             if run.phase == 1 {
-                run.phase = 0
+                run.phase = 0;
             } else {
-                run.is_paused = true
+                run.is_paused = true;
             }
             return refused(&answer, 3, "not the one that was planned for");
         }
@@ -381,7 +384,12 @@ impl World {
                 (cell, _) => return Err(format!("row {id} holds {cell:?} for {value:?}")),
             }
         }
-        self.opens(&tokens)?;
+        let known: Vec<(Option<String>, Option<String>)> =
+            cells.iter().cloned().zip(self.rows.values().flatten().cloned()).collect();
+        if known != self.opened {
+            self.opens(&tokens)?;
+            self.opened = known;
+        }
         let phase = match &self.run {
             None => {
                 hold!(tokens.is_empty(), "tokens without a run");
@@ -471,8 +479,8 @@ fn text(column: usize, value: u8) -> String {
     }
 }
 
-fn sql(value: &Option<String>) -> String {
-    value.as_ref().map_or_else(|| "NULL".to_owned(), |value| format!("'{value}'"))
+fn sql(value: Option<&String>) -> String {
+    value.map_or_else(|| "NULL".to_owned(), |value| format!("'{value}'"))
 }
 
 fn is_token(cell: &str) -> bool {
