@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::RunId;
 
-pub use config::{Anchor, BehindConfig, ConfigError, Hook, NotifyConfig, Place};
 pub use behind::{BEHIND, Overdue, overdue};
+pub use config::{Anchor, BehindConfig, ConfigError, Hook, NotifyConfig, Place};
 pub use rules::{RunFacts, Volume, alerts, honeytokens};
 
 /// Names the shape of an alert in JSON.

@@ -128,11 +128,7 @@ fn of_run(
             format!("run {id} is paused in phase `{phase}`"),
             format!("sealift resume {id}"),
         ),
-        BEHIND => tell(
-            AlertKind::BehindEstimate,
-            behind_words(entry, id),
-            status(),
-        ),
+        BEHIND => tell(AlertKind::BehindEstimate, behind_words(entry, id), status()),
         "mismatch" => tell(
             AlertKind::Drifted,
             format!("a verification of run {id} found cells that do not open to their original"),
@@ -172,8 +168,8 @@ fn of_run(
     for check in compare_estimates(&facts.estimate, |action, name| {
         entry.counts.get(name).copied().filter(|_| entry.action == action)
     }) {
-        let is_behind = check.unit == EstimateUnit::Ms
-            && facts.behind.is_past(check.estimated, check.actual);
+        let is_behind =
+            check.unit == EstimateUnit::Ms && facts.behind.is_past(check.estimated, check.actual);
         if is_behind {
             let [took, planned] = [check.actual, check.estimated].map(crate::words::duration);
             let text = format!("`{}` of run {id} took {took}; the plan said {planned}", check.what);
@@ -307,6 +303,7 @@ mod tests {
                 plan_approvals: needed,
                 purge_approvals: 0,
                 estimate: Estimate::default(),
+                behind: BehindConfig::default(),
             };
             let (none, mut volume) = (BTreeSet::new(), Volume::of(10));
             alerts("l", &planned, |_| Some(facts.clone()), &none, &mut volume).len()

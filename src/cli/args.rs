@@ -645,6 +645,7 @@ pub struct Serve {
 /// `report`
 #[derive(Debug, ClapArgs)]
 #[command(args_conflicts_with_subcommands = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that can be typed")]
 pub struct Report {
     /// About a report that is there
     #[command(subcommand)]

@@ -26,8 +26,7 @@ pub(super) async fn report(
         return super::report_verify::verify(out, typed);
     }
     if typed.schema {
-        let shape =
-            if typed.all { PeriodReport::json_schema() } else { Report::json_schema() };
+        let shape = if typed.all { PeriodReport::json_schema() } else { Report::json_schema() };
         return schema(&shape, typed.output.as_deref());
     }
     if super::report_period::is_meant(&typed) {

@@ -37,15 +37,16 @@ pub(super) async fn report(
     let vault = settings.open_vault().await?;
     let (asked, rows) = asked(vault.as_ref(), typed).await?;
     let wanted = rows.len();
-    let evidence = period_evidence(vault.as_ref(), asked, rows, period)
-        .await?
-        .ok_or_else(|| {
+    let evidence =
+        period_evidence(vault.as_ref(), asked, rows, period).await?.ok_or_else(|| {
             Failure::failed("no checkpoint was signed yet, so there is nothing to prove")
                 .hint("sealift ledger checkpoint")
         })?;
     if asked == Asked::Named && evidence.runs.len() < wanted {
-        return Err(Failure::failed("a run that was named has no signed entry before the period ends")
-            .hint("`sealift status --all` says when each was planned"));
+        return Err(Failure::failed(
+            "a run that was named has no signed entry before the period ends",
+        )
+        .hint("`sealift status --all` says when each was planned"));
     }
     let report = PeriodReport::of(&evidence);
     let Some(form) = form_of(out.format(), typed.output.as_deref()) else {
@@ -115,9 +116,7 @@ fn period(typed: &Typed) -> Result<Period, Failure> {
 
 /// When what was typed begins, and when it has ended.
 fn moment(text: &str, flag: &str) -> Result<(Timestamp, Timestamp), Failure> {
-    let wrong = || {
-        Failure::failed(format!("`{flag} {text}` is no day and no moment")).hint(DATES)
-    };
+    let wrong = || Failure::failed(format!("`{flag} {text}` is no day and no moment")).hint(DATES);
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok((at, at));
     }

@@ -13,8 +13,8 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::alert::{
-    Alert, Anchor, BEHIND, BehindConfig, ConfigError, HONEYTOKEN_PLANTED, Hook, NotifyConfig, RunFacts,
-    Volume, alerts, overdue,
+    Alert, Anchor, BEHIND, BehindConfig, ConfigError, HONEYTOKEN_PLANTED, Hook, NotifyConfig,
+    RunFacts, Volume, alerts, overdue,
 };
 use crate::ledger::{Draft, Entry};
 use crate::lifecycle::RunId;

@@ -61,8 +61,8 @@ pub use html::embedded;
 pub use period::{
     ActLine, AlteredLine, Asked, Carried, ColumnTotal, DomainFact, DomainLine, GapKind, GapLine,
     LedgerPart, PERIOD_SCHEMA, Period, PeriodError, PeriodEvidence, PeriodHeader, PeriodReport,
-    PurgeLine, RunLine, SharedControl, SharedRisk, SignatureLine, Silence, StateLine, Stretch, Told,
-    Totals, UseBeyond,
+    PurgeLine, RunLine, SharedControl, SharedRisk, SignatureLine, Silence, StateLine, Stretch,
+    Told, Totals, UseBeyond,
 };
 pub use places::{PlaceKind, PlaceLine};
 pub use plan_document::{

@@ -33,8 +33,7 @@ pub async fn period_evidence(
     for row in rows {
         let entries = vault.ledger_of(row.run).await?;
         let is_last = entries.last().is_some_and(|entry| entry.seq < range.end);
-        let told: Vec<Entry> =
-            entries.into_iter().filter(|entry| entry.seq < range.end).collect();
+        let told: Vec<Entry> = entries.into_iter().filter(|entry| entry.seq < range.end).collect();
         let Some(last) = told.last() else { continue };
         if asked == Asked::Period && last.seq < range.start {
             continue;
@@ -72,10 +71,7 @@ pub async fn period_evidence(
         signed: size,
         younger: vault.head().await?.size().saturating_sub(size),
         domains: domains.map(|row| DomainFact { name: row.name, class: row.class }).collect(),
-        purposes: purposes
-            .iter()
-            .filter_map(|row| serde_json::from_str(&row.body).ok())
-            .collect(),
+        purposes: purposes.iter().filter_map(|row| serde_json::from_str(&row.body).ok()).collect(),
         anchors: anchors(vault).await?,
         proofs: Some(proofs),
         checkpoint: Some(signed.note),

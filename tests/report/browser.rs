@@ -60,11 +60,23 @@ fn a_page_over_a_period_makes_its_sums_again_from_the_disk() {
     expected.push("quiet");
     assert_eq!(shown, expected, "{found:#?}");
     for (from, to, at) in [
-        ("\"source\": \"crm\",\n      \"phase\": \"closed\"", "\"source\": \"crm\",\n      \"phase\": \"purged\"", 4),
+        (
+            "\"source\": \"crm\",\n      \"phase\": \"closed\"",
+            "\"source\": \"crm\",\n      \"phase\": \"purged\"",
+            4,
+        ),
         ("\"restored\": 23410", "\"restored\": 23411", 4),
-        ("\"counted\": 2,\n    \"reconciles\": true,\n    \"rows\": 48000", "\"counted\": 2,\n    \"reconciles\": true,\n    \"rows\": 1", 5),
+        (
+            "\"counted\": 2,\n    \"reconciles\": true,\n    \"rows\": 48000",
+            "\"counted\": 2,\n    \"reconciles\": true,\n    \"rows\": 1",
+            5,
+        ),
         ("\"begin\": 1", "\"begin\": 2", 6),
-        ("\"action\": \"heartbeat\",\n        \"entries\": 4", "\"action\": \"heartbeat\",\n        \"entries\": 3", 7),
+        (
+            "\"action\": \"heartbeat\",\n        \"entries\": 4",
+            "\"action\": \"heartbeat\",\n        \"entries\": 3",
+            7,
+        ),
         ("\"refused\": 1", "\"refused\": 0", 8),
         ("\"asked\": 1247", "\"asked\": 1", 8),
     ] {

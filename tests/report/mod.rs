@@ -9,17 +9,19 @@ use sealift::ledger::Digest;
 use sealift::lifecycle::Phase;
 use sealift::policy::ColumnName;
 use sealift::report::{
-    BackupFate, CertificateStatus, ClaimLevel, ClaimState, Evidence, QuarantineCause,
-    PeriodReport, QuarantineFact, QuarantineState, Report, RowDigest, StepState, UncoveredCopy,
+    BackupFate, CertificateStatus, ClaimLevel, ClaimState, Evidence, PeriodReport, QuarantineCause,
+    QuarantineFact, QuarantineState, Report, RowDigest, StepState, UncoveredCopy,
 };
 
 mod browser;
+mod canaries;
 mod fixture;
 mod handed;
 mod issued;
 mod numbers;
 mod period;
 mod quarter;
+mod recomputed;
 
 use fixture::{closed, counts, planned, rolled_back, scan, with_quarantine, with_residue};
 use quarter::quarter;

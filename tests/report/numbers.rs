@@ -134,7 +134,8 @@ fn no_number_of_a_page_is_without_its_place_in_the_data() {
         assert_eq!(strange, Vec::<String>::new());
         assert!(count > 50, "{count}");
         // The guard: a number that is not there is noticed.
-        let spoiled = page.replacen("<p class=\"brand\">", "<p>987654321</p><p class=\"brand\">", 1);
+        let spoiled =
+            page.replacen("<p class=\"brand\">", "<p>987654321</p><p class=\"brand\">", 1);
         assert_eq!(unexplained(&json, &spoiled).1.len(), 1);
     }
 }

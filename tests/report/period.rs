@@ -127,9 +127,9 @@ fn a_figure_of_a_quarter_that_was_changed_is_named() {
         let mut other = report.clone();
         spoil(&mut other);
         let found = kinds(&other);
-        let is_named = found
-            .iter()
-            .any(|finding| matches!(finding, ReportFinding::Differs { part: found } if *found == part));
+        let is_named = found.iter().any(
+            |finding| matches!(finding, ReportFinding::Differs { part: found } if *found == part),
+        );
         assert!(is_named, "{part}: {found:?}");
     }
 }

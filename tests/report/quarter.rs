@@ -50,8 +50,7 @@ fn told(runs: [Evidence; 3], drafts: Vec<Draft>) -> PeriodEvidence {
     let wanted: Vec<u64> = (0..head.size()).collect();
     let key = identity.verifier_key();
     let runs = runs.map(|mut run| {
-        run.entries =
-            entries.iter().filter(|entry| entry.run == Some(run.run)).cloned().collect();
+        run.entries = entries.iter().filter(|entry| entry.run == Some(run.run)).cloned().collect();
         run
     });
     let mut purposes = runs[0].purposes.clone();

@@ -6,8 +6,8 @@ use crate::crypto::KeyState;
 use crate::policy::{Form, Permission};
 use crate::report::certificate::class_title;
 use crate::report::{
-    Certificate, CertificateStatus, CheckpointPart, Claim, ClaimState, Command, KeyLine, PurposeLine, Report, RiskKind, ScanFigures,
-    Tone,
+    Certificate, CertificateStatus, CheckpointPart, Claim, ClaimState, Command, KeyLine,
+    PurposeLine, Report, RiskKind, ScanFigures, Tone,
 };
 use crate::words::{between, capital, duration, grouped};
 

@@ -110,13 +110,16 @@ pub(super) fn limits(markup: &mut Markup, summary: &Summary) {
 fn identity(markup: &mut Markup, report: &Report) {
     let header = &report.header;
     markup.raw("<dl class=\"identity\">\n");
-    facts(markup, &[
-        ("Vault", &header.vault),
-        ("Ledger", &header.origin),
-        ("Key fingerprint", &header.key_fingerprint),
-        ("Policy, SHA-256", &header.policy_hash),
-        ("Plan as signed", &header.plan_fingerprint),
-    ]);
+    facts(
+        markup,
+        &[
+            ("Vault", &header.vault),
+            ("Ledger", &header.origin),
+            ("Key fingerprint", &header.key_fingerprint),
+            ("Policy, SHA-256", &header.policy_hash),
+            ("Plan as signed", &header.plan_fingerprint),
+        ],
+    );
     anchors(markup, &header.anchors);
     markup.raw("</dl>\n");
 }

@@ -171,8 +171,8 @@ mod tests {
     #[test]
     fn an_entry_between_two_of_the_period_belongs_to_it_whatever_its_time() {
         let day = period("2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z");
-        let times = ["01T09", "02T09", "01T08", "02T10", "03T01"]
-            .map(|at| format!("2026-03-{at}:00:00Z"));
+        let times =
+            ["01T09", "02T09", "01T08", "02T10", "03T01"].map(|at| format!("2026-03-{at}:00:00Z"));
         assert_eq!(day.range_of(&times), 1..4);
         assert_eq!(day.range_of(&times[..1]), 1..1);
         assert_eq!(day.range_of([&times[0], &times[4]]), 1..1);

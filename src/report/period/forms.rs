@@ -61,7 +61,13 @@ pub(super) fn text(report: &PeriodReport) -> String {
     }
     page.line("");
     for run in &report.runs {
-        page.line(&format!("  {}  {:<14} {:<24} {}", run.run, run.phase.name(), run.source, run.verdict));
+        page.line(&format!(
+            "  {}  {:<14} {:<24} {}",
+            run.run,
+            run.phase.name(),
+            run.source,
+            run.verdict
+        ));
     }
     page.line("");
     page.line("What this does not say");

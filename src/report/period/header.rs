@@ -1,5 +1,7 @@
 //! The head of a report over a period: which time, which runs, whose ledger.
 
+use std::fmt::Write as _;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -81,17 +83,18 @@ impl PeriodHeader {
 
 /// The words that make the same report again.
 fn asked_for(evidence: &PeriodEvidence) -> String {
+    // Writing into a String cannot fail.
     let mut words = String::new();
     if evidence.asked == Asked::Named {
         for run in &evidence.runs {
-            words.push_str(&format!(" {}", run.run));
+            let _ = write!(words, " {}", run.run);
         }
     } else if evidence.asked == Asked::All {
         words.push_str(" --all");
     }
     for (flag, at) in [("--since", evidence.period.since()), ("--until", evidence.period.until())] {
         if let Some(at) = at {
-            words.push_str(&format!(" {flag} {at}"));
+            let _ = write!(words, " {flag} {at}");
         }
     }
     words

@@ -26,7 +26,7 @@ mod summary;
 
 pub use access::{DomainLine, UseBeyond};
 pub use columns::ColumnTotal;
-pub use evidence::{Asked, DomainFact, Period, PeriodEvidence, PeriodError};
+pub use evidence::{Asked, DomainFact, Period, PeriodError, PeriodEvidence};
 pub(super) use forms::title;
 pub use header::{Carried, PeriodHeader};
 pub use runs::{PurgeLine, RunLine, SignatureLine, StateLine, Totals};

@@ -243,7 +243,10 @@ pub(super) fn purges(evidence: &PeriodEvidence, reports: &[Report]) -> Vec<Purge
                 status: certificate.status,
                 word: certificate.word,
                 statement: certificate.statement.clone(),
-                found_before: certificate.scan_before.as_ref().map(crate::report::ScanFigures::hits),
+                found_before: certificate
+                    .scan_before
+                    .as_ref()
+                    .map(crate::report::ScanFigures::hits),
                 found_after: certificate.scan_after.as_ref().map(crate::report::ScanFigures::hits),
                 backup_kept_until: match kept {
                     Some(BackupFate::KeptUntil(until)) => Some(until.clone()),

@@ -143,7 +143,8 @@ pub(super) fn keys(reports: &[Report]) -> Vec<KeyLine> {
 /// The risks of all runs, each once; what somebody chose comes first.
 pub(super) fn risks(reports: &[Report]) -> Vec<SharedRisk> {
     let mut shared: Vec<SharedRisk> = Vec::new();
-    for (report, risk) in reports.iter().flat_map(|it| it.risks.iter().map(move |risk| (it, risk))) {
+    for (report, risk) in reports.iter().flat_map(|it| it.risks.iter().map(move |risk| (it, risk)))
+    {
         let known = shared.iter_mut().find(|known| {
             known.kind == risk.kind
                 && known.about == risk.about
@@ -210,7 +211,8 @@ fn together(of: &[Control<'_>]) -> Option<SharedControl> {
         control: first.control,
         asks: first.asks,
         support: if worst == Support::NotYet && !all_not_yet { Support::Partly } else { worst },
-        supported_by: of.iter().filter(|(_, line)| line.support == Support::Supports).count() as u64,
+        supported_by: of.iter().filter(|(_, line)| line.support == Support::Supports).count()
+            as u64,
         runs: of.len() as u64,
         missing,
         sections,

@@ -3,6 +3,8 @@
 //! **Invariant:** NO FINDING is said only where no run, no gap and no use of a purpose is one; what
 //! was not looked at stands beside it.
 
+use std::fmt::Write as _;
+
 use super::header::PeriodHeader;
 use super::runs::{PurgeLine, RunLine, Totals};
 use super::shared::{GapKind, GapLine};
@@ -58,11 +60,12 @@ impl Parts<'_> {
         let purged = self.runs.iter().filter(|run| is_purged(run)).count() as u64;
         let back = self.runs.iter().filter(|run| run.phase == Phase::RolledBack).count() as u64;
         let mut said = format!("{runs} moved {values} into the vault");
+        // Writing into a String cannot fail.
         if purged > 0 {
-            said.push_str(&format!("; {} purged", counted(purged, "is", "are")));
+            let _ = write!(said, "; {} purged", counted(purged, "is", "are"));
         }
         if back > 0 {
-            said.push_str(&format!("; {} rolled back", counted(back, "was", "were")));
+            let _ = write!(said, "; {} rolled back", counted(back, "was", "were"));
         }
         said
     }
@@ -128,10 +131,7 @@ impl Parts<'_> {
         }
         let silences = self.gaps.iter().filter(|gap| gap.kind == GapKind::Silence).count() as u64;
         if silences > 0 {
-            warn.push(format!(
-                "Heartbeats were missed {}",
-                counted(silences, "time", "times")
-            ));
+            warn.push(format!("Heartbeats were missed {}", counted(silences, "time", "times")));
         }
         if self.gaps.iter().any(|gap| gap.kind == GapKind::Clock) {
             warn.push("The clock was put back".to_owned());

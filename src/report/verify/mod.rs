@@ -180,13 +180,7 @@ impl HandedReport {
     }
 
     /// Holds it against the whole ledger: is anything left out, was it issued, has the run gone on?
-    fn in_ledger(
-        &self,
-        all: &[Entry],
-        size: u64,
-        proven: &[Entry],
-        verdict: &mut ReportVerdict,
-    ) {
+    fn in_ledger(&self, all: &[Entry], size: u64, proven: &[Entry], verdict: &mut ReportVerdict) {
         match self.shape {
             Shape::Run => of_run::in_ledger(&self.report, all, proven, verdict),
             Shape::Period => of_period::in_ledger(&self.report, all, size, verdict),

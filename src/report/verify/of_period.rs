@@ -76,11 +76,8 @@ fn of_stretch(report: &Value, entries: &[Entry], verdict: &mut ReportVerdict) {
     let (begin, end) = (before + range.start, before + range.end);
     let is_there = header["begin"].as_u64() == Some(begin) && header["end"].as_u64() == Some(end);
     verdict.hold("period", is_there);
-    let inside: Vec<Entry> = entries
-        .iter()
-        .filter(|entry| (begin..end).contains(&entry.seq))
-        .cloned()
-        .collect();
+    let inside: Vec<Entry> =
+        entries.iter().filter(|entry| (begin..end).contains(&entry.seq)).cloned().collect();
     if header["asked"] != "named" {
         let is_asked = |entry: &&Entry| header["asked"] == "all" || entry.seq >= begin;
         let of_runs = entries.iter().filter(|entry| entry.seq < end).filter(is_asked);
@@ -176,8 +173,8 @@ fn are_summed(report: &Value) -> bool {
     };
     totals["runs"].as_u64() == Some(lines.len() as u64)
         && ["rows", "cells", "opened", "mismatches", "restored"].into_iter().all(is_sum)
-        && parts.iter().all(|part| {
-            part["cells"].as_u64() == Some(sum(&|line| in_line(line, &part["name"])))
-        })
+        && parts
+            .iter()
+            .all(|part| part["cells"].as_u64() == Some(sum(&|line| in_line(line, &part["name"]))))
         && report["states"].as_array().is_some_and(|states| states.iter().all(in_phase))
 }

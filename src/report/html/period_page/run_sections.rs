@@ -13,7 +13,9 @@ pub(super) fn states(markup: &mut Markup, report: &PeriodReport) {
     for (at, state) in report.states.iter().enumerate() {
         markup.raw("<div><dt>").text(&state.phase.name().replace('_', " "));
         markup.raw(" <span>").number_at(&format!("/states/{at}/runs"), state.runs);
-        markup.raw("</span></dt><dd>").number_at(&format!("/states/{at}/tokenized"), state.tokenized);
+        markup
+            .raw("</span></dt><dd>")
+            .number_at(&format!("/states/{at}/tokenized"), state.tokenized);
         markup.raw(" values moved");
         if state.held > 0 {
             markup.raw("; paused or failed: ").number_at(&format!("/states/{at}/held"), state.held);
@@ -63,20 +65,21 @@ pub(super) fn totals(markup: &mut Markup, report: &PeriodReport) {
         Some(false) => "The cells of at least one run do not add up.",
         None => "No run has counted its cells yet.",
     });
-    let line = |name: Cell, place: &str, rows: u64, cells: u64, parts: &[crate::report::CountPart]| {
-        let mut row = vec![
-            name,
-            Cell::At(format!("{place}/rows"), rows),
-            Cell::At(format!("{place}/cells"), cells),
-        ];
-        row.extend(
-            parts
-                .iter()
-                .enumerate()
-                .map(|(at, part)| Cell::At(format!("{place}/parts/{at}/cells"), part.cells)),
-        );
-        row
-    };
+    let line =
+        |name: Cell, place: &str, rows: u64, cells: u64, parts: &[crate::report::CountPart]| {
+            let mut row = vec![
+                name,
+                Cell::At(format!("{place}/rows"), rows),
+                Cell::At(format!("{place}/cells"), cells),
+            ];
+            row.extend(
+                parts
+                    .iter()
+                    .enumerate()
+                    .map(|(at, part)| Cell::At(format!("{place}/parts/{at}/cells"), part.cells)),
+            );
+            row
+        };
     let mut rows: Vec<Vec<Cell>> = report
         .runs
         .iter()
@@ -150,7 +153,8 @@ pub(super) fn domains(markup: &mut Markup, report: &PeriodReport) {
         markup.paragraph("The vault has no domain.");
         return;
     }
-    let heads = ["domain", "columns", "cells", "verified", "purged", "may be read under", "asked", ""];
+    let heads =
+        ["domain", "columns", "cells", "verified", "purged", "may be read under", "asked", ""];
     markup.table("Domains: what is in them, who may read it, and what was asked", &heads, &rows);
     markup.note(
         "Verified are cells whose token the last verification opened and compared; purged are those of \
@@ -207,8 +211,16 @@ pub(super) fn purges(markup: &mut Markup, report: &PeriodReport) {
     }
     let rows: Vec<Vec<Cell>> =
         report.purges.iter().enumerate().map(|(at, purge)| purge_row(purge, at)).collect();
-    let heads =
-        ["run", "certificate", "purged", "by", "found before", "found after", "backup", "statement"];
+    let heads = [
+        "run",
+        "certificate",
+        "purged",
+        "by",
+        "found before",
+        "found after",
+        "backup",
+        "statement",
+    ];
     markup.table("Purges, and what their certificates say", &heads, &rows);
     for purge in &report.purges {
         let mut left: Vec<String> = purge.not_covered.clone();
@@ -217,14 +229,15 @@ pub(super) fn purges(markup: &mut Markup, report: &PeriodReport) {
             format!("`{}`: {} cells {what}", copy.column, grouped(copy.cells))
         };
         left.extend(
-            purge.uncovered_copies.iter().map(|copy| cells(copy, "outside the policy hold originals")),
+            purge
+                .uncovered_copies
+                .iter()
+                .map(|copy| cells(copy, "outside the policy hold originals")),
         );
         left.extend(purge.came_back.iter().map(|copy| cells(copy, "hold originals again")));
-        left.extend(
-            purge.vault_copies.iter().map(|copy| {
-                format!("a copy of the vault from before its end: `{}`, {}", copy.file, copy.at)
-            }),
-        );
+        left.extend(purge.vault_copies.iter().map(|copy| {
+            format!("a copy of the vault from before its end: `{}`, {}", copy.file, copy.at)
+        }));
         if !left.is_empty() {
             markup.raw("<h3>What run <code>").text(&purge.run.to_string());
             markup.raw("</code> leaves open</h3>\n");
