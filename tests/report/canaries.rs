@@ -51,7 +51,8 @@ fn disguises(secret: &[u8]) -> Vec<Needle> {
         shapes.push(escaped(&plain, upper));
         shapes.push(escaped(&|_| false, upper));
     }
-    shapes.push(text.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect::<String>().into());
+    shapes
+        .push(text.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect::<String>().into());
     shapes.into_iter().map(Needle::new).collect()
 }
 
@@ -96,8 +97,7 @@ tokens_per_hour = 1
 fn everything_that_leaves() -> Desk {
     let desk = Desk::new();
     shop(&desk, Journal::Delete, CUSTOMERS);
-    Db::open(&desk.source())
-        .exec(format!("UPDATE customers SET email = '{STORED}' WHERE id = 2"));
+    Db::open(&desk.source()).exec(format!("UPDATE customers SET email = '{STORED}' WHERE id = 2"));
     fs::create_dir(desk.path("out")).unwrap();
     desk.write("notify.toml", NOTIFY);
     let told = |who: &str, arguments: &[&str]| {

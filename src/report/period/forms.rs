@@ -79,12 +79,16 @@ pub(super) fn text(report: &PeriodReport) -> String {
 
 /// What the report is about, in a line.
 pub(in crate::report) fn title(report: &PeriodReport) -> String {
-    let day = |at: &str| crate::report::html::readable(at);
+    // Days are taken whole: their midnights need not be read.
+    let day = |at: &str| match at.strip_suffix("T00:00:00Z") {
+        Some(day) => day.to_owned(),
+        None => crate::report::html::readable(at),
+    };
     let runs = crate::words::counted(report.totals.runs, "run", "runs");
     match (&report.header.since, &report.header.until) {
         (None, None) => runs,
         (Some(since), None) => format!("{runs} since {}", day(since)),
         (None, Some(until)) => format!("{runs} before {}", day(until)),
-        (Some(since), Some(until)) => format!("{runs} from {} to {}", day(since), day(until)),
+        (Some(since), Some(until)) => format!("{runs} since {}, before {}", day(since), day(until)),
     }
 }
