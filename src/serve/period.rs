@@ -68,7 +68,6 @@ pub async fn period_evidence(
         runs,
         told: Stretch::of(inside.filter_map(|body| Entry::parse(body).ok())),
         range,
-        signed: size,
         younger: vault.head().await?.size().saturating_sub(size),
         domains: domains.map(|row| DomainFact { name: row.name, class: row.class }).collect(),
         purposes: purposes.iter().filter_map(|row| serde_json::from_str(&row.body).ok()).collect(),

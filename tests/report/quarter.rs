@@ -67,7 +67,6 @@ fn told(runs: [Evidence; 3], drafts: Vec<Draft>) -> PeriodEvidence {
         asked: Asked::Period,
         proofs: ProofBundle::of(&bodies, &key.into(), &note, &wanted, None).ok(),
         checkpoint: Some(note),
-        signed: head.size(),
         younger: 3,
         domains: vec![
             domain("email", "contact"),

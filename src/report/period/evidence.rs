@@ -133,8 +133,6 @@ pub struct PeriodEvidence {
     pub told: Told,
     /// The latest checkpoint, as the signed note.
     pub checkpoint: Option<String>,
-    /// How many entries it signs.
-    pub signed: u64,
     /// Entries that came after it, and are not told of here.
     pub younger: u64,
     /// The domains of the vault.
