@@ -150,7 +150,6 @@ fn served(desk: &Desk, run: &str, token: &str) {
         (stranger(), "support_case", token),
         (carol.clone(), "campaign", token),
         (carol.clone(), "support_case", ASKED),
-        (carol.clone(), ASKED, token),
     ] {
         answers.push(server.post(&credential, "/v1/detokenize", &body(purpose, token)));
     }
