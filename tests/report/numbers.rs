@@ -124,7 +124,7 @@ fn no_number_of_a_page_is_without_its_place_in_the_data() {
     let mut pages: Vec<(String, String)> =
         [closed(), planned(), rolled_back(), with_quarantine(), with_residue()]
             .iter()
-            .map(|evidence| Report::of(evidence))
+            .map(Report::of)
             .map(|report| (report.to_json(), report.to_html()))
             .collect();
     let quarter = PeriodReport::of(&quarter());

@@ -89,6 +89,8 @@ fn a_quarter_tells_runs_purges_readers_and_gaps_apart() {
     assert_eq!((treated.support, treated.supported_by, treated.runs), (Support::Partly, 1, 2));
 }
 
+type Spoil = Box<dyn Fn(&mut Value)>;
+
 fn kinds(report: &Value) -> Vec<ReportFinding> {
     let handed = HandedReport::read(report.to_string().as_bytes()).unwrap();
     handed.check(None, None, None).unwrap().findings
@@ -102,7 +104,6 @@ fn a_figure_of_a_quarter_that_was_changed_is_named() {
         let entries = report["proofs"]["entries"].as_array_mut().unwrap();
         entries.retain(|entry| !entry["entry"].as_str().unwrap().contains("mallory"));
     };
-    type Spoil = Box<dyn Fn(&mut Value)>;
     let put = |place: &'static str, value: Value| -> Spoil {
         Box::new(move |report: &mut Value| {
             *report.pointer_mut(place).unwrap_or_else(|| panic!("{place}")) = value.clone();

@@ -3,6 +3,12 @@
 //!
 //! [`again`] names each place of the report that holds a number, and says what has to stand there. A
 //! number at a place that it does not name fails the test.
+#![expect(
+    clippy::too_many_lines,
+    clippy::match_same_arms,
+    clippy::unnested_or_patterns,
+    reason = "it is a table: a line for each place of a report, in the report's order"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -594,7 +600,7 @@ fn hold_all(desk: &Desk, run: &str, known: &Known) {
         match again_over_all(&all, &single, known, place) {
             Again::Number(number) => assert_eq!(found.as_u64(), Some(number), "{place}"),
             Again::Share(share) => {
-                assert!((found.as_f64().unwrap() - share).abs() < 1e-9, "{place}")
+                assert!((found.as_f64().unwrap() - share).abs() < 1e-9, "{place}");
             }
             Again::Measured => panic!("{place}"),
         }
