@@ -43,6 +43,7 @@ mod quarantine;
 mod queries;
 mod rehearse;
 mod report;
+mod report_period;
 mod report_verify;
 mod residue;
 mod restore;

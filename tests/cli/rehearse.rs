@@ -64,7 +64,7 @@ fn what_triggers_write_on_the_way_is_named_and_no_failure() {
     );
     let rehearsed = desk.json(&["rehearse", &run]).done();
     let beside = rehearsed.last()["beside"].clone();
-    assert_eq!(beside, serde_json::json!(["log has 4 rows, and had 0", "people.changed"]));
+    assert_eq!(beside, serde_json::json!(["people.changed", "log has 4 rows, and had 0"]));
     assert_eq!(rehearsed.text("result"), "held");
 }
 

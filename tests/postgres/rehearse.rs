@@ -50,7 +50,7 @@ const GROWN: &str = r#"
     ALTER TABLE app.cache ENABLE ROW LEVEL SECURITY;
     CREATE POLICY mine ON app.cache FOR SELECT TO public USING (k <> 'secret');
     INSERT INTO app.people ("E mail", name, mood, home, born)
-        SELECT 'person' || n || '@example.com', 'Person ' || n, 'sad', ROW('A "street"', n), DATE '1970-01-01' + n
+        SELECT 'person' || n || '@example.com', 'Person ' || n, 'sad', ROW('A "street"', n)::app.place, DATE '1970-01-01' + n::int
         FROM generate_series(1, 120) AS n;
     INSERT INTO app.orders SELECT n, n, CASE n % 3 WHEN 0 THEN 'eu' WHEN 1 THEN 'it''s' ELSE 'asia' END, E'tab\there\\' || n
         FROM generate_series(1, 120) AS n;

@@ -208,7 +208,7 @@ fn rehearsals(markup: &mut Markup, report: &Report) {
     }
 }
 
-fn gate_tone(gate: Gate) -> Tone {
+pub(super) fn gate_tone(gate: Gate) -> Tone {
     match gate {
         Gate::NotNeeded => Tone::Quiet,
         Gate::Passed => Tone::Good,

@@ -38,7 +38,7 @@ made (stage, place, name, sql) AS (
         CASE l.collprovider WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END,
         CASE WHEN l.collprovider = 'c' THEN format('lc_collate = %L, lc_ctype = %L', l.collcollate, l.collctype)
              ELSE format('locale = %L', coalesce(to_jsonb(l) ->> 'colllocale', to_jsonb(l) ->> 'colliculocale', l.collcollate::text)) END,
-        l.collisdeterministic)
+        l.collisdeterministic::text)
     FROM pg_collation l JOIN space s ON s.oid = l.collnamespace
     WHERE NOT EXISTS (
         SELECT FROM member m WHERE m.classid = 'pg_collation'::regclass AND m.objid = l.oid)
@@ -157,8 +157,8 @@ made (stage, place, name, sql) AS (
         CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
         CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
         (SELECT string_agg(CASE WHEN who = 0 THEN 'public' ELSE quote_ident(pg_get_userbyid(who)) END, ', ') FROM unnest(p.polroles) AS who),
-        coalesce(format(' USING (%s)', pg_get_expr(p.polqual, p.polrelid)), ''),
-        coalesce(format(' WITH CHECK (%s)', pg_get_expr(p.polwithcheck, p.polrelid)), ''))
+        coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', ''),
+        coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', ''))
     FROM pg_policy p JOIN rel r ON r.oid = p.polrelid
 
     UNION ALL

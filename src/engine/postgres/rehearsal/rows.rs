@@ -84,7 +84,7 @@ pub(super) async fn copy(
             copied
                 .left_out
                 .push(format!("rows of table {}: this role may not read them all", table.table));
-        } else if !table.written.is_empty() {
+        } else if !table.written.is_empty() && is_there(into, &table.table).await? {
             copied.rows += copy_table(from, into, table, rows).await?;
             copied.tables += 1;
         }
@@ -92,6 +92,14 @@ pub(super) async fn copy(
     }
     progress.end();
     Ok(copied)
+}
+
+/// Whether the copy has a table. Why it has not was named when it could not be made.
+async fn is_there(connection: &mut PgConnection, table: &TableName) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        .bind(quote_table(table).map_err(unsound)?)
+        .fetch_one(connection)
+        .await
 }
 
 async fn copy_table(
@@ -140,7 +148,7 @@ pub(super) async fn without_orphans(
         JOIN unnest(k.conkey, k.confkey) AS part (own, their) ON true
         JOIN pg_attribute own ON own.attrelid = c.oid AND own.attnum = part.own
         JOIN pg_attribute their ON their.attrelid = p.oid AND their.attnum = part.their
-        WHERE k.contype = 'f' AND k.conparentid = 0
+        WHERE k.contype = 'f' AND k.conparentid = 0 AND n.nspname <> 'sealift'
         GROUP BY k.oid, n.nspname, c.relname, pn.nspname, p.relname ORDER BY k.oid";
     let statements: Vec<String> = sqlx::query_scalar(SQL).fetch_all(from).await?;
     let mut gone = 0;
