@@ -11,8 +11,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(super) use self::evidence::{Ledger, Report, ReportVerb, VerifyReport};
 pub(super) use self::run::{
-    Approve, BackupRestore, BackupVerb, OfflineFolder, OneRun, Plan, Purge, Quarantine, Rehearse, Residue,
-    Restore, Run, Scan, Status, Throttle,
+    Approve, BackupRestore, BackupVerb, OfflineFolder, OneRun, Plan, Purge, Quarantine, Rehearse,
+    Residue, Restore, Run, Scan, Status, Throttle,
 };
 pub(super) use self::values::{Detokenize, Serve, Tokenize};
 pub(super) use self::vault::{

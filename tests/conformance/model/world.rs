@@ -147,7 +147,10 @@ impl World {
                 let (id, column) = (ids[usize::from(*row) % ids.len()], usize::from(!is_email));
                 let value = value.map(|value| text(column, value));
                 let name = ["email", "name"][column];
-                self.exec(&format!("UPDATE people SET {name} = {} WHERE id = {id}", sql(value.as_ref())));
+                self.exec(&format!(
+                    "UPDATE people SET {name} = {} WHERE id = {id}",
+                    sql(value.as_ref())
+                ));
                 self.rows.get_mut(&id).unwrap()[column] = value;
                 self.has_written = true;
                 Ok(())
