@@ -98,7 +98,7 @@ made (stage, place, name, sql) AS (
     SELECT 6, p.oid, 'function ' || p.proname, pg_get_functiondef(p.oid)
     FROM pg_proc p JOIN space s ON s.oid = p.pronamespace
     WHERE p.prokind IN ('f', 'p', 'w') AND NOT EXISTS (
-        SELECT FROM member m WHERE m.classid = 'pg_proc'::regclass AND m.objid = p.oid)
+        SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype IN ('e', 'i'))
 
     UNION ALL
     SELECT 7, child.oid, 'table ' || child.relname,
