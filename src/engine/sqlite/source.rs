@@ -118,10 +118,7 @@ pub(super) fn existing(url: &str) -> Result<PathBuf, SourceError> {
     };
     let path = connect::path_of(url).ok_or_else(|| SourceError::Open {
         url: connect::kind_of(url),
-        source: Box::new(std::io::Error::new(
-            std::io::ErrorKind::NotFound,
-            "the URL begins neither with `sqlite:` nor with `postgres:`",
-        )),
+        source: Box::new(std::io::Error::new(std::io::ErrorKind::NotFound, connect::no_path(url))),
     })?;
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_file() => Ok(path),
