@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::catalog::CatalogError;
 use super::error::{constraint, is_damage, source_error};
 use super::sample::SqliteSampler;
-use super::{catalog, connect, facts, purge, statement, value};
+use super::{beside, catalog, connect, facts, purge, statement, value};
 use crate::catalog::Catalog;
 use crate::engine::ident::{quote, quote_table};
 use crate::lifecycle::RunId;
@@ -231,6 +231,24 @@ impl Source for SqliteSource {
     async fn version(&self) -> Result<i64, SourceError> {
         let mut guarded = self.lock().await?;
         data_version(&mut guarded.connection).await.map_err(self.failed("reading its version"))
+    }
+
+    async fn beside(&self) -> Result<Option<(i64, Arc<dyn Source>)>, SourceError> {
+        let version = {
+            let mut guarded = self.lock().await?;
+            let may = beside::may_read(&mut guarded.connection).await;
+            may.map_err(self.failed("looking for what reads beside a write"))?
+        };
+        let Some(version) = version else { return Ok(None) };
+        // Nothing hangs on it: without it each batch is read when its turn comes.
+        Ok(Self::open_to_read(&self.url).await.ok().map(|source| (version, Arc::new(source) as _)))
+    }
+
+    async fn is_untouched_since(&self, version: i64) -> Result<bool, SourceError> {
+        let mut guarded = self.lock().await?;
+        beside::is_untouched(&mut guarded.connection, version)
+            .await
+            .map_err(self.failed("looking for what changed it"))
     }
 
     async fn prepare(&self, identity: &SourceIdentity) -> Result<(), SourceError> {
@@ -782,7 +800,7 @@ async fn rowid_name(
         .ok_or_else(|| sqlx::Error::Protocol("a table hides its row id behind its columns".into()))
 }
 
-async fn data_version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+pub(super) async fn data_version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("PRAGMA main.data_version").fetch_one(connection).await
 }
 
