@@ -182,13 +182,15 @@ def main(path, recovery_file):
     if check[:6] != b"SLKC\1\1" or known != b"sealift key check":
         raise ValueError("a wrong root key")
 
-    keys = {}
+    keys, index = {}, None
     query = ("SELECT key, purpose, subject, version, state, created_at, changed_at, wrapped "
              "FROM sealift_key WHERE wrapped IS NOT NULL")
     for number, purpose, subject, version, state, created, changed, wrapped in (
             database.execute(query)):
         keys[number] = unwrap(root, vault, number, PURPOSES.index(purpose), subject, version,
                               STATES.index(state), created, changed, wrapped)
+        if purpose == "index":
+            index = keys[number]
     domains = {number: (name, NORMALISATIONS.index(json.loads(treatment)["normalise"]))
                for number, name, treatment in
                database.execute("SELECT domain, name, treatment FROM sealift_domain")}
@@ -204,7 +206,10 @@ def main(path, recovery_file):
         print(json.dumps({"domain": name, "token": token.hex(), "type": TYPES[kind],
                           "value": value.hex()}))
     for digest, sealed in database.execute("SELECT digest, sealed FROM sealift_reason"):
-        plain = unwrap(root, vault, 0, 6, "reason " + digest, 1, 2, "", "", sealed)
+        if sealed[:1] != b"\1":
+            raise ValueError("an unknown sealed reason")
+        associated = fields(b"sealift/v1/reason", b"\1", vault, digest.encode())
+        plain = box_open(index, b"sealift/v1/reason", associated, sealed[1:])
         if hashlib.sha256(plain).hexdigest() != digest:
             raise ValueError("another reason")
         print(json.dumps({"reason": plain[32:].decode()}))

@@ -6,7 +6,7 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::source::data_version;
+use super::write::data_version;
 
 /// The version as of which another connection may read rows while this one writes others; `None`
 /// where a write to one row may change another, or a reader would keep the write waiting.
