@@ -507,6 +507,16 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
+    /// Does what a batch leaves to be done and what would otherwise fall to the next who writes.
+    async fn tidy(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Gives back what it keeps in memory, while others work.
+    async fn rest(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
     /// Whether every row is what it was when this session read that version, or what our own batches
     /// have written to it since; `false` where that is not known.
     async fn is_untouched_since(&self, _version: i64) -> Result<bool, SourceError> {

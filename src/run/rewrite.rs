@@ -250,6 +250,9 @@ async fn rewrite_range(
         let step = worker.step(stored.clone(), to.clone(), is_end, interval);
         if worker.write(step, &read, version).await? {
             job.progress.advance(read.len() as u64);
+            if job.throttle.is_polite() {
+                job.source.tidy().await?;
+            }
             position = to;
             stored.clone_from(&position);
             if is_end {

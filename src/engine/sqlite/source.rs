@@ -213,6 +213,26 @@ impl Source for SqliteSource {
         Ok(Self::open_to_read(&self.url).await.ok().map(|source| (version, Arc::new(source) as _)))
     }
 
+    async fn tidy(&self) -> Result<(), SourceError> {
+        // Whoever writes next would find a long log, and bring all of it home before going on. Done
+        // here it keeps nobody waiting: it needs no write lock.
+        let mut guarded = self.lock().await?;
+        sqlx::raw_sql("PRAGMA main.wal_checkpoint(PASSIVE)")
+            .execute(&mut guarded.connection)
+            .await
+            .map(|_| ())
+            .map_err(self.failed("bringing its log home"))
+    }
+
+    async fn rest(&self) -> Result<(), SourceError> {
+        let mut guarded = self.lock().await?;
+        sqlx::raw_sql("PRAGMA shrink_memory")
+            .execute(&mut guarded.connection)
+            .await
+            .map(|_| ())
+            .map_err(self.failed("giving memory back"))
+    }
+
     async fn is_untouched_since(&self, version: i64) -> Result<bool, SourceError> {
         let mut guarded = self.lock().await?;
         beside::is_untouched(&mut guarded.connection, version)
