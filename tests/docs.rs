@@ -203,6 +203,7 @@ async fn the_commands_of_the_audit_page_check_what_an_operator_hands_over() {
     let handed_over = "cp ledger/checkpoint.txt kept.txt
         sealift report \"$RUN\" --output report.html --issue
         sealift report \"$RUN\" --output report.json --issue
+        sealift report --all --output period.html --issue
         sealift ledger export --output ledger
         FINGERPRINT=$(sealift --format json ledger verify ledger | grep -o '[0-9a-f]\\{64\\}' | head -1)
         unset SEALIFT_VAULT SEALIFT_SOURCE SEALIFT_PASSPHRASE SEALIFT_CREDENTIAL_FILE";
@@ -212,8 +213,8 @@ async fn the_commands_of_the_audit_page_check_what_an_operator_hands_over() {
 
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "exit {:?}\n{out}\n{err}", done.status.code());
-    assert_eq!(out.matches("it was issued by").count(), 2, "{out}");
-    assert!(out.matches("\nconsistent: ").count() >= 6, "{out}");
+    assert_eq!(out.matches("it was issued by").count(), 3, "{out}");
+    assert!(out.matches("\nconsistent: ").count() >= 8, "{out}");
 }
 
 #[tokio::test]

@@ -63,6 +63,9 @@ for columns in 80 44; do
     rm -rf -- "$folder"
 done
 
+# The demo has one run: a quarter of several is the invented one of the tests.
+cp "$root/tests/report/quarter.html" "$scratch/pages/period.html"
+
 node "$here/shoot.mjs" "$scratch/pages" "$scratch"
 for picture in "$scratch"/*.png; do
     colours=64

@@ -16,6 +16,8 @@ const SHOTS = [
   { name: "report-dark", page: () => "report.html", heights: { 1280: 1600, 390: 1700 }, dark: true },
   { name: "report-checks", page: () => "report.html", heights: { 1280: 900, 390: 1200 }, at: "#verify" },
   { name: "report-whole", page: () => "report.html", whole: true },
+  { name: "period", page: () => "period.html", heights: { 1280: 2300, 390: 2300 } },
+  { name: "period-dark", page: () => "period.html", heights: { 1280: 2300, 390: 2300 }, dark: true },
   { name: "plan", page: () => "plan.html", heights: { 1280: 1600, 390: 1700 } },
 ];
 const WIDTHS = [1280, 390];

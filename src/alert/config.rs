@@ -11,6 +11,12 @@ use super::AlertKind;
 /// So many values of one caller within an hour are usual where the file does not say.
 const TOKENS_PER_HOUR: u64 = 10_000;
 
+/// Work is behind when it takes more than so many times as long as the plan said …
+const BEHIND_TIMES: u32 = 2;
+
+/// … and so many seconds more.
+const BEHIND_SECONDS: u32 = 60;
+
 /// A notify file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +30,34 @@ pub struct NotifyConfig {
     /// What is unusual.
     #[serde(default)]
     pub volume: VolumeConfig,
+    /// When work is behind its estimate.
+    #[serde(default)]
+    pub behind: BehindConfig,
+}
+
+/// When work is behind its estimate: both have to be passed, because seconds matter to nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BehindConfig {
+    /// So many times as long as the plan said …
+    pub times: u32,
+    /// … and so many seconds longer.
+    pub seconds: u32,
+}
+
+impl Default for BehindConfig {
+    fn default() -> Self {
+        Self { times: BEHIND_TIMES, seconds: BEHIND_SECONDS }
+    }
+}
+
+impl BehindConfig {
+    /// Whether work that took so long, in milliseconds, is behind.
+    #[must_use]
+    pub fn is_past(self, estimated: u64, took: u64) -> bool {
+        took > estimated.saturating_mul(u64::from(self.times))
+            && took > estimated.saturating_add(u64::from(self.seconds) * 1_000)
+    }
 }
 
 /// What is unusual.

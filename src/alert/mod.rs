@@ -6,6 +6,7 @@
 //! **Invariant:** an alert holds names, counts and times. It has no field for a value, and the words
 //! of an error stay on the ledger.
 
+mod behind;
 mod config;
 mod rules;
 
@@ -15,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::RunId;
 
-pub use config::{Anchor, ConfigError, Hook, NotifyConfig, Place};
+pub use behind::{BEHIND, Overdue, overdue};
+pub use config::{Anchor, BehindConfig, ConfigError, Hook, NotifyConfig, Place};
 pub use rules::{RunFacts, Volume, alerts, honeytokens};
 
 /// Names the shape of an alert in JSON.

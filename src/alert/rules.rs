@@ -4,16 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{ALERT_SCHEMA, Alert, AlertKind, HONEYTOKEN_PLANTED};
+use super::{ALERT_SCHEMA, Alert, AlertKind, BEHIND, BehindConfig, HONEYTOKEN_PLANTED};
 use crate::ledger::Entry;
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::plan::{Estimate, EstimateUnit, compare_estimates};
-
-/// A piece of work is behind its estimate when it took so many times as long …
-const BEHIND_TIMES: u64 = 2;
-
-/// … and so much longer at least: seconds matter to nobody.
-const BEHIND_MS: u64 = 60_000;
 
 /// What is known of a run beside its entries.
 #[derive(Debug, Clone)]
@@ -24,6 +18,8 @@ pub struct RunFacts {
     pub purge_approvals: u32,
     /// What its plan estimated.
     pub estimate: Estimate,
+    /// When work is behind that.
+    pub behind: BehindConfig,
 }
 
 /// How many tokens each caller has asked for in each hour, and how many are too many.
@@ -132,6 +128,7 @@ fn of_run(
             format!("run {id} is paused in phase `{phase}`"),
             format!("sealift resume {id}"),
         ),
+        BEHIND => tell(AlertKind::BehindEstimate, behind_words(entry, id), status()),
         "mismatch" => tell(
             AlertKind::Drifted,
             format!("a verification of run {id} found cells that do not open to their original"),
@@ -171,15 +168,22 @@ fn of_run(
     for check in compare_estimates(&facts.estimate, |action, name| {
         entry.counts.get(name).copied().filter(|_| entry.action == action)
     }) {
-        let is_behind = check.unit == EstimateUnit::Ms
-            && check.actual > check.estimated.saturating_mul(BEHIND_TIMES)
-            && check.actual > check.estimated.saturating_add(BEHIND_MS);
+        let is_behind =
+            check.unit == EstimateUnit::Ms && facts.behind.is_past(check.estimated, check.actual);
         if is_behind {
             let [took, planned] = [check.actual, check.estimated].map(crate::words::duration);
             let text = format!("`{}` of run {id} took {took}; the plan said {planned}", check.what);
             tell(AlertKind::BehindEstimate, text, status());
         }
     }
+}
+
+/// What the entry says of work that is not done yet.
+fn behind_words(entry: &Entry, id: RunId) -> String {
+    let pass = entry.details.get("pass").and_then(Value::as_str).unwrap_or("work");
+    let ms = |name: &str| crate::words::duration(entry.counts.get(name).copied().unwrap_or(0));
+    let (so_far, planned) = (ms("so_far_ms"), ms("estimated_ms"));
+    format!("`{pass}` of run {id} takes {so_far} so far; the plan said {planned}")
 }
 
 fn of_requests(
@@ -278,7 +282,8 @@ mod tests {
     fn work_that_took_much_longer_than_planned_is_told() {
         let passes = PassTimes { rewrite_ms: 100_000, ..PassTimes::default() };
         let estimate = Estimate { passes, ..Estimate::default() };
-        let facts = RunFacts { plan_approvals: 1, purge_approvals: 0, estimate };
+        let behind = BehindConfig::default();
+        let facts = RunFacts { plan_approvals: 1, purge_approvals: 0, estimate, behind };
         let told = |took_ms: u64| {
             let mut entry = entry("rewritten");
             entry.run = Some(RunId(1));
@@ -298,6 +303,7 @@ mod tests {
                 plan_approvals: needed,
                 purge_approvals: 0,
                 estimate: Estimate::default(),
+                behind: BehindConfig::default(),
             };
             let (none, mut volume) = (BTreeSet::new(), Volume::of(10));
             alerts("l", &planned, |_| Some(facts.clone()), &none, &mut volume).len()

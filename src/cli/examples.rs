@@ -275,6 +275,10 @@ const VERBS: &[(&str, &[Example])] = &[
             ("sealift report 7f3a0c11 --output report.html --close", "and close the run with it"),
             ("sealift report 7f3a0c11 --format json", "for programs; `--schema` describes it"),
             ("sealift report 7f3a0c11 --output report.json --issue", "its hash goes on the ledger"),
+            (
+                "sealift report --since 2026-01-01 --until 2026-03-31 --output quarter.html",
+                "every run of a quarter, and who read what in it; `--all` for all there is",
+            ),
         ],
     ),
     (

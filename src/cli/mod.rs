@@ -41,6 +41,7 @@ mod purge;
 mod quarantine;
 mod queries;
 mod report;
+mod report_period;
 mod report_verify;
 mod residue;
 mod restore;

@@ -14,7 +14,7 @@ use crate::access::Verb;
 use crate::ledger;
 use crate::lifecycle::{Event, Phase};
 use crate::ports::{Change, RunRow, Vault};
-use crate::report::{ISSUED, Report};
+use crate::report::{ISSUED, PeriodReport, Report};
 use crate::serve::evidence;
 
 pub(super) async fn report(
@@ -26,10 +26,14 @@ pub(super) async fn report(
         return super::report_verify::verify(out, typed);
     }
     if typed.schema {
-        return schema(typed.output.as_deref());
+        let shape = if typed.all { PeriodReport::json_schema() } else { Report::json_schema() };
+        return schema(&shape, typed.output.as_deref());
+    }
+    if super::report_period::is_meant(&typed) {
+        return super::report_period::report(settings, out, &typed).await;
     }
     let vault = settings.open_vault().await?;
-    let row = match &typed.run {
+    let row = match typed.run.first() {
         Some(run) => find_run(vault.as_ref(), Some(run), |_| true).await?,
         None => newest(vault.as_ref()).await?,
     };
@@ -38,16 +42,23 @@ pub(super) async fn report(
     }
     let row = find_run(vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
     let report = Report::of(&evidence(vault.as_ref(), &row).await?);
-    let Some((form, text)) = in_form(out.format(), typed.output.as_deref(), &report) else {
+    let Some(form) = form_of(out.format(), typed.output.as_deref()) else {
         print_text(out, &row, &report);
         next(vault.as_ref(), out, &row, &report).await?;
         return Ok(Outcome::Done);
     };
+    let text = match form {
+        Form::Html => report.to_html(),
+        Form::Csv => report.to_csv(),
+        Form::Text => report.to_text(),
+        Form::Json => report.to_json(),
+    };
     if let Some(file) = &typed.output {
         written(file, &text)?;
         if typed.issue || typed.close {
-            let written = Written { form, text: &text, report: &report };
-            issue(settings, &row, &written).await?;
+            let json = report.to_json();
+            let written = Written { form, text: &text, json: &json };
+            issue(settings, &written, format!("run {}", row.run), Some(&row)).await?;
         }
         out.object(&json!({"run": row.run.to_string(), "output": file.display().to_string()}));
         out.line(format!("the report of run {} is in {}", row.run, file.display()));
@@ -61,57 +72,70 @@ pub(super) async fn report(
     Ok(Outcome::Done)
 }
 
-/// The report in the form that was asked for; `None` for the first screen of a terminal.
-fn in_form(
-    format: Format,
-    output: Option<&Path>,
-    report: &Report,
-) -> Option<(&'static str, String)> {
-    let form = match format {
-        Format::Html => "html",
-        Format::Csv => "csv",
-        Format::Json => "json",
+/// What a report can be written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Html,
+    Json,
+    Csv,
+    Text,
+}
+
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Text => "txt",
+        }
+    }
+}
+
+/// The form that was asked for; `None` for the first screen of a terminal.
+pub(super) fn form_of(format: Format, output: Option<&Path>) -> Option<Form> {
+    Some(match format {
+        Format::Html => Form::Html,
+        Format::Csv => Form::Csv,
+        Format::Json => Form::Json,
         Format::Text => match ending(output?).as_str() {
-            "html" | "htm" => "html",
-            "csv" => "csv",
-            "txt" => "txt",
-            _ => "json",
+            "html" | "htm" => Form::Html,
+            "csv" => Form::Csv,
+            "txt" => Form::Text,
+            _ => Form::Json,
         },
-    };
-    let text = match form {
-        "html" => report.to_html(),
-        "csv" => report.to_csv(),
-        "txt" => report.to_text(),
-        _ => report.to_json(),
-    };
-    Some((form, text))
+    })
 }
 
 /// A report as it was written.
-struct Written<'w> {
-    form: &'static str,
-    text: &'w str,
-    report: &'w Report,
+pub(super) struct Written<'w> {
+    pub(super) form: Form,
+    pub(super) text: &'w str,
+    pub(super) json: &'w str,
 }
 
 /// Puts on the ledger which bytes were handed out.
-async fn issue(settings: &Settings, row: &RunRow, written: &Written<'_>) -> Result<(), Failure> {
+pub(super) async fn issue(
+    settings: &Settings,
+    written: &Written<'_>,
+    about: String,
+    run: Option<&RunRow>,
+) -> Result<(), Failure> {
     let desk = Desk::open(settings, Verb::ReportClose).await?;
-    let mut draft = desk.draft(ISSUED, format!("run {}", row.run));
-    draft.run = Some(row.run);
-    draft.policy = Some(row.policy_hash.clone());
+    let mut draft = desk.draft(ISSUED, about);
+    draft.run = run.map(|row| row.run);
+    draft.policy = run.map(|row| row.policy_hash.clone());
     let sha256 = |text: &str| ledger::Digest::of(text.as_bytes()).to_string();
-    draft.details.insert("form".into(), written.form.into());
+    draft.details.insert("form".into(), written.form.name().into());
     draft.details.insert("sha256".into(), sha256(written.text).into());
-    draft.details.insert("json_sha256".into(), sha256(&written.report.to_json()).into());
+    draft.details.insert("json_sha256".into(), sha256(written.json).into());
     desk.commit(Vec::new(), draft).await
 }
 
 /// The shape of a report in JSON.
-fn schema(output: Option<&Path>) -> Result<Outcome, Failure> {
-    let text = Report::json_schema();
+fn schema(text: &str, output: Option<&Path>) -> Result<Outcome, Failure> {
     match output {
-        Some(file) => written(file, &text)?,
+        Some(file) => written(file, text)?,
         None => print_bytes(text.as_bytes())?,
     }
     Ok(Outcome::Done)
@@ -150,7 +174,7 @@ fn ending(file: &Path) -> String {
     file.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
 
-fn written(file: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn written(file: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(file, text).map_err(|error| Failure::unwritable(file, &error))
 }
 

@@ -45,6 +45,8 @@ impl Export {
     pub const README: &'static str = "README.txt";
     /// The verifier that needs nothing but Python.
     pub const VERIFIER: &'static str = "verify.py";
+    /// What the verifier asks where the entries are not what was signed: where was it?
+    pub const LOCATOR: &'static str = "locate.py";
 
     /// Makes the files.
     ///
@@ -74,6 +76,7 @@ impl Export {
             (Self::PUBLIC_KEY, keys.to_text().into_bytes()),
             (Self::README, readme.into_bytes()),
             (Self::VERIFIER, include_bytes!("verify.py").to_vec()),
+            (Self::LOCATOR, include_bytes!("locate.py").to_vec()),
         ];
         Self { files: files.map(|(name, bytes)| (name.to_owned(), bytes)).into() }
     }

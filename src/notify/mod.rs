@@ -10,14 +10,17 @@ mod carry;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use crate::alert::{
-    Alert, Anchor, ConfigError, HONEYTOKEN_PLANTED, Hook, NotifyConfig, RunFacts, Volume, alerts,
+    Alert, Anchor, BEHIND, BehindConfig, ConfigError, HONEYTOKEN_PLANTED, Hook, NotifyConfig,
+    RunFacts, Volume, alerts, overdue,
 };
-use crate::ledger::Entry;
+use crate::ledger::{Draft, Entry};
 use crate::lifecycle::RunId;
 use crate::plan::Assessment;
 use crate::policy::Policy;
-use crate::ports::{Change, ToldRow, Vault, VaultError};
+use crate::ports::{Change, RunRow, ToldRow, Vault, VaultError};
 
 pub use carry::CarryError;
 
@@ -122,7 +125,7 @@ impl Notifier {
     /// [`NotifyError`] where a place was not told; it is told with the next occasion.
     pub async fn tell(&self, vault: &dyn Vault) -> Result<Told, NotifyError> {
         let mut told = Told::default();
-        let mut failed = None;
+        let mut failed = self.look_for_delay(vault).await.err();
         for anchor in &self.config.anchors {
             match self.anchor(vault, anchor).await {
                 Ok(anchored) => told.anchored += anchored,
@@ -134,6 +137,37 @@ impl Notifier {
             Err(error) => drop(failed.get_or_insert(error)),
         }
         failed.map_or(Ok(told), Err)
+    }
+
+    /// Puts on the ledger which runs at work are behind what their plans said, so that it is told of
+    /// while they still are: a run that hangs makes no entry itself.
+    async fn look_for_delay(&self, vault: &dyn Vault) -> Result<(), NotifyError> {
+        if self.config.hooks.is_empty() {
+            return Ok(());
+        }
+        let workers = vault.workers().await?;
+        for row in vault.runs().await?.iter().filter(|row| row.phase.is_open()) {
+            let ours = workers.iter().filter(|worker| worker.run == row.run);
+            let since = ours.filter_map(|worker| worker.since.parse::<Timestamp>().ok()).min();
+            let (Some(since), None) = (since, row.condition) else { continue };
+            let Some(facts) = facts_of(row, self.config.behind) else { continue };
+            let entries = vault.ledger_of(row.run).await?;
+            let now = Timestamp::now();
+            let passes = &facts.estimate.passes;
+            let Some(late) = overdue(&entries, passes, facts.behind, since, now) else { continue };
+            let mut draft = Draft {
+                actor: "system".to_owned(),
+                action: BEHIND.to_owned(),
+                object: format!("run {}", row.run),
+                run: Some(row.run),
+                ..Draft::default()
+            };
+            draft.details.insert("pass".to_owned(), late.pass.into());
+            draft.counts.insert("so_far_ms".to_owned(), late.so_far_ms);
+            draft.counts.insert("estimated_ms".to_owned(), late.estimated_ms);
+            vault.commit(Vec::new(), vec![draft]).await?;
+        }
+        Ok(())
     }
 
     /// Sends each hook an alert that says it is a trial.
@@ -228,7 +262,7 @@ impl Notifier {
         let asked = entries.iter().any(|entry| entry.details.contains_key("token_digests"));
         let planted = if asked { planted(vault, head).await? } else { BTreeSet::new() };
         let mut volume = self.volume(vault, &entries, first).await?;
-        let facts = facts(vault).await?;
+        let facts = facts(vault, self.config.behind).await?;
         let run = |id: RunId| {
             let known = facts.iter().find(|(run, _)| *run == id);
             known.map(|(_, facts)| facts.clone())
@@ -314,16 +348,21 @@ async fn planted(vault: &dyn Vault, head: u64) -> Result<BTreeSet<String>, Vault
 }
 
 /// What the runs of the vault need and expect.
-async fn facts(vault: &dyn Vault) -> Result<Vec<(RunId, RunFacts)>, VaultError> {
+async fn facts(
+    vault: &dyn Vault,
+    behind: BehindConfig,
+) -> Result<Vec<(RunId, RunFacts)>, VaultError> {
     let rows = vault.runs().await?;
-    let of = |policy: &str, plan: &str| {
-        let policy: Policy = serde_json::from_str(policy).ok()?;
-        let plan: Assessment = serde_json::from_str(plan).ok()?;
-        Some(RunFacts {
-            plan_approvals: policy.approval.plan,
-            purge_approvals: policy.approval.purge,
-            estimate: plan.estimate,
-        })
-    };
-    Ok(rows.iter().filter_map(|row| Some((row.run, of(&row.policy, &row.plan)?))).collect())
+    Ok(rows.iter().filter_map(|row| Some((row.run, facts_of(row, behind)?))).collect())
+}
+
+fn facts_of(row: &RunRow, behind: BehindConfig) -> Option<RunFacts> {
+    let policy: Policy = serde_json::from_str(&row.policy).ok()?;
+    let plan: Assessment = serde_json::from_str(&row.plan).ok()?;
+    Some(RunFacts {
+        plan_approvals: policy.approval.plan,
+        purge_approvals: policy.approval.purge,
+        estimate: plan.estimate,
+        behind,
+    })
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::evidence::Evidence;
 use super::usage::Usage;
 use crate::crypto::{KeyPurpose, KeyState};
-use crate::policy::{Form, Permission};
+use crate::policy::{Form, Permission, Purpose};
 
 /// Who agreed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -132,23 +132,25 @@ pub(super) fn keys(evidence: &Evidence) -> Vec<KeyLine> {
 }
 
 pub(super) fn purposes(evidence: &Evidence) -> Vec<PurposeLine> {
-    evidence
-        .purposes
-        .iter()
-        .map(|purpose| PurposeLine {
-            name: purpose.name.clone(),
-            roles: purpose.roles.clone(),
-            may: purpose.may.clone(),
-            show: purpose.show.clone(),
-            max_tokens_per_request: purpose.max_tokens_per_request,
-            max_tokens_per_minute: purpose.max_tokens_per_minute,
-            max_tokens_per_day: purpose.max_tokens_per_day,
-            valid_from: purpose.valid_from.clone(),
-            valid_until: purpose.valid_until.clone(),
-            passes_originals: purpose.pass_originals,
-            used: evidence.usage.get(&purpose.name).cloned().unwrap_or_default(),
-        })
-        .collect()
+    let used = |name: &str| evidence.usage.get(name).cloned().unwrap_or_default();
+    evidence.purposes.iter().map(|purpose| declared_line(purpose, used(&purpose.name))).collect()
+}
+
+/// A purpose as it is declared, beside what was asked under it.
+pub(super) fn declared_line(purpose: &Purpose, used: Usage) -> PurposeLine {
+    PurposeLine {
+        name: purpose.name.clone(),
+        roles: purpose.roles.clone(),
+        may: purpose.may.clone(),
+        show: purpose.show.clone(),
+        max_tokens_per_request: purpose.max_tokens_per_request,
+        max_tokens_per_minute: purpose.max_tokens_per_minute,
+        max_tokens_per_day: purpose.max_tokens_per_day,
+        valid_from: purpose.valid_from.clone(),
+        valid_until: purpose.valid_until.clone(),
+        passes_originals: purpose.pass_originals,
+        used,
+    }
 }
 
 /// Uses of this run's domains under purposes that its policy does not declare.

@@ -27,7 +27,6 @@ const HEADINGS: [&str; 20] = [
 ];
 
 pub(super) fn write(report: &Report) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let columns = report.scope.columns.iter().zip(&report.leakage);
     let rows = columns.map(|(column, leakage)| {
         [
@@ -53,7 +52,13 @@ pub(super) fn write(report: &Report) -> String {
             column.verified.map_or_else(String::new, |cells| cells.to_string()),
         ]
     });
-    let headings = HEADINGS.map(str::to_owned);
+    table(&HEADINGS, rows.map(Vec::from))
+}
+
+/// Writes headings and rows as CSV.
+pub(super) fn table(headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let headings = headings.iter().map(|&heading| heading.to_owned()).collect();
     #[expect(clippy::expect_used, reason = "a list of bytes takes every row, and rows are even")]
     for row in std::iter::once(headings).chain(rows) {
         writer.write_record(row).expect("memory takes every row");
@@ -71,7 +76,7 @@ fn waiver_name(waiver: Waiver) -> &'static str {
 }
 
 /// Keeps a spreadsheet from taking a name for a formula: an apostrophe in front makes it text.
-fn harmless(name: &str) -> String {
+pub(super) fn harmless(name: &str) -> String {
     let is_formula = name.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     if is_formula { format!("'{name}") } else { name.to_owned() }
 }

@@ -112,7 +112,7 @@ impl StepState {
 }
 
 /// The size stands in the second line of a note; who checks it checks the whole note.
-fn checkpoint(note: &str) -> CheckpointPart {
+pub(super) fn checkpoint(note: &str) -> CheckpointPart {
     let size = note.lines().nth(1).and_then(|line| line.parse().ok());
     CheckpointPart { size, note: note.to_owned() }
 }

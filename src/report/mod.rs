@@ -30,6 +30,7 @@ mod csv_table;
 mod evidence;
 mod header;
 mod html;
+mod period;
 mod places;
 mod plan_document;
 mod risks;
@@ -57,6 +58,12 @@ pub use evidence::{
 };
 pub use header::{CheckpointPart, Header, Step, StepState};
 pub use html::embedded;
+pub use period::{
+    ActLine, AlteredLine, Asked, Carried, ColumnTotal, DomainFact, DomainLine, GapKind, GapLine,
+    LedgerPart, PERIOD_SCHEMA, Period, PeriodError, PeriodEvidence, PeriodHeader, PeriodReport,
+    PurgeLine, RunLine, SharedControl, SharedRisk, SignatureLine, Silence, StateLine, Stretch,
+    Told, Totals, UseBeyond,
+};
 pub use places::{PlaceKind, PlaceLine};
 pub use plan_document::{
     Acceptance, DiskLine, DocumentForm, DocumentState, EstimatePart, LimitLine, LineTone, LockLine,
@@ -176,7 +183,7 @@ impl Report {
     /// Writes the JSON Schema (draft 2020-12) that every report in JSON fits, indented.
     #[must_use]
     pub fn json_schema() -> String {
-        schema::write()
+        schema::write::<Self>(SCHEMA, "Sealift report of a run")
     }
 
     /// Writes the report as JSON, indented, with a newline at its end.

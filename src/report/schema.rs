@@ -6,15 +6,13 @@
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::{Report, SCHEMA};
-
-/// Writes the schema, with a newline at its end.
-pub(super) fn write() -> String {
+/// Writes the schema of `R`, which calls itself `name`, with a newline at its end.
+pub(super) fn write<R: schemars::JsonSchema>(name: &str, title: &str) -> String {
     let settings = SchemaSettings::draft2020_12().for_serialize();
-    let mut schema: Value = settings.into_generator().into_root_schema_for::<Report>().to_value();
-    schema["title"] = "Sealift report of a run".into();
-    schema["$id"] = format!("urn:{}", SCHEMA.replace('/', ":")).into();
-    schema["properties"]["schema"]["const"] = SCHEMA.into();
+    let mut schema: Value = settings.into_generator().into_root_schema_for::<R>().to_value();
+    schema["title"] = title.into();
+    schema["$id"] = format!("urn:{}", name.replace('/', ":")).into();
+    schema["properties"]["schema"]["const"] = name.into();
     close(&mut schema);
     #[expect(clippy::expect_used, reason = "a schema is texts and lists of them")]
     let mut json = serde_json::to_string_pretty(&schema).expect("a schema has a JSON form");

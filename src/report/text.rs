@@ -42,20 +42,26 @@ pub(super) fn write(report: &Report) -> String {
     for limit in &summary.limits {
         page.paragraph("  - ", "    ", &capital(limit));
     }
-    page.0
+    page.finish()
 }
 
+/// A page of a terminal, written line by line.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
-    fn line(&mut self, line: &str) {
+    /// Ends the page.
+    pub(super) fn finish(self) -> String {
+        self.0
+    }
+
+    pub(super) fn line(&mut self, line: &str) {
         self.0.push_str(&plain(line));
         self.0.push('\n');
     }
 
     /// Writes a paragraph with its lines broken between words.
-    fn paragraph(&mut self, first: &str, further: &str, text: &str) {
+    pub(super) fn paragraph(&mut self, first: &str, further: &str, text: &str) {
         let mut line = first.to_owned();
         let mut is_empty = true;
         for word in text.split(' ') {

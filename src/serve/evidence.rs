@@ -18,18 +18,55 @@ use crate::report::{
 };
 use crate::run::{PurgeFacts as Purged, facts_of, residue_of};
 
+/// Where a run stood when it is told of.
+pub(super) struct Stood {
+    /// Its entries until then.
+    pub(super) entries: Vec<Entry>,
+    /// Its phase.
+    pub(super) phase: Phase,
+    /// What held it there.
+    pub(super) condition: Option<ports::Condition>,
+}
+
 /// Gathers what vault and ledger say of a run.
 ///
 /// # Errors
 ///
 /// [`VaultError`] where they cannot be read, or a row is not what Sealift wrote.
 pub async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence, VaultError> {
+    let entries = vault.ledger_of(row.run).await?;
+    let signed = signed(vault).await?;
+    let stood = Stood { entries, phase: row.phase, condition: row.condition };
+    let mut evidence = of_run(vault, row, stood).await?;
+    for body in signed.iter().flat_map(|signed| &signed.bodies) {
+        if let Ok(entry) = Entry::parse(body) {
+            Usage::add(&mut evidence.usage, entry);
+        }
+    }
+    let proofs = signed.as_ref().map(|signed| {
+        let size = signed.bodies.len() as u64;
+        let entries = evidence.entries.iter();
+        let wanted: Vec<u64> = entries.map(|entry| entry.seq).filter(|seq| *seq < size).collect();
+        ProofBundle::of(&signed.bodies, &signed.keys, &signed.note, &wanted, None)
+            .map_err(|error| VaultError::Inconsistent(error.to_string()))
+    });
+    evidence.proofs = proofs.transpose()?;
+    evidence.checkpoint = signed.map(|signed| signed.note);
+    Ok(evidence)
+}
+
+/// Gathers what vault and ledger say of a run, but for what was asked, checkpoint and proofs.
+pub(super) async fn of_run(
+    vault: &dyn Vault,
+    row: &RunRow,
+    stood: Stood,
+) -> Result<Evidence, VaultError> {
     let malformed =
         |_| VaultError::Inconsistent(format!("the row of run {} is malformed", row.run));
     let policy: crate::policy::Policy = serde_json::from_str(&row.policy).map_err(malformed)?;
     let plan: Assessment = serde_json::from_str(&row.plan).map_err(malformed)?;
     let header = vault.header().await?;
-    let entries = vault.ledger_of(row.run).await?;
+    let Stood { entries, phase, condition: held } = stood;
     let counts_of = |action: &[&str]| {
         entries
             .iter()
@@ -43,27 +80,11 @@ pub async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence, Vault
         .and_then(|entry| serde_json::from_value(entry.details.get("report")?.clone()).ok());
     let facts = facts_of(&entries);
     let stopped = residue_of(&entries);
-    let purged = matches!(row.phase, Phase::Purged | Phase::Closed);
+    let purged = matches!(phase, Phase::Purged | Phase::Closed);
     let kept = entries
         .iter()
         .rfind(|entry| entry.action == Event::Purged.name())
         .and_then(|entry| entry.details.get("backup_kept_until")?.as_str().map(str::to_owned));
-    let checks = vault.checks(row.run).await?;
-    let signed = signed(vault).await?;
-    let mut usage = BTreeMap::new();
-    for body in signed.iter().flat_map(|signed| &signed.bodies) {
-        if let Ok(entry) = Entry::parse(body) {
-            Usage::add(&mut usage, entry);
-        }
-    }
-    let proofs = signed.as_ref().map(|signed| {
-        let size = signed.bodies.len() as u64;
-        let wanted: Vec<u64> =
-            entries.iter().map(|entry| entry.seq).filter(|seq| *seq < size).collect();
-        ProofBundle::of(&signed.bodies, &signed.keys, &signed.note, &wanted, None)
-            .map_err(|error| VaultError::Inconsistent(error.to_string()))
-    });
-    let proofs = proofs.transpose()?;
     Ok(Evidence {
         tool: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
         vault: header.vault.to_string(),
@@ -71,54 +92,60 @@ pub async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence, Vault
         key_fingerprint: verifier_key(vault).await?.fingerprint(),
         run: row.run,
         source: row.source.clone(),
-        phase: row.phase,
-        condition: row.condition.map(condition),
+        phase,
+        condition: held.map(condition),
         counts: counts_of(&["rewritten"]),
         units: units(&entries),
         opened: opened(&entries),
         verification: counts_of(&["verified", "mismatch"]),
-        checks: policy
-            .checks
-            .iter()
-            .map(|check| CheckFact {
-                name: check.name.clone(),
-                holds: checks
-                    .iter()
-                    .any(|row| row.name == check.name && row.moment != "before")
-                    .then_some(true),
-            })
-            .collect(),
+        checks: checks(vault, row, &policy).await?,
         residue_before: control,
         residue_after: facts.as_ref().or(stopped.as_ref()).map(|facts| facts.after.clone()),
         residue_left: stopped.as_ref().map_or(0, residue_left),
         purge: facts.filter(|_| purged).map(|facts| purge_facts(facts, kept)),
-        checkpoint: signed.map(|signed| signed.note),
-        approvals: vault
-            .approvals(row.run)
-            .await?
-            .into_iter()
-            .map(|row| ApprovalFact {
-                kind: row.kind,
-                caller: row.caller,
-                digest: row.digest,
-                signed_at: row.signed_at,
-            })
-            .collect(),
+        checkpoint: None,
+        approvals: approvals(vault, row).await?,
         keys: keys(vault, row, &plan).await?,
         segments: segments(vault, row).await?,
         quarantine: quarantine(vault, row).await?,
         purposes: policy.purposes.clone(),
-        usage,
+        usage: BTreeMap::new(),
         anchors: anchors(vault).await?,
-        proofs,
+        proofs: None,
         entries,
         policy,
         plan,
     })
 }
 
+/// What became of the steward's checks.
+async fn checks(
+    vault: &dyn Vault,
+    row: &RunRow,
+    policy: &crate::policy::Policy,
+) -> Result<Vec<CheckFact>, VaultError> {
+    let answers = vault.checks(row.run).await?;
+    let holds = |name: &str| {
+        answers.iter().any(|row| row.name == name && row.moment != "before").then_some(true)
+    };
+    let checks = policy.checks.iter();
+    Ok(checks.map(|it| CheckFact { name: it.name.clone(), holds: holds(&it.name) }).collect())
+}
+
+async fn approvals(vault: &dyn Vault, row: &RunRow) -> Result<Vec<ApprovalFact>, VaultError> {
+    let rows = vault.approvals(row.run).await?.into_iter();
+    Ok(rows
+        .map(|row| ApprovalFact {
+            kind: row.kind,
+            caller: row.caller,
+            digest: row.digest,
+            signed_at: row.signed_at,
+        })
+        .collect())
+}
+
 /// Where checkpoints were kept outside the vault.
-async fn anchors(vault: &dyn Vault) -> Result<Vec<AnchorFact>, VaultError> {
+pub(super) async fn anchors(vault: &dyn Vault) -> Result<Vec<AnchorFact>, VaultError> {
     let told = vault.told().await?.into_iter();
     let anchors = told.filter_map(|row| {
         let place = row.place.strip_prefix("anchor ")?.to_owned();

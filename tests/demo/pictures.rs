@@ -17,7 +17,8 @@ fn size(name: &str) -> (u32, u32) {
 
 #[test]
 fn each_picture_is_as_wide_as_its_name_says_and_small() {
-    for what in ["demo", "report", "report-dark", "report-checks", "report-whole", "plan"] {
+    let shown = ["demo", "report", "report-dark", "report-checks", "report-whole", "plan"];
+    for what in shown.into_iter().chain(["period", "period-dark"]) {
         for width in [1280, 390] {
             let name = format!("{what}-{width}.png");
             let (wide, high) = size(&name);

@@ -88,7 +88,9 @@ fn ledger_export() {
     let names: Vec<&String> = valid
         .files()
         .keys()
-        .filter(|name| ![Export::README, Export::VERIFIER].contains(&name.as_str()))
+        .filter(|name| {
+            ![Export::README, Export::VERIFIER, Export::LOCATOR].contains(&name.as_str())
+        })
         .collect();
     bolero::check!().for_each(|input: &[u8]| {
         let Some((&which, edits)) = input.split_first() else { return };

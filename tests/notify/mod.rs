@@ -70,6 +70,47 @@ fn what_waits_and_what_goes_wrong_is_told_once_and_in_order() {
     assert_eq!(last["next"], format!("sealift approve {run} --purge"));
 }
 
+/// Somebody else writes to the source and does not end: the rewrite waits, and no batch is done.
+#[test]
+fn a_run_that_hangs_is_told_of_while_it_hangs() {
+    let desk = desk();
+    desk.write("notify.toml", &format!("{NOTIFY}\n[behind]\ntimes = 2\nseconds = 0\n"));
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run, "--until", "sealed"]).done();
+    run_as(&desk, "alice", &["status"]).done();
+    let mut other = Db::open(&desk.source());
+    other.exec("BEGIN IMMEDIATE; UPDATE tally SET orders = orders");
+
+    let mut child = desk
+        .command(&["--notify", "notify.toml", "run", &run])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let begun = std::time::Instant::now();
+    while !kinds(&desk).contains(&"behind_estimate".to_owned()) {
+        assert!(begun.elapsed().as_secs() < 40, "nobody was told: {:?}", kinds(&desk));
+        assert!(child.try_wait().unwrap().is_none(), "the run did not wait");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let alert = told(&desk).into_iter().find(|it| it["kind"] == "behind_estimate").unwrap();
+    assert_eq!(alert["run"], run.as_str());
+    assert!(alert["text"].as_str().unwrap().contains("`rewrite`"), "{alert}");
+    assert!(alert["text"].as_str().unwrap().contains("so far"), "{alert}");
+    assert_eq!(desk.json(&["status", &run]).done().text("phase"), "sealed");
+
+    other.exec("ROLLBACK");
+    assert!(child.wait().unwrap().success());
+    let so_far =
+        told(&desk).into_iter().filter(|it| it["kind"] == "behind_estimate").filter(|it| {
+            it["text"].as_str().unwrap().contains("`rewrite` of run")
+                && it["text"].as_str().unwrap().contains("so far")
+        });
+    assert_eq!(so_far.count(), 1, "once");
+    desk.run(&["ledger", "export", "--output", "ledger"]).done();
+    desk.run(&["ledger", "verify", "ledger"]).done();
+}
+
 #[test]
 fn checkpoints_are_kept_outside_and_the_ledger_is_held_against_them() {
     let desk = desk();

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sealift::report::Report;
+use sealift::report::{PeriodReport, Report};
 use serde_json::Value;
 
 use super::fixture::{closed, planned};
+use super::quarter::quarter;
 
 /// The version of axe-core that finds what a screen reader would stumble over.
 const AXE: &str = "axe-core@4.11.0";
@@ -46,7 +47,45 @@ fn states(page: &str) -> Vec<String> {
 #[ignore = "needs chromium; tests/all.sh installs it"]
 fn a_page_checks_its_own_proofs_from_the_disk() {
     let states = states(&Report::of(&closed()).to_html());
-    assert_eq!(states, ["good", "good", "good", "good", "good", "good", "quiet"]);
+    assert_eq!(states, ["good", "good", "good", "good", "good", "good", "good", "quiet"]);
+}
+
+#[test]
+#[ignore = "needs chromium; tests/all.sh installs it"]
+fn a_page_over_a_period_makes_its_sums_again_from_the_disk() {
+    let page = PeriodReport::of(&quarter()).to_html();
+    let found = checks(&page);
+    let shown: Vec<&str> = found.iter().map(|(state, _)| state.as_str()).collect();
+    let mut expected = vec!["good"; 10];
+    expected.push("quiet");
+    assert_eq!(shown, expected, "{found:#?}");
+    for (from, to, at) in [
+        (
+            "\"source\": \"crm\",\n      \"phase\": \"closed\"",
+            "\"source\": \"crm\",\n      \"phase\": \"purged\"",
+            4,
+        ),
+        ("\"restored\": 23410", "\"restored\": 23411", 4),
+        (
+            "\"counted\": 2,\n    \"reconciles\": true,\n    \"rows\": 48000",
+            "\"counted\": 2,\n    \"reconciles\": true,\n    \"rows\": 1",
+            5,
+        ),
+        ("\"begin\": 1", "\"begin\": 2", 6),
+        (
+            "\"action\": \"heartbeat\",\n        \"entries\": 4",
+            "\"action\": \"heartbeat\",\n        \"entries\": 3",
+            7,
+        ),
+        ("\"refused\": 1", "\"refused\": 0", 8),
+        ("\"asked\": 1247", "\"asked\": 1", 8),
+    ] {
+        let begin = page.find("id=\"report\">").unwrap();
+        let found = page[begin..].find(from).unwrap_or_else(|| panic!("{from}")) + begin;
+        let changed = format!("{}{to}{}", &page[..found], &page[found + from.len()..]);
+        let states = states(&changed);
+        assert_eq!(states[at], "bad", "{from}: {states:?}");
+    }
 }
 
 #[test]
@@ -56,13 +95,14 @@ fn a_page_whose_data_or_words_were_changed_says_so() {
     for (from, to, at) in [
         ("\\\"actor\\\":\\\"bob\\\"", "\\\"actor\\\":\\\"rob\\\"", 0),
         ("\\n22\\n", "\\n21\\n", 1),
-        ("\"actor\": \"bob\"", "\"actor\": \"rob\"", 3),
-        ("\"cells\": 23410", "\"cells\": 23411", 4),
-        ("data-at=\"/summary/figures/0/number\">", "data-at=\"/summary/figures/0/number\">9", 5),
+        ("\"size\": 22", "\"size\": 21", 3),
+        ("\"actor\": \"bob\"", "\"actor\": \"rob\"", 4),
+        ("\"cells\": 23410", "\"cells\": 23411", 5),
+        ("data-at=\"/summary/figures/0/number\">", "data-at=\"/summary/figures/0/number\">9", 6),
     ] {
         // The data stands behind the words of the page; a change of the words comes first.
         let begin = match at {
-            5 => 0,
+            6 => 0,
             1 => page.find("\"schema\": \"sealift/proof/1\"").unwrap(),
             _ => page.find("id=\"report\">").unwrap(),
         };
@@ -71,6 +111,18 @@ fn a_page_whose_data_or_words_were_changed_says_so() {
         let states = states(&changed);
         assert_eq!(states[at], "bad", "{from}: {states:?}");
     }
+}
+
+/// The proofs were made for one checkpoint; the page shows another, or shows none of them.
+#[test]
+#[ignore = "needs chromium; tests/all.sh installs it"]
+fn a_page_that_shows_a_checkpoint_that_its_proofs_do_not_have_says_so() {
+    let mut report = Report::of(&closed());
+    report.header.checkpoint.as_mut().unwrap().note.push_str("\u{2014} another one AAAAAAA=\n");
+    let found = states(&report.to_html());
+    assert_eq!((found[1].as_str(), found[3].as_str()), ("good", "bad"), "{found:?}");
+    report.proofs = None;
+    assert_eq!(states(&report.to_html()), ["bad"]);
 }
 
 #[test]
@@ -99,10 +151,13 @@ fn axe() -> String {
 #[ignore = "needs chromium and npm; tests/all.sh installs them"]
 fn axe_finds_nothing_serious_in_a_page() {
     let axe = axe();
-    for (name, evidence) in [("closed", closed()), ("planned", planned())] {
+    for (name, page) in [
+        ("closed", Report::of(&closed()).to_html()),
+        ("planned", Report::of(&planned()).to_html()),
+        ("quarter", PeriodReport::of(&quarter()).to_html()),
+    ] {
         for scheme in ["light", "dark"] {
             // The page forbids any script but its own: for the trial it does not.
-            let page = Report::of(&evidence).to_html();
             let page = page.replace("http-equiv=\"Content-Security-Policy\"", "name=\"was\"");
             let page = match scheme {
                 "dark" => page.replace("(prefers-color-scheme: dark)", "screen"),
@@ -131,37 +186,5 @@ fn axe_finds_nothing_serious_in_a_page() {
                 .collect();
             assert!(serious.is_empty(), "{name}, {scheme}: {serious:#?}");
         }
-    }
-}
-
-/// Each number in a cell of a table stands in the report's JSON, and so does each figure.
-#[test]
-fn every_number_of_the_page_is_one_of_the_json() {
-    fn numbers(value: &Value, into: &mut Vec<String>) {
-        match value {
-            Value::Number(number) => into.push(number.to_string()),
-            Value::Array(list) => list.iter().for_each(|it| numbers(it, into)),
-            Value::Object(map) => map.values().for_each(|it| numbers(it, into)),
-            Value::Null | Value::Bool(_) | Value::String(_) => {}
-        }
-    }
-    for evidence in [closed(), planned()] {
-        let report = Report::of(&evidence);
-        let mut known = Vec::new();
-        numbers(&serde_json::from_str(&report.to_json()).unwrap(), &mut known);
-        let page = report.to_html();
-        let (words, _) = page.split_once("<script type=").unwrap();
-        let mut seen = 0;
-        for begin in ["class=\"num\">", "/number\">"] {
-            for piece in words.split(begin).skip(1) {
-                let number = piece.split('<').next().unwrap().replace(',', "");
-                if number.is_empty() || number.parse::<u64>().is_err() {
-                    continue;
-                }
-                assert!(known.contains(&number), "{number} stands in no field of the JSON");
-                seen += 1;
-            }
-        }
-        assert!(seen > 10, "{seen}");
     }
 }

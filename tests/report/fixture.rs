@@ -191,7 +191,7 @@ fn signed() -> Signed {
     Signed { entries, proofs: proofs.expect("the note signs these"), fingerprint }
 }
 
-fn draft(entry: Entry) -> Draft {
+pub(super) fn draft(entry: Entry) -> Draft {
     Draft {
         at: entry.at,
         actor: entry.actor,

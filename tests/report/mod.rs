@@ -9,7 +9,7 @@ use sealift::ledger::Digest;
 use sealift::lifecycle::Phase;
 use sealift::policy::ColumnName;
 use sealift::report::{
-    BackupFate, CertificateStatus, ClaimLevel, ClaimState, Evidence, QuarantineCause,
+    BackupFate, CertificateStatus, ClaimLevel, ClaimState, Evidence, PeriodReport, QuarantineCause,
     QuarantineFact, QuarantineState, Report, RowDigest, StepState, UncoveredCopy,
 };
 
@@ -17,8 +17,13 @@ mod browser;
 mod fixture;
 mod handed;
 mod issued;
+mod numbers;
+mod period;
+mod quarter;
+mod recomputed;
 
 use fixture::{closed, counts, planned, rolled_back, scan, with_quarantine, with_residue};
+use quarter::quarter;
 
 fn status_of(evidence: &Evidence) -> CertificateStatus {
     Report::of(evidence).certificate.status
@@ -95,9 +100,10 @@ fn every_field_of_a_report_is_described() {
             walk(value, &format!("{at}/{name}"), missing);
         }
     }
-    let schema: serde_json::Value = serde_json::from_str(&Report::json_schema()).unwrap();
     let mut missing = Vec::new();
-    walk(&schema, "", &mut missing);
+    for schema in [Report::json_schema(), PeriodReport::json_schema()] {
+        walk(&serde_json::from_str(&schema).unwrap(), "", &mut missing);
+    }
     assert_eq!(missing, Vec::<String>::new());
 }
 
@@ -310,7 +316,7 @@ fn a_name_cannot_become_a_formula() {
 
 #[test]
 fn a_page_needs_nothing_from_outside() {
-    let html = Report::of(&closed()).to_html();
+    let html = Report::of(&closed()).to_html() + &PeriodReport::of(&quarter()).to_html();
     // `url(#…)` names a pattern of the page itself.
     let html = html.replace("url(#", "");
     for outside in ["http://", "https://", "src=", "@import", "url(", "<link", "fetch(", "import("]
@@ -344,8 +350,9 @@ fn a_page_can_be_read_by_ear() {
 
 #[test]
 fn every_tag_that_opens_closes() {
-    for evidence in [closed(), planned(), with_tricky_names()] {
-        let html = Report::of(&evidence).to_html();
+    let mut pages = vec![PeriodReport::of(&quarter()).to_html()];
+    pages.extend([closed(), planned(), with_tricky_names()].map(|it| Report::of(&it).to_html()));
+    for html in pages {
         for tag in
             ["div", "p", "span", "table", "tr", "td", "th", "li", "ol", "ul", "section", "svg"]
         {

@@ -7,23 +7,33 @@ use clap::{Args as ClapArgs, Subcommand};
 /// `report`
 #[derive(Debug, ClapArgs)]
 #[command(args_conflicts_with_subcommands = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that can be typed")]
 pub struct Report {
     /// About a report that is there
     #[command(subcommand)]
     pub verb: Option<ReportVerb>,
-    /// The run; may be left out where only one is open
-    pub run: Option<String>,
+    /// The run; without it the newest. Several of them make one report over all
+    pub run: Vec<String>,
+    /// One report over every run of the vault
+    #[arg(long, conflicts_with = "run")]
+    pub all: bool,
+    /// One report over a period: its first day in UTC (2026-03-01), or a moment (RFC 3339)
+    #[arg(long, value_name = "DATE")]
+    pub since: Option<String>,
+    /// The last day of the period, or the moment at which it ends
+    #[arg(long, value_name = "DATE")]
+    pub until: Option<String>,
     /// Where it is written; .html, .json, .csv and .txt say in which form
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Close the run: the report's hash goes on the ledger
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["all", "since", "until"])]
     pub close: bool,
     /// Put the hash of the file on the ledger, so that anyone can tell it from another
     #[arg(long, requires = "output")]
     pub issue: bool,
-    /// Print the JSON Schema of reports instead; needs no vault
-    #[arg(long, conflicts_with_all = ["run", "close"])]
+    /// Print the JSON Schema of reports instead, with `--all` of those over many runs; needs no vault
+    #[arg(long, conflicts_with_all = ["run", "close", "since", "until"])]
     pub schema: bool,
 }
 

@@ -6,8 +6,8 @@ use crate::crypto::KeyState;
 use crate::policy::{Form, Permission};
 use crate::report::certificate::class_title;
 use crate::report::{
-    Certificate, CertificateStatus, Claim, ClaimState, PurposeLine, Report, RiskKind, ScanFigures,
-    Tone,
+    Certificate, CertificateStatus, CheckpointPart, Claim, ClaimState, Command, KeyLine,
+    PurposeLine, Report, RiskKind, ScanFigures, Tone,
 };
 use crate::words::{between, capital, duration, grouped};
 
@@ -208,12 +208,16 @@ pub(super) fn claim_tone(claim: &Claim) -> Tone {
 }
 
 pub(super) fn keys(markup: &mut Markup, report: &Report) {
-    if report.keys.is_empty() {
+    key_table(markup, &report.keys);
+}
+
+/// Writes keys and where they stand.
+pub(super) fn key_table(markup: &mut Markup, keys: &[KeyLine]) {
+    if keys.is_empty() {
         markup.paragraph("No key is on record for this run.");
         return;
     }
-    let rows: Vec<Vec<Cell>> = report
-        .keys
+    let rows: Vec<Vec<Cell>> = keys
         .iter()
         .map(|key| {
             let tone = match key.state {
@@ -248,8 +252,13 @@ pub(super) fn access(markup: &mut Markup, report: &Report) {
         markup.paragraph("No purpose is declared: nobody can read a value back through the API.");
         return;
     }
-    let rows: Vec<Vec<Cell>> = report
-        .access
+    declared(markup, &report.access);
+    used(markup, report);
+}
+
+/// Writes what purposes allow.
+pub(super) fn declared(markup: &mut Markup, purposes: &[PurposeLine]) {
+    let rows: Vec<Vec<Cell>> = purposes
         .iter()
         .map(|purpose| {
             let shown: Vec<String> = purpose
@@ -270,7 +279,6 @@ pub(super) fn access(markup: &mut Markup, report: &Report) {
         .collect();
     let heads = ["purpose", "roles", "may", "sees", "limits (tokens)", "valid"];
     markup.table("Purposes, as declared", &heads, &rows);
-    used(markup, report);
 }
 
 /// What was asked, beside what is declared.
@@ -360,7 +368,7 @@ fn permission_name(permission: Permission) -> &'static str {
     }
 }
 
-fn form_name(form: Form) -> &'static str {
+pub(super) fn form_name(form: Form) -> &'static str {
     match form {
         Form::Plain => "plain",
         Form::Last4 => "last4",
@@ -454,14 +462,24 @@ pub(super) fn timeline(markup: &mut Markup, report: &Report) {
 }
 
 pub(super) fn how_to_verify(markup: &mut Markup, report: &Report) {
+    commands(markup, &report.how_to_verify);
+    checkpoint(markup, report.header.checkpoint.as_ref());
+}
+
+/// Writes what the page has checked itself, and how to check it without the page.
+pub(super) fn commands(markup: &mut Markup, commands: &[Command]) {
     super::control_sections::checks(markup);
     markup.raw("<h3>How you check it without this page</h3>\n<ol class=\"commands\">\n");
-    for command in &report.how_to_verify {
+    for command in commands {
         markup.raw("<li>").text(command.shows).raw("<pre tabindex=\"0\"><code>");
         markup.text(&command.line).raw("</code></pre></li>\n");
     }
     markup.raw("</ol>\n");
-    let Some(checkpoint) = &report.header.checkpoint else {
+}
+
+/// Writes the checkpoint of a report, to be kept elsewhere.
+pub(super) fn checkpoint(markup: &mut Markup, checkpoint: Option<&CheckpointPart>) {
+    let Some(checkpoint) = checkpoint else {
         markup.paragraph("No checkpoint was signed yet.");
         return;
     };

@@ -37,6 +37,8 @@ pub(super) enum Cell {
     Hash(String),
     /// A count.
     Number(u64),
+    /// A count that stands in the report's JSON at this place.
+    At(String, u64),
     /// A moment.
     Time(String),
     /// A word in a coloured frame. The word alone says it, too.
@@ -64,7 +66,7 @@ impl Cell {
     }
 
     fn is_number(&self) -> bool {
-        matches!(self, Self::Number(_))
+        matches!(self, Self::Number(_) | Self::At(..))
     }
 
     /// Whether it is a sentence, which reads badly in a narrow column.
@@ -76,6 +78,7 @@ impl Cell {
             Self::Code(_)
             | Self::Hash(_)
             | Self::Number(_)
+            | Self::At(..)
             | Self::Time(_)
             | Self::Badge(..)
             | Self::Links(..)
@@ -242,6 +245,7 @@ impl Markup {
             Cell::Named(name, remark) => self.code(name).remark(remark),
             Cell::Badged(tone, word, remark) => self.badge(*tone, word).remark(remark),
             Cell::Number(number) => self.number(*number),
+            Cell::At(place, number) => self.number_at(place, *number),
             Cell::Time(at) => self.time(at),
             Cell::Badge(tone, word) => self.badge(*tone, word),
             Cell::Links(sections, entries) => self.links(sections, entries),

@@ -190,7 +190,7 @@ pub(super) fn estimates(markup: &mut Markup, report: &Report) {
     markup.table("What the run took", &heads, &rows);
 }
 
-fn gate_tone(gate: Gate) -> Tone {
+pub(super) fn gate_tone(gate: Gate) -> Tone {
     match gate {
         Gate::NotNeeded => Tone::Quiet,
         Gate::Passed => Tone::Good,

@@ -2,9 +2,9 @@
 
 use super::evidence_sections::claim_tone;
 use super::markup::Markup;
-use super::{SECTIONS, pictures};
+use super::{SECTIONS, contents, pictures};
 use crate::lifecycle::Phase;
-use crate::report::{Figure, Report, Tone};
+use crate::report::{AnchorFact, Figure, Report, Summary, Tone};
 
 pub(super) fn write(markup: &mut Markup, report: &Report) {
     let header = &report.header;
@@ -23,16 +23,35 @@ pub(super) fn write(markup: &mut Markup, report: &Report) {
     figures(markup, &report.summary.figures);
     markup.raw("<div class=\"two\">\n");
     claims(markup, report);
-    limits(markup, report);
+    limits(markup, &report.summary);
     markup.raw("</div>\n");
     pictures::life(markup, report);
     identity(markup, report);
     markup.raw("</header>\n");
-    contents(markup);
+    contents(markup, &SECTIONS);
 }
 
 fn outcome(markup: &mut Markup, report: &Report) {
-    let summary = &report.summary;
+    let held = report.header.condition.map(|condition| condition.name().to_uppercase());
+    verdict(markup, &report.summary, held.as_deref());
+    if !report.summary.is_finished {
+        markup.raw("<p class=\"unfinished\"><strong>");
+        markup.raw(if report.header.phase == Phase::Purged {
+            "This run is not closed."
+        } else {
+            "This run is not finished."
+        });
+        markup.raw("</strong>");
+        if let Some(next) = &report.summary.next {
+            markup.raw(" Next: ").code(next);
+        }
+        markup.raw("</p>\n");
+    }
+    markup.raw("</div>\n");
+}
+
+/// Opens the box with the verdict, and writes its sentences.
+pub(super) fn verdict(markup: &mut Markup, summary: &Summary, held: Option<&str>) {
     markup.raw(match summary.tone {
         Tone::Good => "<div class=\"outcome good\">",
         Tone::Warn => "<div class=\"outcome warn\">",
@@ -46,31 +65,17 @@ fn outcome(markup: &mut Markup, report: &Report) {
         Tone::Quiet => "●",
     });
     markup.raw("</span> ").text(summary.verdict);
-    if let Some(condition) = report.header.condition {
-        markup.raw(" · ").text(&condition.name().to_uppercase());
+    if let Some(held) = held {
+        markup.raw(" · ").text(held);
     }
     markup.raw("</p>\n");
     for (statement, at) in summary.statements.iter().zip(0..) {
         markup.raw(if at == 0 { "<p class=\"lead\">" } else { "<p class=\"then\">" });
         markup.prose(statement).raw(".</p>\n");
     }
-    if !summary.is_finished {
-        markup.raw("<p class=\"unfinished\"><strong>");
-        markup.raw(if report.header.phase == Phase::Purged {
-            "This run is not closed."
-        } else {
-            "This run is not finished."
-        });
-        markup.raw("</strong>");
-        if let Some(next) = &summary.next {
-            markup.raw(" Next: ").code(next);
-        }
-        markup.raw("</p>\n");
-    }
-    markup.raw("</div>\n");
 }
 
-fn figures(markup: &mut Markup, figures: &[Figure]) {
+pub(super) fn figures(markup: &mut Markup, figures: &[Figure]) {
     markup.raw("<div class=\"figures\">\n");
     for (figure, at) in figures.iter().zip(0..) {
         markup
@@ -97,36 +102,40 @@ fn claims(markup: &mut Markup, report: &Report) {
     markup.raw("</dl></div>\n");
 }
 
-fn limits(markup: &mut Markup, report: &Report) {
+pub(super) fn limits(markup: &mut Markup, summary: &Summary) {
     markup.raw("<div class=\"half\"><h2>What this does not say</h2>\n");
-    markup.list(report.summary.limits.iter().map(String::as_str)).raw("</div>\n");
+    markup.list(summary.limits.iter().map(String::as_str)).raw("</div>\n");
 }
 
 fn identity(markup: &mut Markup, report: &Report) {
     let header = &report.header;
     markup.raw("<dl class=\"identity\">\n");
-    let facts = [
-        ("Vault", &header.vault),
-        ("Ledger", &header.origin),
-        ("Key fingerprint", &header.key_fingerprint),
-        ("Policy, SHA-256", &header.policy_hash),
-        ("Plan as signed", &header.plan_fingerprint),
-    ];
+    facts(
+        markup,
+        &[
+            ("Vault", &header.vault),
+            ("Ledger", &header.origin),
+            ("Key fingerprint", &header.key_fingerprint),
+            ("Policy, SHA-256", &header.policy_hash),
+            ("Plan as signed", &header.plan_fingerprint),
+        ],
+    );
+    anchors(markup, &header.anchors);
+    markup.raw("</dl>\n");
+}
+
+/// Writes names beside what they stand for.
+pub(super) fn facts(markup: &mut Markup, facts: &[(&'static str, &str)]) {
     for (name, value) in facts {
         markup.raw("<div><dt>").raw(name).raw("</dt><dd>").code(value).raw("</dd></div>\n");
     }
-    for anchor in &header.anchors {
+}
+
+/// Writes where checkpoints were kept outside the vault.
+pub(super) fn anchors(markup: &mut Markup, anchors: &[AnchorFact]) {
+    for anchor in anchors {
         markup.raw("<div><dt>Anchored outside, over <span>").number(anchor.size);
         markup.raw("</span> entries</dt><dd>").code(&anchor.place).raw(" ").time(&anchor.at);
         markup.raw("</dd></div>\n");
     }
-    markup.raw("</dl>\n");
-}
-
-fn contents(markup: &mut Markup) {
-    markup.raw("<nav aria-label=\"Sections\"><ol>\n");
-    for (anchor, title, _) in SECTIONS {
-        markup.raw("<li><a href=\"#").raw(anchor).raw("\">").raw(title).raw("</a></li>\n");
-    }
-    markup.raw("</ol></nav>\n");
 }

@@ -3,12 +3,14 @@
 mod counts;
 mod coverage;
 mod life;
+mod period_runs;
 mod places;
 mod stages;
 
 pub(super) use counts::draw as counts;
 pub(super) use coverage::draw as coverage;
 pub(super) use life::draw as life;
+pub(super) use period_runs::draw as period_runs;
 pub(super) use places::draw as places;
 pub(super) use stages::draw as stages;
 
