@@ -51,8 +51,9 @@ fn disguises(secret: &[u8]) -> Vec<Needle> {
         shapes.push(escaped(&plain, upper));
         shapes.push(escaped(&|_| false, upper));
     }
-    shapes
-        .push(text.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect::<String>().into());
+    let numbered: Vec<String> =
+        text.chars().map(|letter| format!("\\u{:04x}", u32::from(letter))).collect();
+    shapes.push(numbered.concat().into_bytes());
     shapes.into_iter().map(Needle::new).collect()
 }
 
@@ -163,9 +164,9 @@ fn served(desk: &Desk, run: &str, token: &str) {
     answers.push(server.get_as(&alice, &format!("/v1/runs/{run}/report")));
     assert!(answers.last().unwrap().body.contains("sealift/report/"), "{:?}", answers.last());
     server.end();
-    let said: String =
+    let said: Vec<String> =
         answers.iter().map(|answer| format!("{}\n{}\n", answer.head, answer.body)).collect();
-    fs::write(desk.path("out/answers.txt"), said).unwrap();
+    fs::write(desk.path("out/answers.txt"), said.concat()).unwrap();
     fs::copy(desk.path("serve.log"), desk.path("out/serve.log")).unwrap();
 }
 
