@@ -14,7 +14,6 @@ use sealift::report::{
 };
 
 mod browser;
-mod canaries;
 mod fixture;
 mod handed;
 mod issued;
