@@ -96,7 +96,6 @@ pub(crate) async fn writer(
         .foreign_keys(false)
         .pragma("synchronous", "FULL")
         .pragma("recursive_triggers", "OFF")
-        .pragma("cache_size", "-65536")
         // Pages of an index are written by many batches: bring them home once, not after each.
         .pragma("wal_autocheckpoint", "16384")
         .row_buffer_size(rows_ahead)

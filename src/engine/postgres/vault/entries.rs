@@ -118,8 +118,8 @@ pub(super) async fn find_within(
 pub(super) struct ScanPace(AtomicUsize);
 
 impl ScanPace {
-    /// Entries of the first read.
-    const AT_FIRST: usize = 32;
+    /// Entries of the first read: of how large they are, nothing is known yet.
+    const AT_FIRST: usize = 2;
 
     /// By how much a read is larger than the one before it.
     const GROWTH: usize = 8;
