@@ -62,12 +62,12 @@ const TABLE_WORDS: usize = 1 << 12;
 
 /// A table of one bit a hash.
 pub(super) struct Table {
-    words: Box<[u64; TABLE_WORDS]>,
+    words: Vec<u64>,
 }
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self { words: Box::new([0; TABLE_WORDS]) }
+        Self { words: vec![0; TABLE_WORDS] }
     }
 
     /// The upper bits count.

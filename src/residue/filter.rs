@@ -393,7 +393,9 @@ mod tests {
     fn a_value_passes_at_its_offset_whether_shorter_ones_were_added_or_not() {
         for texts in [["alice@example.com", "Bob of the Example"], ["Bob Exam", "Carol Example"]] {
             let mut builder = FilterBuilder::new(KEY, 10);
-            texts.iter().for_each(|text| builder.add(&Original::text(text)));
+            for text in texts {
+                builder.add(&Original::text(text));
+            }
             let filter = builder.build();
             for (text, at) in texts.iter().flat_map(|text| (0..40).map(move |at| (text, at))) {
                 let bytes = ["-".repeat(at).as_bytes(), text.as_bytes()].concat();
