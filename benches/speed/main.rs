@@ -6,10 +6,11 @@
 //! cargo bench --bench speed -- 400000 --indexes 6 --repeat 3 --record
 //! ```
 //!
-//! `--micro` times single values instead: token, seal, open, detokenize. Sizes are numbers of rows. `--engine postgres|sqlite` keeps to one engine, `--indexes N` to one
-//! number of indexes, `--columns distinct|few` to one set of columns; `--repeat N` does everything N
-//! times, alternating, and takes the medians; `--binary PATH` times another build; `--record`
-//! appends what was measured to `benches/RESULTS.md`.
+//! Sizes are numbers of rows. `--engine postgres|sqlite` keeps to one engine, `--indexes N` to one
+//! number of indexes, `--columns distinct|few|large` to one set of columns (`large`: values of 1 MiB),
+//! `--strategy in-place|rebuild` to one strategy; `--repeat N` does everything N times, alternating,
+//! and takes the medians; `--binary PATH` times another build; `--record` appends what was measured to
+//! `benches/RESULTS.md`. `--micro` times single values instead: token, seal, open, detokenize.
 //!
 //! The server is the bench's own: a new cluster under `/tmp`, `fsync` and `synchronous_commit` on,
 //! run by an unprivileged user, gone afterwards. What counts is the ratio within one run: all sides
@@ -40,6 +41,8 @@ pub(crate) struct Case {
     pub(crate) columns: Columns,
     /// How often everything is done.
     pub(crate) repeat: usize,
+    /// The one strategy that is measured, where not both are.
+    pub(crate) strategy: Option<String>,
 }
 
 /// Which columns are in scope.
@@ -49,13 +52,24 @@ pub(crate) enum Columns {
     Distinct,
     /// Three, one of them with 1,000 distinct values.
     Few,
+    /// One, each value of 1 MiB: what counts is the memory.
+    Large,
 }
 
 impl Columns {
-    pub(crate) fn names(self) -> [&'static str; 3] {
+    pub(crate) fn names(self) -> &'static [&'static str] {
         match self {
-            Self::Distinct => ["email", "ssn", "pan"],
-            Self::Few => ["email", "ssn", "city"],
+            Self::Distinct => &["email", "ssn", "pan"],
+            Self::Few => &["email", "ssn", "city"],
+            Self::Large => &["city"],
+        }
+    }
+
+    /// What the column `city` of row `i` holds.
+    pub(crate) fn city(self) -> &'static str {
+        match self {
+            Self::Distinct | Self::Few => "'city ' || i % 1000",
+            Self::Large => "i || repeat('0123456789abcdef', 65536)",
         }
     }
 
@@ -63,6 +77,7 @@ impl Columns {
         match self {
             Self::Distinct => "3 columns of distinct values",
             Self::Few => "3 columns, one with 1,000 distinct values",
+            Self::Large => "1 column of values of 1 MiB",
         }
     }
 }
@@ -74,6 +89,7 @@ struct Asked {
     indexes: Option<u8>,
     columns: Option<Columns>,
     repeat: Option<usize>,
+    strategy: Option<String>,
     binary: Option<PathBuf>,
     record: bool,
     micro: bool,
@@ -133,10 +149,14 @@ fn asked() -> Asked {
             "--engine" => asked.engine = Some(next()),
             "--indexes" => asked.indexes = next().parse().ok(),
             "--columns" => {
-                asked.columns =
-                    Some(if next() == "few" { Columns::Few } else { Columns::Distinct });
+                asked.columns = Some(match next().as_str() {
+                    "few" => Columns::Few,
+                    "large" => Columns::Large,
+                    _ => Columns::Distinct,
+                });
             }
             "--repeat" => asked.repeat = next().parse().ok(),
+            "--strategy" => asked.strategy = Some(next()),
             "--binary" => asked.binary = Some(next().into()),
             "--record" => asked.record = true,
             "--micro" => asked.micro = true,
@@ -162,7 +182,8 @@ fn cases(asked: &Asked, indexes: &[u8], columns: &[Columns]) -> Vec<Case> {
                     continue;
                 }
                 let repeat = asked.repeat.unwrap_or(if rows > 1_000_000 { 1 } else { 3 });
-                cases.push(Case { rows, indexes: number, columns: set, repeat });
+                let strategy = asked.strategy.clone();
+                cases.push(Case { rows, indexes: number, columns: set, repeat, strategy });
             }
         }
     }

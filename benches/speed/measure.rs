@@ -46,7 +46,7 @@ pub(crate) fn heading(binary: &Path) -> String {
 /// The policy over the columns of a case.
 pub(crate) fn policy(columns: Columns) -> String {
     let mut policy = "[source]\nname = \"bench\"\n\n[approval]\nplan = 0\npurge = 0\n".to_owned();
-    for (name, class) in columns.names().into_iter().zip(["contact", "identity", "payment"]) {
+    for (&name, class) in columns.names().iter().zip(["contact", "identity", "payment"]) {
         let waive = if name == "city" { "waive = [\"low_entropy\"]\n" } else { "" };
         write!(
             policy,

@@ -5,8 +5,8 @@ use std::path::Path;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use crate::Case;
 use crate::measure::{Passes, Program, Table, passes};
+use crate::{Case, Columns};
 
 pub(crate) fn measure(binary: &Path, case: &Case) -> String {
     let dir = tempfile::tempdir().unwrap();
@@ -43,9 +43,14 @@ async fn fill(path: &Path, case: &Case) {
          INSERT INTO people
          WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {})
          SELECT i, 'person' || i || '@example.com', printf('%09d', i * 977 % 1000000007),
-                printf('4%015d', i * 7919 % 1000000000000037), 'city ' || i % 1000 FROM n;
+                printf('4%015d', i * 7919 % 1000000000000037), {} FROM n;
          PRAGMA wal_checkpoint(TRUNCATE);",
-        case.rows
+        case.rows,
+        if case.columns == Columns::Large {
+            "hex(randomblob(524288))"
+        } else {
+            case.columns.city()
+        }
     );
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();

@@ -207,6 +207,7 @@ pub(super) async fn job_of(
         progress: Arc::from(out.progress()),
         stop: stop_on_interrupt(),
         lock_meter: Arc::default(),
+        whole: Arc::default(),
         began: Arc::new(Began::now()),
     })
 }

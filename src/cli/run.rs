@@ -245,6 +245,7 @@ async fn verified(
     checks(job, "after").await?;
     // A mismatch may be an original that came since: it is looked for once more.
     crate::run::resweep(job).await?;
+    job.source.rest().await?;
     let fresh = fresh(desk, settings, job).await?;
     fresh.vault.hold(lease);
     let scratch = own_scratch(settings, row);

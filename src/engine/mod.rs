@@ -7,3 +7,4 @@ pub mod ident;
 pub mod postgres;
 pub mod scan;
 pub mod sqlite;
+mod vault_rows;

@@ -500,6 +500,29 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
+    /// A session that reads while this one writes, and the version as of which that is sound: our
+    /// writes change no rows but those that they name, and do not wait for the reads. `None` where it
+    /// is not so.
+    async fn beside(&self) -> Result<Option<(i64, Arc<dyn Source>)>, SourceError> {
+        Ok(None)
+    }
+
+    /// Does what a batch leaves to be done and what would otherwise fall to the next who writes.
+    async fn tidy(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Gives back what it keeps in memory, while others work.
+    async fn rest(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Whether every row is what it was when this session read that version, or what our own batches
+    /// have written to it since; `false` where that is not known.
+    async fn is_untouched_since(&self, _version: i64) -> Result<bool, SourceError> {
+        Ok(false)
+    }
+
     /// The key of the row that is so many rows behind a key; `None` where there are not as many.
     async fn cut(
         &self,

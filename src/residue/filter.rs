@@ -1,12 +1,17 @@
 //! The filter: which bytes may begin an original.
 //!
-//! Two Bloom filters in a row. The first holds keyed hashes of *windows*, the first eight bytes of
-//! each form of each value, and is asked at every byte offset. The second holds keyed hashes of
-//! *stems*, the first 32 bytes (or all, of a shorter form), and is asked where the first said yes:
-//! values that share a window (`+49 1511…`) are told apart there, before anything is written down.
+//! Each says no to what the next, larger one would have to be asked about:
 //!
-//! **Invariant:** a value that was added is never missed at an offset where its stem lies. Both
-//! filters err only towards more candidates, also when more values are added than were expected.
+//! 1. two small tables of the beginnings and the ends of *windows*, the first eight bytes of each
+//!    form of each value: they stay in a core's own cache, and are asked at every byte offset;
+//! 2. a Bloom filter of keyed hashes of windows;
+//! 3. one of the beginnings of *stems* that are longer than a window; a stem is the first 32 bytes of
+//!    a form, or all of a shorter one;
+//! 4. one of stems: values that share a window (`+49 1511…`) are told apart there, before anything is
+//!    written down.
+//!
+//! **Invariant:** a value that was added is never missed at an offset where its stem lies. All of
+//! them err only towards more candidates, also when more values are added than were expected.
 //!
 //! **Invariant:** the filter answers membership, so it is as sensitive as an index of the values:
 //! it cannot be cloned, printed or serialised, and is wiped when dropped.
@@ -15,8 +20,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
+use super::bloom::{Bloom, Table};
 use super::encoding::Encoding;
 use crate::value::{Original, ValueType};
 
@@ -27,13 +33,15 @@ pub const WINDOW_BYTES: usize = 8;
 /// shorter are proven whole.
 pub const STEM_BYTES_MAX: usize = 32;
 
-/// Bits per expected entry. At 16, one window in some 200 passes by chance.
-const BITS_PER_ENTRY: u64 = 16;
-/// Forms that nearly every value has: raw, UTF-16, and hex in two cases.
-const FORMS_PER_VALUE: u64 = 4;
-/// An eighth of this many bytes is what both filters take at most: 64 MiB each.
-const BITS_MAX: u64 = 1 << 29;
-const BITS_MIN: u64 = 1 << 13;
+/// After how many bytes of a longer stem it is asked whether any goes on like this: a window that many
+/// values share would have every length asked for otherwise.
+const LANDINGS: [usize; 2] = [12, 20];
+
+/// Told apart from a length: what is hashed is the beginning of a stem.
+const LANDING: usize = 1 << 8;
+
+/// How many offsets are looked at together: none waits for the memory of another.
+pub(super) const TOGETHER: usize = 1_024;
 
 /// Values that no byte scan can search for, by the reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,14 +78,17 @@ pub struct FilterBuilder {
 impl FilterBuilder {
     /// Starts a filter under a fresh random key, sized for about this many values.
     ///
-    /// More values than expected cost speed, not truth. Memory is fixed here: sixteen bytes a
-    /// value, 128 MiB at most.
+    /// More values than expected cost speed, not truth. Memory is fixed here: 24 bytes a value,
+    /// 160 MiB at most.
     #[must_use]
     pub fn new(key: [u8; 16], values_expected: u64) -> Self {
         let filter = Filter {
             mixer: Mixer::new(&key),
-            windows: Bloom::sized(values_expected),
-            stems: Bloom::sized(values_expected),
+            begin: Table::new(),
+            end: Table::new(),
+            windows: Bloom::sized(values_expected, 1),
+            landings: Bloom::sized(values_expected, 2),
+            stems: Bloom::sized(values_expected, 1),
             stem_lengths: 0,
             values: 0,
             unsearchable: Unsearchable::default(),
@@ -144,7 +155,12 @@ impl fmt::Debug for FilterBuilder {
 /// Which bytes may begin an original. See the room's documentation.
 pub struct Filter {
     pub(super) mixer: Mixer,
+    /// Of the first three bytes of windows.
+    begin: Table,
+    /// Of their last four.
+    end: Table,
     windows: Bloom,
+    landings: Bloom,
     stems: Bloom,
     /// Bit `n` is set where a stem of `n` bytes was added.
     stem_lengths: u64,
@@ -179,10 +195,38 @@ impl Filter {
         data_encoding::HEXLOWER.encode(&hash.finalize())
     }
 
-    /// Whether a value may begin with this window.
-    #[inline]
-    pub(super) fn may_begin(&self, window: u64) -> bool {
-        self.windows.holds(self.mixer.window(window))
+    /// At which of the first `starts` offsets of `bytes` a value may begin, [`TOGETHER`] at most.
+    ///
+    /// Nothing here branches on what is found: the look-ups in a large filter wait for memory
+    /// together, and not one after the other.
+    pub(super) fn may_begin<'p>(
+        &self,
+        bytes: &[u8],
+        starts: usize,
+        places: &'p mut [u16; TOGETHER],
+    ) -> &'p [u16] {
+        let windows = bytes.array_windows::<WINDOW_BYTES>().take(starts.min(TOGETHER));
+        let mut count = 0;
+        for (at, window) in (0_u16..).zip(windows) {
+            let (begin, end) = self.mixer.ends(u64::from_le_bytes(*window));
+            places[count] = at;
+            count += usize::from(self.begin.holds(begin) & self.end.holds(end));
+        }
+        let count = retain(places, count, |at| {
+            let window = bytes[at..].first_chunk().map_or(0, |window| u64::from_le_bytes(*window));
+            self.windows.holds(self.mixer.window(window))
+        });
+        if self.stem_lengths & ((1 << LANDINGS[0]) - 1) != 0 {
+            // There are stems too short to land: each is asked for by its length.
+            return &places[..count];
+        }
+        let count = retain(places, count, |at| {
+            let landing = bytes[at..].first_chunk::<{ LANDINGS[0] }>();
+            landing.is_some_and(|landing| {
+                self.landings.holds(self.mixer.hash(landing, LANDING | LANDINGS[0]))
+            })
+        });
+        &places[..count]
     }
 
     /// Calls `found` with the hash of each stem that `bytes` may begin with.
@@ -192,8 +236,14 @@ impl Filter {
         for lane in 0..=longest / WINDOW_BYTES {
             let from = lane * WINDOW_BYTES;
             for length in from..(from + WINDOW_BYTES).min(longest + 1) {
+                let rest = &bytes[from..length];
+                if LANDINGS.contains(&length)
+                    && !self.landings.holds(self.mixer.end(state, rest, LANDING | length))
+                {
+                    return;
+                }
                 if self.stem_lengths >> length & 1 == 1 {
-                    let hash = self.mixer.end(state, &bytes[from..length], length);
+                    let hash = self.mixer.end(state, rest, length);
                     if self.stems.holds(hash) {
                         found(hash);
                     }
@@ -206,7 +256,14 @@ impl Filter {
     }
 
     fn insert(&mut self, stem: &[u8]) {
-        self.windows.insert(self.mixer.window(lane_of(stem)));
+        let window = lane_of(stem);
+        let (begin, end) = self.mixer.ends(window);
+        self.begin.insert(begin);
+        self.end.insert(end);
+        self.windows.insert(self.mixer.window(window));
+        for landing in LANDINGS.into_iter().filter(|landing| *landing <= stem.len()) {
+            self.landings.insert(self.mixer.hash(&stem[..landing], LANDING | landing));
+        }
         self.stems.insert(self.mixer.stem(stem));
         self.stem_lengths |= 1 << stem.len();
     }
@@ -240,12 +297,29 @@ impl Mixer {
         fold(window ^ self.key[0], self.key[1])
     }
 
+    /// The first three and the last four bytes of a window, spread by the key.
+    #[inline]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "the upper bits of the product are the point"
+    )]
+    fn ends(&self, window: u64) -> (u32, u32) {
+        let key = self.key[1];
+        let (begin, end) =
+            ((window & 0xff_ffff).wrapping_mul(key), (window >> 32).wrapping_mul(key));
+        ((begin >> 32) as u32, (end >> 32) as u32)
+    }
+
     /// The hash of a stem, its length included.
     pub(super) fn stem(&self, stem: &[u8]) -> u64 {
-        let lanes = stem.chunks_exact(WINDOW_BYTES);
+        self.hash(stem, stem.len())
+    }
+
+    fn hash(&self, bytes: &[u8], length: usize) -> u64 {
+        let lanes = bytes.chunks_exact(WINDOW_BYTES);
         let rest = lanes.remainder();
         let state = lanes.fold(self.start(), |state, lane| self.step(state, lane_of(lane)));
-        self.end(state, rest, stem.len())
+        self.end(state, rest, length)
     }
 
     fn start(&self) -> u64 {
@@ -259,6 +333,18 @@ impl Mixer {
     fn end(&self, state: u64, rest: &[u8], length: usize) -> u64 {
         fold(self.step(state, lane_of(rest)) ^ length as u64, self.key[1])
     }
+}
+
+/// Keeps the places that pass, in front, and says how many they are.
+#[inline]
+fn retain(places: &mut [u16; TOGETHER], count: usize, passes: impl Fn(usize) -> bool) -> usize {
+    let mut kept = 0;
+    for from in 0..count {
+        let at = places[from];
+        places[kept] = at;
+        kept += usize::from(passes(usize::from(at)));
+    }
+    kept
 }
 
 #[inline]
@@ -278,48 +364,6 @@ fn lane_of(bytes: &[u8]) -> u64 {
 
 pub(super) fn is_uniform(bytes: &[u8]) -> bool {
     bytes.iter().take(WINDOW_BYTES).all(|byte| *byte == bytes[0])
-}
-
-/// A Bloom filter whose four bits per entry lie in one word, so that a look-up is one access.
-struct Bloom {
-    words: Vec<u64>,
-}
-
-impl Bloom {
-    fn sized(values_expected: u64) -> Self {
-        let bits = values_expected
-            .saturating_mul(FORMS_PER_VALUE * BITS_PER_ENTRY)
-            .clamp(BITS_MIN, BITS_MAX);
-        Self { words: vec![0; usize::try_from(bits / 64).unwrap_or(usize::MAX)] }
-    }
-
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "the result is below the number of words")]
-    fn place(&self, hash: u64) -> (usize, u64) {
-        let word = ((hash >> 32) * self.words.len() as u64) >> 32;
-        let bits = 1 << (hash & 63)
-            | 1 << (hash >> 6 & 63)
-            | 1 << (hash >> 12 & 63)
-            | 1 << (hash >> 18 & 63);
-        (word as usize, bits)
-    }
-
-    fn insert(&mut self, hash: u64) {
-        let (word, bits) = self.place(hash);
-        self.words[word] |= bits;
-    }
-
-    #[inline]
-    fn holds(&self, hash: u64) -> bool {
-        let (word, bits) = self.place(hash);
-        self.words[word] & bits == bits
-    }
-}
-
-impl Drop for Bloom {
-    fn drop(&mut self) {
-        self.words.zeroize();
-    }
 }
 
 #[cfg(test)]
@@ -342,6 +386,23 @@ mod tests {
             let mut found = Vec::new();
             filter.stems_at(text.as_bytes(), |hash| found.push(hash));
             assert!(found.contains(&expected), "{} bytes", text.len());
+        }
+    }
+
+    #[test]
+    fn a_value_passes_at_its_offset_whether_shorter_ones_were_added_or_not() {
+        for texts in [["alice@example.com", "Bob of the Example"], ["Bob Exam", "Carol Example"]] {
+            let mut builder = FilterBuilder::new(KEY, 10);
+            for text in texts {
+                builder.add(&Original::text(text));
+            }
+            let filter = builder.build();
+            for (text, at) in texts.iter().flat_map(|text| (0..40).map(move |at| (text, at))) {
+                let bytes = ["-".repeat(at).as_bytes(), text.as_bytes()].concat();
+                let mut places = [0; TOGETHER];
+                let passed = filter.may_begin(&bytes, bytes.len(), &mut places);
+                assert!(passed.iter().any(|place| usize::from(*place) == at), "{text} at {at}");
+            }
         }
     }
 
@@ -387,7 +448,10 @@ mod tests {
         }
         let filter = builder.build();
         let passed = (0..100_000_u64)
-            .filter(|n| filter.may_begin(n.wrapping_mul(0xd6e8_feb8_6659_fd93)))
+            .filter(|n| {
+                let window = n.wrapping_mul(0xd6e8_feb8_6659_fd93);
+                filter.windows.holds(filter.mixer.window(window))
+            })
             .count();
         assert!(passed < 2_000, "{passed} of 100,000 passed");
     }

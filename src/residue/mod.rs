@@ -28,6 +28,7 @@
 //! - Compressed bytes where nothing says where they begin ([`codec`] undoes the rest), and encrypted
 //!   ones.
 
+mod bloom;
 pub mod codec;
 mod confirm;
 mod encoding;

@@ -7,7 +7,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use super::filter::{Filter, STEM_BYTES_MAX, WINDOW_BYTES};
+use super::filter::{Filter, STEM_BYTES_MAX, TOGETHER};
 
 /// An offset at which an original may begin, still to be confirmed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,8 +43,10 @@ impl Filter {
         candidates_max: usize,
         found: &mut Vec<Candidate>,
     ) -> usize {
-        for (at, window) in bytes.array_windows::<WINDOW_BYTES>().take(starts).enumerate() {
-            if self.may_begin(u64::from_le_bytes(*window)) {
+        let mut places = [0; TOGETHER];
+        for from in (0..starts.min(bytes.len())).step_by(TOGETHER) {
+            let passed = self.may_begin(&bytes[from..], starts - from, &mut places);
+            for at in passed.iter().map(|at| from + usize::from(*at)) {
                 self.stems_at(&bytes[at..], |stem| {
                     found.push(Candidate { file, offset: offset + at as u64, stem });
                 });

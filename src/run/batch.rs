@@ -90,6 +90,12 @@ impl<'p> Pace<'p> {
         let commit = self.job.source.commit_took();
         // What a COMMIT takes for itself does not get less with fewer rows.
         let work = took.saturating_sub(commit.unwrap_or_default()).max(took / 4);
+        // Whoever waits for the one lock waits for the COMMIT as well.
+        let aim = if self.job.throttle.is_polite() {
+            aim.saturating_sub(commit.unwrap_or_default()).max(aim / 4)
+        } else {
+            aim
+        };
         let fits = aim.as_secs_f64() / work.as_secs_f64().max(0.000_1);
         if fits < 1.0 || is_full {
             let base = self.rows.min(rows.max(1));

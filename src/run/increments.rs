@@ -75,9 +75,9 @@ impl Newest {
         }
     }
 
-    /// The newest entry of a cell.
-    pub(crate) fn cell(&self, key: &[u8], column: usize) -> &TokenCell {
-        self.0.get(key).and_then(|cells| cells.get(column)).unwrap_or(&TokenCell::None)
+    /// The newest entries of a row's cells, as far as there are any.
+    pub(crate) fn row(&self, key: &[u8]) -> &[TokenCell] {
+        self.0.get(key).map_or(&[], Vec::as_slice)
     }
 }
 

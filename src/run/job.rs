@@ -1,5 +1,6 @@
 //! Everything that the passes of one run share.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -55,6 +56,26 @@ impl LockMeter {
     #[must_use]
     pub fn longest_ms(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Which units this process has rewritten whole, each with the version of the source before its first
+/// read: while the version is the same, nobody has written into them, and no sweep finds anything.
+///
+/// **Invariant:** kept by the process and never read from anywhere. Who resumes a run knows nothing of
+/// what was written before.
+#[derive(Debug, Default)]
+pub struct Whole(Mutex<HashMap<u16, i64>>);
+
+impl Whole {
+    /// Notes a unit.
+    pub(crate) fn note(&self, unit: u16, version: i64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(unit, version);
+    }
+
+    /// The version before a unit's first read.
+    pub(crate) fn since(&self, unit: u16) -> Option<i64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&unit).copied()
     }
 }
 
@@ -114,6 +135,8 @@ pub struct Job {
     pub crew: Crew,
     /// How long others had to wait.
     pub lock_meter: Arc<LockMeter>,
+    /// Units that this process has rewritten from end to end, and the version of the source before.
+    pub whole: Arc<Whole>,
     /// When the work at hand began.
     pub began: Arc<Began>,
 }

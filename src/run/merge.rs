@@ -14,8 +14,8 @@ use crate::run::error::RunError;
 use crate::run::record::StageRecord;
 use crate::token::{DomainId, TokenBody};
 
-/// Files that are merged at a time at most.
-const FILES_MAX: usize = 128;
+/// Files that are merged at a time at most. Each has some 200 KiB of buffers.
+const FILES_MAX: usize = 256;
 
 /// Bytes of records that are in memory while they wait, one of each file.
 const WAITING_BYTES: u64 = 48 << 20;

@@ -38,7 +38,7 @@ pub enum BackupCell {
     Token(TokenBody),
 }
 
-/// One row of a token file.
+/// One row of a token file, as it is read.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenRecord {
     /// The row.
@@ -99,10 +99,14 @@ const TOKEN: u8 = 3;
 const SEALED: u8 = 4;
 
 /// Writes a record into one buffer.
-#[derive(Default)]
 struct Writer(Zeroizing<Vec<u8>>);
 
 impl Writer {
+    /// A buffer with room for the whole record: one that grew would leave originals behind.
+    fn with_room(bytes: usize) -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(bytes)))
+    }
+
     fn bytes(&mut self, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.0.extend_from_slice(&length.to_be_bytes());
@@ -199,13 +203,26 @@ impl<'r> Reader<'r> {
     }
 }
 
+impl BackupCell {
+    /// How many bytes it takes in a record, at most.
+    fn room(&self) -> usize {
+        6 + match self {
+            Self::Null | Self::Empty => 0,
+            Self::Value(original) => original.len(),
+            Self::Token(token) => token.as_bytes().len(),
+        }
+    }
+}
+
 impl BackupRecord {
     /// `length 4 | row key | cells 2 | cell …`, a cell being `0`, `1`, `2 | type 1 | length 4 |
     /// bytes` or `3 | length 4 | token`.
     #[must_use]
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::default();
-        writer.bytes(&self.key.encode());
+        let key = self.key.encode();
+        let room = self.cells.iter().map(BackupCell::room).sum::<usize>();
+        let mut writer = Writer::with_room(key.len() + 6 + room);
+        writer.bytes(&key);
         let cells = u16::try_from(self.cells.len()).unwrap_or(u16::MAX);
         writer.0.extend_from_slice(&cells.to_be_bytes());
         for cell in &self.cells {
@@ -229,12 +246,12 @@ impl TokenRecord {
     /// `length 4 | row key | cells 2 | cell …`, a cell being `0`, `3 | length 4 | token` or
     /// `4 | length 4 | token | length 4 | digest` (an empty digest where the token is it).
     #[must_use]
-    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::default();
-        writer.bytes(&self.key);
-        let cells = u16::try_from(self.cells.len()).unwrap_or(u16::MAX);
-        writer.0.extend_from_slice(&cells.to_be_bytes());
-        for cell in &self.cells {
+    pub(crate) fn encoded(key: &[u8], cells: &[TokenCell]) -> Zeroizing<Vec<u8>> {
+        let mut writer = Writer::with_room(key.len() + 6 + 25 * cells.len());
+        writer.bytes(key);
+        let count = u16::try_from(cells.len()).unwrap_or(u16::MAX);
+        writer.0.extend_from_slice(&count.to_be_bytes());
+        for cell in cells {
             match cell {
                 TokenCell::None => writer.0.push(NULL),
                 TokenCell::Token(token) => {
@@ -251,7 +268,7 @@ impl TokenRecord {
         writer.0
     }
 
-    /// Reads what [`TokenRecord::encode`] wrote.
+    /// Reads what [`TokenRecord::encoded`] wrote.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::new(bytes);
         let key = reader.part()?.to_vec();
@@ -282,7 +299,7 @@ impl StageRecord {
     /// `domain 2 | type 1 | length 4 | token | length 4 | envelope`.
     #[must_use]
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::default();
+        let mut writer = Writer::with_room(11 + self.token.as_bytes().len() + self.envelope.len());
         writer.0.extend_from_slice(&self.domain.to_be_bytes());
         writer.0.push(self.kind.code());
         writer.bytes(self.token.as_bytes());
@@ -306,12 +323,14 @@ impl IncrementRecord {
     /// `table 2 | column 2 | length 4 | row key | cell | length 4 | token` (empty for none).
     #[must_use]
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::default();
+        let key = self.key.encode();
+        let token = self.token.as_ref().map_or(&[][..], TokenBody::as_bytes);
+        let mut writer = Writer::with_room(12 + key.len() + self.cell.room() + token.len());
         writer.0.extend_from_slice(&self.table.to_be_bytes());
         writer.0.extend_from_slice(&self.column.to_be_bytes());
-        writer.bytes(&self.key.encode());
+        writer.bytes(&key);
         writer.cell(&self.cell);
-        writer.bytes(self.token.as_ref().map_or(&[], TokenBody::as_bytes));
+        writer.bytes(token);
         writer.0
     }
 
@@ -383,6 +402,9 @@ mod tests {
                 TokenCell::Token(TokenBody::new(&[4; 16])),
             ],
         };
-        assert_eq!(TokenRecord::decode(&record.encode()).unwrap().cells, record.cells);
+        assert_eq!(
+            TokenRecord::decode(&TokenRecord::encoded(&record.key, &record.cells)).unwrap().cells,
+            record.cells
+        );
     }
 }

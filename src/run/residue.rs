@@ -86,6 +86,20 @@ impl<'f> FromFiles<'f> {
         Ok(Self { job, files, tables, by_type: kept_by_type(job).await? })
     }
 
+    /// Keeps of each table the first range that holds originals. A control has shown what it can when
+    /// it has found some; a range has thousands, and to read all of a large table would show no more.
+    async fn keep_one_of_each_table(&mut self, job: &Job) -> Result<(), RunError> {
+        let mut seen: HashSet<(u16, u16)> = HashSet::new();
+        let ranges = job.vault.ranges(job.run).await?;
+        let kept: HashSet<(u16, u32)> = ranges
+            .iter()
+            .filter(|range| range.originals > 0 && seen.insert((range.unit, range.table)))
+            .map(|range| (range.unit, range.number))
+            .collect();
+        self.files.retain(|file| kept.contains(&(file.unit, file.range)));
+        Ok(())
+    }
+
     fn read(&self, visit: &mut dyn FnMut(&Original, Kept)) -> Result<(), RunError> {
         for file in &self.files {
             let mut cell = |cell: &BackupCell, table: u16, column: u16| {
@@ -224,7 +238,10 @@ pub(crate) async fn scan(
     kind: FileKind,
     depth: ScanDepth,
 ) -> Result<ScanReport, RunError> {
-    let originals = FromFiles::of(job, &[kind]).await?;
+    let mut originals = FromFiles::of(job, &[kind]).await?;
+    if depth == ScanDepth::Control {
+        originals.keep_one_of_each_table(job).await?;
+    }
     let mut values = 0_u64;
     originals.read(&mut |_, _| values += 1)?;
     let mut builder = FilterBuilder::new(random(), values);

@@ -14,8 +14,9 @@ use crate::policy::TableName;
 use crate::ports::{
     BlindRow, Change, Counts, CursorId, CursorState, FitTo, Interval, Lease, Pass, Piece,
     QuarantineRow, QuarantineState, RangeRow, Row, RowWrite, SegmentRow, SourceIdentity, Step,
-    Task, VaultError, WalkFilter, WriteOutcome,
+    Task, VaultError, WriteOutcome,
 };
+use crate::run::ahead::NextRows;
 use crate::run::batch::{Pace, compute};
 use crate::run::column::{Column, Fate};
 use crate::run::crash::here;
@@ -81,9 +82,19 @@ async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> 
         }
     }
     job.progress.end();
-    sweep(job).await?;
-    let left = renew_statistics(job).await?;
+    let left = sweep_and_renew(job).await?;
     finish(job, begun, resumed, left).await
+}
+
+/// Sweeps, and has statistics taken anew meanwhile, where the source has a session left for it.
+async fn sweep_and_renew(job: &Job) -> Result<Map<String, Value>, RunError> {
+    let Ok(Some(source)) = job.source.another().await else {
+        sweep(job).await?;
+        return renew_statistics(job).await;
+    };
+    let beside = Job { source, ..job.clone() };
+    let (swept, left) = tokio::join!(sweep(job), renew_statistics(&beside));
+    swept.and(left)
 }
 
 /// Has queries of others planned for what the tables hold now. What could not be done is told, and
@@ -179,20 +190,27 @@ pub(crate) async fn bind_source(job: &Job) -> Result<u64, RunError> {
 
 async fn rewrite_ranges(job: &Job, unit: &Unit) -> Result<(), RunError> {
     let ranges = job.vault.ranges(job.run).await?;
+    // ORDER: before the first read.
+    let version = job.source.version().await?;
+    let mut is_whole = true;
     for range in ranges.iter().filter(|range| range.unit == unit.id) {
         job.refuse_if_paused().await?;
         let table = table_of(unit, range.table)?;
-        rewrite_range(job, table, range, None).await?;
+        is_whole &= rewrite_range(job, table, range, None).await?;
+    }
+    if is_whole {
+        job.whole.note(unit.id, version);
     }
     Ok(())
 }
 
+/// Rewrites a range; says whether all of it was done here, from its first row on.
 async fn rewrite_range(
     job: &Job,
     table: &UnitTable,
     range: &RangeRow,
     lease: Option<&Lease>,
-) -> Result<(), RunError> {
+) -> Result<bool, RunError> {
     let cursor =
         CursorId { run: job.run, pass: Pass::Rewrite, unit: range.unit, range: range.number };
     let ledger_size = job.vault.head().await?.size();
@@ -207,8 +225,9 @@ async fn rewrite_range(
     here("rewrite.after_cursor_taken");
     if state.done {
         job.progress.advance(state.counts.rows);
-        return Ok(());
+        return Ok(false);
     }
+    let is_whole = state.position.is_none();
     let columns = job.columns(table).await?;
     // ORDER: after the range was taken, so that no increment of somebody else can follow.
     let files = job.vault.files(job.run).await?;
@@ -216,25 +235,28 @@ async fn rewrite_range(
     let mut worker = Worker::new(job, table, range, columns, newest, cursor, &state);
     let mut position = state.position.or_else(|| range.lower.clone());
     let mut stored = worker.stored_position(position.as_ref());
+    let mut next = NextRows::begin(job, table, range.upper.as_ref()).await?;
     loop {
         let limit = worker.pace.begin().await?;
-        let version = job.source.version().await?;
+        let (version, read) = next.read(position.as_ref(), limit).await?;
         worker.pace.saw(version);
-        let read = job
-            .source
-            .walk(table, position.as_ref(), range.upper.as_ref(), limit, &WalkFilter::All)
-            .await?;
         let is_end = read.is_empty();
         let to = read.last().map(|row| row.key.clone()).or_else(|| position.clone());
+        if !is_end {
+            next.look_ahead(to.as_ref(), limit).await?;
+        }
         let upto = if is_end { range.upper.clone() } else { to.clone() };
         let interval = Some(Interval { after: position.clone(), upto });
         let step = worker.step(stored.clone(), to.clone(), is_end, interval);
         if worker.write(step, &read, version).await? {
             job.progress.advance(read.len() as u64);
+            if job.throttle.is_polite() {
+                job.source.tidy().await?;
+            }
             position = to;
             stored.clone_from(&position);
             if is_end {
-                return Ok(());
+                return Ok(is_whole);
             }
         }
     }
@@ -495,11 +517,12 @@ impl<'w> Worker<'w> {
         known: &Known,
     ) -> Result<(), RunError> {
         let key = row.key.encode();
+        let newest = self.newest.row(&key);
         let mut cells = Vec::with_capacity(row.cells.len());
         let mut changes = false;
         for (at, (cell, derived)) in row.cells.iter().zip(derived).enumerate() {
             let column = &self.columns[at];
-            let newest = self.newest.cell(&key, at);
+            let newest = newest.get(at).unwrap_or(&TokenCell::None);
             let increment = |cell, token| IncrementRecord {
                 table: self.range.table,
                 column: u16::try_from(at).unwrap_or(u16::MAX),

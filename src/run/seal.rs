@@ -7,7 +7,10 @@
 //! Only the backup is read, so a backup that has filled a vault is a backup that restores.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
+
+use tokio::task::JoinSet;
 
 use crate::ledger::Draft;
 use crate::lifecycle::{Event, Phase};
@@ -24,7 +27,6 @@ use crate::run::job::{Job, file_bytes, manifest_hash, ms, table_of, unit_of};
 use crate::run::load::load;
 use crate::run::record::{BackupCell, BackupRecord, StageRecord, TokenCell, TokenRecord};
 use crate::run::share::{Laid, piece_of, share, turn};
-use crate::token::TokenBody;
 use crate::value::Original;
 
 /// How often a file is drawn again because somebody else gave a value its token meanwhile.
@@ -53,10 +55,8 @@ pub async fn seal(job: &Job) -> Result<(), RunError> {
         let laid = Laid { ranges };
         share(job, Task::Seal, wanted, laid).await?;
     } else {
-        for file in left {
-            job.refuse_if_paused().await?;
-            seal_known(job, &ranges, file, "").await?;
-        }
+        let left = left.into_iter().cloned().collect();
+        seal_here(job, ranges, left).await?;
     }
     job.progress.end();
     let Some(turn) = turn(job, Phase::BackedUp).await? else { return Ok(()) };
@@ -68,6 +68,36 @@ pub async fn seal(job: &Job) -> Result<(), RunError> {
 async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> {
     load(job).await?;
     finish(job, begun, resumed).await
+}
+
+/// How many files one process seals at a time: while one is written, the other keeps the cores busy.
+const FILES_AT_A_TIME: usize = 2;
+
+/// Seals files where nobody else may.
+async fn seal_here(job: &Job, ranges: Vec<RangeRow>, files: Vec<FileRow>) -> Result<(), RunError> {
+    let ranges = Arc::new(ranges);
+    let mut files = files.into_iter();
+    let mut sealing: JoinSet<Result<(), RunError>> = JoinSet::new();
+    loop {
+        while sealing.len() < FILES_AT_A_TIME
+            && let Some(file) = files.next()
+        {
+            job.refuse_if_paused().await?;
+            let (job, ranges) = (job.clone(), Arc::clone(&ranges));
+            sealing.spawn(async move {
+                let _room = job.crew.room(room_of(&file)).await;
+                seal_known(&job, &ranges, &file, "").await
+            });
+        }
+        let Some(sealed) = sealing.join_next().await else { return Ok(()) };
+        sealed.map_err(|_| RunError::Inconsistent("a file was left unsealed".to_owned()))??;
+    }
+}
+
+/// What sealing a file holds in memory.
+fn room_of(file: &FileRow) -> usize {
+    let bytes = usize::try_from(file.seal.bytes).unwrap_or(usize::MAX);
+    bytes.saturating_mul(4).saturating_add(BYTES_MAX)
 }
 
 /// The backup files that have no token file and stage file yet.
@@ -90,8 +120,7 @@ pub(crate) async fn seal_piece(job: &Job, lease: &Lease) -> Result<(), RunError>
     let files = job.vault.files(job.run).await?;
     let file = unsealed(&files).find(is_it);
     if let Some(file) = file {
-        let bytes = usize::try_from(file.seal.bytes).unwrap_or(usize::MAX);
-        let _room = job.crew.room(bytes.saturating_mul(4).saturating_add(BYTES_MAX)).await;
+        let _room = job.crew.room(room_of(file)).await;
         // INVARIANT: a name of its own for each attempt, because a worker that was passed over may
         // still be writing its files.
         let attempt = if lease.epoch == 1 { String::new() } else { format!("-e{}", lease.epoch) };
@@ -258,44 +287,43 @@ async fn deduplicate(
     Ok(())
 }
 
-/// Seals each distinct token's value once, and settles duplicates within the file by comparing the
-/// values themselves.
+/// Seals each distinct token's value once, in the order of domain and token, and settles duplicates
+/// within the file by comparing the values themselves.
 fn sealed(
     job: &Job,
     columns: &[Column],
     records: &[BackupRecord],
     drawn: &Drawn,
 ) -> Result<Vec<EntryRow>, RunError> {
-    let mut firsts: HashMap<(usize, &TokenBody), &Original> = HashMap::new();
-    let mut values = Vec::new();
+    let mut values: Vec<Sealing<'_>> = Vec::new();
     for (record, cells) in records.iter().zip(&drawn.cells) {
-        for (at, (cell, token)) in record.cells.iter().zip(cells).enumerate() {
-            let (BackupCell::Value(original), TokenCell::Sealed { token, .. }) = (cell, token)
-            else {
-                continue;
-            };
-            let column = &columns[at];
-            // Columns of one domain share tokens, so the first column of the domain stands for it.
-            let domain = columns
-                .iter()
-                .position(|other| other.domain_id() == column.domain_id())
-                .unwrap_or(at);
-            match firsts.get(&(domain, token)) {
-                None => {
-                    firsts.insert((domain, token), original);
-                    values.push(Sealing { column, token: token.clone(), original });
-                }
-                Some(first) if is_same(job, column, first, original) => {}
-                Some(_) => {
-                    return Err(RunError::Collision {
-                        domain: column.domain.clone(),
-                        token: super::entries::token_name(column, token),
-                    });
-                }
+        for ((cell, token), column) in record.cells.iter().zip(cells).zip(columns) {
+            if let (BackupCell::Value(original), TokenCell::Sealed { token, .. }) = (cell, token) {
+                values.push(Sealing { column, token: token.clone(), original });
             }
         }
     }
+    // Stable: of equal values the one that comes first in the file is sealed.
+    values.sort_by(|one, two| {
+        (one.column.domain_id(), &one.token).cmp(&(two.column.domain_id(), &two.token))
+    });
+    for pair in values.windows(2) {
+        let [one, two] = pair else { continue };
+        let is_one_token = is_same_token(one, two);
+        if is_one_token && !is_same(job, two.column, one.original, two.original) {
+            return Err(RunError::Collision {
+                domain: two.column.domain.clone(),
+                token: super::entries::token_name(two.column, &two.token),
+            });
+        }
+    }
+    values.dedup_by(|two, one| is_same_token(one, two));
     seal_all(&job.keys, &values)
+}
+
+/// Whether two values share a token. Columns of one domain share theirs.
+fn is_same_token(one: &Sealing<'_>, two: &Sealing<'_>) -> bool {
+    one.token == two.token && one.column.domain_id() == two.column.domain_id()
 }
 
 fn is_same(job: &Job, column: &Column, one: &Original, two: &Original) -> bool {
@@ -313,19 +341,18 @@ fn write_tokens(
 ) -> Result<FileRow, RunError> {
     let mut writer = job.files.create(&format!("{stem}.token"))?;
     for (record, cells) in records.iter().zip(&drawn.cells) {
-        let record = TokenRecord { key: record.key.encode(), cells: cells.clone() };
-        writer.write(&record.encode())?;
+        writer.write(&TokenRecord::encoded(&record.key.encode(), cells))?;
     }
     Ok(FileRow { kind: FileKind::Token, seal: writer.finish()?, ..file.clone() })
 }
 
+/// Writes entries, which are in the order of domain and token.
 fn write_stage(
     job: &Job,
     stem: &str,
-    mut entries: Vec<EntryRow>,
+    entries: Vec<EntryRow>,
     file: &FileRow,
 ) -> Result<FileRow, RunError> {
-    entries.sort_unstable_by(|one, two| (one.domain, &one.token).cmp(&(two.domain, &two.token)));
     let mut writer = job.files.create(&format!("{stem}.stage"))?;
     for entry in entries {
         let record = StageRecord {

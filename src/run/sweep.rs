@@ -41,6 +41,12 @@ pub async fn resweep(job: &Job) -> Result<(), RunError> {
 /// Rewrites originals that came behind a cursor, until a pass finds none.
 pub(crate) async fn sweep(job: &Job) -> Result<(), RunError> {
     for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
+        if let Some(version) = job.whole.since(unit.id)
+            && job.source.is_untouched_since(version).await?
+        {
+            // Nobody can have put an original behind the cursor.
+            continue;
+        }
         for (at, table) in unit.tables.iter().enumerate() {
             let at = u16::try_from(at).unwrap_or(u16::MAX);
             let mut sweeps = 0;

@@ -161,13 +161,25 @@ pub fn has_token_shape(text: &str) -> bool {
     })
 }
 
+impl Token {
+    /// The token as it is written: what `Display` shows, without the way through a formatter.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(TOKEN_CHARS);
+        text.push_str(PREFIX);
+        text.push(self.kind.letter());
+        text.push_str(&self.domain.code());
+        text.push('_');
+        base32::append(&self.body, &mut text);
+        let checksum = checksum_of(&text);
+        text.push_str(&checksum);
+        text
+    }
+}
+
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = head(self.kind, self.domain);
-        text.push_str(&base32::encode(&self.body));
-        let checksum = checksum_of(&text);
-        f.write_str(&text)?;
-        f.write_str(&checksum)
+        f.write_str(&self.text())
     }
 }
 

@@ -203,7 +203,7 @@ impl Treatment {
     pub fn token_text(&self, body: &TokenBody) -> Result<String, Misfit> {
         let written = |kind| {
             let bytes = body.sixteen()?;
-            Some(Token::new(kind, self.domain, bytes).to_string())
+            Some(Token::new(kind, self.domain, bytes).text())
         };
         match self.kind {
             Kind::Keyed => written(TextKind::Keyed),

@@ -27,6 +27,11 @@ pub fn encode(bytes: &[u8]) -> String {
     CROCKFORD.encode(bytes)
 }
 
+/// As [`encode`], behind a text that is there.
+pub fn append(bytes: &[u8], text: &mut String) {
+    CROCKFORD.encode_append(bytes, text);
+}
+
 /// Reads what [`encode`] writes.
 ///
 /// # Errors

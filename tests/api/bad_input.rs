@@ -311,7 +311,10 @@ fn a_vault_that_never_answers_is_given_up_and_found_again_on_postgres() {
     proxy.set(Fault::Swallowed("INSERT INTO sealift.intake", 1));
     let mut unrecorded = 0;
     for _ in 0..4 {
+        let asked = Instant::now();
         let reply = server.detokenize(&carol, "support_case", &[&one]);
+        // Noticed by the watch over the statement, and not by the end of a request's time.
+        assert!(asked.elapsed() < Duration::from_secs(15), "it waited {:?}", asked.elapsed());
         if reply.status != 200 {
             reply.fails(503, reply.json()["error"]["code"].as_str().unwrap());
             assert!(!reply.body.contains("nowhere"), "{reply:?}");

@@ -137,3 +137,50 @@ fn a_busy_table_out_of_scope_keeps_no_window_from_opening() {
 
     answer.done();
 }
+
+/// Rows of more than one batch, in a file that may be read beside a write but for its trigger.
+fn people_with(desk: &Desk, trigger: &str) {
+    let mut db = Db::open(&desk.source());
+    db.exec("PRAGMA journal_mode = WAL");
+    db.exec("CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT)");
+    db.exec(
+        "INSERT INTO people WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+         SELECT i, 'person' || i || '@example.com' FROM n",
+    );
+    db.exec(trigger);
+    desk.write(
+        "shop.toml",
+        "[source]\nname = \"people\"\n\n[[column]]\nname = \"people.email\"\nclass = \"contact\"\n\
+         token = \"keyed\"\n",
+    );
+}
+
+#[test]
+fn what_a_trigger_writes_into_a_row_of_the_next_batch_is_its_last_word() {
+    let desk = Desk::new();
+    people_with(
+        &desk,
+        "CREATE TRIGGER onwards AFTER UPDATE ON people WHEN NEW.id = 1 AND NEW.email LIKE 'slk%'
+         BEGIN UPDATE people SET email = 'later@example.com' WHERE id = 900; END",
+    );
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run]).done();
+    desk.run(&["rollback", &run]).done();
+    let mut db = Db::open(&desk.source());
+    let found = db.column("SELECT email FROM people WHERE id = 900");
+    assert_eq!(found, ["later@example.com"]);
+}
+
+#[test]
+fn what_a_trigger_puts_behind_the_cursor_is_swept_though_nobody_else_wrote() {
+    let desk = Desk::new();
+    people_with(
+        &desk,
+        "CREATE TRIGGER back AFTER UPDATE ON people WHEN NEW.id = 1200 AND NEW.email LIKE 'slk%'
+         BEGIN UPDATE people SET email = 'later@example.com' WHERE id = 1; END",
+    );
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run, "--until", "rewritten"]).done();
+    let mut db = Db::open(&desk.source());
+    assert_eq!(db.number("SELECT count(*) FROM people WHERE email LIKE 'slk%'"), 1200);
+}

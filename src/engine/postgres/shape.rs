@@ -2,6 +2,7 @@
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
+use std::borrow::Cow;
 
 use super::catalog::table_name;
 use super::error::moved;
@@ -62,13 +63,13 @@ impl CellForm {
     }
 
     /// A cell as it goes.
-    pub(super) fn told(self, cell: &Original) -> Result<String, sqlx::Error> {
+    pub(super) fn told(self, cell: &Original) -> Result<Cow<'_, str>, sqlx::Error> {
         match self {
             Self::Text => cell
                 .as_text()
-                .map(str::to_owned)
+                .map(Cow::Borrowed)
                 .ok_or_else(|| sqlx::Error::Protocol("a cell is not text".to_owned())),
-            Self::Bytes => Ok(data_encoding::HEXLOWER.encode(cell.expose())),
+            Self::Bytes => Ok(Cow::Owned(data_encoding::HEXLOWER.encode(cell.expose()))),
         }
     }
 }

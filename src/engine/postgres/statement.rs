@@ -3,6 +3,8 @@
 //! Every cell and every part of a key travels as text, and is cast to the column's own type by the
 //! server: what is compared is typed, and an index over the key serves the walk.
 
+use std::borrow::Cow;
+
 use sqlx::Arguments as _;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Row as _, ValueRef as _};
@@ -236,15 +238,15 @@ fn escaped(sign: &str) -> String {
 }
 
 /// An UPDATE of some rows: what it says, and the columns of text that it reads.
-pub(super) struct Update {
+pub(super) struct Update<'u> {
     /// One list for each name, each as long as there are rows.
-    pub(super) columns: Vec<Vec<Option<String>>>,
+    pub(super) columns: Vec<Vec<Option<Cow<'u, str>>>>,
     names: Vec<String>,
     head: String,
     tail: String,
 }
 
-impl Update {
+impl Update<'_> {
     /// The statement over a relation that holds the columns.
     pub(super) fn from(&self, relation: &str) -> String {
         format!("{} FROM {relation} AS new ({}) {}", self.head, self.names.join(", "), self.tail)
@@ -268,14 +270,14 @@ impl Update {
 /// BEFORE trigger can undo an update without a word.
 ///
 /// **Invariant:** key *and* `ctid` *and* `xmin`, on the table itself and none that inherits from it.
-pub(super) fn update(
+pub(super) fn update<'u>(
     table: &UnitTable,
     shape: &Shape,
-    writes: &[(&RowWrite, &RowVersion)],
-) -> Result<Update, sqlx::Error> {
+    writes: &[(&'u RowWrite, &'u RowVersion)],
+) -> Result<Update<'u>, sqlx::Error> {
     let (mut names, mut columns) = (Vec::new(), Vec::new());
     let (mut found, mut sets, mut checks) = (Vec::new(), Vec::new(), Vec::new());
-    let mut add = |name: String, values: Vec<Option<String>>| {
+    let mut add = |name: String, values: Vec<Option<Cow<'u, str>>>| {
         names.push(name);
         columns.push(values);
     };
@@ -283,12 +285,13 @@ pub(super) fn update(
         let parts = writes
             .iter()
             .map(|(write, _)| write.key.0.get(place).map(part_text).transpose())
+            .map(|part| part.map(|part| part.map(Cow::Borrowed)))
             .collect::<Result<Vec<_>, _>>()?;
         add(format!("k{place}"), parts);
         found.push(format!("old.{} = {}", quoted(key)?, shape.key(key, &format!("new.k{place}"))?));
     }
-    add("place".to_owned(), writes.iter().map(|(_, v)| Some(v.place.clone())).collect());
-    add("writer".to_owned(), writes.iter().map(|(_, v)| Some(v.writer.clone())).collect());
+    add("place".to_owned(), writes.iter().map(|(_, v)| Some(Cow::Borrowed(&*v.place))).collect());
+    add("writer".to_owned(), writes.iter().map(|(_, v)| Some(Cow::Borrowed(&*v.writer))).collect());
     found.push("old.ctid = new.place::tid".to_owned());
     found.push("old.xmin = new.writer::xid".to_owned());
     for (place, column) in table.columns.iter().enumerate() {
@@ -318,7 +321,7 @@ pub(super) fn update(
 pub(super) fn read_row(row: &PgRow, table: &UnitTable, shape: &Shape) -> Result<Row, sqlx::Error> {
     // Where a row lies is a key of one part.
     let width = keys(table)?.len().max(1);
-    let key = (0..width).map(|at| Ok(KeyPart::text(&row.try_get::<String, _>(at)?)));
+    let key = (0..width).map(|at| Ok(KeyPart::text(row.try_get::<&str, _>(at)?)));
     let key = RowKey(key.collect::<Result<_, sqlx::Error>>()?);
     let version = Some(RowVersion { place: row.try_get(width)?, writer: row.try_get(width + 1)? });
     let cells = table
@@ -344,8 +347,8 @@ pub(super) fn original(
     form.original(text).map(Some)
 }
 
-fn part_text(part: &KeyPart) -> Result<String, sqlx::Error> {
-    String::from_utf8(part.bytes.clone())
+fn part_text(part: &KeyPart) -> Result<&str, sqlx::Error> {
+    std::str::from_utf8(&part.bytes)
         .map_err(|_| sqlx::Error::Protocol("a part of a key is not text".to_owned()))
 }
 

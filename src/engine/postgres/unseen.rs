@@ -7,6 +7,8 @@
 //!
 //! **Invariant:** no statement of this room binds a value or has one in its text.
 
+use std::borrow::Cow;
+
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -29,7 +31,7 @@ pub(super) fn stage(width: usize) -> String {
 /// Fills the stage with columns of text, each as long as the others.
 pub(super) async fn fill(
     connection: &mut PgConnection,
-    columns: &[Vec<Option<String>>],
+    columns: &[Vec<Option<Cow<'_, str>>>],
 ) -> Result<(), sqlx::Error> {
     let name = stage(columns.len());
     let fields: Vec<String> = (0..columns.len()).map(|at| format!("f{at} text")).collect();

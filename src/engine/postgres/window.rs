@@ -17,7 +17,7 @@ use super::shape::table_sql;
 use super::statement::vanished;
 use super::unseen;
 use super::walk::{self, Reading, is_by_place};
-use super::write::{Versions, look_where_triggers_look, rows, versions};
+use super::write::{Guarded, Versions, look_where_triggers_look, rows, versions};
 use crate::plan::UnitTable;
 use crate::policy::TableName;
 use crate::ports::{
@@ -123,7 +123,11 @@ impl SourceWindow for PostgresWindow {
         table: &UnitTable,
         writes: &[RowWrite],
     ) -> Result<Option<Rejection>, SourceError> {
-        match rows(&mut self.session, table, &self.versions, writes).await {
+        let guarded: Option<Vec<Guarded<'_>>> =
+            writes.iter().map(|write| Some((write, self.versions.get(&write.key)?))).collect();
+        // A row that was not read has nothing to guard it by.
+        let Some(guarded) = guarded else { return Err(vanished(table)) };
+        match rows(&mut self.session, table, &guarded).await {
             Ok(WriteOutcome::Written) => {
                 *self.written.entry(table.table.clone()).or_default() += writes.len() as u64;
                 Ok(None)

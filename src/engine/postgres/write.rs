@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::cursor;
 use super::error::{constraint, moved};
+use super::queries::MARK;
 use super::session::{Again, Session};
 use super::shape::{Shape, quoted, schema_of, table_sql};
 use super::statement::{self, Update};
@@ -79,6 +80,19 @@ pub(super) fn versions(read: &[Row]) -> Versions {
     read.iter().filter_map(|row| Some((row.key.clone(), row.version.clone()?))).collect()
 }
 
+/// A row that is written, and the version that was read.
+pub(super) type Guarded<'g> = (&'g RowWrite, &'g RowVersion);
+
+/// The rows of a batch with their versions, both in the order of the key; `None` where one was not
+/// read: there is nothing to guard it by.
+fn guarded<'g>(read: &'g [Row], writes: &'g [RowWrite]) -> Option<Vec<Guarded<'g>>> {
+    let mut rows = read.iter();
+    writes
+        .iter()
+        .map(|write| Some((write, rows.find(|row| row.key == write.key)?.version.as_ref()?)))
+        .collect()
+}
+
 /// Writes one batch, and tries again what may pass.
 pub(super) async fn write(
     session: &mut Session,
@@ -87,12 +101,12 @@ pub(super) async fn write(
     read: &[Row],
     writes: &[RowWrite],
 ) -> Result<WriteOutcome, SourceError> {
-    let versions = versions(read);
+    let Some(guarded) = guarded(read, writes) else { return Ok(WriteOutcome::Changed) };
     let mut attempt = 0;
     let mut was_lost = false;
     let watch = session.watch();
     loop {
-        let written = watch.over(batch(session, table, step, &versions, writes, was_lost));
+        let written = watch.over(batch(session, table, step, &guarded, was_lost));
         let error = match written.await {
             Ok(WriteOutcome::Written) => return Ok(WriteOutcome::Written),
             Ok(outcome) => {
@@ -141,8 +155,7 @@ async fn batch(
     session: &mut Session,
     table: &UnitTable,
     step: &Step,
-    versions: &Versions,
-    writes: &[RowWrite],
+    writes: &[Guarded<'_>],
     was_lost: bool,
 ) -> Result<WriteOutcome, sqlx::Error> {
     session.begin(BATCH).await?;
@@ -153,7 +166,7 @@ async fn batch(
         session.roll_back().await;
         return Ok(if is_ours { WriteOutcome::Written } else { WriteOutcome::LeaseLost });
     }
-    let outcome = rows(session, table, versions, writes).await?;
+    let outcome = rows(session, table, writes).await?;
     if outcome == WriteOutcome::Written {
         if !writes.is_empty() {
             // ORDER: after the rows, whose lock keeps triggers and rules from being added.
@@ -174,28 +187,21 @@ async fn batch(
 pub(super) async fn rows(
     session: &mut Session,
     table: &UnitTable,
-    versions: &Versions,
-    writes: &[RowWrite],
+    writes: &[Guarded<'_>],
 ) -> Result<WriteOutcome, sqlx::Error> {
     if writes.is_empty() {
         return Ok(WriteOutcome::Written);
     }
     let shape = session.shape(&table.table).await?;
-    let mut guarded = Vec::with_capacity(writes.len());
-    for write in writes {
-        // A row without a version was not read: there is nothing to guard it by.
-        let Some(version) = versions.get(&write.key) else { return Ok(WriteOutcome::Changed) };
-        guarded.push((write, version));
-    }
     let is_silent = session.is_silent;
     let connection = session.within()?;
     let suppressed = suppress(connection, table).await?;
-    let update = statement::update(table, &shape, &guarded)?;
+    let update = statement::update(table, &shape, writes)?;
     if shape.runs_theirs {
         look_where_triggers_look(connection).await?;
     }
     let told = if is_silent {
-        bound(connection, &update).await?
+        bound(connection, &update, shape.runs_theirs).await?
     } else {
         unseen::fill(connection, &update.columns).await?;
         unseen::update(connection, &update.from(&unseen::stage(update.columns.len()))).await?
@@ -218,7 +224,7 @@ pub(super) async fn rows(
         return Ok(WriteOutcome::Changed);
     }
     if told.unlike > 0 {
-        let key = (writes.len() == 1).then(|| writes[0].key.clone());
+        let key = (writes.len() == 1).then(|| writes[0].0.key.clone());
         let reason = "a trigger changed what was written".to_owned();
         return Ok(WriteOutcome::Rejected(Rejection { key, reason }));
     }
@@ -227,8 +233,23 @@ pub(super) async fn rows(
 }
 
 /// Writes with values bound, where the server logs nothing of them.
-async fn bound(connection: &mut PgConnection, update: &Update) -> Result<Told, sqlx::Error> {
+async fn bound(
+    connection: &mut PgConnection,
+    update: &Update<'_>,
+    runs_theirs: bool,
+) -> Result<Told, sqlx::Error> {
     let (sql, arguments) = update.bound()?;
+    if !runs_theirs {
+        // The server counts what came back, so that it need not travel.
+        let sql = format!(
+            "{MARK}WITH written (is_held) AS ({sql})
+             SELECT count(*), count(*) FILTER (WHERE is_held IS NOT TRUE) FROM written"
+        );
+        let row = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;
+        let count = |at| row.try_get::<i64, _>(at).map(|n| usize::try_from(n).unwrap_or_default());
+        return Ok(Told { written: count(0)?, unlike: count(1)? });
+    }
+    // A rule may stand for the UPDATE, and is not followed within another statement.
     let written = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
     let mut unlike = 0;
     for row in &written {

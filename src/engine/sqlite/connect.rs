@@ -21,9 +21,23 @@ pub fn path_of(url: &str) -> Option<PathBuf> {
     (!path.is_empty()).then(|| PathBuf::from(path))
 }
 
-/// What may be shown of a URL of another kind, which may hold a password: its kind.
+/// What may be shown of a URL that is none of ours, which may hold a password: its kind.
 pub(super) fn kind_of(url: &str) -> String {
-    url.split_once(':').map_or_else(|| url.to_owned(), |(kind, _)| format!("{kind}:"))
+    let plain = |text: &str| text.chars().all(|c| c.is_alphanumeric() || "._-/+".contains(c));
+    match url.split_once(':') {
+        Some((kind, _)) if plain(kind) => format!("{kind}:"),
+        None if plain(url) => url.to_owned(),
+        _ => "(not shown: it may hold a password)".to_owned(),
+    }
+}
+
+/// Why a URL names no file.
+pub(super) fn no_path(url: &str) -> &'static str {
+    if url.starts_with("sqlite:") {
+        "the URL names no file after `sqlite:`"
+    } else {
+        "the URL begins neither with `sqlite:` nor with `postgres:`"
+    }
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -82,7 +96,6 @@ pub(crate) async fn writer(
         .foreign_keys(false)
         .pragma("synchronous", "FULL")
         .pragma("recursive_triggers", "OFF")
-        .pragma("cache_size", "-65536")
         // Pages of an index are written by many batches: bring them home once, not after each.
         .pragma("wal_autocheckpoint", "16384")
         .row_buffer_size(rows_ahead)
@@ -163,5 +176,14 @@ mod tests {
         assert!(durable(connection).await.is_err());
         let again = durable(vault(&path).await.unwrap()).await;
         assert!(again.is_ok(), "each connection is opened durable");
+    }
+
+    #[test]
+    fn of_another_kind_of_url_no_password_is_shown() {
+        assert_eq!(kind_of("mysql://alice:invented@example.com/crm"), "mysql:");
+        assert_eq!(kind_of("data/crm.db"), "data/crm.db");
+        for hidden in ["host=example.com password=invented", "alice@example.com:invented", "a b"] {
+            assert!(kind_of(hidden).starts_with("(not shown"), "{}", kind_of(hidden));
+        }
     }
 }

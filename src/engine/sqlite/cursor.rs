@@ -32,6 +32,8 @@ pub(super) async fn prepare(
     connection: &mut SqliteConnection,
     identity: &SourceIdentity,
 ) -> Result<(), sqlx::Error> {
+    // Whoever writes comes back to the pages of indexes; whoever only reads goes past each page once.
+    sqlx::raw_sql("PRAGMA main.cache_size = -65536").execute(&mut *connection).await?;
     sqlx::raw_sql(PREPARE).execute(&mut *connection).await?;
     sqlx::query("INSERT INTO main.sealift_source VALUES (1, ?, ?) ON CONFLICT DO NOTHING")
         .bind(&identity.id)

@@ -2,6 +2,7 @@
 //!
 //! Knows no policy beyond the names of columns, and no key.
 
+mod beside;
 pub mod catalog;
 mod check_trial;
 mod connect;

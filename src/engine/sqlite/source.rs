@@ -22,7 +22,7 @@ use super::sample::SqliteSampler;
 use super::session::{Guarded, begin, commit, roll_back};
 use super::walk::walk;
 use super::write::{data_version, write_batch};
-use super::{catalog, connect, cursor, facts, purge, value, window};
+use super::{beside, catalog, connect, cursor, facts, purge, value, window};
 use crate::catalog::Catalog;
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
@@ -118,10 +118,7 @@ pub(super) fn existing(url: &str) -> Result<PathBuf, SourceError> {
     };
     let path = connect::path_of(url).ok_or_else(|| SourceError::Open {
         url: connect::kind_of(url),
-        source: Box::new(std::io::Error::new(
-            std::io::ErrorKind::NotFound,
-            "the URL begins neither with `sqlite:` nor with `postgres:`",
-        )),
+        source: Box::new(std::io::Error::new(std::io::ErrorKind::NotFound, connect::no_path(url))),
     })?;
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_file() => Ok(path),
@@ -200,6 +197,44 @@ impl Source for SqliteSource {
     async fn version(&self) -> Result<i64, SourceError> {
         let mut guarded = self.lock().await?;
         data_version(&mut guarded.connection).await.map_err(self.failed("reading its version"))
+    }
+
+    async fn beside(&self) -> Result<Option<(i64, Arc<dyn Source>)>, SourceError> {
+        let version = {
+            let mut guarded = self.lock().await?;
+            let may = beside::may_read(&mut guarded.connection).await;
+            may.map_err(self.failed("looking for what reads beside a write"))?
+        };
+        let Some(version) = version else { return Ok(None) };
+        // Nothing hangs on it: without it each batch is read when its turn comes.
+        Ok(Self::open_to_read(&self.url).await.ok().map(|source| (version, Arc::new(source) as _)))
+    }
+
+    async fn tidy(&self) -> Result<(), SourceError> {
+        // Whoever writes next would find a long log, and bring all of it home before going on. Done
+        // here it keeps nobody waiting: it needs no write lock.
+        let mut guarded = self.lock().await?;
+        sqlx::raw_sql("PRAGMA main.wal_checkpoint(PASSIVE)")
+            .execute(&mut guarded.connection)
+            .await
+            .map(|_| ())
+            .map_err(self.failed("bringing its log home"))
+    }
+
+    async fn rest(&self) -> Result<(), SourceError> {
+        let mut guarded = self.lock().await?;
+        sqlx::raw_sql("PRAGMA shrink_memory")
+            .execute(&mut guarded.connection)
+            .await
+            .map(|_| ())
+            .map_err(self.failed("giving memory back"))
+    }
+
+    async fn is_untouched_since(&self, version: i64) -> Result<bool, SourceError> {
+        let mut guarded = self.lock().await?;
+        beside::is_untouched(&mut guarded.connection, version)
+            .await
+            .map_err(self.failed("looking for what changed it"))
     }
 
     async fn prepare(&self, identity: &SourceIdentity) -> Result<(), SourceError> {

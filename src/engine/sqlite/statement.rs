@@ -136,6 +136,10 @@ pub(super) fn rows_a_statement(table: &UnitTable) -> usize {
 }
 
 /// Writes the in-scope cells of some rows, found by their keys.
+///
+/// `OR FAIL`: a row that violates a constraint leaves the rows before it written, and whoever calls
+/// rolls everything back. With `OR ABORT` SQLite would keep a copy of each page for this one
+/// statement, and `ON CONFLICT REPLACE` of a table would delete a row.
 pub(super) fn update(
     table: &UnitTable,
     rowid: &str,
@@ -169,7 +173,7 @@ pub(super) fn update(
         .map(|(place, key)| format!("old.{key} = new.column{}", place + 1))
         .collect();
     let sql = format!(
-        "UPDATE OR ABORT main.{} AS old SET {} FROM (VALUES {}) AS new WHERE {}",
+        "UPDATE OR FAIL main.{} AS old SET {} FROM (VALUES {}) AS new WHERE {}",
         quote_table(&table.table)?,
         sets.join(", "),
         rows.join(","),

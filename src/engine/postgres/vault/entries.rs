@@ -12,7 +12,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::Broken;
 use super::commit::signed;
-use super::read::{small, unsigned};
+use crate::engine::vault_rows::Columns as _;
 use crate::ledger::RowSetRoot;
 use crate::lifecycle::RunId;
 use crate::ports::{BlindRow, EntryRow, LoadCursor, Looked, VaultError};
@@ -118,8 +118,8 @@ pub(super) async fn find_within(
 pub(super) struct ScanPace(AtomicUsize);
 
 impl ScanPace {
-    /// Entries of the first read.
-    const AT_FIRST: usize = 32;
+    /// Entries of the first read: of how large they are, nothing is known yet.
+    const AT_FIRST: usize = 2;
 
     /// By how much a read is larger than the one before it.
     const GROWTH: usize = 8;
@@ -206,7 +206,7 @@ fn entry(row: &PgRow) -> Result<EntryRow, VaultError> {
     Ok(EntryRow {
         domain: DomainId(domain),
         token: TokenBody::new(row.get::<&[u8], _>("token")),
-        segment: small(row, "segment"),
+        segment: row.small("segment"),
         kind: ValueType::from_code(kind).ok_or_else(malformed)?,
         envelope: row.get("envelope"),
     })
@@ -295,12 +295,12 @@ pub(super) async fn load_cursor(
         let domain: Option<i64> = row.get("domain");
         let token: Option<Vec<u8>> = row.get("token");
         return Ok(LoadCursor {
-            segment: small(&row, "segment"),
+            segment: row.small("segment"),
             after: domain.zip(token).map(|(domain, token)| {
                 (DomainId(u16::try_from(domain).unwrap_or(0)), TokenBody::new(&token))
             }),
             root_state: row.get("root_state"),
-            entries: unsigned(&row, "entries"),
+            entries: row.unsigned("entries"),
             done: row.get("done"),
         });
     }

@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::Broken;
 use super::commit::signed;
-use super::read::{small, unsigned};
+use crate::engine::vault_rows::Columns as _;
 use crate::lifecycle::{Phase, RunId};
 use crate::ports::{
     Beat, Condition, CutState, Holder, Lease, Piece, PieceCounts, Rate, RunState, Task, VaultError,
@@ -112,8 +112,8 @@ pub(super) async fn enter(
         .fetch_optional(&mut *connection)
         .await?;
     if let Some(row) = other {
-        let (run, host) = (RunId(small(&row, "run")), row.get("host"));
-        return Err(VaultError::RunAtWork { run, host, pid: small(&row, "pid") }.into());
+        let (run, host) = (RunId(row.small("run")), row.get("host"));
+        return Err(VaultError::RunAtWork { run, host, pid: row.small("pid") }.into());
     }
     sqlx::query(concat!(
         "INSERT INTO sealift.worker VALUES ($1, $2, $3, $4, $5, $6, $7, $8, ",
@@ -219,9 +219,9 @@ pub(super) async fn workers(connection: &mut PgConnection) -> Result<Vec<WorkerR
     .await?;
     let worker = |row: &PgRow| WorkerRow {
         worker: row.get("worker"),
-        run: RunId(small(row, "run")),
+        run: RunId(row.small("run")),
         host: row.get("host"),
-        pid: small(row, "pid"),
+        pid: row.small("pid"),
         born: row.get("born"),
         since: row.get("since"),
         doing: row.get("doing"),
@@ -295,11 +295,11 @@ fn lease(row: &PgRow, run: RunId, task: Task, holder: &Holder) -> Result<Lease, 
         task,
         unit: tiny("unit"),
         table: tiny("tbl"),
-        range: small(row, "range"),
+        range: row.small("range"),
         lower: key(row, "lower")?,
         upper: key(row, "upper")?,
     };
-    Ok(Lease { piece, epoch: unsigned(row, "epoch"), holder: holder.clone() })
+    Ok(Lease { piece, epoch: row.unsigned("epoch"), holder: holder.clone() })
 }
 
 fn key(row: &PgRow, column: &str) -> Result<Option<RowKey>, Broken> {
@@ -334,7 +334,7 @@ pub(super) async fn cut_state(
     .await?;
     let Some(row) = last else { return Ok(CutState::Untouched { next }) };
     Ok(match key(&row, "upper")? {
-        Some(upper) => CutState::Upto { last: small(&row, "range"), upper, next },
+        Some(upper) => CutState::Upto { last: row.small("range"), upper, next },
         None => CutState::Whole,
     })
 }
@@ -476,7 +476,7 @@ pub(super) async fn counts(
     .bind(task.name())
     .fetch_one(connection)
     .await?;
-    Ok(PieceCounts { open: unsigned(&row, "open"), done: unsigned(&row, "done") })
+    Ok(PieceCounts { open: row.unsigned("open"), done: row.unsigned("done") })
 }
 
 pub(super) async fn fence(connection: &mut PgConnection, run: RunId) -> Done {

@@ -7,8 +7,8 @@ use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
 use super::commit::signed;
-use super::read::unsigned;
 use super::{Broken, INTAKE_LOCK};
+use crate::engine::vault_rows::{self, Columns as _};
 use crate::ledger::{Draft, Entered, Entry, Head};
 use crate::lifecycle::{Phase, RunId};
 use crate::ports::{CredentialUse, IntakeRow, Quota, SealedReason, Taken, ToldRow, VaultError};
@@ -166,7 +166,7 @@ pub(super) async fn checkpoints(
     let rows = sqlx::query("SELECT size, note FROM sealift.checkpoint ORDER BY size")
         .fetch_all(connection)
         .await?;
-    Ok(rows.iter().map(|row| (unsigned(row, "size"), row.get("note"))).collect())
+    Ok(rows.iter().map(|row| (row.unsigned("size"), row.get("note"))).collect())
 }
 
 /// Entries whose action begins with `policy_`.
@@ -187,7 +187,7 @@ pub(super) async fn newest_checkpoint(
     let row = sqlx::query("SELECT size, note FROM sealift.checkpoint ORDER BY size DESC LIMIT 1")
         .fetch_optional(connection)
         .await?;
-    Ok(row.map(|row| (unsigned(&row, "size"), row.get("note"))))
+    Ok(row.map(|row| (row.unsigned("size"), row.get("note"))))
 }
 
 pub(super) async fn reason(
@@ -203,14 +203,7 @@ pub(super) async fn reason(
 pub(super) async fn told(connection: &mut PgConnection) -> Result<Vec<ToldRow>, sqlx::Error> {
     let rows =
         sqlx::query("SELECT * FROM sealift.told ORDER BY place").fetch_all(connection).await?;
-    Ok(rows
-        .iter()
-        .map(|row| ToldRow {
-            place: row.get("place"),
-            size: unsigned(row, "size"),
-            at: row.get("at"),
-        })
-        .collect())
+    Ok(rows.iter().map(vault_rows::told).collect())
 }
 
 pub(super) async fn grants_version(connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
@@ -259,7 +252,7 @@ pub(super) async fn intake_rows(
         .iter()
         .map(|row| IntakeRow {
             writer: row.get("writer"),
-            number: unsigned(row, "number"),
+            number: row.unsigned("number"),
             body: row.get("body"),
             mac: row.get("mac"),
         })

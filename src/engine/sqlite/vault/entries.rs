@@ -5,8 +5,8 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Row as _};
 
 use super::commit::signed;
-use super::read::{small, unsigned};
 use crate::engine::sqlite::error::vault_error;
+use crate::engine::vault_rows::Columns as _;
 use crate::ledger::RowSetRoot;
 use crate::lifecycle::RunId;
 use crate::ports::{BlindRow, EntryRow, LoadCursor, Looked, VaultError};
@@ -175,7 +175,7 @@ fn entry(row: &SqliteRow) -> Result<EntryRow, VaultError> {
     Ok(EntryRow {
         domain: DomainId(domain),
         token: TokenBody::new(row.get::<&[u8], _>("token")),
-        segment: small(row, "segment"),
+        segment: row.small("segment"),
         kind: ValueType::from_code(kind).ok_or_else(malformed)?,
         envelope: row.get("envelope"),
     })
@@ -256,12 +256,12 @@ pub(super) async fn load_cursor(
         let domain: Option<i64> = row.get("domain");
         let token: Option<Vec<u8>> = row.get("token");
         return Ok(LoadCursor {
-            segment: small(&row, "segment"),
+            segment: row.small("segment"),
             after: domain.zip(token).map(|(domain, token)| {
                 (DomainId(u16::try_from(domain).unwrap_or(0)), TokenBody::new(&token))
             }),
             root_state: row.get("root_state"),
-            entries: unsigned(&row, "entries"),
+            entries: row.unsigned("entries"),
             done: row.get("done"),
         });
     }

@@ -8,7 +8,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::commit::signed;
-use super::read::{small, unsigned};
+use crate::engine::vault_rows::Columns as _;
 use crate::lifecycle::{Phase, RunId};
 use crate::ports::{
     Beat, Condition, CutState, Holder, Lease, Piece, PieceCounts, Rate, RunState, Task, VaultError,
@@ -142,9 +142,9 @@ pub(super) async fn workers(
     .await?;
     let worker = |row: &SqliteRow| WorkerRow {
         worker: row.get("worker"),
-        run: RunId(small(row, "run")),
+        run: RunId(row.small("run")),
         host: row.get("host"),
-        pid: small(row, "pid"),
+        pid: row.small("pid"),
         born: row.get("born"),
         since: row.get("since"),
         doing: row.get("doing"),
@@ -205,11 +205,11 @@ pub(super) async fn take(
         task,
         unit: tiny("unit"),
         table: tiny("tbl"),
-        range: small(&row, "range"),
+        range: row.small("range"),
         lower: key(&row, "lower")?,
         upper: key(&row, "upper")?,
     };
-    Ok(Some(Lease { piece, epoch: unsigned(&row, "epoch"), holder: holder.clone() }))
+    Ok(Some(Lease { piece, epoch: row.unsigned("epoch"), holder: holder.clone() }))
 }
 
 fn key(row: &SqliteRow, column: &str) -> Result<Option<RowKey>, VaultError> {
@@ -253,7 +253,7 @@ pub(super) async fn cut_state(
     .map_err(failed)?;
     let Some(row) = last else { return Ok(CutState::Untouched { next }) };
     Ok(match key(&row, "upper")? {
-        Some(upper) => CutState::Upto { last: small(&row, "range"), upper, next },
+        Some(upper) => CutState::Upto { last: row.small("range"), upper, next },
         None => CutState::Whole,
     })
 }
@@ -372,7 +372,7 @@ pub(super) async fn counts(
     .bind(task.name())
     .fetch_one(connection)
     .await?;
-    Ok(PieceCounts { open: unsigned(&row, "open"), done: unsigned(&row, "done") })
+    Ok(PieceCounts { open: row.unsigned("open"), done: row.unsigned("done") })
 }
 
 pub(super) async fn fence(connection: &mut SqliteConnection, run: RunId) -> Done {

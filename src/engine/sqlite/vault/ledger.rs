@@ -5,8 +5,8 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::commit::signed;
-use super::read::unsigned;
 use crate::engine::sqlite::error::vault_error;
+use crate::engine::vault_rows::{self, Columns as _};
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::{Phase, RunId};
 use crate::ports::{CredentialUse, IntakeRow, Quota, SealedReason, Taken, ToldRow, VaultError};
@@ -154,7 +154,7 @@ pub(super) async fn checkpoints(
     let rows = sqlx::query("SELECT size, note FROM sealift_checkpoint ORDER BY size")
         .fetch_all(connection)
         .await?;
-    Ok(rows.iter().map(|row| (unsigned(row, "size"), row.get("note"))).collect())
+    Ok(rows.iter().map(|row| (row.unsigned("size"), row.get("note"))).collect())
 }
 
 /// Entries whose action begins with `policy_`.
@@ -179,7 +179,7 @@ pub(super) async fn newest_checkpoint(
     let row = sqlx::query("SELECT size, note FROM sealift_checkpoint ORDER BY size DESC LIMIT 1")
         .fetch_optional(connection)
         .await?;
-    Ok(row.map(|row| (unsigned(&row, "size"), row.get("note"))))
+    Ok(row.map(|row| (row.unsigned("size"), row.get("note"))))
 }
 
 pub(super) async fn reason(
@@ -195,14 +195,7 @@ pub(super) async fn reason(
 pub(super) async fn told(connection: &mut SqliteConnection) -> Result<Vec<ToldRow>, sqlx::Error> {
     let rows =
         sqlx::query("SELECT * FROM sealift_told ORDER BY place").fetch_all(connection).await?;
-    Ok(rows
-        .iter()
-        .map(|row| ToldRow {
-            place: row.get("place"),
-            size: unsigned(row, "size"),
-            at: row.get("at"),
-        })
-        .collect())
+    Ok(rows.iter().map(vault_rows::told).collect())
 }
 
 pub(super) async fn grants_version(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
@@ -246,7 +239,7 @@ pub(super) async fn intake_rows(
         .iter()
         .map(|row| IntakeRow {
             writer: row.get("writer"),
-            number: unsigned(row, "number"),
+            number: row.unsigned("number"),
             body: row.get("body"),
             mac: row.get("mac"),
         })

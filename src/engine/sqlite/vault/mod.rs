@@ -48,8 +48,8 @@ impl SqliteVault {
     ///
     /// [`VaultError`] where there is none, it is of a newer format, or the file cannot be opened.
     pub async fn open(url: &str) -> Result<Self, VaultError> {
-        let path =
-            connect::path_of(url).ok_or_else(|| unopened(&connect::kind_of(url), OTHER_KIND))?;
+        let path = connect::path_of(url)
+            .ok_or_else(|| unopened(&connect::kind_of(url), connect::no_path(url)))?;
         if !path.is_file() {
             return Err(unopened(url, "there is no such file"));
         }
@@ -69,8 +69,8 @@ impl SqliteVault {
     /// [`VaultError::Exists`] where the file holds a vault already; nothing is changed then.
     pub async fn create(url: &str, header: &VaultHeader) -> Result<Self, VaultError> {
         let failed = |error| vault_error(error, url, "making its tables");
-        let path =
-            connect::path_of(url).ok_or_else(|| unopened(&connect::kind_of(url), OTHER_KIND))?;
+        let path = connect::path_of(url)
+            .ok_or_else(|| unopened(&connect::kind_of(url), connect::no_path(url)))?;
         let mut connection = connect::new_vault(&path)
             .await
             .map_err(|error| VaultError::Open { url: url.to_owned(), source: Box::new(error) })?;
@@ -126,9 +126,6 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<(), VaultError> {
         .await
         .map_err(|error| VaultError::Engine { doing: "making its tables", source: Box::new(error) })
 }
-
-/// Why a URL of another kind is not opened.
-const OTHER_KIND: &str = "the URL begins neither with `sqlite:` nor with `postgres:`";
 
 fn unopened(url: &str, message: &'static str) -> VaultError {
     VaultError::Open { url: url.to_owned(), source: message.into() }

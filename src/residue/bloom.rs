@@ -1,0 +1,95 @@
+//! Sets that never miss what was put in, and sometimes hold what was not.
+//!
+//! Keys come in as hashes; what they stand for is not known here.
+//!
+//! **Invariant:** wiped when dropped, and neither cloned nor printed: a set answers membership.
+
+use zeroize::Zeroize;
+
+/// Bits per expected entry. At 16, one in some 200 passes by chance.
+const BITS_PER_ENTRY: u64 = 16;
+/// Forms that nearly every value has: raw, UTF-16, and hex in two cases.
+const FORMS_PER_VALUE: u64 = 4;
+/// What a filter takes at most: 64 MiB.
+const BITS_MAX: u64 = 1 << 29;
+const BITS_MIN: u64 = 1 << 13;
+
+/// A Bloom filter whose four bits per entry lie in one word, so that a look-up is one access.
+pub(super) struct Bloom {
+    words: Vec<u64>,
+}
+
+impl Bloom {
+    /// Room for the forms of so many values, in a `share` of what a filter may take.
+    pub(super) fn sized(values_expected: u64, share: u64) -> Self {
+        let bits = values_expected
+            .saturating_mul(FORMS_PER_VALUE * BITS_PER_ENTRY)
+            .clamp(BITS_MIN, BITS_MAX / share);
+        Self { words: vec![0; usize::try_from(bits / 64).unwrap_or(usize::MAX)] }
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the result is below the number of words")]
+    fn place(&self, hash: u64) -> (usize, u64) {
+        let word = ((hash >> 32) * self.words.len() as u64) >> 32;
+        let bits = 1 << (hash & 63)
+            | 1 << (hash >> 6 & 63)
+            | 1 << (hash >> 12 & 63)
+            | 1 << (hash >> 18 & 63);
+        (word as usize, bits)
+    }
+
+    pub(super) fn insert(&mut self, hash: u64) {
+        let (word, bits) = self.place(hash);
+        self.words[word] |= bits;
+    }
+
+    #[inline]
+    pub(super) fn holds(&self, hash: u64) -> bool {
+        let (word, bits) = self.place(hash);
+        self.words[word] & bits == bits
+    }
+}
+
+impl Drop for Bloom {
+    fn drop(&mut self) {
+        self.words.zeroize();
+    }
+}
+
+/// How many words a table has: 32 KiB, which stays in the first cache of a core.
+const TABLE_WORDS: usize = 1 << 12;
+
+/// A table of one bit a hash.
+pub(super) struct Table {
+    words: Vec<u64>,
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self { words: vec![0; TABLE_WORDS] }
+    }
+
+    /// The upper bits count.
+    #[inline]
+    fn place(hash: u32) -> (usize, u32) {
+        ((hash >> 20) as usize % TABLE_WORDS, hash >> 14 & 63)
+    }
+
+    pub(super) fn insert(&mut self, hash: u32) {
+        let (word, bit) = Self::place(hash);
+        self.words[word] |= 1 << bit;
+    }
+
+    #[inline]
+    pub(super) fn holds(&self, hash: u32) -> bool {
+        let (word, bit) = Self::place(hash);
+        self.words[word] >> bit & 1 == 1
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.words.zeroize();
+    }
+}
