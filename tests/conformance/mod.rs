@@ -13,7 +13,6 @@ mod life;
 mod model;
 #[cfg(feature = "failpoints")]
 mod places;
-mod predicted;
 mod rehearsal;
 mod vault_copy;
 mod writers;

@@ -484,13 +484,13 @@ const TAIL: &str = "
 | a worker stopped past its lease, and let go on | `workers::stopped` |
 | a process that dies beside others of the same run | `workers::joining` |
 | acts in any order: plan, approve, run, a death at a named place, pause, rollback, changed tables, an application's writes, an old vault; cut down to the shortest list that breaks a promise, `SEALIFT_SEED` replays it | `conformance::model`; sixty such lives by `tests/soak.sh` |
-| a rehearsal that dies, which the next one clears away | `cli::rehearse`, `postgres::rehearse` |
+| a rehearsal that dies, which the next one clears away | `cli::rehearse` |
 
 ## Writers beside a run
 
 | writers | shown by |
 |---|---|
-| eight, whose last words are known, beside four workers on PostgreSQL and beside a run on SQLite: each token opens to exactly that, and what is left as an original is what `status` says | `conformance::predicted` |
+| three, whose last words are known, beside four workers on PostgreSQL: each token opens to exactly that | `workers::predicted` |
 | one that never rests, on SQLite, with either journal | `lifecycle::writers` |
 | others, between and during the passes, in four combinations | `conformance::writers` |
 

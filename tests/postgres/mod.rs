@@ -10,7 +10,6 @@ mod pitfalls;
 mod pooler;
 mod queries;
 mod rebuild;
-mod rehearse;
 mod role;
 mod silence;
 mod statistics;

@@ -4,6 +4,7 @@
 
 mod joining;
 mod leases;
+mod predicted;
 mod stage;
 mod stopped;
 mod throttle;
