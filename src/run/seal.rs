@@ -21,7 +21,7 @@ use crate::ports::{
 use crate::run::batch::{BYTES_MAX, compute};
 use crate::run::column::Column;
 use crate::run::crash::here;
-use crate::run::entries::{Sealing, draw, seal_all};
+use crate::run::entries::{Sealing, differ, draw, seal_all};
 use crate::run::error::RunError;
 use crate::run::job::{Job, file_bytes, manifest_hash, ms, table_of, unit_of};
 use crate::run::load::load;
@@ -311,10 +311,7 @@ fn sealed(
         let [one, two] = pair else { continue };
         let is_one_token = is_same_token(one, two);
         if is_one_token && !is_same(job, two.column, one.original, two.original) {
-            return Err(RunError::Collision {
-                domain: two.column.domain.clone(),
-                token: super::entries::token_name(two.column, &two.token),
-            });
+            return Err(differ(&job.keys, two.column, &two.token, one.original, two.original));
         }
     }
     values.dedup_by(|two, one| is_same_token(one, two));

@@ -5,6 +5,7 @@ mod consent;
 mod faults;
 mod grown;
 mod guard;
+mod hazards;
 mod load;
 mod pitfalls;
 mod pooler;

@@ -128,6 +128,13 @@ impl Postgres {
         format!("postgres://{role}:{password}@{place}")
     }
 
+    /// The major version of its server.
+    #[track_caller]
+    pub(crate) fn version(&mut self) -> u32 {
+        let number: u32 = self.value("SHOW server_version_num").parse().unwrap();
+        number / 10_000
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -221,7 +228,7 @@ impl Postgres {
     /// comments.
     #[track_caller]
     pub(crate) fn objects(&mut self) -> Vec<String> {
-        const OBJECTS: [&str; 5] = [
+        const OBJECTS: [&str; 7] = [
             "SELECT concat_ws(' ', 'view', c.oid::regclass, c.relkind, c.relispopulated,
                     pg_get_userbyid(c.relowner), c.reloptions::text, pg_get_viewdef(c.oid),
                     (SELECT string_agg(x::text, ' ' ORDER BY x::text)
@@ -246,6 +253,12 @@ impl Postgres {
                     indisreplident) FROM pg_index JOIN pg_class c ON c.oid = indrelid
              WHERE relnamespace::regnamespace::text NOT IN
                    ('pg_catalog', 'pg_toast', 'information_schema', 'sealift') ORDER BY 1",
+            "SELECT concat_ws(' ', 'sampled', attrelid::regclass, attnum, attstattarget)
+             FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+             WHERE relkind IN ('i', 'I') AND coalesce(attstattarget, -1) <> -1
+               AND relnamespace <> 'pg_catalog'::regnamespace ORDER BY 1",
+            "SELECT concat_ws(' ', pg_get_statisticsobjdef(oid), stxstattarget)
+             FROM pg_statistic_ext ORDER BY 1",
         ];
         const COMMENTS: &str = "SELECT concat_ws(' ', 'comment',
                 pg_describe_object(classoid, objoid, objsubid), description) FROM pg_description
@@ -264,18 +277,26 @@ impl Postgres {
 }
 
 impl Postgres {
+    /// Where `pg_dump` is: named, or beside the server.
+    pub(crate) fn pg_dump_program(&mut self) -> Option<std::path::PathBuf> {
+        if let Some(named) = std::env::var_os("SEALIFT_TEST_PG_DUMP") {
+            return Some(named.into());
+        }
+        let folder = self.value("SELECT setting FROM pg_config WHERE name = 'BINDIR'");
+        let program = std::path::Path::new(&folder).join("pg_dump");
+        program.exists().then_some(program)
+    }
+
     /// The database as `pg_dump` writes it, the rows of each table sorted, without the lines that
     /// hold something random.
     #[track_caller]
     pub(crate) fn pg_dump(&mut self) -> Vec<String> {
-        let folder = self.value("SELECT setting FROM pg_config WHERE name = 'BINDIR'");
-        let program = std::path::Path::new(&folder).join("pg_dump");
-        if !program.exists() {
+        let Some(program) = self.pg_dump_program() else {
             // The packages of `tests/matrix.sh` hold the server alone: what it says itself, then.
             let (mut all, objects) = (self.dump(), self.objects());
             all.extend(objects);
             return all;
-        }
+        };
         let output = std::process::Command::new(&program)
             .arg(self.url())
             .output()
@@ -339,5 +360,17 @@ impl Session {
     pub(crate) fn value(&mut self, sql: &str) -> String {
         let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
         self.runtime.block_on(query.fetch_one(&mut self.connection)).unwrap()
+    }
+
+    /// Runs a statement.
+    #[track_caller]
+    pub(crate) fn exec(&mut self, sql: &str) {
+        self.try_exec(sql).unwrap();
+    }
+
+    /// Runs a statement; says whether it was taken.
+    pub(crate) fn try_exec(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        self.runtime.block_on(query.execute(&mut self.connection)).map(|_| ())
     }
 }

@@ -242,6 +242,16 @@ fn settings() -> Vec<(&'static str, String)> {
         ("bytea_output", "hex".to_owned()),
         ("IntervalStyle", "postgres".to_owned()),
         ("synchronize_seqscans", "off".to_owned()),
+        // What a database may have been given years ago, and that changes what a text means: of a
+        // name, of an array with NULL in it, of a document, of `= NULL` in a view that comes back.
+        ("quote_all_identifiers", "off".to_owned()),
+        ("array_nulls", "on".to_owned()),
+        ("xmloption", "content".to_owned()),
+        ("transform_null_equals", "off".to_owned()),
+        // What is made anew goes to where it was.
+        ("default_tablespace", String::new()),
+        // What a trigger says about a row may hold its values, and nobody here listens.
+        ("client_min_messages", "error".to_owned()),
         // Our statements are many and short; each would be compiled anew.
         ("jit", "off".to_owned()),
     ]
@@ -276,18 +286,23 @@ fn shown(options: &PgConnectOptions) -> String {
     format!("postgres://{}@{host}:{}/{database}", options.get_username(), options.get_port())
 }
 
-/// INVARIANT: what this session is told is committed is on disk.
+/// INVARIANT: what this session is told is committed is on disk, and what it writes is met by the
+/// triggers and foreign keys that meet everybody's.
 async fn be_durable(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    // language=PostgreSQL
+    const SQL: &str = "SELECT pg_catalog.current_setting('synchronous_commit'),
+        pg_catalog.current_setting('session_replication_role') = 'replica'";
     sqlx::raw_sql("SET synchronous_commit = on").execute(&mut *connection).await?;
-    let level: String =
-        sqlx::query_scalar("SELECT pg_catalog.current_setting('synchronous_commit')")
-            .fetch_one(connection)
-            .await?;
-    if level == "on" || level == "remote_apply" {
-        Ok(())
-    } else {
-        Err(sqlx::Error::Configuration(Box::new(Refusal::Pooler { setting: "synchronous_commit" })))
+    let (level, is_replica): (String, bool) =
+        sqlx::query_as(SQL).fetch_one(&mut *connection).await?;
+    if level != "on" && level != "remote_apply" {
+        let refusal = Refusal::Pooler { setting: "synchronous_commit" };
+        return Err(sqlx::Error::Configuration(Box::new(refusal)));
     }
+    if is_replica && !set(connection, &[("session_replication_role", "origin")]).await? {
+        return Err(sqlx::Error::Configuration(Box::new(Refusal::Replica)));
+    }
+    Ok(())
 }
 
 /// Makes settings, as far as the role may; says whether it may make all of them.

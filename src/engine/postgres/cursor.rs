@@ -251,7 +251,8 @@ pub(super) async fn note_writer(
         SET writers = writers || pg_catalog.pg_current_xact_id()::text || ','
         WHERE run = $1 AND pass = $2 AND unit = $3 AND range = $4
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
-              WHERE t.tgrelid = $5::pg_catalog.regclass AND NOT t.tgisinternal)
+              WHERE t.tgrelid = $5::pg_catalog.regclass
+                AND (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0)))
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
               WHERE c.oid = $5::pg_catalog.regclass AND c.relhasrules)";
     sqlx::query(SQL)

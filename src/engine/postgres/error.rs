@@ -198,6 +198,8 @@ pub(crate) fn source_error(error: sqlx::Error, shown: &str, doing: &'static str)
             SourceError::Locked { waited_ms: millis(LOCK_TIMEOUT) }
         }
         Some("25006") => SourceError::ReadOnly { url: shown.to_owned() },
+        // What is raised over a row is told apart before: see `constraint`.
+        Some("P0001") => SourceError::Engine { doing, source: Box::new(Refusal::Raised) },
         _ => SourceError::Engine { doing, source: safe(error) },
     }
 }

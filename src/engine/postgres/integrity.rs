@@ -54,7 +54,13 @@ async fn foreign_keys(
             ARRAY(SELECT a.attname::text FROM unnest(con.confkey) WITH ORDINALITY AS k (num, at)
                   JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.num
                   ORDER BY k.at),
-            pg_catalog.has_table_privilege(p.oid, 'SELECT')
+            pg_catalog.has_table_privilege(p.oid, 'SELECT'),
+            ARRAY(SELECT pg_catalog.format('OPERATOR(%I.%s)', o.nspname, o.oprname)
+                  FROM unnest(con.conpfeqop) WITH ORDINALITY AS k (op, at)
+                  JOIN (SELECT x.oid, x.oprname, xn.nspname FROM pg_catalog.pg_operator x
+                        JOIN pg_catalog.pg_namespace xn ON xn.oid = x.oprnamespace) AS o
+                      ON o.oid = k.op
+                  ORDER BY k.at)
         FROM pg_catalog.pg_constraint con
         JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -91,11 +97,14 @@ fn orphans(key: &PgRow) -> Result<String, sqlx::Error> {
     let (schema, table): (String, String) = (key.try_get(2)?, key.try_get(3)?);
     let (parent_schema, parent): (String, String) = (key.try_get(4)?, key.try_get(5)?);
     let (columns, parents): (Vec<String>, Vec<String>) = (key.try_get(6)?, key.try_get(7)?);
+    // The operators by which the server compares: those of a type that an extension brings are not
+    // found where ours look, and what is found instead would compare by letters.
+    let operators: Vec<String> = key.try_get(9)?;
     let (mut filled, mut equal) = (Vec::new(), Vec::new());
-    for (column, parent) in columns.iter().zip(&parents) {
+    for ((column, parent), operator) in columns.iter().zip(&parents).zip(&operators) {
         let column = quoted(column)?;
         filled.push(format!("c.{column} IS NOT NULL"));
-        equal.push(format!("p.{} = c.{column}", quoted(parent)?));
+        equal.push(format!("p.{} {operator} c.{column}", quoted(parent)?));
     }
     Ok(format!(
         "SELECT count(*) FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {} AS p WHERE {})",

@@ -27,6 +27,15 @@ pub enum Refusal {
     /// The connection broke, and could not be made again in the time that a restart takes.
     #[error("the connection with the server is lost")]
     Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A function of the database raised an error over a statement that writes no row.
+    #[error("a function of the database refuses it (P0001): an event trigger?")]
+    Raised,
+    /// Triggers and foreign keys do not hold in sessions of the role, and it may not change that.
+    #[error(
+        "triggers and foreign keys do not hold in sessions of the role: `session_replication_role` \
+         is `replica` for it"
+    )]
+    Replica,
     /// Something between us and the server does not let the settings of a session through.
     #[error("the session did not get the settings that keep a run safe (`{setting}`): a pooler?")]
     Pooler {
@@ -101,6 +110,14 @@ impl Refusal {
             Self::Lost(_) => {
                 "see that the server is up and can be reached, then run the same command again: it goes \
                  on where it stopped"
+            }
+            Self::Raised => {
+                "an event trigger fires where tables are changed: see which `sealift plan` names, \
+                 `ALTER EVENT TRIGGER … DISABLE` for the time of the run, then go on"
+            }
+            Self::Replica => {
+                "ALTER DATABASE … RESET session_replication_role, or ALTER ROLE … RESET \
+                 session_replication_role"
             }
             Self::Pooler { .. } => {
                 "name the server itself, not the pooler before it: a pooler drops the settings, locks \

@@ -79,7 +79,8 @@ impl CellForm {
 // language=PostgreSQL
 const RUNS_THEIRS: &str = "(c.relhasrules OR c.relrowsecurity
     OR EXISTS (SELECT FROM pg_catalog.pg_trigger g
-               WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D')
+               WHERE g.tgrelid = c.oid AND g.tgenabled <> 'D'
+                 AND (NOT g.tgisinternal OR (g.tgparentid <> 0 AND g.tgconstraint = 0)))
     OR EXISTS (SELECT FROM pg_catalog.pg_attribute u
                JOIN pg_catalog.pg_type ut ON ut.oid = u.atttypid
                WHERE u.attrelid = c.oid AND u.attnum > 0 AND NOT u.attisdropped

@@ -6,8 +6,9 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::cursor;
-use super::error::{constraint, moved};
+use super::error::{constraint, moved, state};
 use super::queries::MARK;
+use super::refusal::Refusal;
 use super::session::{Again, Session};
 use super::shape::{Shape, quoted, schema_of, table_sql};
 use super::statement::{self, Update};
@@ -267,7 +268,9 @@ async fn suppress(
     const SQL: &str = "SELECT t.tgname::text, t.tgenabled::text FROM pg_catalog.pg_trigger t
         JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        WHERE n.nspname = $1 AND c.relname = $2 AND t.tgname = ANY ($3) AND NOT t.tgisinternal";
+        WHERE n.nspname = $1 AND c.relname = $2 AND t.tgname = ANY ($3)
+          -- Up to version 14 the copy that a partition has of a trigger counts as internal.
+          AND (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0))";
     if table.suppressed_triggers.is_empty() {
         return Ok(Vec::new());
     }
@@ -315,8 +318,13 @@ async fn alter_trigger(
     action: &str,
 ) -> Result<(), sqlx::Error> {
     let (table, name) = (table_sql(&table.table)?, quoted(name)?);
-    sqlx::raw_sql(AssertSqlSafe(format!("ALTER TABLE ONLY {table} {action} TRIGGER {name}")))
-        .execute(connection)
-        .await?;
-    Ok(())
+    let sql = format!("ALTER TABLE ONLY {table} {action} TRIGGER {name}");
+    match sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await {
+        Ok(_) => Ok(()),
+        // No row is refused here, so none goes into quarantine.
+        Err(error) if state(&error) == Some("P0001") => {
+            Err(sqlx::Error::Configuration(Box::new(Refusal::Raised)))
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -46,7 +46,17 @@ pub(super) fn is_longer(facts: &PostgresColumn) -> bool {
 pub(super) fn obstacle(case: &Case<'_>, column: &InScope<'_>) -> Option<String> {
     let postgres = facts(case)?;
     let name = &column.column.name;
-    for sheet in postgres.family(&column.table.name, name) {
+    let family = postgres.family(&column.table.name, name);
+    // The type of a column that comes from above changes with the one above, and with one only.
+    let tops: Vec<String> = family
+        .iter()
+        .filter(|sheet| sheet.column(name).is_some_and(|facts| !facts.is_inherited))
+        .map(|sheet| sheet.name.to_string())
+        .collect();
+    if tops.len() > 1 {
+        return Some(format!("tables inherit it from more than one, {}", listed(&tops)));
+    }
+    for sheet in family {
         let facts = sheet.column(name)?;
         let table = case.catalog.table(&sheet.name)?;
         if !sheet.is_owned && !postgres.role.is_superuser {

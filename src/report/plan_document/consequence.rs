@@ -66,8 +66,8 @@ pub(super) fn accepted(facts: &PlanFacts<'_>) -> Vec<Acceptance> {
     for rule in policy.columns.iter().filter(|rule| rule.lossy_ok) {
         add(
             &rule.name.to_string(),
-            "values with one normal form come back as one of them: a rollback does not restore \
-             their spelling from the vault, only from the backup"
+            "values with one normal form open to one of them: a rollback brings each back as it \
+             was spelled, from the backup, and once that is gone nothing does"
                 .into(),
         );
     }

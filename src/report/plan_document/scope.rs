@@ -33,8 +33,11 @@ pub struct ScopeColumn {
     pub class: String,
     /// Its domain.
     pub domain: String,
-    /// Other columns in scope that share the domain.
+    /// Other columns in scope that share the domain: as many as people read.
     pub shares_with: Vec<String>,
+    /// How many more do.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub shares_with_more: u64,
     /// The kind of its tokens.
     pub token: TokenKind,
     /// What a token looks like; no token is one.
@@ -128,17 +131,29 @@ pub(super) fn missing(facts: &PlanFacts<'_>) -> Vec<String> {
         .collect()
 }
 
+/// Columns of a domain that are named with each other. All of them with all of them would be more
+/// than a document holds where a domain has a thousand columns.
+const SHARED_MAX: usize = 24;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over by reference")]
+fn is_none(number: &u64) -> bool {
+    *number == 0
+}
+
 fn scope_column(facts: &PlanFacts<'_>, column: &ColumnPlan) -> ScopeColumn {
-    let others = facts.plan.columns.iter().filter(|other| other.name != column.name);
+    let others: Vec<&ColumnPlan> = facts
+        .plan
+        .columns
+        .iter()
+        .filter(|other| other.domain == column.domain && other.name != column.name)
+        .collect();
     let rule = facts.policy.columns.get(column.rule);
     ScopeColumn {
         column: column.name.to_string(),
         class: column.class.clone(),
         domain: column.domain.clone(),
-        shares_with: others
-            .filter(|other| other.domain == column.domain)
-            .map(|other| other.name.to_string())
-            .collect(),
+        shares_with: others.iter().take(SHARED_MAX).map(|other| other.name.to_string()).collect(),
+        shares_with_more: others.len().saturating_sub(SHARED_MAX) as u64,
         token: column.token,
         shape: shape(column, rule),
         treatment: rule.map(treatment).unwrap_or_default(),

@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::shape::qualified;
 use super::{CatalogError, ask, failed, name_at, text};
-use crate::catalog::postgres::{PostgresTrigger, PostgresView, Role};
+use crate::catalog::postgres::{EventTrigger, PostgresTrigger, PostgresView, Role};
 use crate::catalog::{Trigger, View};
 use crate::policy::ColumnName;
 
@@ -146,13 +146,20 @@ fn read_view(row: &sqlx::postgres::PgRow) -> Result<(View, PostgresView), sqlx::
 }
 
 /// The event triggers that are switched on.
-pub(super) async fn event_triggers(conn: &mut PgConnection) -> Result<Vec<String>, CatalogError> {
+pub(super) async fn event_triggers(
+    conn: &mut PgConnection,
+) -> Result<Vec<EventTrigger>, CatalogError> {
+    // R: only where changes are replayed. What fires at the login has let us pass already.
     // language=PostgreSQL
-    const SQL: &str = "SELECT evtname::text FROM pg_catalog.pg_event_trigger
-        WHERE evtenabled <> 'D' ORDER BY 1";
+    const SQL: &str = "SELECT evtname::text, evtevent::text, coalesce(evttags, '{}')
+        FROM pg_catalog.pg_event_trigger
+        WHERE evtenabled NOT IN ('D', 'R') AND evtevent <> 'login' ORDER BY 1";
     let what = "the event triggers";
     let rows = ask(conn, what, SQL).await?;
-    rows.iter().map(|row| text(row, 0)).collect::<Result<_, _>>().map_err(failed(what))
+    let read = |row: &sqlx::postgres::PgRow| -> Result<_, sqlx::Error> {
+        Ok(EventTrigger { name: text(row, 0)?, event: text(row, 1)?, tags: row.try_get(2)? })
+    };
+    rows.iter().map(read).collect::<Result<_, _>>().map_err(failed(what))
 }
 
 /// What the role of the session may do.

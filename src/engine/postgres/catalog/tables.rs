@@ -136,7 +136,8 @@ impl Found {
                 coalesce(NOT co.collisdeterministic, false), co.collname::text,
                 pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
                     AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
-                pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'UPDATE')
+                pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'UPDATE'),
+                a.attinhcount > 0
             FROM pg_catalog.pg_attribute a
             JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -191,6 +192,38 @@ impl Found {
                 && let Some(facts) = entry.sheet.columns.iter_mut().find(|one| one.name == column)
             {
                 if is_dependent { &mut facts.dependents } else { &mut facts.holders }.push(name);
+            }
+        }
+        self.row_types(conn).await
+    }
+
+    /// What keeps the row type of a table as it is, and with it the type of every column: columns that
+    /// hold whole rows of it, and a type that the table was made of.
+    async fn row_types(&mut self, conn: &mut PgConnection) -> Result<(), CatalogError> {
+        // language=PostgreSQL
+        const SQL: &str = "SELECT c.oid::int8,
+                pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_catalog.pg_type ty ON ty.oid = c.reltype
+            JOIN pg_catalog.pg_depend d
+                ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+                AND d.refobjid IN (c.reltype, ty.typarray)
+                AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid > 0
+            JOIN pg_catalog.pg_class o ON o.oid = d.objid AND o.relkind IN ('r', 'p', 'm', 'f')
+            WHERE c.relkind IN ('r', 'p') AND {theirs}
+            UNION ALL
+            SELECT c.oid::int8, pg_catalog.pg_describe_object(
+                'pg_catalog.pg_type'::pg_catalog.regclass, c.reloftype, 0)
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p') AND c.reloftype <> 0 AND {theirs}
+            ORDER BY 1, 2";
+        let what = "what uses the row types of tables";
+        for row in ask(conn, what, SQL).await? {
+            let holder = text(&row, 1).map_err(failed(what))?;
+            if let Some(entry) = self.of(&row).map_err(failed(what))? {
+                for column in &mut entry.sheet.columns {
+                    column.holders.push(holder.clone());
+                }
             }
         }
         Ok(())
@@ -441,6 +474,7 @@ impl Entry {
             domain: row.try_get(9)?,
             is_nondeterministic: row.try_get(10)?,
             is_identity: !identity.is_empty(),
+            is_inherited: row.try_get(14)?,
             dependents: Vec::new(),
             holders: Vec::new(),
             may_read: row.try_get(12)?,

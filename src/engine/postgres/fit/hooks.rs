@@ -16,7 +16,7 @@ pub(super) async fn capture(
 ) -> Result<(), sqlx::Error> {
     let (tables, numbers): (Vec<i64>, Vec<i16>) = columns.iter().copied().unzip();
     let views: Vec<i64> = views.iter().map(|view| view.oid).collect();
-    for sql in [RULES, TRIGGERS, POLICIES] {
+    for sql in [RULES, TRIGGERS, COPIES, POLICIES] {
         let rows = sqlx::query(sql)
             .bind(&tables)
             .bind(&numbers)
@@ -24,9 +24,10 @@ pub(super) async fn capture(
             .fetch_all(&mut *connection)
             .await?;
         for row in rows {
-            script.drop(row.try_get(0)?);
-            script.make(row.try_get(1)?);
-            for at in 2..4 {
+            if let Some(sql) = row.try_get::<Option<String>, _>(0)? {
+                script.drop(sql);
+            }
+            for at in 1..4 {
                 if let Some(sql) = row.try_get::<Option<String>, _>(at)? {
                     script.make(sql);
                 }
@@ -82,6 +83,31 @@ const TRIGGERS: &str = "SELECT DISTINCT
       AND EXISTS (SELECT FROM unnest($1::int8[], $2::int2[]) AS k (o, a)
                   WHERE d.refobjid::int8 = k.o AND d.refobjsubid = k.a)
     ORDER BY 1";
+
+// What a partition has from above is switched as the one above, unless somebody switched it apart.
+// language=PostgreSQL
+const COPIES: &str = "WITH RECURSIVE up (copy, oid, parent) AS (
+        SELECT t.oid, t.oid, t.tgparentid FROM pg_catalog.pg_trigger t WHERE t.tgparentid <> 0
+        UNION ALL
+        SELECT up.copy, t.oid, t.tgparentid FROM up
+        JOIN pg_catalog.pg_trigger t ON t.oid = up.parent)
+    SELECT DISTINCT NULL::text, NULL::text, NULL::text,
+        'ALTER TABLE ONLY ' || own.name || CASE t.tgenabled WHEN 'D' THEN ' DISABLE TRIGGER '
+            WHEN 'R' THEN ' ENABLE REPLICA TRIGGER ' WHEN 'A' THEN ' ENABLE ALWAYS TRIGGER '
+            ELSE ' ENABLE TRIGGER ' END || pg_catalog.quote_ident(t.tgname)
+    FROM up JOIN pg_catalog.pg_trigger top ON top.oid = up.oid AND up.parent = 0
+    JOIN pg_catalog.pg_trigger t ON t.oid = up.copy AND t.tgenabled <> top.tgenabled
+    JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_depend d ON d.objid = top.oid
+        AND d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+    CROSS JOIN LATERAL pg_catalog.concat(pg_catalog.quote_ident(n.nspname), '.', pg_catalog.quote_ident(c.relname))
+        AS own (name)
+    WHERE NOT top.tgisinternal AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+      AND top.tgrelid::int8 <> ALL ($3::int8[])
+      AND EXISTS (SELECT FROM unnest($1::int8[], $2::int2[]) AS k (o, a)
+                  WHERE d.refobjid::int8 = k.o AND d.refobjsubid = k.a)
+    ORDER BY 4";
 
 // language=PostgreSQL
 const POLICIES: &str = "SELECT DISTINCT

@@ -8,6 +8,7 @@
 
 mod grants;
 mod hooks;
+mod indexes;
 mod views;
 
 use sqlx::postgres::{PgConnection, PgRow};
@@ -159,12 +160,21 @@ async fn inside(
     }
     script.drop.extend(before.iter().rev().map(views::View::drop_sql));
     script.make.append(&mut around.make);
+    let known = indexes::read(connection, &columns).await?;
     for sql in &script.drop {
         run(connection, sql).await?;
     }
-    for one in wanted.iter().filter(|one| !one.is_inherited) {
-        alter(connection, one, to).await?;
+    // ORDER: defaults are each table's own, types go from above to below, and take defaults along.
+    for one in &wanted {
+        drop_default(connection, one).await?;
     }
+    for one in wanted.iter().filter(|one| !one.is_inherited) {
+        alter(connection, one).await?;
+    }
+    for one in &wanted {
+        give_back(connection, one, to).await?;
+    }
+    indexes::give_back(connection, &columns, &known).await?;
     for step in &script.make {
         match step {
             Make::Sql(sql) => run(connection, sql).await?,
@@ -290,40 +300,53 @@ async fn too_long(
     Ok(None)
 }
 
-/// Changes one column, and gives back what the change takes from it.
-async fn alter(connection: &mut PgConnection, one: &Wanted, to: FitTo) -> Result<(), sqlx::Error> {
-    let Wanted { name, column, to: declared, collation, .. } = one;
-    let default = one.default.as_ref().filter(|_| !one.is_longer);
-    if default.is_some() {
-        run(connection, &format!("ALTER TABLE {name} ALTER COLUMN {column} DROP DEFAULT")).await?;
+/// Takes the default off a column whose type becomes another one: the server would not know how to
+/// change it.
+async fn drop_default(connection: &mut PgConnection, one: &Wanted) -> Result<(), sqlx::Error> {
+    let Wanted { name, column, .. } = one;
+    if one.is_longer || one.default.is_none() {
+        return Ok(());
     }
+    run(connection, &format!("ALTER TABLE ONLY {name} ALTER COLUMN {column} DROP DEFAULT")).await
+}
+
+/// Changes the type of a column, and of those that come from it.
+async fn alter(connection: &mut PgConnection, one: &Wanted) -> Result<(), sqlx::Error> {
+    let Wanted { name, column, to: declared, collation, .. } = one;
     let using =
         if one.is_longer { String::new() } else { format!(" USING {column}::text::{declared}") };
     run(
         connection,
         &format!("ALTER TABLE {name} ALTER COLUMN {column} TYPE {declared}{collation}{using}"),
     )
-    .await?;
-    if let Some(default) = default {
+    .await
+}
+
+/// Gives a column back what the change of its type took from it. Each table may have its own, so
+/// nothing goes from above to below here.
+async fn give_back(
+    connection: &mut PgConnection,
+    one: &Wanted,
+    to: FitTo,
+) -> Result<(), sqlx::Error> {
+    let alter = format!("ALTER TABLE ONLY {} ALTER COLUMN {}", one.name, one.column);
+    if let Some(default) = one.default.as_ref().filter(|_| !one.is_longer) {
         let default = match to {
             FitTo::Tokens => format!("({default})::text"),
             FitTo::Originals => uncast(default),
         };
-        let sql = format!("ALTER TABLE {name} ALTER COLUMN {column} SET DEFAULT {default}");
-        run(connection, &sql).await?;
+        run(connection, &format!("{alter} SET DEFAULT {default}")).await?;
     }
     if let Some(storage) = one.storage.filter(|_| one.is_longer) {
-        let sql = format!("ALTER TABLE {name} ALTER COLUMN {column} SET STORAGE {storage}");
-        run(connection, &sql).await?;
+        run(connection, &format!("{alter} SET STORAGE {storage}")).await?;
     }
     if let Some(method) = one.compression {
-        let sql = format!("ALTER TABLE {name} ALTER COLUMN {column} SET COMPRESSION {method}");
-        run(connection, &sql).await?;
+        run(connection, &format!("{alter} SET COMPRESSION {method}")).await?;
     }
     Ok(())
 }
 
-/// Takes the cast off that [`alter`] put around a default.
+/// Takes the cast off that [`give_back`] put around a default.
 fn uncast(default: &str) -> String {
     let inner = default.strip_suffix("::text").unwrap_or(default);
     let bare = inner.strip_prefix('(').and_then(|inner| inner.strip_suffix(')'));

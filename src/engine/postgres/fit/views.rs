@@ -203,7 +203,12 @@ async fn indexes(
             (3, CASE WHEN i.indisclustered THEN 'ALTER MATERIALIZED VIEW ' || $2::text ||
                 ' CLUSTER ON ' || pg_catalog.quote_ident(c.relname) END),
             (4, 'COMMENT ON INDEX ' || own.name || ' IS ' || pg_catalog.quote_literal(
-                pg_catalog.obj_description(i.indexrelid, 'pg_class')))) AS s (at, sql)
+                pg_catalog.obj_description(i.indexrelid, 'pg_class'))),
+            (5, (SELECT pg_catalog.string_agg(pg_catalog.concat('ALTER INDEX ', own.name,
+                        ' ALTER COLUMN ', a.attnum, ' SET STATISTICS ', a.attstattarget), '; ')
+                 FROM pg_catalog.pg_attribute a
+                 WHERE a.attrelid = i.indexrelid AND coalesce(a.attstattarget, -1) <> -1))
+            ) AS s (at, sql)
         WHERE i.indrelid = $1::int8::oid ORDER BY c.relname, s.at";
     // language=PostgreSQL
     const STATISTICS: &str = "SELECT s.sql FROM pg_catalog.pg_statistic_ext e
@@ -215,7 +220,10 @@ async fn indexes(
             (2, 'ALTER STATISTICS ' || own.name || ' OWNER TO ' ||
                 pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.stxowner))),
             (3, 'COMMENT ON STATISTICS ' || own.name || ' IS ' || pg_catalog.quote_literal(
-                pg_catalog.obj_description(e.oid, 'pg_statistic_ext')))) AS s (at, sql)
+                pg_catalog.obj_description(e.oid, 'pg_statistic_ext'))),
+            (4, CASE WHEN coalesce(e.stxstattarget, -1) <> -1
+                     THEN 'ALTER STATISTICS ' || own.name || ' SET STATISTICS ' || e.stxstattarget
+                     END)) AS s (at, sql)
         WHERE e.stxrelid = $1::int8::oid AND $2::text IS NOT NULL ORDER BY e.stxname, s.at";
     statements(connection, SQL, view, script).await?;
     statements(connection, STATISTICS, view, script).await

@@ -63,6 +63,9 @@ fn column(column: &ScopeColumn) -> Vec<Cell> {
     if !column.shares_with.is_empty() {
         domain = format!("{domain}, with {}", ticked(&column.shares_with));
     }
+    if column.shares_with_more > 0 {
+        domain = format!("{domain} and {} more", grouped(column.shares_with_more));
+    }
     let mut stay = Vec::new();
     if column.nulls > 0 {
         stay.push(format!("{} NULL", grouped(column.nulls)));
