@@ -147,13 +147,14 @@ fn served(desk: &Desk, run: &str, token: &str) {
     // Permitted once: the answer is the value, and is no part of what must not hold it.
     let opened = server.post(&carol, "/v1/detokenize", &body("support_case", token));
     assert!(opened.body.contains(STORED), "{opened:?}");
-    for (credential, purpose, token) in [
-        (stranger(), "support_case", token),
-        (carol.clone(), "campaign", token),
-        (carol.clone(), "support_case", ASKED),
-    ] {
+    for (credential, purpose, token) in
+        [(stranger(), "support_case", token), (carol.clone(), "campaign", token)]
+    {
         answers.push(server.post(&credential, "/v1/detokenize", &body(purpose, token)));
     }
+    // Whoever asks gets back what was asked about, beside the refusal: to nobody else.
+    let refused = server.post(&carol, "/v1/detokenize", &body("support_case", ASKED));
+    assert!(refused.body.contains("refused"), "{refused:?}");
     answers.push(server.post_bytes(&carol, "/v1/detokenize", format!("{{{ASKED}").as_bytes()));
     answers.push(server.get(&format!("/v1/{}", ASKED.replace('@', "%40"))));
     answers.push(server.get(&format!("/v1/runs/{run}?{}", stranger())));
