@@ -14,6 +14,7 @@ use sealift::report::{
 };
 
 mod browser;
+mod canaries;
 mod fixture;
 mod handed;
 mod issued;

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::compare;
 use super::quarter::quarter;
+use crate::support::{Desk, Journal, plan_and_approve, shop};
 
 #[test]
 fn a_quarter_reads_like_this() {
@@ -173,5 +174,39 @@ fn a_checkpoint_that_is_shown_has_to_be_the_one_that_signs() {
             assert_eq!(found, expected, "{place}");
             assert!(found[0].to_string().contains("the checkpoint that the report shows"));
         }
+    }
+}
+
+#[test]
+fn a_period_that_is_none_is_refused_with_what_is_wanted() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 3);
+    let run = plan_and_approve(&desk);
+    desk.run(&["report", "--since", "soon"]).fails(2, &["`--since soon`", "2026-03-31"]);
+    desk.run(&["report", "--since", "2026-12-01", "--until", "2026-11-01"])
+        .fails(2, &["ends before it begins"]);
+    desk.run(&["report", &run, "--until", "2020-01-01"]).fails(2, &["no signed entry"]);
+    desk.run(&["report", "--all", &run]).ends(2);
+    desk.run(&["report", "--all", "--close"]).ends(2);
+    let nothing = desk.json(&["report", "--until", "2020-01-01", "--output", "old.json"]).done();
+    assert_eq!(nothing.last()["runs"], 0);
+    desk.run(&["report", "verify", "old.json"]).done();
+}
+
+/// The report of a past period is not changed by what came later.
+#[test]
+fn a_period_is_told_as_it_was_when_it_ended() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 3);
+    let run = plan_and_approve(&desk);
+    let until = jiff::Timestamp::now().to_string();
+    let first = desk.run(&["report", "--until", &until, "--format", "json"]).done().stdout;
+    desk.run(&["run", &run]).done();
+    let again = desk.run(&["report", "--until", &until, "--format", "json"]).done().stdout;
+    let parsed = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
+    let (first, again) = (parsed(&first), parsed(&again));
+    assert_eq!(first["runs"][0]["phase"], "approved");
+    for part in ["runs", "totals", "ledger", "approvals", "access", "columns"] {
+        assert_eq!(first[part], again[part], "{part}");
     }
 }

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::support::{Answer, Db, Desk};
+use crate::support::{Answer, Db, Desk, Postgres};
 
 const POLICY: &str = r#"
 [source]
@@ -104,6 +104,12 @@ trait Asked {
 }
 
 impl Asked for Db {
+    fn rows(&mut self, sql: String) -> Vec<Vec<String>> {
+        Self::rows(self, sql)
+    }
+}
+
+impl Asked for Postgres {
     fn rows(&mut self, sql: String) -> Vec<Vec<String>> {
         Self::rows(self, sql)
     }
@@ -641,5 +647,21 @@ fn every_number_of_a_closed_run_follows_from_ledger_and_databases() {
         "sealift_",
         "CAST(body AS TEXT)",
     );
+    hold_all(&desk, &run, &known);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL; tests/all.sh sets it"]
+fn every_number_of_a_verified_run_follows_from_ledger_and_databases_on_postgres() {
+    let mut source = Postgres::with(&sql());
+    source.exec("ANALYZE");
+    let mut vault = Postgres::with("");
+    let desk = Desk::between(&source.url(), &vault.url());
+    let before = before(&mut source);
+    let run = run_and_read(&desk, &mut || {
+        source.column("SELECT email FROM people WHERE email IS NOT NULL ORDER BY id LIMIT 5")
+    });
+    let known =
+        Known::of(before, &mut source, &mut vault, "sealift.", "convert_from(body, 'UTF8')");
     hold_all(&desk, &run, &known);
 }
