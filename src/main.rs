@@ -1,5 +1,6 @@
 //! The command `sealift`: parse, run, report the outcome.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use sealift::cli::Outcome;
@@ -13,7 +14,9 @@ fn main() -> ExitCode {
     // A panic says where, never what: its message could hold a value.
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(String::new, |at| format!(" at {at}"));
-        eprintln!(
+        // Where standard error lies on a full disk, nothing can be said, and that is no reason to end.
+        let _ = writeln!(
+            std::io::stderr(),
             "sealift: a fault of the program{place}\nhint: please report it; nothing is half-written"
         );
     }));
@@ -32,11 +35,13 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("SEALIFT_LOG"))
         .with_writer(std::io::stderr)
+        .log_internal_errors(false)
         .init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!(
+            let _ = writeln!(
+                std::io::stderr(),
                 "sealift: the runtime cannot start: {error}\nhint: the system refuses threads or memory; try again"
             );
             return ExitCode::from(Outcome::Failed as u8);
@@ -45,7 +50,7 @@ fn main() -> ExitCode {
     match runtime.block_on(sealift::cli::run(args)) {
         Ok(outcome) => ExitCode::from(outcome as u8),
         Err(failure) => {
-            eprintln!("{failure}");
+            let _ = writeln!(std::io::stderr(), "{failure}");
             ExitCode::from(failure.outcome as u8)
         }
     }

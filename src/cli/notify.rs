@@ -54,7 +54,7 @@ async fn tell(notifier: &Notifier, settings: &Settings) {
     let Ok(vault) = settings.open_vault().await else { return };
     if let Err(error) = notifier.tell(vault.as_ref()).await {
         let error = crate::serve::chain(&error);
-        anstream::eprintln!("sealift: {error}; it is tried again with the next command");
+        super::output::note(format!("sealift: {error}; it is tried again with the next command"));
     }
 }
 

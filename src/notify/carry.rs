@@ -76,10 +76,7 @@ pub(super) async fn anchor(anchor: &Anchor, note: &str) -> Result<(), CarryError
     match anchor.place().map_err(|_| CarryError::Nowhere)? {
         Place::File(file) => append(file, note).map_err(CarryError::File),
         Place::Command(command) => run(command, &[], note.as_bytes()).await,
-        Place::Print => {
-            anstream::eprintln!("{note}");
-            Ok(())
-        }
+        Place::Print => writeln!(anstream::stderr(), "{note}").map_err(CarryError::File),
         Place::Url(_) => Err(CarryError::Nowhere),
     }
 }

@@ -270,6 +270,26 @@ fn tokens_of_another_vault_are_refused_like_any_other() {
 }
 
 #[test]
+fn where_there_is_no_room_for_its_log_it_goes_on() {
+    let desk = desk();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let server = Server::start_with_log(&desk, &[], full);
+    let carol = credential(&desk, "carol");
+    let one = token(&desk, "email", 1);
+    let mut vault = Db::open(&desk.vault());
+
+    // What fails is logged, or would be.
+    vault.exec(
+        "CREATE TRIGGER full BEFORE INSERT ON sealift_intake BEGIN SELECT RAISE(ABORT, ''); END",
+    );
+    server.detokenize(&carol, "support_case", &[&one]).fails(503, "unrecorded");
+    vault.exec("DROP TRIGGER full");
+
+    assert_eq!(server.detokenize(&carol, "support_case", &[&one]).results()[0]["value"], email(1));
+    server.end();
+}
+
+#[test]
 fn a_vault_that_is_gone_and_back_ends_answers_and_begins_them_again() {
     let desk = desk();
     let server = Server::start(&desk);

@@ -67,10 +67,15 @@ impl Server {
     /// Starts the service with more arguments.
     #[track_caller]
     pub(crate) fn start_with(desk: &Desk, more: &[&str]) -> Self {
+        let log = std::fs::File::create(desk.path("serve.log")).unwrap();
+        Self::start_with_log(desk, more, log)
+    }
+
+    /// The same, with its log somewhere else.
+    pub(crate) fn start_with_log(desk: &Desk, more: &[&str], log: std::fs::File) -> Self {
         let mut arguments = vec!["--format", "json", "serve", "--listen", "127.0.0.1:0"];
         arguments.extend(more);
         let mut command = desk.command(&arguments);
-        let log = std::fs::File::create(desk.path("serve.log")).unwrap();
         let mut child = command
             .env("SEALIFT_LOG", "debug,sqlx=warn,hyper=warn,h2=warn,rustls=warn")
             .stdout(Stdio::piped())
@@ -80,7 +85,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| {
-            let log = std::fs::read_to_string(desk.path("serve.log")).unwrap();
+            let log = std::fs::read_to_string(desk.path("serve.log")).unwrap_or_default();
             panic!("the service does not listen: {error}: {log}")
         });
         let url = said["listening"].as_str().unwrap();
