@@ -53,7 +53,10 @@ impl Folder {
         let file = path.join(LOCK);
         let lock =
             OpenOptions::new().create_new(true).write(true).open(file).map_err(unwritable)?;
-        lock.try_lock().map_err(|error| Failure::failed(error.to_string()))?;
+        lock.try_lock().map_err(|error| {
+            Failure::failed(format!("folder {} cannot be locked: {error}", path.display()))
+                .hint("let the folder of the backups lie on a file system that knows locks")
+        })?;
         Ok(Self { path, lock, made_base: is_new.then(|| base.to_owned()) })
     }
 
