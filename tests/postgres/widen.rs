@@ -232,7 +232,7 @@ fn what_would_not_come_back_blocks_before_anything_is_written() {
         ("CREATE TABLE u (id integer, were t[]);", "column were of table public.u"),
         (
             "CREATE MATERIALIZED VIEW m AS SELECT t AS row FROM t;",
-            "column row of materialized view m",
+            "column row of materialized view public.m",
         ),
         (
             "DROP TABLE t; CREATE TYPE kind AS (id integer, v varchar(20)); CREATE TABLE t OF kind (PRIMARY KEY (id));",

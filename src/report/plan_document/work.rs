@@ -340,10 +340,11 @@ pub(super) fn way_back(facts: &PlanFacts<'_>) -> Vec<WayBackStep> {
         step("the purge itself", "", purge(facts), false),
         step(
             "after the purge",
-            "sealift detokenize --purpose PURPOSE --reason REASON TOKEN …",
+            "sealift restore RUN --reason REASON",
             format!(
-                "{}the values are read from the vault, under a purpose and one request at a time; \
-                 this version has no command that puts a whole table back",
+                "{}the values are read from the vault, under a purpose and one request at a time. \
+                 Whole tables come back by a run of its own, which approvers sign; what the purge \
+                 has proven does not hold any more then",
                 match facts.policy.backup.retention_days {
                     0 => "the backup is destroyed: ".to_owned(),
                     days => format!(
