@@ -246,6 +246,8 @@ async fn the_jobs_of_the_pipeline_end_with_the_codes_that_the_page_says() {
     fs::write(dir.path().join("crm.toml"), tested("toml") + covered).unwrap();
     assert_eq!(job("look").0, Some(0), "{}", job("look").1);
     assert_eq!(job("plan").0, Some(0));
+    let rehearsed = job("rehearse");
+    assert_eq!(rehearsed.0, Some(0), "{}", rehearsed.1);
     assert_eq!(job("run").0, Some(3), "nobody has approved it");
     once("SEALIFT_CREDENTIAL_FILE=bob.key sealift approve");
     let run = job("run");
