@@ -14,7 +14,9 @@ checker.run((report, { entries, size }) => {
       ['opened', 'mismatches'].every((name) => line[name] === (verified[name] || 0)) &&
       line.restored === (last(['rolled_back']).restored || 0);
   });
-  check(told, report.runs.length + ' runs stand, moved and verified what their entries say');
+  check(told, report.runs.length === 1
+    ? '1 run stands, moved and verified what its entries say'
+    : report.runs.length + ' runs stand, moved and verified what their entries say');
   const totals = report.totals, part = (line, name) => line.parts.find((it) => it.name === name).cells;
   check(totals.runs === report.runs.length &&
     ['rows', 'cells', 'opened', 'mismatches', 'restored'].every((name) => totals[name] === sum(report.runs, (line) => line[name])) &&
