@@ -51,7 +51,7 @@ pub(super) async fn elsewhere(job: &Job, typed: &[CopyRule]) -> Result<Vec<CopyF
             shown.push(ShownCopy { shown: told, ..before });
         }
     }
-    Ok(joined(shown, &job.policy.elsewhere, typed))
+    Ok(joined(&shown, &job.policy.elsewhere, typed))
 }
 
 async fn shown_before(job: &Job) -> Result<Vec<ShownCopy>, RunError> {
@@ -62,7 +62,7 @@ async fn shown_before(job: &Job) -> Result<Vec<ShownCopy>, RunError> {
 }
 
 /// What was typed for a purge comes after the policy, and holds where both name a copy.
-fn joined(shown: Vec<ShownCopy>, policy: &[CopyRule], typed: &[CopyRule]) -> Vec<CopyFact> {
+fn joined(shown: &[ShownCopy], policy: &[CopyRule], typed: &[CopyRule]) -> Vec<CopyFact> {
     let typed = typed.iter().map(|rule| (rule, NamedBy::Purge));
     let mut named: Vec<(&CopyRule, NamedBy)> = typed.collect();
     for rule in policy {
@@ -71,7 +71,7 @@ fn joined(shown: Vec<ShownCopy>, policy: &[CopyRule], typed: &[CopyRule]) -> Vec
         }
     }
     let mut facts: Vec<CopyFact> = Vec::new();
-    for copy in &shown {
+    for copy in shown {
         let found = named.iter().find(|(rule, _)| rule.is_of(copy.kind, &copy.name));
         facts.push(CopyFact {
             kind: copy.kind,
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_the_source_shows_and_nobody_has_named_has_no_owner() {
-        let facts = joined(vec![shown(CopyKind::Slot, "billing")], &[], &[]);
+        let facts = joined(&[shown(CopyKind::Slot, "billing")], &[], &[]);
         assert_eq!((facts.len(), facts[0].owner.as_ref(), facts[0].named), (1, None, None));
     }
 
@@ -121,7 +121,7 @@ mod tests {
         let policy =
             [rule("slot:billing:Old team:2027-01-31"), rule("export:csv:Sales:2027-01-01")];
         let typed = [rule("slot:billing:New team:2027-02-28")];
-        let facts = joined(vec![shown(CopyKind::Slot, "billing")], &policy, &typed);
+        let facts = joined(&[shown(CopyKind::Slot, "billing")], &policy, &typed);
         let told: Vec<_> = facts
             .iter()
             .map(|fact| (fact.name.as_str(), fact.owner.as_deref().unwrap(), fact.named.unwrap()))

@@ -135,11 +135,6 @@ impl Cluster {
         command
     }
 
-    /// A program that came with the server.
-    pub(crate) fn program(&self, program: &str) -> Command {
-        self.command(program)
-    }
-
     fn command(&self, program: &str) -> Command {
         self.unprivileged(&self.binaries.join(program).display().to_string())
     }

@@ -337,7 +337,9 @@ fn class_of(path: &str, relations: &Relations) -> (FileClass, Reading) {
         ["pg_wal", name] if name.len() == 24 => (FileClass::Wal, Reading::Log),
         ["pg_wal", ..] => (FileClass::Wal, Reading::Plain),
         ["log" | "pg_log", ..] => (FileClass::ServerLog, Reading::Plain),
-        [name] if name.ends_with(".conf") => (FileClass::ServerFiles, Reading::Settings),
+        [name] if Path::new(name).extension().is_some_and(|end| end == "conf") => {
+            (FileClass::ServerFiles, Reading::Settings)
+        }
         _ => (FileClass::ServerFiles, Reading::Plain),
     }
 }
