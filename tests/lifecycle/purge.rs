@@ -1,5 +1,6 @@
 //! The purge: originals are gone from the bytes, and only a verified run gets there.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use crate::support::{
@@ -338,13 +339,15 @@ fn words_that_triggers_carried_into_a_full_text_table_go_with_the_purge() {
                 "INSERT INTO {index} ({index}, rowid, told) VALUES ('delete', old.id, old.name);"
             ),
         };
-        sql += &format!(
+        write!(
+            sql,
             "CREATE VIRTUAL TABLE {index} USING fts5 (told{options});
              CREATE TRIGGER {index}_new AFTER INSERT ON people BEGIN
                  INSERT INTO {index} (rowid, told) VALUES (new.id, new.name); END;
              CREATE TRIGGER {index}_old AFTER UPDATE OF name ON people BEGIN {remove}
                  INSERT INTO {index} (rowid, told) VALUES (new.id, new.name); END;"
-        );
+        )
+        .unwrap();
     }
     sql += "INSERT INTO people VALUES (1, 'Xylophonistic Zymurgistically'),
         (2, 'Quixotically Jabberwocking');";

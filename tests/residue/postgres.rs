@@ -552,8 +552,8 @@ fn what_others_write_between_the_lock_and_the_rewrite_is_verified_too() {
     // An older snapshot has the purge wait, behind its verification and before the rewrite.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut other = runtime.block_on(crm.db.another().connect()).unwrap();
-    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class";
-    runtime.block_on(sqlx::raw_sql(begin).execute(&mut other)).unwrap();
+    let look = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class";
+    runtime.block_on(sqlx::raw_sql(look).execute(&mut other)).unwrap();
     let mut purge = crm.desk.command(&["purge", &run, "--confirm", &run]);
     purge.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let purge = purge.spawn().unwrap();
