@@ -122,20 +122,22 @@ fn is_rolled_back(desk: &Desk, run: &str, before: &str) {
     assert_same(before, &dump(&desk.source()));
 }
 
-/// What a command says while somebody writes to the table without a key all the time.
-fn beside_a_busy_writer(desk: &Desk, typed: &[&str]) -> Answer {
+/// What a command says while others write to the table without a key all the time.
+fn beside_busy_writers(desk: &Desk, typed: &[&str]) -> Answer {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let (source, stop) = (desk.source(), &stop);
-        scope.spawn(move || {
-            let mut db = Db::open(&source);
-            while !stop.load(Ordering::SeqCst) {
-                let words =
-                    "UPDATE hearsay SET said = 'words of ' || hex(randomblob(8)) WHERE rowid = 1";
-                let _ = db.try_exec(words);
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
+        for row in 1..=3 {
+            let (source, stop) = (desk.source(), &stop);
+            scope.spawn(move || {
+                let mut db = Db::open(&source);
+                while !stop.load(Ordering::SeqCst) {
+                    let _ = db.try_exec(format!(
+                        "UPDATE hearsay SET said = 'words of ' || hex(randomblob(8)) WHERE rowid = {row}"
+                    ));
+                    std::thread::sleep(Duration::from_micros(300));
+                }
+            });
+        }
         let answer = desk.run(typed);
         stop.store(true, Ordering::SeqCst);
         answer
@@ -144,14 +146,23 @@ fn beside_a_busy_writer(desk: &Desk, typed: &[&str]) -> Answer {
 
 #[test]
 fn another_writer_is_waited_for_and_the_same_command_goes_on() {
-    let (desk, run, before) = begun("", "");
+    let (desk, mut run, before) = begun("", "");
     desk.run(&["run", &run, "--until", "sealed"]).done();
     let mut other = Db::open(&desk.source());
     other.exec("BEGIN IMMEDIATE");
     says(&desk.run(&["run", &run]).fails(2, &[]), "… is locked …");
     other.exec("ROLLBACK");
     drop(other);
-    let answer = beside_a_busy_writer(&desk, &["run", &run]);
+    let mut answer = beside_busy_writers(&desk, &["run", &run]);
+    for _ in 0..5 {
+        if answer.code == 2 {
+            break;
+        }
+        // They were late for once, and the table was rewritten.
+        desk.run(&["rollback", &run]).done();
+        run = plan_and_approve(&desk);
+        answer = beside_busy_writers(&desk, &["run", &run]);
+    }
     says(&answer.fails(2, &[]), "… kept changing …");
     is_verified(&desk, &run);
     desk.run(&["rollback", &run]).done();
@@ -322,7 +333,7 @@ fn what_a_destroyed_key_kept_shut_is_put_back_from_the_backup() {
     is_verified(&desk, &run);
     Db::open(&desk.vault()).exec(
         "UPDATE sealift_key SET state = 'destroyed', wrapped = NULL WHERE purpose = 'data'
-         AND subject = (SELECT min(subject) FROM sealift_key WHERE purpose = 'data')",
+         AND subject = (SELECT max(subject) FROM sealift_key WHERE purpose = 'data')",
     );
     says(&desk.run(&["rollback", &run]).fails(4, &["Do not purge"]), "… failed authentication");
     put_back_by_hand(&desk, &run, &before);
