@@ -21,12 +21,13 @@ pub(crate) fn extended_code(error: &sqlx::Error) -> Option<i32> {
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const READONLY: i32 = 8;
+const IOERR: i32 = 10;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CONSTRAINT: i32 = 19;
 const NOT_A_DATABASE: i32 = 26;
 /// The index of a write-ahead log finds no room: the disk is full, in other words.
-const IOERR_SHMSIZE: i32 = 10 | (19 << 8);
+const IOERR_SHMSIZE: i32 = IOERR + (19 << 8);
 const CONSTRAINT_TRIGGER: i32 = CONSTRAINT | (7 << 8);
 
 /// The engine's own words about a constraint, which name objects and not values.

@@ -30,7 +30,7 @@ const MARKER: &str = "sealift_rehearsal";
 const DYING: Duration = Duration::from_secs(5);
 
 /// How long it is tried to drop a copy.
-const DROPPED_WITHIN: Duration = Duration::from_secs(60);
+const DROPPED_WITHIN: Duration = Duration::from_mins(1);
 
 /// How often is asked whether they have.
 const DYING_ASKED: Duration = Duration::from_millis(250);

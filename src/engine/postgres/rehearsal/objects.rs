@@ -50,10 +50,12 @@ pub(super) async fn read(connection: &mut PgConnection) -> Result<Statements, sq
     let mut statements = Statements::default();
     for row in &sqlx::query(STATEMENTS).fetch_all(connection).await? {
         let stage: i32 = row.try_get(0)?;
-        let list = match stage {
-            ..=BEFORE_ROWS => &mut statements.before,
-            ..=BEHIND_ROWS => &mut statements.behind,
-            _ => &mut statements.last,
+        let list = if stage <= BEFORE_ROWS {
+            &mut statements.before
+        } else if stage <= BEHIND_ROWS {
+            &mut statements.behind
+        } else {
+            &mut statements.last
         };
         let (id, name, sql) = (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
         list.push(Statement { id, name, sql });
