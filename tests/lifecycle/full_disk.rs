@@ -49,13 +49,13 @@ impl Setting {
             ),
         );
         let run = plan_and_approve(&desk);
-        let disk = SmallDisk::at(&desk.path("small"), DISK_BYTES);
+        let small = SmallDisk::at(&desk.path("small"), DISK_BYTES);
         match on_it {
-            OnIt::Source => drop(fs::copy(desk.source(), disk.file("shop.db")).unwrap()),
-            OnIt::Vault => drop(fs::copy(desk.vault(), disk.file("vault.db")).unwrap()),
+            OnIt::Source => drop(fs::copy(desk.source(), small.file("shop.db")).unwrap()),
+            OnIt::Vault => drop(fs::copy(desk.vault(), small.file("vault.db")).unwrap()),
             OnIt::Backup => {}
         }
-        Self { desk, disk, on_it, run, before }
+        Self { desk, disk: small, on_it, run, before }
     }
 
     fn act(&self, verb: &str, more: &[&str]) -> Answer {
