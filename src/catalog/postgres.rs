@@ -82,6 +82,9 @@ pub struct PostgresTable {
     pub update_rules: Vec<String>,
     /// Publications that it is in.
     pub publications: Vec<String>,
+    /// Why the server refuses every UPDATE of it for the sake of its publications, as it says it.
+    #[serde(default)]
+    pub update_refused: Option<String>,
     /// How subscribers find its rows.
     pub replica_identity: ReplicaIdentity,
     /// The role owns it.

@@ -20,6 +20,20 @@ fn of_table(case: &Case<'_>, sheet: &PostgresTable) -> Finding {
     let by = format!("it is published by {}", listed(&sheet.publications));
     let old_values = "subscribers and the log of changes receive the originals once more; look for \
                       copies there after the run";
+    let has_none = match &sheet.replica_identity {
+        ReplicaIdentity::Key(key) => key.is_empty(),
+        ReplicaIdentity::Nothing => true,
+        ReplicaIdentity::Full => false,
+    };
+    if let Some(why) = sheet.update_refused.as_ref().filter(|_| !has_none) {
+        return blocks(
+            PITFALL,
+            object,
+            format!("{by}, and the server refuses every UPDATE: {why}"),
+            "have the publication hold what subscribers find rows by (ALTER PUBLICATION … SET TABLE …), \
+             or choose another REPLICA IDENTITY",
+        );
+    }
     match &sheet.replica_identity {
         ReplicaIdentity::Key(key) if key.is_empty() => blocks(
             PITFALL,

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use sqlx::Row as _;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::{PgConnection, PgDatabaseError, PgRow};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::super::rebuild::obstacles;
+use super::super::shape::{quoted, table_sql};
 use super::{CatalogError, ask, failed, name_at, text};
 use crate::catalog::postgres::{
     PostgresColumn, PostgresForeignKey, PostgresTable, ReplicaIdentity,
@@ -403,8 +404,38 @@ impl Found {
                 entry.sheet.publications.push(name);
             }
         }
+        for entry in self.tables.iter_mut().filter(|entry| !entry.sheet.publications.is_empty()) {
+            entry.sheet.update_refused = refusal(conn, &entry.table).await.map_err(failed(what))?;
+        }
         Ok(())
     }
+}
+
+/// Why the server would refuse to update a table that is published; `None` where it would not, and
+/// where the role may not.
+///
+/// The server is asked, by the plan of an UPDATE that is not carried out: it alone knows how lists of
+/// columns and conditions of publications go together with what subscribers find rows by.
+async fn refusal(conn: &mut PgConnection, table: &Table) -> Result<Option<String>, sqlx::Error> {
+    let Some(column) = table.columns.first() else { return Ok(None) };
+    let sql = format!(
+        "EXPLAIN UPDATE ONLY {} SET {} = DEFAULT",
+        table_sql(&table.name)?,
+        quoted(&column.name)?
+    );
+    sqlx::raw_sql("SAVEPOINT sealift_published").execute(&mut *conn).await?;
+    let asked = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *conn).await;
+    sqlx::raw_sql("ROLLBACK TO SAVEPOINT sealift_published").execute(conn).await?;
+    let refused = asked.err().and_then(|error| error.into_database_error());
+    // 42P10: columns; 55000: no identity; 0A000: generated columns among them.
+    let refused = refused.filter(|error| {
+        error.code().is_some_and(|code| ["42P10", "55000", "0A000"].contains(&&*code))
+    });
+    let Some(refused) = refused.and_then(|error| error.try_downcast::<PgDatabaseError>().ok())
+    else {
+        return Ok(None);
+    };
+    Ok(Some(refused.detail().unwrap_or(refused.message()).trim_end_matches('.').to_owned()))
 }
 
 impl Entry {
@@ -429,6 +460,7 @@ impl Entry {
             forces_row_security: forced,
             update_rules: Vec::new(),
             publications: Vec::new(),
+            update_refused: None,
             replica_identity: ReplicaIdentity::Nothing,
             is_owned: row.try_get(9)?,
             may_lock: row.try_get(12)?,
