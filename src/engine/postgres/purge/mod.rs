@@ -266,8 +266,8 @@ async fn forget_stale(
                 SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid::int8 = ANY ($1)))
           AND pg_catalog.age(xmin) > pg_catalog.age($2::text::xid)";
     // language=PostgreSQL
-    const OF_SEVERAL: &str = "DELETE FROM pg_catalog.pg_statistic_ext_data
-        WHERE stxoid IN (SELECT oid FROM pg_catalog.pg_statistic_ext WHERE stxrelid::int8 = ANY ($1))
+    const OF_SEVERAL: &str = "WHERE stxoid IN (
+            SELECT oid FROM pg_catalog.pg_statistic_ext WHERE stxrelid::int8 = ANY ($1))
           AND pg_catalog.age(xmin) > pg_catalog.age($2::text::xid)";
     // language=PostgreSQL
     const OID: &str = "SELECT $1::pg_catalog.regclass::pg_catalog.oid::int8";
@@ -277,9 +277,26 @@ async fn forget_stale(
         let oid: i64 = sqlx::query_scalar(OID).bind(name).fetch_one(&mut *connection).await?;
         oids.push(oid);
     }
+    // Before version 15 the row belongs to the object: ANALYZE and DROP STATISTICS fail without it.
+    let of_several = match connection.server_version_num() {
+        Some(..140_000) => {
+            "UPDATE pg_catalog.pg_statistic_ext_data
+             SET stxdndistinct = NULL, stxddependencies = NULL, stxdmcv = NULL"
+        }
+        Some(..150_000) => {
+            "UPDATE pg_catalog.pg_statistic_ext_data SET stxdndistinct = NULL,
+                 stxddependencies = NULL, stxdmcv = NULL, stxdexpr = NULL"
+        }
+        _ => "DELETE FROM pg_catalog.pg_statistic_ext_data",
+    };
     let mut rows = 0;
-    for sql in [OF_COLUMNS, OF_SEVERAL] {
-        match sqlx::query(sql).bind(&oids).bind(before).execute(&mut *connection).await {
+    for sql in [OF_COLUMNS.to_owned(), format!("{of_several} {OF_SEVERAL}")] {
+        match sqlx::query(AssertSqlSafe(sql))
+            .bind(&oids)
+            .bind(before)
+            .execute(&mut *connection)
+            .await
+        {
             Ok(done) => rows += done.rows_affected(),
             // Whether there are any, such a role cannot know; that it may not write the tables of
             // the statistics anew is said in its place.
