@@ -24,7 +24,7 @@ use crate::lifecycle::{Event, Phase};
 use crate::plan::readable_bytes;
 use crate::ports::RunRow;
 use crate::residue::{ScanReport, Verdict};
-use crate::run::{PurgeFacts, RunError};
+use crate::run::{CopyFact, PurgeFacts, PurgeOrder, RunError};
 use crate::words::counted;
 
 pub(super) async fn purge(
@@ -44,6 +44,7 @@ pub(super) async fn purge(
         out.next(&who, &command);
         return Ok(Outcome::Done);
     }
+    super::run::not_paused(&row)?;
     confirmed(&desk, settings, &row, typed.confirm.as_deref()).await?;
     let (policy, _) = parsed(&row)?;
     if policy.approval.legal_hold {
@@ -88,7 +89,8 @@ pub(super) async fn purge(
         run: row.run,
         recipients: &policy.backup.recipients,
     };
-    let facts = match crate::run::purge(&job, &approved, scratch, patience, &copies).await {
+    let order = PurgeOrder { approved, scratch, patience, elsewhere: typed.elsewhere };
+    let facts = match crate::run::purge(&job, &order, &copies).await {
         Ok(facts) => facts,
         Err(RunError::Mismatches(found)) => {
             return Err(verify::named(Err(RunError::Mismatches(found))).err().unwrap_or_else(
@@ -211,7 +213,7 @@ fn tell(out: &Output, row: &RunRow, facts: &PurgeFacts) {
     out.object(&json!({
         "run": row.run.to_string(), "phase": Phase::Purged.name(),
         "verdict": verdict_word(&facts.verdict), "hits_before": before, "hits_after": after,
-        "cells": facts.cells, "uncovered_copies": uncovered, "steps": facts.steps,
+        "cells": facts.cells, "uncovered_copies": uncovered, "steps": facts.steps, "elsewhere": facts.elsewhere,
     }));
     out.heading(&format!("Run {} is purged.", row.run));
     for step in &facts.steps {
@@ -237,6 +239,7 @@ fn tell(out: &Output, row: &RunRow, facts: &PurgeFacts) {
         out.line(format!("  not covered: {}: {}", skipped.name, skipped.why));
     }
     copies(out, &facts.uncovered);
+    elsewhere(out, &facts.elsewhere);
     out.next(
         &row.planned_by,
         &format!("sealift report {} --format html --output report.html", row.run),
@@ -246,6 +249,20 @@ fn tell(out: &Output, row: &RunRow, facts: &PurgeFacts) {
 fn copies(out: &Output, uncovered: &BTreeMap<String, u64>) {
     for (column, cells) in uncovered {
         out.line(format!("  copies outside the policy: {cells} cells of `{column}`"));
+    }
+}
+
+/// Copies elsewhere, those without a keeper first.
+fn elsewhere(out: &Output, copies: &[CopyFact]) {
+    let line = |copy: &CopyFact| format!("{} `{}`", copy.kind.name(), copy.name);
+    for copy in copies.iter().filter(|copy| copy.owner.is_none()) {
+        let shown = copy.shown.as_deref().unwrap_or_default();
+        out.line(format!("  not covered: {}, with nobody named for it: {shown}", line(copy)));
+    }
+    for copy in copies {
+        if let (Some(owner), Some(expires)) = (&copy.owner, &copy.expires) {
+            out.line(format!("  elsewhere: {}, with {owner} until {expires}", line(copy)));
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod column_name;
 mod draft;
+mod elsewhere;
 mod errors;
 mod measure;
 mod model;
@@ -18,6 +19,7 @@ mod reader;
 
 pub use column_name::{ColumnName, ColumnNameError, TableName};
 pub use draft::{Candidate, Draft, because};
+pub use elsewhere::{CopyKind, CopyRule};
 pub use errors::{PolicyError, PolicyErrors, PolicyProblem};
 pub use model::{
     Approval, BackupRule, ChangeRule, Check, ColumnRule, EmptyRule, Expect, Fit, Form, FormatShape,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::elsewhere::CopyRule;
 use super::{ColumnName, TableName};
 
 /// A whole policy file.
@@ -30,6 +31,9 @@ pub struct Policy {
     /// `[purge]`.
     #[serde(default)]
     pub purge: PurgeRule,
+    /// Copies of the source that lie elsewhere, each with its keeper.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<CopyRule>,
     /// Where the encrypted backup of the originals goes.
     pub backup: BackupRule,
     /// Bounds of a run.

@@ -38,8 +38,9 @@ pub use sample::{
 pub use scratch::{Scratch, ScratchError, ScratchTable};
 pub use source::{
     Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
-    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity,
-    SourceRebuild, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome, WriteOutcome,
+    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, ShownCopy, Source, SourceError,
+    SourceIdentity, SourceRebuild, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome,
+    WriteOutcome,
 };
 pub use vault::{Change, VAULT_FORMAT, Vault, VaultError};
 

@@ -11,7 +11,7 @@ use super::{Pressure, Remedy, Sampler, Wait};
 use crate::catalog::{Catalog, ColumnChange};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
-use crate::policy::{ColumnName, Policy, TableName};
+use crate::policy::{ColumnName, CopyKind, Policy, TableName};
 use crate::residue::{Filter, ScanReport};
 use crate::value::{Original, RowKey};
 
@@ -495,6 +495,12 @@ pub trait Source: Send + Sync {
     /// every unused byte zero? `None` where the files are not understood or cannot be read.
     async fn structure(&self, tables: &[TableName]) -> Result<Option<PageFacts>, SourceError>;
 
+    /// Copies of these tables that lie elsewhere, as far as the source knows: who replays or keeps its
+    /// log of changes, who is subscribed to them.
+    async fn elsewhere(&self, _tables: &[TableName]) -> Result<Vec<ShownCopy>, SourceError> {
+        Ok(Vec::new())
+    }
+
     /// Another session with the same source, for another worker; `None` where there is one writer.
     async fn another(&self) -> Result<Option<Arc<dyn Source>>, SourceError> {
         Ok(None)
@@ -619,6 +625,17 @@ pub trait Originals {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }
 
+/// A copy of a source that lies elsewhere, as the source shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownCopy {
+    /// What it is.
+    pub kind: CopyKind,
+    /// What the source calls it.
+    pub name: String,
+    /// What the source knows of it.
+    pub shown: String,
+}
+
 /// What the pages of a source's files hold beside live content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageFacts {
@@ -645,6 +662,9 @@ pub struct ScrubStep {
     pub step: String,
     /// What it came to.
     pub outcome: String,
+    /// Whether something of it could not be done.
+    #[serde(default)]
+    pub falls_short: bool,
     /// When it began.
     pub started_at: String,
     /// When it was done.

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::counts::{Reconciliation, VerificationPart};
+use super::elsewhere::{self, ElsewhereLine};
 use super::evidence::{
     BackupFate, ClaimLevel, Evidence, PurgeFacts, PurgeStep, QuarantineFact, QuarantineState,
 };
@@ -56,6 +57,9 @@ pub struct Certificate {
     /// Copies of the vault from between the plan and the end of the purge: each holds the wrapped key
     /// that opened the run's backup.
     pub vault_copies: Vec<VaultCopyLine>,
+    /// Copies of the source that lie elsewhere, each with its owner, its last day, and how it is known.
+    /// One that nobody is named for is not covered.
+    pub elsewhere: Vec<ElsewhereLine>,
     /// What was not covered, a sentence each.
     pub not_covered: Vec<String>,
 }
@@ -203,6 +207,7 @@ impl Certificate {
             uncovered_copies: purge.map(copies).unwrap_or_default(),
             came_back,
             vault_copies: purge.map(|purge| purge.vault_copies.clone()).unwrap_or_default(),
+            elsewhere: purge.map(|it| elsewhere::lines(evidence, it)).unwrap_or_default(),
             not_covered,
         }
     }
@@ -302,6 +307,16 @@ fn not_covered(
         )),
         Some(_) | None => {}
     }
+    // What can be searched for was searched for there; the rest could have gone by this step alone.
+    let short = purge.steps.iter().filter(|step| step.falls_short && unsearched > 0);
+    list.extend(short.map(|step| {
+        format!(
+            "{}: {}; of the values that cannot be searched for, {unsearched} in all, some may be \
+             there",
+            step.name, step.outcome
+        )
+    }));
+    list.extend(elsewhere::unnamed(purge));
     if counts.reconciles != Some(true) {
         list.push("cells: their counts do not add up".to_owned());
     }
@@ -394,8 +409,16 @@ pub(super) fn live_places(evidence: &Evidence) -> &'static str {
         (true, false) => "in columns outside the policy",
         (true, true) => "in columns outside the policy and in rows left in quarantine",
         (false, true) => "in rows left in quarantine, or inside longer values of other columns",
-        (false, false) => "inside longer values of columns outside the policy",
+        (false, false) => {
+            "inside longer values of columns outside the policy, or as words of the server's own \
+             catalogs and settings"
+        }
     }
+}
+
+/// Whether somebody keeps copies elsewhere.
+fn has_copies(evidence: &Evidence) -> bool {
+    purged(evidence).is_some_and(|purge| !purge.elsewhere.is_empty())
 }
 
 fn doubts(verdict: Option<&Verdict>) -> Vec<String> {
@@ -408,7 +431,7 @@ fn doubts(verdict: Option<&Verdict>) -> Vec<String> {
         .iter()
         .map(|doubt| match doubt {
             Doubt::OtherConfig => "the two scans did not look in the same way".to_owned(),
-            Doubt::OtherValues => "the two scans did not look for as many values".to_owned(),
+            Doubt::OtherValues => "the two scans did not look for the same values".to_owned(),
             Doubt::NoValues => "no value was searched for".to_owned(),
             Doubt::NoDatabase => "the database file is not among the files scanned".to_owned(),
             Doubt::NoControl(class) => format!(
@@ -512,6 +535,10 @@ impl CertificateStatus {
                 "the purge is on record, and originals were found in its columns since"
             }
             Self::Limited => "no residue was found, but not everything was covered",
+            Self::Clean if has_copies(evidence) => {
+                "no original in scope is left in the files of the database; copies elsewhere are \
+                 with the owners that are listed, and the medium below is not covered by any claim"
+            }
             Self::Clean => {
                 "no original in scope is left in the files of the database; the medium below them \
                  is not covered by any claim"

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::certificate::VaultCopyLine;
+use super::elsewhere::ElsewhereLine;
 use crate::crypto::{KeyPurpose, KeyState};
 use crate::ledger::{ApprovalKind, Digest, Entry, ProofBundle};
 use crate::lifecycle::{Phase, RunId};
@@ -184,6 +185,8 @@ pub struct PurgeFacts {
     pub backup: BackupFate,
     /// Copies of the vault from between the plan and the end of the purge.
     pub vault_copies: Vec<VaultCopyLine>,
+    /// Copies of the source that lie elsewhere.
+    pub elsewhere: Vec<ElsewhereLine>,
 }
 
 /// One step of a purge.
@@ -191,6 +194,10 @@ pub struct PurgeFacts {
 pub struct PurgeStep {
     /// What was done: `vacuum`, `truncate the write-ahead log`.
     pub name: String,
+    /// What it came to: new files, the purge's address in the log, what a role may not.
+    pub outcome: String,
+    /// Whether something of it could not be done.
+    pub falls_short: bool,
     /// When it began.
     pub started_at: String,
     /// When it was done.

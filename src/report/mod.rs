@@ -27,6 +27,7 @@ mod controls;
 mod counts;
 mod coverage;
 mod csv_table;
+mod elsewhere;
 mod evidence;
 mod header;
 mod html;
@@ -52,6 +53,7 @@ pub use certificate::{
 pub use controls::{ControlLine, Support};
 pub use counts::{CountPart, QuarantineLine, Reconciliation, VerificationPart};
 pub use coverage::TableCoverage;
+pub use elsewhere::ElsewhereLine;
 pub use evidence::{
     AnchorFact, ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, Evidence, KeyFact,
     PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest,

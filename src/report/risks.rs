@@ -75,7 +75,8 @@ const REMAINING: [(&str, &str); 6] = [
     (
         "other copies of the source",
         "dumps, replicas, snapshots and exports made before the run hold originals, and were not \
-         looked at unless they are listed among the files scanned",
+         looked at unless they are listed among the files scanned; those that are known stand in the \
+         certificate with their owners",
     ),
     (
         "tokens",

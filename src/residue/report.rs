@@ -251,6 +251,10 @@ pub struct ScanReport {
     pub config: String,
     /// How many values were searched for, repeated ones counted each time.
     pub values_searched: u64,
+    /// How many values there are to search for, those that no byte scan can find among them. A
+    /// control may search for a part of them.
+    #[serde(default)]
+    pub values_known: u64,
     /// How many could not be, and why.
     pub not_byte_searchable: Unsearchable,
     /// Every file that was read.
@@ -271,6 +275,7 @@ impl ScanReport {
         Self {
             config: Filter::config_hash(),
             values_searched: filter.values(),
+            values_known: filter.values() + filter.unsearchable().total(),
             not_byte_searchable: filter.unsearchable(),
             files,
             skipped: Vec::new(),
@@ -331,7 +336,8 @@ pub enum Verdict {
 pub enum Doubt {
     /// The two scans did not look in the same way.
     OtherConfig,
-    /// The two scans did not look for as many values.
+    /// The two scans did not look for the same values: they knew of different numbers of them, or
+    /// the first looked for more.
     OtherValues,
     /// No value was searched for.
     NoValues,
@@ -375,7 +381,10 @@ impl Evidence {
         if before.config != after.config {
             doubts.push(Doubt::OtherConfig);
         }
-        if before.values_searched != after.values_searched {
+        // A control that has found a part of them shows what it can; one that knew of others does not.
+        if before.values_known != after.values_known
+            || before.values_searched > after.values_searched
+        {
             doubts.push(Doubt::OtherValues);
         }
         if after.values_searched == 0 {

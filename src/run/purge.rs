@@ -15,12 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::crypto::{KeyHeader, KeyPurpose, KeyState};
 use crate::lifecycle::{Event, Phase};
-use crate::policy::TableName;
+use crate::policy::{CopyRule, TableName};
 use crate::ports::{
     Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep, Scrubbed, VaultCopies, VaultCopy,
 };
 use crate::residue::{Evidence, FileReport, ScanReport, Verdict};
 use crate::run::crash::here;
+use crate::run::elsewhere::{CopyFact, elsewhere};
 use crate::run::error::RunError;
 use crate::run::job::{Job, ms};
 use crate::run::residue::{as_json, control_report, count, scan, uncovered_copies};
@@ -52,6 +53,9 @@ pub struct PurgeFacts {
     pub verdict: Verdict,
     /// Originals that came after the backup, searched without a control of their own: hits.
     pub late_hits: u64,
+    /// The files in which these lie.
+    #[serde(default)]
+    pub late_files: Vec<String>,
     /// Copies in columns outside the policy: column → cells.
     pub uncovered: BTreeMap<String, u64>,
     /// Cells that were opened and compared inside the lock.
@@ -61,6 +65,9 @@ pub struct PurgeFacts {
     /// Copies of the vault since the run was planned: each holds the wrapped key of its backup.
     #[serde(default)]
     pub vault_copies: Vec<VaultCopyFact>,
+    /// Copies of the source that lie elsewhere.
+    #[serde(default)]
+    pub elsewhere: Vec<CopyFact>,
 }
 
 /// A copy of the vault, as the ledger has it.
@@ -74,7 +81,20 @@ pub struct VaultCopyFact {
     pub sha256: String,
 }
 
-/// Purges a run that was approved for it. `approved` is the verified digest that was signed.
+/// What a purge is given by whoever asks for it.
+#[derive(Debug, Clone)]
+pub struct PurgeOrder {
+    /// The verified digest that was signed.
+    pub approved: String,
+    /// Where a verification may write what it sorts.
+    pub scratch: PathBuf,
+    /// How long to wait for others who still see what was there before.
+    pub patience: Duration,
+    /// Keepers of copies elsewhere, beside those of the policy.
+    pub elsewhere: Vec<CopyRule>,
+}
+
+/// Purges a run that was approved for it.
 ///
 /// # Errors
 ///
@@ -82,14 +102,12 @@ pub struct VaultCopyFact {
 /// back; after it a repeated call finishes the work.
 pub async fn purge(
     job: &Job,
-    approved: &str,
-    scratch: PathBuf,
-    patience: Duration,
+    order: &PurgeOrder,
     copies: &dyn VaultCopies,
 ) -> Result<PurgeFacts, RunError> {
     let facts = match scrubbed(job).await? {
         Some(facts) => facts,
-        None => scrub(job, approved, scratch, patience, copies).await?,
+        None => scrub(job, order, copies).await?,
     };
     destroy(job).await?;
     Ok(facts)
@@ -120,15 +138,13 @@ fn facts_in(entry: &crate::ledger::Entry) -> Option<PurgeFacts> {
 
 async fn scrub(
     job: &Job,
-    digest: &str,
-    scratch: PathBuf,
-    patience: Duration,
+    order: &PurgeOrder,
     copies: &dyn VaultCopies,
 ) -> Result<PurgeFacts, RunError> {
     let begun = Instant::now();
     job.source.seize(&tables(job)).await?;
     here("purge.after_lock");
-    let rewritten = rewrite_seized(job, digest, scratch.clone(), patience).await;
+    let rewritten = rewrite_seized(job, order).await;
     // The lock ends whatever happened; an error of the work is the one to report.
     let released = job.source.release().await;
     let (scrubbed, mut cells) = rewritten?;
@@ -137,13 +153,13 @@ async fn scrub(
     let Scrubbed { mut steps, written_since } = scrubbed;
     if written_since > 0 {
         // The lock could not be held over the rewrite, and somebody wrote in between.
-        cells = verify_again(job, digest, scratch).await?;
+        cells = verify_again(job, order).await?;
     }
     // ORDER: behind the rewrite, and before anything else goes that could bring originals back.
     steps.push(copied(copies).await?);
     steps.extend(job.source.retire_log().await?);
     // ORDER: after the lock, because its journal goes with it.
-    let facts = weigh(job, steps, cells).await?;
+    let facts = weigh(job, steps, cells, &order.elsewhere).await?;
     let is_left = matches!(facts.verdict, Verdict::Residue { .. }) || facts.late_hits > 0;
     let mut draft = job.draft(if is_left { RESIDUE_FOUND } else { SCRUBBED });
     draft.details.insert("began_at".into(), job.began.lap().into());
@@ -151,7 +167,7 @@ async fn scrub(
     draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
     draft.counts.insert("cells".into(), facts.cells);
     draft.counts.insert("uncovered".into(), facts.uncovered.values().sum());
-    draft.details.insert("digest".into(), digest.into());
+    draft.details.insert("digest".into(), order.approved.as_str().into());
     draft.details.insert("facts".into(), facts_json(&facts)?);
     here("purge.before_marker");
     job.vault.commit(Vec::new(), vec![draft]).await?;
@@ -166,6 +182,7 @@ async fn copied(copies: &dyn VaultCopies) -> Result<ScrubStep, RunError> {
     Ok(ScrubStep {
         step: "copy of the vault".to_owned(),
         outcome: format!("{file}: {rows} rows, put back as a trial and read through"),
+        falls_short: false,
         started_at,
         finished_at: Timestamp::now().to_string(),
     })
@@ -183,30 +200,26 @@ fn facts_json(facts: &PurgeFacts) -> Result<serde_json::Value, RunError> {
 }
 
 /// Verifies every cell once more, under the lock.
-async fn verify_again(job: &Job, digest: &str, scratch: PathBuf) -> Result<u64, RunError> {
+async fn verify_again(job: &Job, order: &PurgeOrder) -> Result<u64, RunError> {
     job.source.seize(&tables(job)).await?;
-    let proven = proven(job, digest, scratch).await;
+    let proven = proven(job, order).await;
     let released = job.source.release().await;
     let cells = proven?.cells();
     released?;
     Ok(cells)
 }
 
-async fn rewrite_seized(
-    job: &Job,
-    digest: &str,
-    scratch: PathBuf,
-    patience: Duration,
-) -> Result<(Scrubbed, u64), RunError> {
-    let proof = proven(job, digest, scratch).await?;
+async fn rewrite_seized(job: &Job, order: &PurgeOrder) -> Result<(Scrubbed, u64), RunError> {
+    let proof = proven(job, order).await?;
     let cells = proof.cells();
-    Ok((rewrite_files(job, proof, patience).await?, cells))
+    Ok((rewrite_files(job, proof, order.patience).await?, cells))
 }
 
 /// Verifies under the lock; what is verified has to be what was approved.
-async fn proven(job: &Job, digest: &str, scratch: PathBuf) -> Result<RoundTripProof, RunError> {
+async fn proven(job: &Job, order: &PurgeOrder) -> Result<RoundTripProof, RunError> {
+    let scratch = order.scratch.clone();
     let verified = verify(job, Phase::PurgeApproved, scratch, Drive::Prove).await?;
-    if verified.proof.digest() != digest {
+    if verified.proof.digest() != order.approved {
         return Err(RunError::Inconsistent(
             "what was verified under the lock is not what the approval is bound to".to_owned(),
         ));
@@ -229,22 +242,29 @@ async fn rewrite_files(
 }
 
 /// The tables of a run.
-fn tables(job: &Job) -> Vec<TableName> {
+pub(super) fn tables(job: &Job) -> Vec<TableName> {
     let units = job.plan.units.iter();
     units.flat_map(|unit| &unit.tables).map(|table| table.table.clone()).collect()
 }
 
 /// The scan afterwards, beside the scan before.
-async fn weigh(job: &Job, steps: Vec<ScrubStep>, cells: u64) -> Result<PurgeFacts, RunError> {
+async fn weigh(
+    job: &Job,
+    steps: Vec<ScrubStep>,
+    cells: u64,
+    named: &[CopyRule],
+) -> Result<PurgeFacts, RunError> {
     let before = control_report(job).await?;
     let after = scan(job, FileKind::Backup, ScanDepth::Whole).await?;
     let files = job.vault.files(job.run).await?;
-    let late_hits = if files.iter().any(|file| file.kind == FileKind::Increment) {
+    let (mut late_hits, mut late_files) = (0, Vec::new());
+    if files.iter().any(|file| file.kind == FileKind::Increment) {
         let late = scan(job, FileKind::Increment, ScanDepth::Whole).await?;
-        late.files.iter().map(|file| file.hits.residue()).sum()
-    } else {
-        0
-    };
+        for file in late.files.iter().filter(|file| file.hits.residue() > 0) {
+            late_hits += file.hits.residue();
+            late_files.push(file.name.clone());
+        }
+    }
     let verdict = match &before {
         Some(before) => Evidence::weigh(before, &after),
         None => Verdict::NotEvidence { reasons: Vec::new() },
@@ -252,16 +272,19 @@ async fn weigh(job: &Job, steps: Vec<ScrubStep>, cells: u64) -> Result<PurgeFact
     let structure = job.source.structure(&tables(job)).await?;
     let uncovered = uncovered_copies(job).await?;
     let vault_copies = vault_copies(job).await?;
+    let elsewhere = elsewhere(job, named).await?;
     Ok(PurgeFacts {
         steps,
         before,
         after,
         verdict,
         late_hits,
+        late_files,
         uncovered,
         cells,
         structure,
         vault_copies,
+        elsewhere,
     })
 }
 
@@ -307,6 +330,9 @@ fn residue_found(facts: &PurgeFacts) -> RunError {
             None => file.name.clone(),
         })
         .collect();
+    let late = facts.late_files.iter().filter(|name| !places.iter().any(|place| place == *name));
+    let late: Vec<String> = late.cloned().collect();
+    places.extend(late);
     if places.len() > PLACES_MAX {
         let more = places.len() - PLACES_MAX;
         places.truncate(PLACES_MAX);

@@ -15,10 +15,12 @@ use crate::ports::{EntryRow, FileKind, FileRow, Originals, ScanDepth, Vault, Vis
 use crate::residue::{Filter, FilterBuilder, ScanReport};
 use crate::run::batch::compute;
 use crate::run::column::Column;
+use crate::run::elsewhere::SHOWN;
 use crate::run::entries::open_entry;
 use crate::run::error::RunError;
 use crate::run::increments::read_increment;
 use crate::run::job::Job;
+use crate::run::purge::tables;
 use crate::run::record::{BackupCell, BackupRecord};
 use crate::token::DomainId;
 use crate::value::Original;
@@ -251,7 +253,12 @@ pub(crate) async fn scan(
     })?;
     let filter = builder.build();
     let named = &job.policy.purge.scan;
-    Ok(job.source.scan(&filter, random(), &originals, depth, named).await?)
+    let mut report = job.source.scan(&filter, random(), &originals, depth, named).await?;
+    if kind == FileKind::Backup {
+        let ranges = job.vault.ranges(job.run).await?;
+        report.values_known = ranges.iter().map(|range| range.originals).sum();
+    }
+    Ok(report)
 }
 
 /// The positive control: the scan has to find the originals while they are still there. A zero
@@ -265,6 +272,12 @@ pub(crate) async fn control(job: &Job) -> Result<(), RunError> {
     let mut draft = job.draft(CONTROL);
     count(&mut draft, &report);
     draft.details.insert("report".into(), as_json(&report)?);
+    let shown = job.source.elsewhere(&tables(job)).await?;
+    if !shown.is_empty() {
+        let shown = serde_json::to_value(shown)
+            .map_err(|error| RunError::Inconsistent(error.to_string()))?;
+        draft.details.insert(SHOWN.into(), shown);
+    }
     job.vault.commit(Vec::new(), vec![draft]).await?;
     Ok(())
 }

@@ -12,11 +12,11 @@ use crate::lifecycle::{Event, Phase};
 use crate::plan::Assessment;
 use crate::ports::{self, QuarantineState as Waits, RunRow, Vault, VaultError};
 use crate::report::{
-    AnchorFact, ApprovalFact, BackupFate, CheckFact, Condition, Evidence, KeyFact, PurgeFacts,
-    PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest, SegmentFact,
-    StructureFacts, UncoveredCopy, UnitFact, Usage, VaultCopyLine,
+    AnchorFact, ApprovalFact, BackupFate, CheckFact, Condition, ElsewhereLine, Evidence, KeyFact,
+    PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest,
+    SegmentFact, StructureFacts, UncoveredCopy, UnitFact, Usage, VaultCopyLine,
 };
-use crate::run::{PurgeFacts as Purged, facts_of, residue_of};
+use crate::run::{CopyFact, NamedBy, PurgeFacts as Purged, facts_of, residue_of};
 
 /// Where a run stood when it is told of.
 pub(super) struct Stood {
@@ -204,6 +204,8 @@ fn purge_facts(facts: Purged, kept: Option<String>) -> PurgeFacts {
             .into_iter()
             .map(|step| PurgeStep {
                 name: step.step,
+                outcome: step.outcome,
+                falls_short: step.falls_short,
                 started_at: step.started_at,
                 finished_at: step.finished_at,
             })
@@ -228,7 +230,23 @@ fn purge_facts(facts: Purged, kept: Option<String>) -> PurgeFacts {
             .into_iter()
             .map(|copy| VaultCopyLine { at: copy.at, file: copy.file, sha256: copy.sha256 })
             .collect(),
+        elsewhere: facts.elsewhere.into_iter().map(copy_line).collect(),
     }
+}
+
+/// A copy elsewhere, with how it is known in words.
+fn copy_line(copy: CopyFact) -> ElsewhereLine {
+    let named = copy.named.map(|by| match by {
+        NamedBy::Policy => "named in the policy",
+        NamedBy::Purge => "named by who purged",
+    });
+    let known = match (named, &copy.shown) {
+        (Some(named), Some(shown)) => format!("{named}; the server shows it: {shown}"),
+        (Some(named), None) => format!("{named}; the source cannot know of it"),
+        (None, shown) => format!("the server shows it: {}", shown.as_deref().unwrap_or_default()),
+    };
+    let CopyFact { kind, name, owner, expires, .. } = copy;
+    ElsewhereLine { kind: kind.name().to_owned(), name, owner, expires, known }
 }
 
 async fn keys(

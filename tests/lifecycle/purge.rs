@@ -1,5 +1,6 @@
 //! The purge: originals are gone from the bytes, and only a verified run gets there.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use crate::support::{
@@ -293,4 +294,146 @@ fn a_copy_in_a_column_out_of_scope_is_named_and_stops_nothing() {
     assert!(copies.contains("mailings"), "{purged}");
     assert!(!copies.contains("person00004"), "named by place, not by value: {purged}");
     assert!(!purged.stdout.to_uppercase().contains("\"CLEAN\""), "{purged}");
+}
+
+#[test]
+fn a_table_of_several_ranges_is_proven_to_be_clean() {
+    // A range ends after 25,000 rows, and the control looks for the originals of one range.
+    let desk = Desk::new();
+    desk.write("shop.toml", &policy_over("people.email"));
+    Db::open(&desk.source()).exec(
+        "CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT NOT NULL);
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25100)
+         INSERT INTO people SELECT i, printf('invented.person%06d@example.com', i) FROM n",
+    );
+
+    let run = verified(&desk);
+    purge(&desk, &run);
+
+    let report = desk.run(&["report", &run, "--format", "json"]).done();
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
+    assert_eq!(report["certificate"]["word"], "CLEAN", "{}", report["certificate"]);
+    let searched = |scan: &str| report["certificate"][scan]["values_searched"].as_u64().unwrap();
+    assert!(searched("scan_before") < searched("scan_after"), "a part was the control");
+}
+
+/// A policy over one column.
+fn policy_over(column: &str) -> String {
+    format!(
+        "[source]\nname = \"shop\"\n\n[[column]]\nname = \"{column}\"\nclass = \"contact\"\n\
+         token = \"keyed\"\nwaive = [\"low_entropy\"]\n"
+    )
+}
+
+#[test]
+fn words_that_triggers_carried_into_a_full_text_table_go_with_the_purge() {
+    let desk = Desk::new();
+    desk.write("shop.toml", &policy_over("people.name"));
+    // None of these names the table, and the last keeps no text that it could be built from.
+    let filled = [("lookup", ""), ("words", ", content = ''")];
+    let mut sql = String::from("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL);");
+    for (index, options) in filled {
+        let remove = match options {
+            "" => format!("DELETE FROM {index} WHERE rowid = old.id;"),
+            _ => format!(
+                "INSERT INTO {index} ({index}, rowid, told) VALUES ('delete', old.id, old.name);"
+            ),
+        };
+        write!(
+            sql,
+            "CREATE VIRTUAL TABLE {index} USING fts5 (told{options});
+             CREATE TRIGGER {index}_new AFTER INSERT ON people BEGIN
+                 INSERT INTO {index} (rowid, told) VALUES (new.id, new.name); END;
+             CREATE TRIGGER {index}_old AFTER UPDATE OF name ON people BEGIN {remove}
+                 INSERT INTO {index} (rowid, told) VALUES (new.id, new.name); END;"
+        )
+        .unwrap();
+    }
+    sql += "INSERT INTO people VALUES (1, 'Xylophonistic Zymurgistically'),
+        (2, 'Quixotically Jabberwocking');";
+    Db::open(&desk.source()).exec(sql);
+    // Whole values are not in a full-text index: words are.
+    let needles: Vec<Needle> =
+        ["xylophonistic", "zymurgistically", "quixotically", "jabberwocking"]
+            .map(Needle::new)
+            .into();
+    assert_eq!(found_in(&desk.source(), &needles).len(), 4, "each is there before");
+
+    let run = verified(&desk);
+    assert!(!found_in(&desk.source(), &needles).is_empty(), "the run alone leaves words");
+    purge(&desk, &run);
+
+    assert_eq!(found_in(desk.folder(), &needles), [""; 0]);
+}
+
+#[test]
+fn an_original_that_came_after_the_backup_is_searched_for_too() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 5);
+    desk.write("shop.toml", &format!("{POLICY}\n[purge]\nscan = [\"exports\"]\n"));
+    std::fs::create_dir(desk.path("exports")).unwrap();
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run, "--until", "sealed"]).done();
+    let late = "came.late of Nowhere at all";
+    Db::open(&desk.source()).exec(format!("UPDATE customers SET name = '{late}' WHERE id = 3"));
+    desk.run(&["run", &run]).done();
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    desk.write("exports/names.csv", &format!("id,name\n3,{late}\n"));
+
+    let answer = desk.run(&["purge", &run, "--confirm", &run]);
+    answer.fails(1, &["originals survive in", "names.csv", "hint:"]);
+
+    std::fs::remove_file(desk.path("exports/names.csv")).unwrap();
+    desk.run(&["purge", &run, "--confirm", &run]).done();
+}
+
+#[test]
+fn the_slot_that_is_in_use_is_no_second_way_to_the_keys() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 5);
+    let run = verified(&desk);
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    // The passphrase opens the vault with every command, and so it does now.
+    desk.run(&["status", &run]).done();
+    desk.run(&["verify", &run]).done();
+    refuses(&desk, &run, "no second way");
+}
+
+#[test]
+fn a_digest_that_was_changed_in_the_vault_is_no_approval() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 5);
+    let run = verified(&desk);
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    let digest = "0".repeat(64);
+    Db::open(&desk.vault()).exec(format!("UPDATE sealift_run SET verified_digest = '{digest}'"));
+    let before = crate::support::dump(&desk.source());
+    let answer = desk.run(&["purge", &run, "--confirm", &run]);
+    assert_ne!(answer.code, 0, "{answer}");
+    assert_eq!(crate::support::dump(&desk.source()), before);
+}
+
+#[test]
+fn a_journal_that_is_kept_between_transactions_keeps_no_original() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, CUSTOMERS);
+    let run = verified(&desk);
+    {
+        // Some program of the steward's has left its journal there, with originals in it.
+        let journal = desk.path("shop.db-journal");
+        let mut bytes = vec![0; 512];
+        for needle in originals(CUSTOMERS).iter().take(5) {
+            bytes.extend_from_slice(needle.bytes());
+        }
+        let mut db = Db::open(&desk.source());
+        assert_eq!(db.value("PRAGMA journal_mode = PERSIST"), "persist");
+        db.exec("CREATE TABLE noise (id INTEGER PRIMARY KEY); DROP TABLE noise");
+        drop(db);
+        std::fs::write(journal, bytes).unwrap();
+    }
+    assert!(!found_in(&desk.path("shop.db-journal"), &originals(CUSTOMERS)).is_empty());
+    purge(&desk, &run);
+    assert_eq!(found_in(desk.folder(), &originals(CUSTOMERS)), [""; 0]);
 }

@@ -55,6 +55,7 @@ pub(super) fn policy(columns: Vec<ColumnRule>) -> Policy {
         patterns: Vec::new(),
         approval: Approval { plan: 1, purge: 1, purge_wait_s: 0, legal_hold: false },
         purge: sealift::policy::PurgeRule::default(),
+        elsewhere: Vec::new(),
         backup: BackupRule {
             dir: "sealift-backup".into(),
             retention_days: 0,

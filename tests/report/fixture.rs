@@ -13,9 +13,9 @@ use sealift::plan::{
 };
 use sealift::policy::{ColumnName, Policy};
 use sealift::report::{
-    AnchorFact, ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, Evidence, KeyFact,
-    PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest,
-    SegmentFact, StructureFacts, UnitFact, Usage, VaultCopyLine,
+    AnchorFact, ApprovalFact, BackupFate, CheckFact, ClaimLevel, Condition, ElsewhereLine,
+    Evidence, KeyFact, PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState,
+    RowDigest, SegmentFact, StructureFacts, UnitFact, Usage, VaultCopyLine,
 };
 use sealift::residue::{FileClass, FileReport, HitCounts, PlaceCounts, ScanReport, Unsearchable};
 
@@ -94,9 +94,9 @@ pub(super) fn closed() -> Evidence {
         residue_after: Some(scan(0, 0)),
         purge: Some(PurgeFacts {
             steps: vec![
-                step("verify every cell under the exclusive lock", "08:01:00", "08:01:09"),
-                step("vacuum", "08:01:09", "08:01:12"),
-                step("truncate the write-ahead log", "08:01:12", "08:01:12"),
+                step("PRAGMA secure_delete = ON", "on", "08:01:00", "08:01:09"),
+                step("VACUUM", "the file is rewritten", "08:01:09", "08:01:12"),
+                step("PRAGMA wal_checkpoint(TRUNCATE)", "the log is empty", "08:01:12", "08:01:12"),
             ],
             statements: BTreeMap::from([(
                 ClaimLevel::DatabaseFiles,
@@ -110,6 +110,13 @@ pub(super) fn closed() -> Evidence {
                 at: "2026-03-02T08:01:12Z".into(),
                 file: "sealift-backup/vault-7f3a0c11-1.copy".into(),
                 sha256: "5e".repeat(32),
+            }],
+            elsewhere: vec![ElsewhereLine {
+                kind: "backup".into(),
+                name: "nightly dump".into(),
+                owner: Some("storage team".into()),
+                expires: Some("2026-06-30".into()),
+                known: "named in the policy; the source cannot know of it".into(),
             }],
         }),
         quarantine: Vec::new(),
@@ -306,6 +313,7 @@ pub(super) fn scan(residue: u64, live: u64) -> ScanReport {
     ScanReport {
         config: "c0ffee".into(),
         values_searched: 23_410,
+        values_known: 23_413,
         not_byte_searchable: Unsearchable { short_text: 3, ..Unsearchable::default() },
         files: vec![FileReport {
             name: "crm.db".into(),
@@ -533,9 +541,11 @@ fn keys() -> Vec<KeyFact> {
     ]
 }
 
-fn step(name: &str, from: &str, until: &str) -> PurgeStep {
+fn step(name: &str, outcome: &str, from: &str, until: &str) -> PurgeStep {
     PurgeStep {
         name: name.into(),
+        outcome: outcome.into(),
+        falls_short: false,
         started_at: format!("2026-03-02T{from}Z"),
         finished_at: format!("2026-03-02T{until}Z"),
     }

@@ -132,7 +132,7 @@ fn clean_is_said_of_nothing_less() {
         cells: 2,
         state: QuarantineState::Waived { by: "carol".into() },
     };
-    let spoils: [(&str, Spoil, CertificateStatus); 13] = [
+    let spoils: [(&str, Spoil, CertificateStatus); 15] = [
         ("not purged", |e| e.phase = Phase::PurgeApproved, CertificateStatus::NotPurged),
         ("no purge on record", |e| e.purge = None, CertificateStatus::NotPurged),
         ("no control", |e| e.residue_before = None, CertificateStatus::NotEvidence),
@@ -166,6 +166,19 @@ fn clean_is_said_of_nothing_less() {
         (
             "short values without a proof by structure",
             |e| e.purge.as_mut().unwrap().structure = None,
+            CertificateStatus::Limited,
+        ),
+        (
+            "a copy elsewhere that nobody is named for",
+            |e| {
+                let copy = &mut e.purge.as_mut().unwrap().elsewhere[0];
+                (copy.owner, copy.expires) = (None, None);
+            },
+            CertificateStatus::Limited,
+        ),
+        (
+            "a step that fell short, and values that cannot be searched for",
+            |e| e.purge.as_mut().unwrap().steps[2].falls_short = true,
             CertificateStatus::Limited,
         ),
         (

@@ -26,6 +26,7 @@ fn report(files: Vec<FileReport>) -> ScanReport {
     ScanReport {
         config: Filter::config_hash(),
         values_searched: 100,
+        values_known: 103,
         not_byte_searchable: Unsearchable { integer: 3, ..Unsearchable::default() },
         files,
         skipped: Vec::new(),
@@ -88,9 +89,20 @@ fn another_scan_is_no_control() {
     let after = report(vec![file(FileClass::Database, 4_096, 0, 0)]);
     let mut other = before();
     other.config = "another".to_owned();
-    other.values_searched = 99;
+    other.values_known = 102;
     let reasons = vec![Doubt::OtherConfig, Doubt::OtherValues];
     assert_eq!(Evidence::weigh(&other, &after), Verdict::NotEvidence { reasons });
+}
+
+#[test]
+fn a_control_that_looked_for_a_part_of_the_values_is_one_and_one_that_looked_for_more_is_none() {
+    let after = report(vec![file(FileClass::Database, 4_096, 0, 0)]);
+    let mut part = before();
+    part.values_searched = 20;
+    assert!(matches!(Evidence::weigh(&part, &after), Verdict::Clean { .. }));
+    part.values_searched = 101;
+    let reasons = vec![Doubt::OtherValues];
+    assert_eq!(Evidence::weigh(&part, &after), Verdict::NotEvidence { reasons });
 }
 
 #[test]

@@ -21,6 +21,11 @@ impl Needle {
         Self(bytes)
     }
 
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The needle, as it is and as hexadecimal digits, small and large.
     fn shapes(&self) -> [Vec<u8>; 3] {
         let (small, large) = (HEXLOWER.encode(&self.0), HEXUPPER.encode(&self.0));

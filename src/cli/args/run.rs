@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
+use crate::policy::{CopyKind, CopyRule};
+
 /// `scan`
 #[derive(Debug, ClapArgs)]
 pub struct Scan {
@@ -160,6 +162,21 @@ pub struct Purge {
     /// How long to wait for sessions that still see originals (PostgreSQL)
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub wait: u64,
+    /// Who keeps a copy of the source, and until when, beside the policy's `[[elsewhere]]`; may be
+    /// given several times
+    #[arg(long, value_name = CopyRule::FORM, value_parser = copy_elsewhere)]
+    pub elsewhere: Vec<CopyRule>,
+}
+
+/// A copy as it is typed.
+fn copy_elsewhere(text: &str) -> Result<CopyRule, String> {
+    CopyRule::parse(text).ok_or_else(|| {
+        let kinds = CopyKind::ALL.map(CopyKind::name).join(", ");
+        format!(
+            "wanted `{}`, as `replica:crm-2:database team:2027-01-31`; kinds are {kinds}",
+            CopyRule::FORM
+        )
+    })
 }
 
 /// `residue`

@@ -31,11 +31,14 @@ use crate::plan::{Facts, UnitTable};
 use crate::policy::{Policy, TableName};
 use crate::ports::{
     CursorId, CursorState, FitTo, Limit, Originals, PageFacts, Pass, Pressure, Row, RowWrite,
-    Sampler, ScanDepth, ScrubStep, Scrubbed, Source, SourceError, SourceIdentity, SourceRebuild,
-    SourceWindow, Step, Visitor, Wait, WalkFilter, WindowOutcome, WriteOutcome,
+    Sampler, ScanDepth, ScrubStep, Scrubbed, ShownCopy, Source, SourceError, SourceIdentity,
+    SourceRebuild, SourceWindow, Step, Visitor, Wait, WalkFilter, WindowOutcome, WriteOutcome,
 };
 use crate::residue::{Filter, ScanReport};
 use crate::value::RowKey;
+
+/// How often statistics are renewed where the server has replaced some of them since.
+const STATISTICS_TRIES: u32 = 3;
 
 /// A PostgreSQL database as a source.
 pub struct PostgresSource {
@@ -392,7 +395,27 @@ impl Source for PostgresSource {
     }
 
     async fn structure(&self, tables: &[TableName]) -> Result<Option<PageFacts>, SourceError> {
-        self.files().await?.structure(&self.address, tables).await
+        // The server renews statistics by itself, also since the purge has: the samples that it
+        // replaces are of what SQL saw then, and go as the others went.
+        let mut tries = 0;
+        loop {
+            let Some(found) = self.files().await?.structure(&self.address, tables).await? else {
+                return Ok(None);
+            };
+            tries += 1;
+            if tries > STATISTICS_TRIES || !found.is_statistics_alone() {
+                return Ok(Some(found.facts()));
+            }
+            purge::renew_statistics(&mut *self.lock().await).await?;
+        }
+    }
+
+    async fn elsewhere(&self, tables: &[TableName]) -> Result<Vec<ShownCopy>, SourceError> {
+        let mut session = self.lock().await;
+        let shown: Result<_, SourceError> = again!(session, "asking for its copies", {
+            purge::shown(session.connection().await?, tables).await
+        });
+        shown
     }
 
     async fn sampler(&self) -> Result<Box<dyn Sampler>, SourceError> {

@@ -106,7 +106,7 @@ pub(super) fn walk(
     let told: Vec<String> =
         told.iter().map(|name| format!("pg_catalog.array_agg(a.{name})")).collect();
     let sql = format!(
-        "{MARK}SELECT {} FROM (SELECT {} FROM (
+        "SELECT {MARK} {} FROM (SELECT {} FROM (
             SELECT *, sum({lengths}) OVER (ORDER BY {outside} ROWS BETWEEN UNBOUNDED PRECEDING
                                            AND 1 PRECEDING) AS before
             FROM (SELECT {} FROM ONLY {} AS t WHERE {condition} ORDER BY {inside} LIMIT ${rows}) AS r
@@ -131,7 +131,7 @@ pub(super) fn any(
     let mut conditions = let_through(table, shape, filter, &mut arguments)?;
     conditions.push("true".to_owned());
     let sql = format!(
-        "{MARK}SELECT EXISTS (SELECT FROM ONLY {} AS t WHERE {})",
+        "SELECT {MARK} EXISTS (SELECT FROM ONLY {} AS t WHERE {})",
         table_sql(&table.table)?,
         conditions.join(" AND ")
     );
@@ -347,7 +347,7 @@ pub(super) fn update<'u>(
             .push(format!("{told} COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""));
     }
     let head =
-        format!("{MARK}UPDATE ONLY {} AS old SET {}", table_sql(&table.table)?, sets.join(", "));
+        format!("UPDATE {MARK} ONLY {} AS old SET {}", table_sql(&table.table)?, sets.join(", "));
     let tail = format!("WHERE {} RETURNING {}", found.join(" AND "), checks.join(" AND "));
     Ok(Update { columns, names, head, tail })
 }

@@ -53,6 +53,7 @@ impl<'r> Source<'r> {
             Reading::Packed(Codec::Zstd) => Self::Zstd(Some(frame(buffered(file))?)),
             Reading::Packed(Codec::Pglz | Codec::Lz4)
             | Reading::Plain
+            | Reading::Settings
             | Reading::Pages { .. }
             | Reading::Log => Self::Plain(file),
         })

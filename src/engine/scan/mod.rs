@@ -52,6 +52,9 @@ pub(super) const SNIPPET_BYTES: usize = 256;
 pub(crate) enum Reading {
     /// As it is.
     Plain,
+    /// As it is: words that people have written, and no server. An original among them is a copy, or
+    /// a word that means something else there.
+    Settings,
     /// Compressed as a whole.
     Packed(Codec),
     /// Pages of a relation of PostgreSQL.
@@ -341,7 +344,7 @@ impl<'a> ByteScan<'a> {
                 let records = self.log.read(file, base, &window.bytes[fresh..]);
                 self.search_records(&records);
             }
-            Reading::Plain | Reading::Packed(_) => {}
+            Reading::Plain | Reading::Settings | Reading::Packed(_) => {}
         }
         if self.room() == 0 { self.confirm() } else { Ok(()) }
     }
@@ -356,6 +359,9 @@ impl<'a> ByteScan<'a> {
 
     /// Where a candidate lies, as far as the file's structure is known.
     fn place(&self, subject: &Subject, window: &Window<'_>, from: usize) -> Place {
+        if subject.reading == Reading::Settings {
+            return Place::Live { page: 0, owner: subject.name.clone() };
+        }
         let Reading::Pages { kind, owner, first_block } = &subject.reading else {
             return Place::Unknown;
         };

@@ -16,7 +16,7 @@ use crate::residue::{FileClass, Filter, ScanReport, SkippedFile};
 const HEAD_BYTES: usize = 8_192;
 
 /// Compressed or encrypted in a way that is not undone here, by the first bytes.
-const CLOSED: [(&[u8], &str); 9] = [
+const CLOSED: [(&[u8], &str); 21] = [
     (b"PK\x03\x04", "a zip archive"),
     (b"\xfd7zXZ\0", "compressed by xz"),
     (b"BZh", "compressed by bzip2"),
@@ -26,6 +26,18 @@ const CLOSED: [(&[u8], &str); 9] = [
     (b"age-encryption.org/", "encrypted by age"),
     (b"PGDMP", "a custom-format dump, compressed inside"),
     (b"\x8c\x0d\x04", "encrypted by OpenPGP"),
+    (b"-----BEGIN PGP MESSAGE", "encrypted by OpenPGP"),
+    (b"Salted__", "encrypted by OpenSSL"),
+    (b"LUKS\xba\xbe", "an encrypted volume"),
+    (b"\x78\x9c", "compressed by zlib"),
+    (b"\x78\xda", "compressed by zlib"),
+    (b"\x1f\x9d", "compressed by compress"),
+    (b"LZIP", "compressed by lzip"),
+    (b"\x89LZO", "compressed by lzop"),
+    (b"\xff\x06\x00\x00sNaPpY", "compressed by snappy"),
+    (b"PAR1", "a Parquet file, compressed inside"),
+    (b"ORC", "an ORC file, compressed inside"),
+    (b"Obj\x01", "an Avro file, compressed inside"),
 ];
 
 /// Files below some paths.
@@ -166,5 +178,27 @@ pub(crate) fn opened<'f>(path: &Path) -> io::Result<Option<Box<dyn Read + Send +
         Ok(file) => Ok(Some(Box::new(file))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compressed_or_encrypted_in_a_way_that_is_not_undone_is_not_covered() {
+        let folder = tempfile::tempdir().unwrap();
+        for (at, (magic, _)) in CLOSED.iter().enumerate() {
+            let content = [magic, b" and something that nobody can read".as_slice()].concat();
+            std::fs::write(folder.path().join(format!("{at:02}")), content).unwrap();
+        }
+        std::fs::write(folder.path().join("plain.csv"), "id,name\n").unwrap();
+        let (subjects, skipped) = Named::list(&[folder.path().to_owned()]).unwrap().into_parts();
+        assert_eq!(subjects.len(), CLOSED.len() + 1, "what can be read of them is searched too");
+        let mut told: Vec<&str> = skipped.iter().map(|file| file.why.as_str()).collect();
+        let mut expected: Vec<&str> = CLOSED.iter().map(|(_, what)| *what).collect();
+        told.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(told, expected);
     }
 }

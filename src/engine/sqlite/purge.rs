@@ -60,10 +60,11 @@ pub(super) async fn scrub(
     let failed = |error| source_error(error, url, "rewriting the file");
     let mut steps = Vec::new();
     let mut began = Timestamp::now();
-    let mut done = |step: &str, outcome: String| {
+    let mut ended = |step: &str, outcome: String, falls_short: bool| {
         let now = Timestamp::now();
         let (started_at, finished_at) = (began.to_string(), now.to_string());
-        steps.push(ScrubStep { step: step.to_owned(), outcome, started_at, finished_at });
+        let step = step.to_owned();
+        steps.push(ScrubStep { step, outcome, falls_short, started_at, finished_at });
         began = now;
     };
     let level: i64 = sqlx::query_scalar("PRAGMA secure_delete = ON")
@@ -73,15 +74,17 @@ pub(super) async fn scrub(
     if level != 1 {
         return Err(SourceError::Inconsistent("`secure_delete` cannot be switched on".to_owned()));
     }
-    done("PRAGMA secure_delete = ON", "on".to_owned());
-    for table in full_text(connection, tables).await.map_err(failed)? {
+    ended("PRAGMA secure_delete = ON", "on".to_owned(), false);
+    for (table, commands) in full_text(connection, tables).await.map_err(failed)? {
         let name = quote_table(&table).map_err(unsound)?;
         let bare = quote(&table.name).map_err(unsound)?;
-        for command in ["rebuild", "optimize"] {
+        for &command in commands {
             let sql = format!("INSERT INTO main.{name} ({bare}) VALUES ('{command}')");
             let result = sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await;
+            // One that keeps no text cannot be built anew; merged it can be.
+            let falls_short = result.is_err() && command == "optimize";
             let outcome = if result.is_ok() { "done" } else { "not possible for this table" };
-            done(&format!("{command} {table}"), outcome.to_owned());
+            ended(&format!("{command} {table}"), outcome.to_owned(), falls_short);
         }
     }
     sqlx::raw_sql("DROP TABLE IF EXISTS main.sealift_cursor")
@@ -96,12 +99,12 @@ pub(super) async fn scrub(
     .map_err(failed)?;
     if statistics > 0 {
         sqlx::raw_sql("ANALYZE").execute(&mut *connection).await.map_err(failed)?;
-        done("ANALYZE", "statistics taken from tokens".to_owned());
+        ended("ANALYZE", "statistics taken from tokens".to_owned(), false);
     }
     sqlx::raw_sql("VACUUM").execute(&mut *connection).await.map_err(failed)?;
-    done("VACUUM", "the file is rewritten".to_owned());
+    ended("VACUUM", "the file is rewritten".to_owned(), false);
     for (step, outcome) in settle(connection).await.map_err(failed)? {
-        done(step, outcome);
+        ended(step, outcome, false);
     }
     Ok(steps)
 }
@@ -151,26 +154,30 @@ async fn settle(
     Ok(done)
 }
 
-/// Full-text tables that keep an index over the rows of one of these tables.
+/// Full-text tables, with what is asked of each. One that names one of these tables is built anew from
+/// it. Every other one is merged: triggers may have carried originals into it, and a word that was
+/// deleted stays in its segments until they are.
 async fn full_text(
     connection: &mut SqliteConnection,
     tables: &[TableName],
-) -> Result<Vec<TableName>, sqlx::Error> {
+) -> Result<Vec<(TableName, &'static [&'static str])>, sqlx::Error> {
     let virtuals: Vec<(String, String)> = sqlx::query_as(
         "SELECT name, sql FROM main.sqlite_schema
          WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%' ORDER BY name",
     )
     .fetch_all(connection)
     .await?;
-    Ok(virtuals
-        .into_iter()
-        .filter(|(_, sql)| {
-            let sql = sql.to_ascii_lowercase();
-            sql.contains("fts")
-                && tables.iter().any(|table| sql.contains(&table.name.to_ascii_lowercase()))
-        })
-        .map(|(name, _)| TableName::bare(name))
-        .collect())
+    let asked = |(name, sql): (String, String)| {
+        let sql = sql.to_ascii_lowercase();
+        let names = |table: &TableName| sql.contains(&table.name.to_ascii_lowercase());
+        let commands: &[&str] = match (sql.contains("fts"), tables.iter().any(names)) {
+            (false, _) => return None,
+            (true, true) => &["rebuild", "optimize"],
+            (true, false) => &["optimize"],
+        };
+        Some((TableName::bare(name), commands))
+    };
+    Ok(virtuals.into_iter().filter_map(asked).collect())
 }
 
 fn unsound(error: crate::engine::ident::IdentError) -> SourceError {

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The keys of the document itself.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "source",
     "change",
     "column",
@@ -28,6 +28,7 @@ const KEYS: [&str; 14] = [
     "pattern",
     "approval",
     "purge",
+    "elsewhere",
     "backup",
     "limits",
     "throttle",
@@ -64,6 +65,7 @@ impl Policy {
             patterns: patterns::patterns(&mut reader, root),
             approval: settings::approval(&mut reader, root),
             purge: settings::purge(&mut reader, root),
+            elsewhere: settings::elsewhere(&mut reader, root),
             backup: settings::backup(&mut reader, root),
             limits: settings::limits(&mut reader, root),
             throttle: settings::throttle(&mut reader, root),

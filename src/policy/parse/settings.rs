@@ -1,11 +1,13 @@
-//! `[change]`, `[[check]]`, `[approval]`, `[backup]`, `[limits]`, `[throttle]`, `[window]` and `on_failure`.
+//! `[change]`, `[[check]]`, `[approval]`, `[purge]`, `[[elsewhere]]`, `[backup]`, `[limits]`, `[throttle]`, `[window]` and `on_failure`.
 
 use std::collections::HashMap;
 
 use super::{
     super::{
-        Approval, BackupRule, ChangeRule, Check, Expect, Limits, OnFailure, PurgeRule, Throttle,
-        Window, measure,
+        Approval, BackupRule, ChangeRule, Check, CopyKind, CopyRule, Expect, Limits, OnFailure,
+        PurgeRule, Throttle, Window,
+        elsewhere::{day, line},
+        measure,
         reader::{At, Reader, Section},
     },
     columns,
@@ -96,6 +98,50 @@ pub(super) fn purge<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> PurgeRule
     let paths = "paths of files and folders";
     set(&mut purge.scan, reader.texts(section, "scan", paths, |path| filled(path).is_some()));
     purge
+}
+
+pub(super) fn elsewhere<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> Vec<CopyRule> {
+    let kinds = CopyKind::ALL.map(|kind| (kind.name(), kind));
+    let mut seen = HashMap::new();
+    let mut copies = Vec::new();
+    for section in reader.tables(root, "elsewhere", &["kind", "name", "owner", "expires"]) {
+        let of_word = |text: &str| line(text).map(str::to_owned);
+        if section.find("kind").is_none() {
+            reader.missing(section, "kind", "what the copy is, as `replica` or `backup`");
+        }
+        let kind = reader.word(section, "kind", &kinds);
+        let name = reader.required(section, "name", "what the copy is called", of_word);
+        let owner = reader.required(section, "owner", "who keeps the copy", of_word);
+        let expires = expires(reader, section);
+        let (Some(kind), Some(name), Some(owner), Some(expires)) = (kind, name, owner, expires)
+        else {
+            continue;
+        };
+        if let Some(first) = seen.insert((kind.value, name.value.clone()), name.at) {
+            columns::duplicate(reader, name.at, "elsewhere.name", &name.value, first);
+            continue;
+        }
+        copies.push(CopyRule { kind: kind.value, name: name.value, owner: owner.value, expires });
+    }
+    copies
+}
+
+/// A day as TOML writes it, or the same as text.
+fn expires<'t>(reader: &mut Reader<'t>, section: Section<'t>) -> Option<String> {
+    let expected = "the day by which the copy holds no original any more, as `2027-01-31`";
+    let Some(found) = section.find("expires") else {
+        reader.missing(section, "expires", expected);
+        return None;
+    };
+    let Some(written) = found.get_ref().as_datetime() else {
+        return reader.parsed(section, "expires", expected, day).map(|day| day.value);
+    };
+    let expires = day(&written.to_string());
+    if expires.is_none() {
+        let path = section.path_of("expires");
+        reader.invalid(found.span().start, &path, &written.to_string(), expected);
+    }
+    expires
 }
 
 pub(super) fn backup<'t>(reader: &mut Reader<'t>, root: Section<'t>) -> BackupRule {

@@ -78,6 +78,7 @@ pub(super) fn certificate(markup: &mut Markup, report: &Report) {
             .collect();
         markup.list(lines.iter().map(String::as_str));
     }
+    copies_elsewhere(markup, certificate);
     if !certificate.vault_copies.is_empty() {
         markup.raw("<h3>Copies of the vault</h3>\n");
         markup.paragraph(
@@ -110,14 +111,42 @@ pub(super) fn certificate(markup: &mut Markup, report: &Report) {
             .map(|step| {
                 vec![
                     Cell::Text(step.name.clone()),
+                    Cell::Text(step.outcome.clone()),
                     Cell::Time(step.started_at.clone()),
                     between(&step.started_at, &step.finished_at)
                         .map_or(Cell::Empty, |millis| Cell::Text(duration(millis))),
                 ]
             })
             .collect();
-        markup.table("Steps of the purge", &["step", "began", "took"], &rows);
+        markup.table("Steps of the purge", &["step", "outcome", "began", "took"], &rows);
     }
+}
+
+fn copies_elsewhere(markup: &mut Markup, certificate: &Certificate) {
+    if certificate.elsewhere.is_empty() {
+        return;
+    }
+    markup.raw("<h3>Copies elsewhere</h3>\n");
+    markup.paragraph(
+        "Nothing here was read. Each is its owner's to purge by the day that is given; one without an \
+         owner is not covered.",
+    );
+    let or_nobody = |text: &Option<String>| Cell::text_or_empty(text.as_deref());
+    let rows: Vec<Vec<Cell>> = certificate
+        .elsewhere
+        .iter()
+        .map(|copy| {
+            vec![
+                Cell::Text(copy.kind.clone()),
+                Cell::Code(copy.name.clone()),
+                or_nobody(&copy.owner),
+                or_nobody(&copy.expires),
+                Cell::Text(copy.known.clone()),
+            ]
+        })
+        .collect();
+    let heads = ["copy", "name", "owner", "gone by", "how it is known"];
+    markup.table("Copies of the source that lie elsewhere", &heads, &rows);
 }
 
 pub(super) fn originals(markup: &mut Markup, report: &Report) {

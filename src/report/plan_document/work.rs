@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PlanFacts, counted};
 use crate::plan::{Strategy, StrategyCost, Unit, UnitMode, Walk, readable_bytes, readable_ms};
+use crate::policy::{CopyKind, CopyRule};
 
 /// One piece of the work: tables that are rewritten together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -340,7 +341,7 @@ pub(super) fn way_back(facts: &PlanFacts<'_>) -> Vec<WayBackStep> {
         step("the purge itself", "", purge(facts), false),
         step(
             "after the purge",
-            "sealift restore RUN --reason REASON",
+            &format!("sealift restore {run} --reason REASON"),
             format!(
                 "{}the values are read from the vault, under a purpose and one request at a time. \
                  Whole tables come back by a run of its own, which approvers sign; what the purge \
@@ -353,7 +354,7 @@ pub(super) fn way_back(facts: &PlanFacts<'_>) -> Vec<WayBackStep> {
                     ),
                 }
             ),
-            false,
+            true,
         ),
     ]
 }
@@ -372,6 +373,7 @@ fn purge(facts: &PlanFacts<'_>) -> String {
     if !policy.purge.scan.is_empty() {
         said.push(format!("it searches {} too", policy.purge.scan.join(", ")));
     }
+    said.extend(elsewhere(facts));
     said.push(
         "it copies the vault beside the backup and tries the copy out before the backup goes"
             .to_owned(),
@@ -393,6 +395,44 @@ fn purge(facts: &PlanFacts<'_>) -> String {
         "it needs a second way to unlock the vault that was tried since this plan".to_owned(),
     );
     said.join("; ")
+}
+
+/// Copies that lie elsewhere: who keeps them, and which of those that the server shows nobody keeps.
+fn elsewhere(facts: &PlanFacts<'_>) -> Vec<String> {
+    let named = &facts.policy.elsewhere;
+    let has = |kind: CopyKind| named.iter().any(|copy| copy.kind == kind);
+    let setting = |name: &str| {
+        let mut settings = facts.catalog.settings.iter();
+        settings.find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    };
+    let mut said = Vec::new();
+    if !named.is_empty() {
+        let copies = named.iter().map(|copy| {
+            let CopyRule { kind, name, owner, expires } = copy;
+            format!("{} `{name}` ({owner}, until {expires})", kind.name())
+        });
+        let copies: Vec<String> = copies.collect();
+        said.push(format!("it lists copies elsewhere with their owners: {}", copies.join(", ")));
+    }
+    let mut nobody = Vec::new();
+    let is_some = |value: Option<&str>, none: &str| value.is_some_and(|value| value != none);
+    if is_some(setting("archive_mode"), "off") && !has(CopyKind::Archive) {
+        nobody.push("the archive of the server's log");
+    }
+    if is_some(setting("standbys"), "0") && !has(CopyKind::Replica) {
+        nobody.push("replicas");
+    }
+    if is_some(setting("slots"), "") && !has(CopyKind::Slot) {
+        nobody.push("replication slots");
+    }
+    if !nobody.is_empty() {
+        said.push(format!(
+            "nobody is named who keeps {}, and until when: the certificate will not say CLEAN unless \
+             `[[elsewhere]]` of the policy or `purge --elsewhere` does",
+            nobody.join(", ")
+        ));
+    }
+    said
 }
 
 fn on_sqlite(facts: &PlanFacts<'_>, backup: &str) -> String {

@@ -82,14 +82,24 @@ impl Relations {
 
     /// Whether a file belongs to one of these tables, or to the statistics.
     pub(super) fn is_of(&self, path: &str, tables: &[TableName]) -> bool {
-        let (main, _, fork) = taken_apart(path);
-        let Some(relation) = self.by_path.get(main).filter(|_| fork.is_empty()) else {
-            return false;
+        let is_one = |(schema, name): (&str, &str)| {
+            tables.iter().any(|table| schema_of(table) == schema && table.name == name)
         };
-        let (schema, name) = (relation.table.0.as_str(), relation.table.1.as_str());
-        let is_statistics =
-            schema == "pg_catalog" && ["pg_statistic", "pg_statistic_ext_data"].contains(&name);
-        is_statistics || tables.iter().any(|table| schema_of(table) == schema && table.name == name)
+        self.is_of_statistics(path) || self.table_of(path).is_some_and(is_one)
+    }
+
+    /// Whether a file belongs to the statistics.
+    pub(super) fn is_of_statistics(&self, path: &str) -> bool {
+        self.table_of(path).is_some_and(|(schema, name)| {
+            schema == "pg_catalog" && ["pg_statistic", "pg_statistic_ext_data"].contains(&name)
+        })
+    }
+
+    /// The table whose rows, index or moved values a file holds: schema and name.
+    fn table_of(&self, path: &str) -> Option<(&str, &str)> {
+        let (main, _, fork) = taken_apart(path);
+        let relation = self.by_path.get(main).filter(|_| fork.is_empty())?;
+        Some((relation.table.0.as_str(), relation.table.1.as_str()))
     }
 
     fn reading(&self, path: &str) -> Reading {
@@ -162,8 +172,7 @@ impl Found {
                 self.take(files, relations, database);
             }
         }
-        self.log(connection, reach).await?;
-        self.elsewhere(connection).await
+        self.log(connection, reach).await
     }
 
     fn take(&mut self, mut files: Vec<String>, relations: &Relations, database: u32) {
@@ -279,34 +288,6 @@ impl Found {
             }
         }
     }
-
-    /// Copies that this server knows of and that lie elsewhere.
-    async fn elsewhere(&mut self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        // language=PostgreSQL
-        const ELSEWHERE: &str = "
-            SELECT 'standby ' || application_name || coalesce(' at ' || client_addr::text, ''),
-                   'its files and its own log of changes are its keeper''s to purge: replay up to the \
-                    purge''s address, then scan it'
-            FROM pg_catalog.pg_stat_replication WHERE pid IS NOT NULL
-            UNION ALL
-            SELECT 'replication slot ' || slot_name,
-                   'its consumer may have received originals' ||
-                   CASE WHEN active THEN '' ELSE ', and it keeps the log of changes' END
-            FROM pg_catalog.pg_replication_slots WHERE NOT temporary
-            UNION ALL
-            SELECT 'archive of the log of changes',
-                   'archived files from before the purge hold originals until they are removed; \
-                    restoring to a moment before the purge needs them'
-            FROM pg_catalog.pg_settings WHERE name = 'archive_mode' AND setting <> 'off'
-            UNION ALL
-            SELECT 'large objects', 'what they hold is not compared by column'
-            WHERE false";
-        for row in sqlx::query(ELSEWHERE).fetch_all(connection).await? {
-            let text = |at| row.get::<Option<String>, _>(at).unwrap_or_default();
-            self.note(text(0), text(1));
-        }
-        Ok(())
-    }
 }
 
 /// Every file below the data directory, as the server lists it.
@@ -356,6 +337,9 @@ fn class_of(path: &str, relations: &Relations) -> (FileClass, Reading) {
         ["pg_wal", name] if name.len() == 24 => (FileClass::Wal, Reading::Log),
         ["pg_wal", ..] => (FileClass::Wal, Reading::Plain),
         ["log" | "pg_log", ..] => (FileClass::ServerLog, Reading::Plain),
+        [name] if Path::new(name).extension().is_some_and(|end| end == "conf") => {
+            (FileClass::ServerFiles, Reading::Settings)
+        }
         _ => (FileClass::ServerFiles, Reading::Plain),
     }
 }

@@ -9,7 +9,7 @@
 mod inventory;
 mod read;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use sqlx::postgres::PgConnection;
@@ -22,7 +22,7 @@ use crate::engine::scan::{
 };
 use crate::policy::TableName;
 use crate::ports::{Originals, PageFacts, ScanDepth, SourceError};
-use crate::residue::pages::postgres::{PageFacts as Facts, RelationKind, examine};
+use crate::residue::pages::postgres::{RelationKind, Repeats, examine};
 use crate::residue::{FileClass, Filter, ScanReport, SkippedFile};
 
 /// A server's files.
@@ -95,31 +95,54 @@ impl ServerFiles {
         self,
         address: &Address,
         tables: &[TableName],
-    ) -> Result<Option<PageFacts>, SourceError> {
+    ) -> Result<Option<Structure>, SourceError> {
         if self.reach.is_none() {
             return Ok(None);
         }
         let stock = self.reach.stock(address).await?;
-        let subjects: Vec<&Subject> = self
-            .found
-            .subjects
-            .iter()
-            .filter(|subject| self.relations.is_of(&subject.name, tables))
-            .collect();
+        let is_meant = |subject: &&Subject| self.relations.is_of(&subject.name, tables);
+        let subjects: Vec<&Subject> = self.found.subjects.iter().filter(is_meant).collect();
         let page_bytes = self.layout.page_bytes;
         let facts = tokio::task::block_in_place(|| {
-            let mut facts = Facts::default();
-            for subject in subjects {
-                let Reading::Pages { kind, .. } = &subject.reading else { continue };
-                let read = each_page(stock.as_ref(), subject, page_bytes, |page| {
-                    facts.add(&summary(&examine(page, *kind)));
-                });
-                read.map_err(|source| ScanError::Read { name: subject.name.clone(), source })?;
+            let mut found = Structure::default();
+            for files in relation_by_relation(&subjects) {
+                let is_of_statistics = self.relations.is_of_statistics(&files[0].name);
+                found.add(taken_apart(stock.as_ref(), &files, page_bytes)?, is_of_statistics);
             }
-            Ok::<_, ScanError>(facts)
+            Ok::<_, ScanError>(found)
         });
-        let facts = facts.map_err(failed)?;
-        Ok(Some(PageFacts { pages: facts.pages, pages_with_remains: facts.unread }))
+        facts.map(Some).map_err(failed)
+    }
+}
+
+/// What the pages of some tables, their indexes and the statistics hold beside what SQL sees.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Structure {
+    /// Pages that were taken apart.
+    pages: u64,
+    /// Those with something beside.
+    with_remains: u64,
+    /// Those among them that are of the statistics.
+    statistics_with_remains: u64,
+}
+
+impl Structure {
+    fn add(&mut self, (pages, with_remains): (u64, u64), is_of_statistics: bool) {
+        self.pages += pages;
+        self.with_remains += with_remains;
+        if is_of_statistics {
+            self.statistics_with_remains += with_remains;
+        }
+    }
+
+    /// Whether the statistics have something beside, and nothing else does.
+    pub(super) fn is_statistics_alone(&self) -> bool {
+        self.statistics_with_remains > 0 && self.statistics_with_remains == self.with_remains
+    }
+
+    /// What a purge is told.
+    pub(super) fn facts(&self) -> PageFacts {
+        PageFacts { pages: self.pages, pages_with_remains: self.with_remains }
     }
 }
 
@@ -131,10 +154,57 @@ pub(super) struct Sought<'a> {
     pub(super) depth: ScanDepth,
 }
 
-/// A page counts once, whatever lies on it.
-fn summary(page: &Facts) -> Facts {
-    let has_remains = u64::from(!page.is_without_remains());
-    Facts { pages: page.pages, unread: has_remains, ..Facts::default() }
+/// The files of each relation whose pages are taken apart, in the order of their blocks.
+///
+/// An index that is no B-tree is left out: while it is built it lets parts of its own entries lie. It is a
+/// new file that was built from tokens, and searched like any other.
+fn relation_by_relation<'s>(subjects: &[&'s Subject]) -> Vec<Vec<&'s Subject>> {
+    let mut relations: BTreeMap<&str, BTreeMap<u32, &Subject>> = BTreeMap::new();
+    for subject in subjects {
+        if let Reading::Pages {
+            kind: RelationKind::Heap | RelationKind::BTree,
+            owner,
+            first_block,
+        } = &subject.reading
+        {
+            relations.entry(owner).or_default().insert(*first_block, subject);
+        }
+    }
+    relations.into_values().map(|files| files.into_values().collect()).collect()
+}
+
+/// How many pages a relation has, and in how many of them something lies beside what SQL sees. A page
+/// counts once, whatever lies on it.
+fn taken_apart(
+    stock: &dyn crate::engine::scan::Stock,
+    files: &[&Subject],
+    page_bytes: usize,
+) -> Result<(u64, u64), ScanError> {
+    let (mut pages, mut with_remains) = (0, 0);
+    let mut waiting: BTreeMap<u32, Vec<Repeats>> = BTreeMap::new();
+    for file in files {
+        let Reading::Pages { kind, first_block, .. } = &file.reading else { continue };
+        let mut block = *first_block;
+        let read = each_page(stock, file, page_bytes, |page| {
+            let facts = examine(page, *kind);
+            let repeats =
+                Repeats::of(page).filter(|it| facts.is_hole_alone() && it.block() > block);
+            match repeats {
+                _ if facts.is_without_remains() => {}
+                Some(repeats) if *kind == RelationKind::BTree => {
+                    waiting.entry(repeats.block()).or_default().push(repeats);
+                }
+                Some(_) | None => with_remains += 1,
+            }
+            let answered = waiting.remove(&block).unwrap_or_default();
+            with_remains += answered.iter().filter(|repeats| !repeats.is_of(page)).count() as u64;
+            pages += 1;
+            block += 1;
+        });
+        read.map_err(|source| ScanError::Read { name: file.name.clone(), source })?;
+    }
+    // What a page that is not there would begin with, nobody knows.
+    Ok((pages, with_remains + waiting.values().map(Vec::len).sum::<usize>() as u64))
 }
 
 fn each_page(
@@ -186,23 +256,45 @@ impl Reach {
         classes
     }
 
+    /// Plants a text in the log and looks for it there: once more where it came to lie across two
+    /// files, or on a page that begins with a record of somebody else's.
     async fn plants_in_log(&self, address: &Address, layout: Layout) -> Result<bool, sqlx::Error> {
+        const TRIES: usize = 5;
+        for _ in 0..TRIES {
+            if self.plants_once(address, layout).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn plants_once(&self, address: &Address, layout: Layout) -> Result<bool, sqlx::Error> {
+        // The record ends at the address that comes back: nobody else's lies in between, whatever
+        // others write meanwhile.
         // language=PostgreSQL
-        const PLANT: &str = "SELECT pg_catalog.pg_logical_emit_message(true, 'sealift', $1)";
+        const PLANT: &str = "SELECT pg_catalog.pg_logical_emit_message(true, 'sealift', $1)::text";
         // language=PostgreSQL
         const PLACE: &str = "
-            SELECT 'pg_wal/' || (f.place).file_name, (f.place).file_offset::int8
+            SELECT 'pg_wal/' || (f.place).file_name, (f.place).file_offset::int8,
+                   pg_catalog.pg_current_wal_flush_lsn() >= $1::text::pg_catalog.pg_lsn
             FROM (SELECT pg_catalog.pg_walfile_name_offset(
-                pg_catalog.pg_current_wal_insert_lsn()) AS place) AS f";
+                $1::text::pg_catalog.pg_lsn) AS place) AS f";
         let (marker, filter) = marker();
         let text = std::str::from_utf8(marker.expose()).unwrap_or_default().to_owned();
         let mut connection = address.connect().await?;
-        let (name, offset): (String, i64) =
-            sqlx::query_as(PLACE).fetch_one(&mut connection).await?;
-        sqlx::query(PLANT).bind(text).execute(&mut connection).await?;
+        // The file is read, not the server's memory.
+        sqlx::raw_sql("SET synchronous_commit = on").execute(&mut connection).await?;
+        let end: String = sqlx::query_scalar(PLANT).bind(text).fetch_one(&mut connection).await?;
+        let (name, offset, is_written): (String, i64, bool) =
+            sqlx::query_as(PLACE).bind(&end).fetch_one(&mut connection).await?;
         super::connect::close(connection).await;
+        // Which file an address between two belongs to, versions of the server see differently.
+        if !is_written || offset == 0 {
+            return Ok(false);
+        }
         let page = layout.log_page_bytes as u64;
-        let offset = offset.unsigned_abs() / page * page;
+        // It is shorter than a page, so it begins on that of its end or on the one before.
+        let offset = (offset.unsigned_abs() / page).saturating_sub(1) * page;
         let subject = Subject { name, class: FileClass::Wal, reading: Reading::Log };
         let Ok(stock) = self.stock(address).await else { return Ok(false) };
         let found = tokio::task::block_in_place(|| {
@@ -228,7 +320,7 @@ impl Reach {
 /// A part of a file that is large enough for what was planted.
 fn part_of(mut file: Box<dyn std::io::Read + Send + '_>, offset: u64) -> Option<Vec<u8>> {
     use std::io::Read as _;
-    const PART_BYTES: u64 = 1 << 18;
+    const PART_BYTES: u64 = 1 << 16;
     std::io::copy(&mut file.by_ref().take(offset), &mut std::io::sink()).ok()?;
     let mut part = Vec::new();
     file.take(PART_BYTES).read_to_end(&mut part).ok()?;

@@ -75,15 +75,17 @@ async fn room(
     for table in tables {
         let size: i64 =
             sqlx::query_scalar(SIZE).bind(table_sql(table)?).fetch_one(&mut *connection).await?;
-        if size.unsigned_abs() > free {
-            let need = size.unsigned_abs();
-            return Ok(Some((
-                format!("table `{table}` needs {need} bytes to be written anew; {free} are free"),
-                "make room where the server keeps its data, then purge again",
-            )));
+        if let Some(lack) = lack(table, size.unsigned_abs(), free) {
+            return Ok(Some((lack, "make room where the server keeps its data, then purge again")));
         }
     }
     Ok(None)
+}
+
+/// What a table of this size lacks to be written a second time.
+fn lack(table: &TableName, size: u64, free: u64) -> Option<String> {
+    (size > free)
+        .then(|| format!("table `{table}` needs {size} bytes to be written anew; {free} are free"))
 }
 
 /// The number that the next transaction gets.
@@ -143,5 +145,18 @@ pub(super) async fn wait_for_horizon(
             return Ok(Err(row.try_get(0)?));
         }
         tokio::time::sleep(LOOK.min(patience)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_has_no_room_to_be_written_anew_is_named_with_what_it_needs() {
+        let table = TableName::bare("people".to_owned());
+        assert_eq!(lack(&table, 100, 100), None);
+        let said = lack(&table, 101, 100).unwrap();
+        assert_eq!(said, "table `people` needs 101 bytes to be written anew; 100 are free");
     }
 }

@@ -31,13 +31,13 @@ pub(super) async fn mark(
 ) -> Result<(), sqlx::Error> {
     // language=PostgreSQL
     const ADDRESS: &str = "SELECT pg_catalog.pg_current_wal_insert_lsn()::text";
-    let outcome = if checkpoint(connection).await {
+    if checkpoint(connection).await {
         let address: String = sqlx::query_scalar(ADDRESS).fetch_one(connection).await?;
-        format!("purge address {address}")
+        steps.done("CHECKPOINT", format!("purge address {address}"));
     } else {
-        "not permitted to this role; the files can be older than what they hold".to_owned()
-    };
-    steps.done("CHECKPOINT", outcome);
+        let why = "not permitted to this role; the files can be older than what they hold";
+        steps.fell_short("CHECKPOINT", why);
+    }
     Ok(())
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn retire(
     let settings =
         if checkpoint(connection).await { Settings::set(connection).await? } else { None };
     let Some(settings) = settings else {
-        steps.done(
+        steps.fell_short(
             "retire the log of changes",
             "not permitted to this role; it holds originals until its files are overwritten",
         );
@@ -61,11 +61,15 @@ pub(super) async fn retire(
     };
     let removed = remove(connection).await;
     settings.put_back(connection).await?;
-    let outcome = match removed? {
-        Left { older: 0, .. } => "files from before it are removed".to_owned(),
-        Left { older, .. } => format!("{older} files from before it are still kept by the server"),
-    };
-    steps.done("retire the log of changes", outcome);
+    match removed? {
+        Left { older: 0, .. } => {
+            steps.done("retire the log of changes", "files from before it are removed");
+        }
+        Left { older, .. } => steps.fell_short(
+            "retire the log of changes",
+            format!("{older} files from before it are still kept by the server"),
+        ),
+    }
     steps.done("settings of the server", "put back as they were");
     Ok(())
 }

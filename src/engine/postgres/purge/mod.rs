@@ -9,8 +9,10 @@
 //! that may not rewrite it is warned by the server, not refused.
 
 mod blockers;
+mod elsewhere;
 mod log;
 
+pub(super) use elsewhere::shown;
 pub(super) use log::put_back_left as put_back_settings;
 
 use std::time::Duration;
@@ -20,6 +22,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::error::is_passing;
+use super::queries::MARK;
 use super::session::{Doing, Session};
 use super::shape::{qualified_parts, quoted, schema_of, table_sql};
 use super::{catalog, cursor};
@@ -29,6 +32,12 @@ use crate::ports::{ScrubStep, Scrubbed, SourceError};
 /// The transaction of a verification may lie idle while the vault is read.
 // language=PostgreSQL
 const BEGIN: &str = "SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// Where the server keeps samples of the values of columns.
+const STATISTICS: [&str; 2] = ["pg_statistic", "pg_statistic_ext_data"];
+
+/// How long older snapshots are waited for where the server has replaced statistics by itself.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Locks the tables against writers, until the transaction ends.
 pub(super) async fn seize(session: &mut Session, tables: &[TableName]) -> Result<(), sqlx::Error> {
@@ -68,10 +77,20 @@ impl Steps {
     }
 
     fn done(&mut self, step: impl Into<String>, outcome: impl Into<String>) {
+        self.ended(step.into(), outcome.into(), false);
+    }
+
+    /// A step of which something could not be done.
+    fn fell_short(&mut self, step: impl Into<String>, outcome: impl Into<String>) {
+        self.ended(step.into(), outcome.into(), true);
+    }
+
+    fn ended(&mut self, step: String, outcome: String, falls_short: bool) {
         let now = Timestamp::now();
         self.steps.push(ScrubStep {
-            step: step.into(),
-            outcome: outcome.into(),
+            step,
+            outcome,
+            falls_short,
             started_at: self.began.to_string(),
             finished_at: now.to_string(),
         });
@@ -115,14 +134,7 @@ async fn scrub_tables(
     let connection = session.connection().await?;
     cursor::remove_cursors(connection).await?;
     if let Err(holds) = blockers::wait_for_horizon(connection, patience).await? {
-        return Ok(Err(SourceError::Blocked {
-            blocker: format!(
-                "{holds} still sees rows as they were before the run, so that they cannot be removed"
-            ),
-            hint: "end it, then purge again: nothing was destroyed; `purge --wait SECONDS` waits \
-                   longer for it"
-                .to_owned(),
-        }));
+        return Ok(Err(held(&holds)));
     }
     steps.done("wait for older snapshots", "none is left");
     let tables = with_descendants(connection, tables).await?;
@@ -135,8 +147,9 @@ async fn scrub_tables(
         patiently(connection, &format!("ANALYZE {}", table_sql(&table)?)).await?;
         steps.done(format!("ANALYZE {table}"), "statistics over all of its parts are new");
     }
-    for view in materialised(connection, &tables).await? {
-        let name = table_sql(&view)?;
+    let views = materialised(connection, &tables).await?;
+    for view in &views {
+        let name = table_sql(view)?;
         match patiently(connection, &format!("REFRESH MATERIALIZED VIEW {name}")).await {
             Err(error) if is_refused(&error) => {
                 return Ok(Err(SourceError::Blocked {
@@ -149,15 +162,37 @@ async fn scrub_tables(
             refreshed => refreshed?,
         }
         steps.done(format!("REFRESH MATERIALIZED VIEW {view}"), "filled from tokens");
-        if let Err(error) = rewrite(connection, &view, steps).await? {
+        if let Err(error) = rewrite(connection, view, steps).await? {
             return Ok(Err(error));
         }
     }
-    for table in ["pg_statistic", "pg_statistic_ext_data"] {
+    let mut analysed = tables.clone();
+    analysed.extend(above(connection, &tables).await?);
+    analysed.extend(views);
+    forget_stale(connection, &analysed, before, steps).await?;
+    // ORDER: what the last ANALYZE has replaced is dead since a moment ago, and who looked before that
+    // still sees it.
+    if let Err(holds) = blockers::wait_for_horizon(connection, patience).await? {
+        return Ok(Err(held(&holds)));
+    }
+    steps.done("wait for snapshots older than the statistics", "none is left");
+    for table in STATISTICS {
         statistics(connection, table, steps).await?;
     }
     log::mark(connection, steps).await?;
     Ok(Ok(written_since(connection, &tables, before).await?))
+}
+
+/// Somebody sees what has to be removed.
+fn held(holds: &str) -> SourceError {
+    SourceError::Blocked {
+        blocker: format!(
+            "{holds} still sees rows as they were before the run, so that they cannot be removed"
+        ),
+        hint: "end it, then purge again: nothing was destroyed; `purge --wait SECONDS` waits \
+               longer for it"
+            .to_owned(),
+    }
 }
 
 /// Whether the server says that the role may not.
@@ -205,13 +240,73 @@ async fn statistics(
     let before = file_of(connection, &name).await?;
     let vacuumed = patiently(connection, &format!("VACUUM FULL {name}")).await;
     let after = file_of(connection, &name).await?;
-    let outcome = if vacuumed.is_ok() && before != after {
-        "statistics of originals are gone from it"
+    let step = format!("VACUUM FULL {table}");
+    if vacuumed.is_ok() && before != after {
+        steps.done(step, "statistics of originals are gone from it");
     } else {
-        "not permitted to this role; statistics of originals may be in its file"
-    };
-    steps.done(format!("VACUUM FULL {table}"), outcome);
+        let why = "not permitted to this role; statistics of originals may be in its file";
+        steps.fell_short(step, why);
+    }
     Ok(())
+}
+
+/// Takes out the statistics of these relations that are older than the rewrite, where the role may.
+///
+/// `ANALYZE` renews no statistics of a table without rows, and none of a column whose target is 0: what
+/// was gathered from originals stays there for SQL to see.
+async fn forget_stale(
+    connection: &mut PgConnection,
+    relations: &[TableName],
+    before: &str,
+    steps: &mut Steps,
+) -> Result<(), sqlx::Error> {
+    // language=PostgreSQL
+    const OF_COLUMNS: &str = "DELETE FROM pg_catalog.pg_statistic
+        WHERE (starelid::int8 = ANY ($1) OR starelid IN (
+                SELECT indexrelid FROM pg_catalog.pg_index WHERE indrelid::int8 = ANY ($1)))
+          AND pg_catalog.age(xmin) > pg_catalog.age($2::text::xid)";
+    // language=PostgreSQL
+    const OF_SEVERAL: &str = "DELETE FROM pg_catalog.pg_statistic_ext_data
+        WHERE stxoid IN (SELECT oid FROM pg_catalog.pg_statistic_ext WHERE stxrelid::int8 = ANY ($1))
+          AND pg_catalog.age(xmin) > pg_catalog.age($2::text::xid)";
+    // language=PostgreSQL
+    const OID: &str = "SELECT $1::pg_catalog.regclass::pg_catalog.oid::int8";
+    let mut oids = Vec::with_capacity(relations.len());
+    for relation in relations {
+        let name = table_sql(relation)?;
+        let oid: i64 = sqlx::query_scalar(OID).bind(name).fetch_one(&mut *connection).await?;
+        oids.push(oid);
+    }
+    let mut rows = 0;
+    for sql in [OF_COLUMNS, OF_SEVERAL] {
+        match sqlx::query(sql).bind(&oids).bind(before).execute(&mut *connection).await {
+            Ok(done) => rows += done.rows_affected(),
+            // Whether there are any, such a role cannot know; that it may not write the tables of
+            // the statistics anew is said in its place.
+            Err(error) if is_refused(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    if rows > 0 {
+        steps.done("statistics that ANALYZE leaves", format!("{rows} taken out"));
+    }
+    Ok(())
+}
+
+/// Writes the tables of the statistics anew once more, where the role may.
+pub(super) async fn renew_statistics(session: &mut Session) -> Result<(), SourceError> {
+    let mut steps = Steps::begin();
+    let renewed = async {
+        let connection = session.connection().await?;
+        // Where somebody stays longer, the look at the pages says what is left.
+        let _ = blockers::wait_for_horizon(connection, RENEWAL_PATIENCE).await?;
+        for table in STATISTICS {
+            statistics(connection, table, &mut steps).await?;
+        }
+        Ok::<_, sqlx::Error>(())
+    };
+    let renewed = renewed.await;
+    renewed.map_err(|error| session.failed(error, "renewing the statistics"))
 }
 
 /// The number of a relation's file.
@@ -242,7 +337,7 @@ async fn written_since(
     for table in tables {
         // What was written earlier is older; a frozen row keeps the number of its writer.
         let sql = format!(
-            "SELECT count(*) FROM ONLY {} AS t
+            "SELECT {MARK} count(*) FROM ONLY {} AS t
              WHERE pg_catalog.age(t.xmin) <= pg_catalog.age($1::text::xid)",
             table_sql(table)?
         );
@@ -349,16 +444,26 @@ async fn materialised(
             }
         }
     }
-    // A view that a later one reads may have been reached by another column.
+    // A view that a later one reads may have been reached by another column, and read by way of a view
+    // that keeps nothing.
     let reads = |one: &TableName, other: &TableName| {
-        postgres
-            .views
-            .iter()
-            .any(|view| &view.name == one && view.reads.iter().any(|read| &read.table == other))
+        let mut reached = vec![one];
+        let mut at = 0;
+        while let Some(name) = reached.get(at).copied() {
+            let of = postgres.views.iter().filter(|view| &view.name == name);
+            for read in of.flat_map(|view| &view.reads) {
+                if !reached.contains(&&read.table) {
+                    reached.push(&read.table);
+                }
+            }
+            at += 1;
+        }
+        reached[1..].contains(&other)
     };
     let mut ordered: Vec<TableName> = Vec::with_capacity(views.len());
     while !views.is_empty() {
-        let is_free = |view: &&TableName| views.iter().all(|other| !reads(view, other));
+        let is_free =
+            |view: &&TableName| views.iter().all(|other| other == *view || !reads(view, other));
         let next = views.iter().position(|view| is_free(&view)).unwrap_or(0);
         ordered.push(views.remove(next));
     }

@@ -54,6 +54,12 @@ pub struct PageFacts {
 }
 
 impl PageFacts {
+    /// Whether nothing but a hole holds something beside what SQL sees.
+    #[must_use]
+    pub fn is_hole_alone(&self) -> bool {
+        self.holes_set > 0 && self.unread + self.dead_items + self.deleted_rows == 0
+    }
+
     /// Whether nothing lies there beside what SQL sees.
     #[must_use]
     pub fn is_without_remains(&self) -> bool {
@@ -145,6 +151,18 @@ fn copied(page: &Page<'_>, kind: RelationKind) -> Copied {
     if kind != RelationKind::BTree {
         return Copied::No;
     }
+    let bytes = page.bytes();
+    let Some(left) = unexplained(page) else { return Copied::Yes };
+    let behind = bytes.get(left.end..(left.end + left.len()).min(page.special().start));
+    match behind {
+        Some(behind) if *behind == bytes[left] => Copied::Yes,
+        _ => Copied::No,
+    }
+}
+
+/// What is set in the hole of a B-tree's page, behind a line pointer that is there twice; `None` where
+/// nothing is.
+pub(super) fn unexplained(page: &Page<'_>) -> Option<Range<usize>> {
     let (bytes, mut hole) = (page.bytes(), page.hole());
     let is_pointer = page.pointers() > 0
         && hole.len() >= 4
@@ -152,21 +170,15 @@ fn copied(page: &Page<'_>, kind: RelationKind) -> Copied {
     if is_pointer {
         hole.start += 4;
     }
-    let Some(first) = bytes[hole.clone()].iter().position(|byte| *byte != 0) else {
-        return Copied::Yes;
-    };
+    let first = bytes[hole.clone()].iter().position(|byte| *byte != 0)?;
     // Items begin at multiples of eight, and one that begins with zeros was moved with them.
     let length = (hole.len() - first).next_multiple_of(8).min(hole.len());
-    let behind = bytes.get(hole.end..(hole.end + length).min(page.special().start));
-    match behind {
-        Some(behind) if *behind == bytes[hole.end - length..hole.end] => Copied::Yes,
-        _ => Copied::No,
-    }
+    Some(hole.end - length..hole.end)
 }
 
 /// Whether bytes between two items, or behind the last, are set. Items are padded to eight bytes
 /// with zeros.
-fn has_gap(page: &Page<'_>) -> bool {
+pub(super) fn has_gap(page: &Page<'_>) -> bool {
     let mut ranges: Vec<Range<usize>> =
         page.items().map(|item| item.range).filter(|range| !range.is_empty()).collect();
     ranges.sort_unstable_by_key(|range| range.start);

@@ -7,10 +7,12 @@
 //! **Invariant:** only bytes inside an item that a line pointer shows, and that no transaction has
 //! deleted, count as live. What is not understood is never live.
 
+mod btree;
 mod heap;
 mod page;
 mod wal;
 
+pub use btree::Repeats;
 pub use heap::{Copied, PageFacts, RelationKind, examine, holds_live};
 pub use page::{Item, ItemState, PAGE_BYTES_MAX, PAGE_BYTES_MIN, Page};
 pub use wal::{Image, LogReader, LogRecord};
