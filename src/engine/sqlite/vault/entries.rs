@@ -19,7 +19,7 @@ const ROWS_A_STATEMENT: usize = 1_000;
 
 /// Bytes of sealed values that one read of entries should bring: it is held as hexadecimal text, twice,
 /// and taken apart.
-pub(super) const SCAN_BYTES: usize = 2 << 20;
+pub(super) const SCAN_BYTES: usize = 512 << 10;
 
 /// Entries of a segment of single inserts.
 const SINGLES_A_SEGMENT: u64 = 65_536;
