@@ -2,7 +2,7 @@
 
 use super::every_engine;
 use super::stage::Stage;
-use crate::support::plan_and_approve;
+use crate::support::{Db, plan_and_approve};
 
 every_engine! {
     a_token_derived_wrong_is_found_by_the_derivation_of_verify_itself,
@@ -50,6 +50,13 @@ fn a_value_that_went_and_came_back_around_a_death_is_backed_up_anew(mut stage: S
     }
     answer.done();
     stage.desk.run(&["verify", &run]).done();
+    // The way back without the vault: what the backup itself takes for the newest.
+    stage.desk.run(&["backup", "restore", &run, "--into", "sqlite:look.db"]).done();
+    let mut look = Db::reading(&stage.desk.path("look.db"));
+    assert_eq!(
+        look.column("SELECT name FROM people WHERE CAST(id AS text) = '4000012'"),
+        ["Person as it was"]
+    );
     stage.desk.run(&["rollback", &run]).done();
     assert_eq!(stage.all_cells(), before);
 }
