@@ -69,7 +69,7 @@ impl AgeFolder {
         keys: &str,
     ) -> Result<Self, BackupError> {
         let dir = base.join(run.to_string());
-        let folder = |source| BackupError::Folder { dir: dir.display().to_string(), source };
+        let folder = |source| unusable(&dir, source);
         fs::create_dir_all(&dir).map_err(folder)?;
         restrict(&dir).map_err(folder)?;
         let marker_file = dir.join(MARKER);
@@ -162,6 +162,17 @@ impl AgeFolder {
     }
 }
 
+/// The folder itself cannot be used.
+fn unusable(dir: &Path, source: io::Error) -> BackupError {
+    let dir_shown = dir.display().to_string();
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            BackupError::Full { dir: dir_shown }
+        }
+        _ => BackupError::Folder { dir: dir_shown, source },
+    }
+}
+
 fn failed(dir: &Path, name: &str, error: io::Error) -> BackupError {
     match error.kind() {
         io::ErrorKind::NotFound => BackupError::Missing { name: name.to_owned() },
@@ -187,10 +198,20 @@ fn restrict(_dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a file whole or not at all: half a marker or half a note, from a disk that was full or a
+/// process that died, would keep the run from going on.
 fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    // Others who join may write theirs at the same moment.
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let written = File::create(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written.and_then(|()| fs::rename(&beside, path)) {
+        // What is left of it is written over by the next attempt.
+        let _ = fs::remove_file(&beside);
+        return Err(error);
+    }
     path.parent().map_or(Ok(()), sync_folder)
 }
 
@@ -244,11 +265,7 @@ impl BackupStore for AgeFolder {
         if text.trim().parse().is_ok_and(|noted: u64| noted >= size) {
             return Ok(());
         }
-        // Written beside and moved: a note that is cut off would refuse the vault that wrote it.
-        let beside = self.dir.join(format!("{LEDGER}.{}", std::process::id()));
-        write_durably(&beside, format!("{size}\n").as_bytes())
-            .and_then(|()| fs::rename(&beside, self.dir.join(LEDGER)))
-            .and_then(|()| sync_folder(&self.dir))
+        write_durably(&self.dir.join(LEDGER), format!("{size}\n").as_bytes())
             .map_err(|error| self.io(LEDGER, error))
     }
 
@@ -266,7 +283,7 @@ impl BackupStore for AgeFolder {
 ///
 /// [`BackupError`] where a file cannot be written or removed; the rest may be gone already.
 pub fn destroy_folder(dir: &Path) -> Result<u64, BackupError> {
-    let folder = |source| BackupError::Folder { dir: dir.display().to_string(), source };
+    let folder = |source| unusable(dir, source);
     if !dir.exists() {
         return Ok(0);
     }

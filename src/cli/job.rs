@@ -489,6 +489,11 @@ pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> R
         return Ok(());
     }
     let reason = "the catalog of the source is not the one that was planned for";
+    let plan_again = "plan again with the same policy: `sealift plan --policy FILE`, then approve";
+    if phase == Phase::Planned {
+        // Nothing was signed, or is signed any more: there is nothing to hold.
+        return Err(Failure::refused(reason).hint(plan_again));
+    }
     if phase == Phase::Approved {
         let mut draft = job.draft(Event::ApprovalVoided.name());
         draft.details.insert("why".into(), reason.into());
@@ -497,8 +502,7 @@ pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> R
             Change::VoidApprovals(job.run, crate::ledger::ApprovalKind::Plan),
         ];
         desk.commit(changes, draft).await?;
-        return Err(Failure::refused(reason)
-            .hint("plan again with the same policy: `sealift plan --policy FILE`, then approve"));
+        return Err(Failure::refused(reason).hint(plan_again));
     }
     let change = Change::SetCondition {
         run: job.run,

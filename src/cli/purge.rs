@@ -44,6 +44,7 @@ pub(super) async fn purge(
         out.next(&who, &command);
         return Ok(Outcome::Done);
     }
+    super::run::not_paused(&row)?;
     confirmed(&desk, settings, &row, typed.confirm.as_deref()).await?;
     let (policy, _) = parsed(&row)?;
     if policy.approval.legal_hold {

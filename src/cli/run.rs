@@ -41,13 +41,7 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
         }
         return told(out, &desk, &row).await;
     }
-    if row.condition == Some(Condition::Paused) {
-        return Err(Failure::refused(format!(
-            "run {} is paused: {}",
-            row.run, row.condition_reason
-        ))
-        .hint(format!("sealift resume {}", row.run)));
-    }
+    not_paused(&row)?;
     if row.phase == Phase::Planned {
         let (policy, _) = parsed(&row)?;
         let settled = approve::settle(
@@ -97,6 +91,15 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
     }
     let row = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
     told(out, &desk, &row).await
+}
+
+/// Refuses to go on with a run that somebody paused.
+pub(super) fn not_paused(row: &RunRow) -> Result<(), Failure> {
+    if row.condition != Some(Condition::Paused) {
+        return Ok(());
+    }
+    let what = format!("run {} is paused: {}", row.run, row.condition_reason);
+    Err(Failure::refused(what).hint(format!("sealift resume {}", row.run)))
 }
 
 /// Rolls a run back that cannot go on, as `on_failure` of its policy says; the failure that it began

@@ -224,6 +224,13 @@ impl Event {
         Self::RolledBack,
     ];
 
+    /// Whether a pause ends with it. The end of a pass or a signature lifts none: somebody said that the
+    /// run shall not go on. The way back is open to a paused run, and what is over cannot be held.
+    #[must_use]
+    pub fn ends_a_pause(self) -> bool {
+        matches!(self, Self::RollbackStarted | Self::RolledBack | Self::Closed)
+    }
+
     /// The word for it, which is also the action of its ledger entry.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -57,33 +57,45 @@ impl Drop for Bloom {
     }
 }
 
-/// How many words a table has: 32 KiB, which stays in the first cache of a core.
-const TABLE_WORDS: usize = 1 << 12;
+/// Bits of a table where the values are few: 32 KiB, which stay in the first cache of a core.
+const TABLE_BITS_MIN: u64 = 1 << 18;
+/// Bits of a table where they are many: two tables of 256 KiB stay in the second.
+const TABLE_BITS_MAX: u64 = 1 << 21;
 
 /// A table of one bit a hash.
 pub(super) struct Table {
     words: Vec<u64>,
+    /// Leaves of a hash the number of its bit.
+    shift: u32,
 }
 
 impl Table {
-    pub(super) fn new() -> Self {
-        Self { words: vec![0; TABLE_WORDS] }
+    /// Two bits a value, within what a core's own caches hold: numbers have forms whose bytes take
+    /// every value there is, and a table that is nearly full says no to nothing.
+    pub(super) fn sized(values_expected: u64) -> Self {
+        let bits = values_expected
+            .saturating_mul(2)
+            .clamp(TABLE_BITS_MIN, TABLE_BITS_MAX)
+            .next_power_of_two();
+        let words = vec![0; usize::try_from(bits / 64).unwrap_or(usize::MAX)];
+        Self { words, shift: u32::BITS - bits.ilog2() }
     }
 
     /// The upper bits count.
     #[inline]
-    fn place(hash: u32) -> (usize, u32) {
-        ((hash >> 20) as usize % TABLE_WORDS, hash >> 14 & 63)
+    fn place(&self, hash: u32) -> (usize, u32) {
+        let bit = hash >> self.shift;
+        ((bit >> 6) as usize & (self.words.len() - 1), bit & 63)
     }
 
     pub(super) fn insert(&mut self, hash: u32) {
-        let (word, bit) = Self::place(hash);
+        let (word, bit) = self.place(hash);
         self.words[word] |= 1 << bit;
     }
 
     #[inline]
     pub(super) fn holds(&self, hash: u32) -> bool {
-        let (word, bit) = Self::place(hash);
+        let (word, bit) = self.place(hash);
         self.words[word] >> bit & 1 == 1
     }
 }

@@ -3,7 +3,7 @@
 //! Each says no to what the next, larger one would have to be asked about:
 //!
 //! 1. two small tables of the beginnings and the ends of *windows*, the first eight bytes of each
-//!    form of each value: they stay in a core's own cache, and are asked at every byte offset;
+//!    form of each value: they stay in a core's own caches, and are asked at every byte offset;
 //! 2. a Bloom filter of keyed hashes of windows;
 //! 3. one of the beginnings of *stems* that are longer than a window; a stem is the first 32 bytes of
 //!    a form, or all of a shorter one;
@@ -84,8 +84,8 @@ impl FilterBuilder {
     pub fn new(key: [u8; 16], values_expected: u64) -> Self {
         let filter = Filter {
             mixer: Mixer::new(&key),
-            begin: Table::new(),
-            end: Table::new(),
+            begin: Table::sized(values_expected),
+            end: Table::sized(values_expected),
             windows: Bloom::sized(values_expected, 1),
             landings: Bloom::sized(values_expected, 2),
             stems: Bloom::sized(values_expected, 1),

@@ -28,7 +28,7 @@ use crate::run::job::{Job, ms, table_of, unit_of};
 use crate::run::rebuild::rebuild;
 use crate::run::record::{BackupCell, IncrementRecord, TokenCell};
 use crate::run::share::{Laid, piece_of, share, turn};
-use crate::run::sweep::sweep;
+use crate::run::sweep::{note_busy, sweep};
 use crate::run::window::rewrite_window;
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
@@ -86,15 +86,23 @@ async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> 
     finish(job, begun, resumed, left).await
 }
 
+/// What the last sweeps and the statistics left undone.
+struct Left {
+    /// Tables into which originals still came.
+    busy: Vec<TableName>,
+    /// Tables whose statistics are as they were, and why.
+    statistics: Map<String, Value>,
+}
+
 /// Sweeps, and has statistics taken anew meanwhile, where the source has a session left for it.
-async fn sweep_and_renew(job: &Job) -> Result<Map<String, Value>, RunError> {
+async fn sweep_and_renew(job: &Job) -> Result<Left, RunError> {
     let Ok(Some(source)) = job.source.another().await else {
-        sweep(job).await?;
-        return renew_statistics(job).await;
+        let busy = sweep(job).await?;
+        return Ok(Left { busy, statistics: renew_statistics(job).await? });
     };
     let beside = Job { source, ..job.clone() };
-    let (swept, left) = tokio::join!(sweep(job), renew_statistics(&beside));
-    swept.and(left)
+    let (swept, statistics) = tokio::join!(sweep(job), renew_statistics(&beside));
+    Ok(Left { busy: swept?, statistics: statistics? })
 }
 
 /// Has queries of others planned for what the tables hold now. What could not be done is told, and
@@ -698,12 +706,7 @@ pub(crate) async fn within_budget(job: &Job) -> Result<(), RunError> {
 }
 
 /// Every range is done: late segments are closed, the counts go on the ledger.
-async fn finish(
-    job: &Job,
-    begun: Instant,
-    resumed: bool,
-    left: Map<String, Value>,
-) -> Result<(), RunError> {
+async fn finish(job: &Job, begun: Instant, resumed: bool, left: Left) -> Result<(), RunError> {
     let cursors = job.source.cursors(job.run, Pass::Rewrite).await?;
     let done: HashSet<(u16, u32)> =
         cursors.iter().filter(|(_, _, state)| state.done).map(|(u, r, _)| (*u, *r)).collect();
@@ -741,9 +744,10 @@ async fn finish(
         draft.counts.extend(resumed.then(|| ("resumed".into(), 1)));
         draft.counts.insert("lock_ms_max".into(), job.lock_meter.longest_ms());
         draft.details.insert("increments".into(), increments.into());
-        if !left.is_empty() {
-            draft.details.insert("statistics_left".into(), Value::Object(left));
+        if !left.statistics.is_empty() {
+            draft.details.insert("statistics_left".into(), Value::Object(left.statistics));
         }
+        note_busy(draft, &left.busy);
         let of_units =
             of_units.iter().map(|(unit, counts)| (unit.clone(), json!(counts.by_name())));
         draft.details.insert("units".into(), of_units.collect());

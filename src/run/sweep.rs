@@ -5,7 +5,11 @@
 
 use std::time::Instant;
 
+use serde_json::Value;
+
+use crate::ledger::Draft;
 use crate::plan::{Unit, UnitMode, UnitTable};
+use crate::policy::TableName;
 use crate::ports::{Change, Counts, CursorId, Pass, RangeRow, Row, Step, WalkFilter, WriteOutcome};
 use crate::run::crash::here;
 use crate::run::error::RunError;
@@ -26,20 +30,23 @@ const SWEEPS_MAX: u32 = 20;
 /// [`RunError`]; what is committed stays.
 pub async fn resweep(job: &Job) -> Result<(), RunError> {
     bind_source(job).await?;
-    sweep(job).await?;
+    let busy = sweep(job).await?;
     let closed = late_segments(job).await?;
     if closed.is_empty() {
         return Ok(());
     }
     let mut draft = job.draft("swept");
     draft.counts.insert("late_segments".into(), closed.len() as u64);
+    note_busy(&mut draft, &busy);
     let changes = closed.into_iter().map(Change::CloseSegment).collect();
     job.vault.commit(changes, vec![draft]).await?;
     Ok(())
 }
 
-/// Rewrites originals that came behind a cursor, until a pass finds none.
-pub(crate) async fn sweep(job: &Job) -> Result<(), RunError> {
+/// Rewrites originals that came behind a cursor, until a pass finds none; returns the tables in which
+/// writers were as quick as the sweeps, so that there is no such pass.
+pub(crate) async fn sweep(job: &Job) -> Result<Vec<TableName>, RunError> {
+    let mut busy = Vec::new();
     for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
         if let Some(version) = job.whole.since(unit.id)
             && job.source.is_untouched_since(version).await?
@@ -53,13 +60,26 @@ pub(crate) async fn sweep(job: &Job) -> Result<(), RunError> {
             while sweep_table(job, unit, at, table).await? > 0 {
                 sweeps += 1;
                 if sweeps == SWEEPS_MAX {
-                    // Writers are as quick as we are: verification names what is left.
+                    // What is left is counted by `status`, and named by verification.
+                    job.watch.notes(&format!(
+                        "originals still come into `{}` as quickly as they are rewritten",
+                        table.table
+                    ));
+                    busy.push(table.table.clone());
                     break;
                 }
             }
         }
     }
-    Ok(())
+    Ok(busy)
+}
+
+/// Has an entry name the tables into which originals still came.
+pub(crate) fn note_busy(draft: &mut Draft, busy: &[TableName]) {
+    if !busy.is_empty() {
+        let names = busy.iter().map(|table| Value::from(table.to_string()));
+        draft.details.insert("still_arriving".into(), names.collect());
+    }
 }
 
 /// One pass over the rows that hold an original by their shape. Returns how many were rewritten.

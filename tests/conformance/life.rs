@@ -11,6 +11,7 @@ every_engine! {
     each_row_is_read_once_whatever_its_key,
     joins_and_foreign_keys_hold,
     a_purge_ends_and_says_what_it_proves,
+    a_pause_holds_through_signatures_and_passes_until_somebody_lifts_it,
 }
 
 fn every_cell_becomes_a_token_that_opens_to_what_it_replaced(mut stage: Stage) {
@@ -98,4 +99,29 @@ fn a_purge_ends_and_says_what_it_proves(stage: Stage) {
     report.mentions(&["\"CLEAN\""]);
     let token = stage.column("SELECT email FROM people ORDER BY id LIMIT 1").remove(0);
     tokens_open_to(&stage.desk, None, &[(token, "person1@example.com".to_owned())]);
+}
+
+/// A pause is somebody's word. What happens to the run meanwhile (a signature, the end of the pass that
+/// was under way) does not take it back.
+fn a_pause_holds_through_signatures_and_passes_until_somebody_lifts_it(mut stage: Stage) {
+    let before = stage.all_cells();
+    let run = stage.desk.json(&["plan", "--policy", "shop.toml"]).done().text("run");
+    stage.desk.run(&["pause", &run]).done();
+    stage.desk.run_as("bob", &["approve", &run]).done();
+    stage.desk.run(&["run", &run]).fails(3, &["is paused", "sealift resume"]);
+    assert_eq!(stage.all_cells(), before);
+
+    stage.desk.run(&["resume", &run]).done();
+    stage.desk.run(&["run", &run, "--until", "rewritten"]).done();
+    stage.desk.run(&["pause", &run]).done();
+    // To verify is to read, and changes nothing about the pause.
+    stage.desk.run(&["verify", &run]).done();
+    let status = stage.desk.json(&["status", &run]).done();
+    assert_eq!((&*status.text("phase"), &*status.text("condition")), ("verified", "paused"));
+    let answer = stage.desk.run(&["purge", &run, "--confirm", &run]);
+    answer.fails(3, &["is paused", "sealift resume"]);
+
+    // The way back is open.
+    stage.desk.run(&["rollback", &run]).done();
+    assert_eq!(stage.all_cells(), before);
 }

@@ -13,6 +13,7 @@ mod life;
 mod model;
 #[cfg(feature = "failpoints")]
 mod places;
+mod predicted;
 mod rehearsal;
 mod vault_copy;
 mod writers;

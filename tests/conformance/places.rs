@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::stage::{COLUMNS, Engine, Stage};
 use crate::support::{plan_and_approve, to_phase, tokens_open_to};
@@ -212,8 +212,28 @@ const AGAIN_MAX: u32 = 60;
 
 /// A stage, and the places at which a process has died on it.
 struct Life {
+    combination: &'static str,
     stage: Stage,
     died_at: BTreeSet<&'static str>,
+    deaths: u32,
+    begun: Instant,
+}
+
+impl Drop for Life {
+    /// A line for the table that `tests/all.sh` ends with.
+    fn drop(&mut self) {
+        let Some(table) = std::env::var_os("SEALIFT_CRASH_TABLE") else { return };
+        let lost = if std::thread::panicking() { "LOST or doubled" } else { "nothing lost" };
+        let line = format!(
+            "{:<30} {:>6} {:>6} {:>5} s   {lost}\n",
+            self.combination,
+            self.died_at.len(),
+            self.deaths,
+            self.begun.elapsed().as_secs()
+        );
+        let file = fs::OpenOptions::new().create(true).append(true).open(table);
+        let _ = file.and_then(|mut file| std::io::Write::write_all(&mut file, line.as_bytes()));
+    }
 }
 
 impl Life {
@@ -234,6 +254,7 @@ impl Life {
                 // A signal ended it.
                 -1 => {
                     self.died_at.insert(place);
+                    self.deaths += 1;
                     return;
                 }
                 code if code != 0 && is_held(&answer.stderr) => {
@@ -289,9 +310,10 @@ fn is_held(said: &str) -> bool {
 
 const LATE: &str = "INSERT INTO notes VALUES ('zz-late', 'A note that came late')";
 
-/// Dies at every place of a life; returns where it did.
-fn lives(stage: Stage) {
-    let mut life = Life { stage, died_at: BTreeSet::new() };
+/// Dies at every place of a life.
+fn lives(combination: &'static str, stage: Stage) {
+    let died_at = BTreeSet::new();
+    let mut life = Life { combination, stage, died_at, deaths: 0, begun: Instant::now() };
 
     // An undisturbed run, and back again.
     let run = to_phase(&life.stage.desk, "sealed");
@@ -407,36 +429,36 @@ fn places() -> impl Iterator<Item = Place> {
 
 #[test]
 fn a_file_in_a_file_of_its_own_dies_everywhere() {
-    lives(Stage::sqlite());
+    lives("two files", Stage::sqlite());
 }
 
 #[test]
 fn vault_and_source_in_one_file_die_everywhere() {
-    lives(Stage::one_file());
+    lives("one file", Stage::one_file());
 }
 
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn postgres_with_its_vault_in_a_file_dies_everywhere() {
-    lives(Stage::postgres());
+    lives("PostgreSQL, vault in a file", Stage::postgres());
 }
 
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_file_with_its_vault_on_postgres_dies_everywhere() {
-    lives(Stage::sqlite_and_vault_on_postgres());
+    lives("a file, vault on PostgreSQL", Stage::sqlite_and_vault_on_postgres());
 }
 
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn postgres_with_its_vault_on_postgres_dies_everywhere() {
-    lives(Stage::postgres_and_vault_on_postgres());
+    lives("two databases", Stage::postgres_and_vault_on_postgres());
 }
 
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn vault_and_source_in_one_database_die_everywhere() {
-    lives(Stage::one_database());
+    lives("one database", Stage::one_database());
 }
 
 /// Every fault, what is promised, and which test shows it.
@@ -484,14 +506,14 @@ const TAIL: &str = "
 | a worker stopped past its lease, and let go on | `workers::stopped` |
 | a process that dies beside others of the same run | `workers::joining` |
 | acts in any order: plan, approve, run, a death at a named place, pause, rollback, changed tables, an application's writes, an old vault; cut down to the shortest list that breaks a promise, `SEALIFT_SEED` replays it | `conformance::model`; sixty such lives by `tests/soak.sh` |
-| a rehearsal that dies, which the next one clears away | `cli::rehearse` |
+| a rehearsal that dies, which the next one clears away | `cli::rehearse`, `postgres::rehearse` |
 
 ## Writers beside a run
 
 | writers | shown by |
 |---|---|
-| three, whose last words are known, beside four workers on PostgreSQL: each token opens to exactly that | `workers::predicted` |
-| one that never rests, on SQLite, with either journal | `lifecycle::writers` |
+| eight, whose last words are known, beside four workers on PostgreSQL and beside a run on SQLite: each token opens to exactly that, and what is left as an original is what `status` says | `conformance::predicted`; for minutes by `tests/soak.sh` |
+| one that never rests, on SQLite, with either journal; one as quick as the sweeps, which is told | `lifecycle::writers` |
 | others, between and during the passes, in four combinations | `conformance::writers` |
 
 ## Connections, servers, disks
@@ -502,6 +524,8 @@ const TAIL: &str = "
 | a connection refused, reset in the middle of a statement, delayed, half open; a COMMIT without an answer | `postgres::faults` |
 | an answer that never comes | `postgres::silence` |
 | a full disk under the server | `postgres::faults` |
+| a full disk under a source in a file, a vault in a file, the backup; there and back | `lifecycle::full_disk` |
+| what `docs/RUNBOOK.md` lists, case by case, and mended as it says | `lifecycle::runbook` |
 | a vault that is an older copy | `postgres::checks`, `lifecycle` |
 ";
 

@@ -2,9 +2,12 @@
 
 mod crash;
 mod failure;
+mod full_disk;
 mod policy_words;
 mod purge;
 mod rollback;
+mod runbook;
 mod scale;
+mod sqlite_guard;
 mod whole;
 mod writers;

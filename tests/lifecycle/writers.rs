@@ -1,10 +1,13 @@
 //! Writers beside a run: what they write last is what the tokens open to.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::support::{Db, Desk, Journal, POLICY, Seed, plan_and_approve, shop, tokens_open_to};
+use crate::support::{
+    Db, Desk, Journal, POLICY, Seed, exported, plan_and_approve, shop, tokens_open_to,
+};
 
 const CUSTOMERS: u64 = 400;
 
@@ -183,4 +186,41 @@ fn what_a_trigger_puts_behind_the_cursor_is_swept_though_nobody_else_wrote() {
     desk.run(&["run", &run, "--until", "rewritten"]).done();
     let mut db = Db::open(&desk.source());
     assert_eq!(db.number("SELECT count(*) FROM people WHERE email LIKE 'slk%'"), 1200);
+}
+
+#[test]
+fn originals_that_come_as_quickly_as_they_are_swept_are_told_and_counted() {
+    let desk = Desk::new();
+    people_with(&desk, "");
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run, "--until", "sealed"]).done();
+    let stop = AtomicBool::new(false);
+    let answer = std::thread::scope(|scope| {
+        let (source, stop) = (desk.source(), &stop);
+        scope.spawn(move || {
+            let mut db = Db::open(&source);
+            let mut id = 0;
+            while !stop.load(Ordering::SeqCst) {
+                id = (id + 7) % 1200 + 1;
+                db.exec(format!(
+                    "UPDATE people SET email = 'late' || {id} || '@example.com' WHERE id = {id}"
+                ));
+                std::thread::sleep(Duration::from_micros(500));
+            }
+        });
+        let answer = desk.run(&["run", &run, "--until", "rewritten"]);
+        stop.store(true, Ordering::SeqCst);
+        answer
+    });
+    answer.done().mentions(&["originals still come into `people`"]);
+    let entries = fs::read_to_string(exported(&desk).join("entries.jsonl")).unwrap();
+    assert!(entries.contains("still_arriving"), "{entries}");
+
+    let left = Db::reading(&desk.source())
+        .number("SELECT count(*) FROM people WHERE email NOT LIKE 'slk%'");
+    assert!(left > 0, "the writer was at work to the end");
+    let status = desk.json(&["status", &run]).done();
+    assert_eq!(status.number("/originals/people.email"), u64::try_from(left).unwrap());
+    // Nobody writes any more: the next command moves what is left.
+    desk.run(&["run", &run]).done();
 }

@@ -264,6 +264,36 @@ fn a_batch_is_written_once_however_often_it_is_sent() {
 
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn commits_wait_for_the_disk_whatever_the_database_says() {
+    let mut db = Postgres::with(&format!(
+        "{PEOPLE} CREATE TABLE levels (level text);
+         CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO public.levels VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$;
+         CREATE TRIGGER note AFTER UPDATE ON people FOR EACH STATEMENT EXECUTE FUNCTION note();"
+    ));
+    let name = db.name().to_owned();
+    db.exec(format!("ALTER DATABASE {name} SET synchronous_commit = off"));
+    let batch = Batch::read(&db);
+    assert_eq!(batch.write(), WriteOutcome::Written);
+    assert_eq!(db.column("SELECT DISTINCT level FROM levels"), ["on"]);
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_row_whose_write_fails_leaves_the_cursor_where_it_was() {
+    let mut db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    db.exec(
+        "ALTER TABLE people ADD CONSTRAINT no_token CHECK (id <> 7 OR email NOT LIKE 'token-%')",
+    );
+    assert!(matches!(batch.write(), WriteOutcome::Rejected(_)));
+    let cursors = batch.runtime.block_on(batch.source.cursors(RunId(7), Pass::Rewrite)).unwrap();
+    assert_eq!(cursors[0].2.position, None, "rows and cursor are one transaction");
+    assert_eq!((tokens(&mut db), batch.rows_counted()), (0, 0));
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_lost_connection_is_made_again_and_the_batch_written_once() {
     let mut db = Postgres::with(PEOPLE);
     let batch = Batch::read(&db);

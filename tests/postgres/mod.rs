@@ -11,6 +11,7 @@ mod pitfalls;
 mod pooler;
 mod queries;
 mod rebuild;
+mod rehearse;
 mod role;
 mod silence;
 mod statistics;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Cluster, Desk, Postgres};
+use crate::support::{Cluster, Desk, Postgres, plan_and_approve};
 
 const POLICY: &str = "[source]\nname = \"crm\"\n
 [[column]]\nname = \"people.email\"\nclass = \"contact\"\ntoken = \"keyed\"\n";
@@ -123,6 +123,11 @@ fn statements_that_the_server_has_counted_are_named_with_their_calls() {
     // Twice: what the first plan asked is not taken for the application's.
     broken(&desk);
     let found = broken(&desk);
+    // Nor what a run asks and writes.
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run]).done();
+    desk.run(&["rollback", &run]).done();
+    assert_eq!(broken(&desk), found);
     assert_eq!(found.len(), 1, "{found:#?}");
     let (object, fact) = &found[0];
     assert!(object.starts_with("pg_stat_statements "), "{object}");

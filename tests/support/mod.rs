@@ -15,6 +15,7 @@ mod proxy;
 mod seed;
 mod server;
 mod shop;
+mod small_disk;
 
 pub(crate) use answer::Answer;
 pub(crate) use bytes::{Needle, found_in};
@@ -29,3 +30,4 @@ pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use seed::Seed;
 pub(crate) use server::{Reply, Server, reply_of};
 pub(crate) use shop::{Journal, POLICY, originals, shop};
+pub(crate) use small_disk::SmallDisk;

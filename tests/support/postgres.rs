@@ -128,6 +128,15 @@ impl Postgres {
         format!("postgres://{role}:{password}@{place}")
     }
 
+    /// What may be given to a setting of the server, as it was built: ways of compression.
+    #[track_caller]
+    pub(crate) fn knows(&mut self, setting: &str, way: &str) -> bool {
+        let sql = format!(
+            "SELECT count(*)::text FROM pg_settings WHERE name = '{setting}' AND '{way}' = ANY (enumvals)"
+        );
+        self.value(sql) == "1"
+    }
+
     /// The major version of its server.
     #[track_caller]
     pub(crate) fn version(&mut self) -> u32 {
@@ -228,7 +237,13 @@ impl Postgres {
     /// comments.
     #[track_caller]
     pub(crate) fn objects(&mut self) -> Vec<String> {
-        const OBJECTS: [&str; 7] = [
+        const OBJECTS: [&str; 8] = [
+            // Also those that partitions have by the table above them, which `pg_dump` leaves out.
+            "SELECT concat_ws(' ', 'constraint', k.conrelid::regclass, k.conname, k.convalidated,
+                    pg_get_constraintdef(k.oid), up.conname)
+             FROM pg_constraint k LEFT JOIN pg_constraint up ON up.oid = k.conparentid
+             WHERE up.conrelid IS DISTINCT FROM k.conrelid AND k.connamespace::regnamespace::text
+                   NOT IN ('pg_catalog', 'information_schema', 'sealift') ORDER BY 1",
             "SELECT concat_ws(' ', 'view', c.oid::regclass, c.relkind, c.relispopulated,
                     pg_get_userbyid(c.relowner), c.reloptions::text, pg_get_viewdef(c.oid),
                     (SELECT string_agg(x::text, ' ' ORDER BY x::text)
@@ -288,12 +303,13 @@ impl Postgres {
     }
 
     /// The database as `pg_dump` writes it, the rows of each table sorted, without the lines that
-    /// hold something random.
+    /// hold something random; before it what it leaves out.
     #[track_caller]
     pub(crate) fn pg_dump(&mut self) -> Vec<String> {
+        let objects = self.objects();
         let Some(program) = self.pg_dump_program() else {
             // The packages of `tests/matrix.sh` hold the server alone: what it says itself, then.
-            let (mut all, objects) = (self.dump(), self.objects());
+            let mut all = self.dump();
             all.extend(objects);
             return all;
         };
@@ -303,7 +319,7 @@ impl Postgres {
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8(output.stdout).unwrap();
-        let (mut lines, mut rows): (Vec<String>, Option<Vec<String>>) = (Vec::new(), None);
+        let (mut lines, mut rows): (Vec<String>, Option<Vec<String>>) = (objects, None);
         for line in text.lines() {
             let is_random = line.starts_with("\\restrict") || line.starts_with("\\unrestrict");
             match &mut rows {

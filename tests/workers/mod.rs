@@ -4,7 +4,6 @@
 
 mod joining;
 mod leases;
-mod predicted;
 mod stage;
 mod stopped;
 mod throttle;

@@ -137,9 +137,17 @@ impl Rehearsal<'_> {
         .await;
         if let Ok(tried) = &tried {
             let unlike = crate::run::objects_unlike(&self.schema, &tried.schema);
-            copied
-                .left_out
-                .extend(unlike.into_iter().map(|name| format!("{name} is not as it is")));
+            // What is not there at all was named, with the reason.
+            let is_told = |name: &str| {
+                let told = copied.left_out.iter().filter_map(|told| told.split(": ").next());
+                told.into_iter().any(|told| told.ends_with(name))
+            };
+            let unlike: Vec<String> = unlike
+                .into_iter()
+                .filter(|name| !is_told(name))
+                .map(|name| format!("{name} is not as it is"))
+                .collect();
+            copied.left_out.extend(unlike);
         }
         let copy_url = copy.url().to_owned();
         let removed = if self.typed.keep { copy.keep().await } else { copy.destroy().await };

@@ -113,9 +113,13 @@ fn sentence(rehearsal: &Rehearsal) -> String {
     let rows = counted(rehearsal.rows, "row", "rows");
     match (&rehearsal.why, rehearsal.held) {
         (_, true) => format!(
-            "rehearsed {} over {rows}: it held, in {}",
+            "rehearsed {} over {rows}: it held, in {}{}",
             rehearsal.at,
-            duration(rehearsal.took_ms)
+            duration(rehearsal.took_ms),
+            match rehearsal.left_out.len() as u64 {
+                0 => String::new(),
+                missing => format!(", without {}", counted(missing, "object", "objects")),
+            }
         ),
         (Some(why), false) => format!("rehearsed {}: it did not hold: {why}", rehearsal.at),
         (None, false) => format!("rehearsed {}: it did not hold", rehearsal.at),

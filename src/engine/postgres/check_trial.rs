@@ -112,7 +112,7 @@ fn over_rows(
     // Rows without a value in scope would try nothing. The name of the table may stand in the
     // expression; the line break ends a comment that the expression may close with.
     let sql = format!(
-        "{MARK}SELECT count(*), count(*) FILTER (WHERE NOT ({expression}\n)) FROM (
+        "SELECT {MARK} count(*), count(*) FILTER (WHERE NOT ({expression}\n)) FROM (
             SELECT {} FROM ONLY {} WHERE {} LIMIT {ROWS_MAX}) AS {}",
         wanted.join(", "),
         table_sql(&table.name)?,

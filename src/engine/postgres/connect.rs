@@ -295,7 +295,7 @@ async fn be_durable(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("SET synchronous_commit = on").execute(&mut *connection).await?;
     let (level, is_replica): (String, bool) =
         sqlx::query_as(SQL).fetch_one(&mut *connection).await?;
-    if level != "on" && level != "remote_apply" {
+    if !is_durable(&level) {
         let refusal = Refusal::Pooler { setting: "synchronous_commit" };
         return Err(sqlx::Error::Configuration(Box::new(refusal)));
     }
@@ -303,6 +303,12 @@ async fn be_durable(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         return Err(sqlx::Error::Configuration(Box::new(Refusal::Replica)));
     }
     Ok(())
+}
+
+/// Whether a COMMIT that was answered is on disk, at this level of `synchronous_commit`, and on that of
+/// each replica that has to have it too.
+fn is_durable(level: &str) -> bool {
+    matches!(level, "on" | "remote_apply")
 }
 
 /// Makes settings, as far as the role may; says whether it may make all of them.
@@ -348,6 +354,14 @@ pub(crate) async fn close(connection: PgConnection) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_whose_commits_do_not_wait_for_the_disk_is_not_durable() {
+        assert!(is_durable("on") && is_durable("remote_apply"));
+        for level in ["off", "local", "remote_write", ""] {
+            assert!(!is_durable(level), "{level}");
+        }
+    }
 
     #[test]
     fn an_address_is_shown_without_its_password() {

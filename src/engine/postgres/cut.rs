@@ -3,6 +3,7 @@
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
 
+use super::queries::MARK;
 use super::shape::{Shape, quoted, table_sql};
 use super::statement::{compare, keys};
 use crate::plan::UnitTable;
@@ -29,7 +30,7 @@ pub(super) async fn cut(
         .map_err(sqlx::Error::Encode)?;
     // Bounded by the rows of one range; where a run stands is never told by an OFFSET.
     let sql = format!(
-        "SELECT {} FROM ONLY {} AS t WHERE {condition} ORDER BY {} OFFSET ${} LIMIT 1",
+        "SELECT {MARK} {} FROM ONLY {} AS t WHERE {condition} ORDER BY {} OFFSET ${} LIMIT 1",
         texts.join(", "),
         table_sql(&table.table)?,
         names.iter().map(|name| format!("t.{name}")).collect::<Vec<_>>().join(", "),

@@ -116,7 +116,7 @@ impl Counted {
             forms.push(shape.form(column)?);
         }
         let sql =
-            format!("{MARK}SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&part.name)?);
+            format!("SELECT {MARK} {} FROM ONLY {}", wanted.join(", "), table_sql(&part.name)?);
         let mut rows = 0_u64;
         let mut stream = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
         while let Some(row) = stream.try_next().await? {
@@ -174,7 +174,7 @@ pub(super) async fn uncovered(
             .map(|name| Ok(format!("{}::text", quoted(&name.column)?)))
             .collect::<Result<Vec<_>, sqlx::Error>>()?;
         let sql =
-            format!("{MARK}SELECT {} FROM ONLY {}", wanted.join(", "), table_sql(&table.name)?);
+            format!("SELECT {MARK} {} FROM ONLY {}", wanted.join(", "), table_sql(&table.name)?);
         let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
         while let Some(row) = rows.try_next().await? {
             for (at, name) in names.iter().enumerate() {

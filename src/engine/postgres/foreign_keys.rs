@@ -23,24 +23,34 @@ const CHECKING: &str = "SET LOCAL enable_hashjoin = DEFAULT; SET LOCAL enable_me
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ForeignKey {
     oid: i64,
-    /// The table that has it, quoted.
-    owner: String,
+    /// How it stands on its table.
+    top: Named,
     /// The table that it points to, quoted.
     parent: String,
+    /// How it stands on partitions that know it by another name, or where something is said about it;
+    /// the deepest first.
+    below: Vec<Named>,
+    /// It only has to wait.
+    waits: bool,
+}
+
+/// A foreign key on one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Named {
+    /// The table that has it, quoted.
+    owner: String,
     /// Its name, quoted.
     name: String,
     /// What it says, as SQL; how it is put back where it is taken off.
     definition: String,
     /// What is said about it.
     comment: Option<String>,
-    /// It only has to wait.
-    waits: bool,
 }
 
 impl ForeignKey {
     /// The tables that nobody else may look at while it is changed.
     pub(super) fn tables(&self) -> Vec<&str> {
-        if self.waits { vec![&self.owner] } else { vec![&self.owner, &self.parent] }
+        if self.waits { vec![&self.top.owner] } else { vec![&self.top.owner, &self.parent] }
     }
 }
 
@@ -65,10 +75,10 @@ pub(super) async fn find(
             UNION
             SELECT con.oid, con.conparentid
             FROM touched JOIN pg_catalog.pg_constraint con ON con.oid = touched.above)
-        SELECT con.oid::int8, n.nspname::text, c.relname::text, pn.nspname::text, p.relname::text,
-            con.conname::text, pg_catalog.pg_get_constraintdef(con.oid),
+        SELECT n.nspname::text, c.relname::text, con.conname::text,
+            pg_catalog.pg_get_constraintdef(con.oid),
             pg_catalog.obj_description(con.oid, 'pg_constraint'),
-            con.confupdtype = 'a' AND con.convalidated, con.condeferrable
+            con.oid::int8, pn.nspname::text, p.relname::text, con.confupdtype = 'a' AND con.convalidated, con.condeferrable
         FROM touched JOIN pg_catalog.pg_constraint con ON con.oid = touched.oid
         JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -96,21 +106,61 @@ pub(super) async fn find(
     }
     // In the order in which they were made: so they are made again.
     found.sort_by_key(|key| key.oid);
+    for key in found.iter_mut().filter(|key| !key.waits) {
+        key.below = below(connection, key.oid).await?;
+    }
     Ok(found)
 }
 
+/// What the server would not make again of itself: a partition that was attached keeps the name that
+/// its foreign key had before.
+async fn below(connection: &mut PgConnection, oid: i64) -> Result<Vec<Named>, sqlx::Error> {
+    // A partition of the table that is pointed to has an entry too, on the same owner.
+    // language=PostgreSQL
+    const SQL: &str = "WITH RECURSIVE below (oid, depth) AS (
+            SELECT $1::oid, 0
+            UNION ALL
+            SELECT con.oid, below.depth + 1
+            FROM below JOIN pg_catalog.pg_constraint up ON up.oid = below.oid
+            JOIN pg_catalog.pg_constraint con
+              ON con.conparentid = up.oid AND con.conrelid <> up.conrelid)
+        SELECT n.nspname::text, c.relname::text, con.conname::text,
+            pg_catalog.pg_get_constraintdef(con.oid),
+            pg_catalog.obj_description(con.oid, 'pg_constraint')
+        FROM below JOIN pg_catalog.pg_constraint con ON con.oid = below.oid
+        JOIN pg_catalog.pg_class c ON c.oid = con.conrelid
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE below.depth > 0
+          AND (con.conname <> (SELECT top.conname FROM pg_catalog.pg_constraint top
+                               WHERE top.oid = $1::oid)
+            OR pg_catalog.obj_description(con.oid, 'pg_constraint') IS NOT NULL)
+        ORDER BY below.depth DESC, con.oid";
+    let rows = sqlx::query(SQL).bind(oid).fetch_all(connection).await?;
+    rows.iter().map(standing).collect()
+}
+
+/// A foreign key on the table of a row's first five columns.
+fn standing(row: &PgRow) -> Result<Named, sqlx::Error> {
+    Ok(Named {
+        owner: table_at(row, 0)?,
+        name: quoted(&row.try_get::<String, _>(2)?)?,
+        definition: row.try_get(3)?,
+        comment: row.try_get(4)?,
+    })
+}
+
+/// The table whose schema and name stand from this column on, quoted.
+fn table_at(row: &PgRow, at: usize) -> Result<String, sqlx::Error> {
+    let (schema, name): (String, String) = (row.try_get(at)?, row.try_get(at + 1)?);
+    qualified_parts(&schema, &name).map_err(|error| sqlx::Error::Encode(Box::new(error)))
+}
+
 fn read(row: &PgRow) -> Result<ForeignKey, sqlx::Error> {
-    let named = |schema: usize| -> Result<String, sqlx::Error> {
-        let (schema, name): (String, String) = (row.try_get(schema)?, row.try_get(schema + 1)?);
-        qualified_parts(&schema, &name).map_err(|error| sqlx::Error::Encode(Box::new(error)))
-    };
     Ok(ForeignKey {
-        oid: row.try_get(0)?,
-        owner: named(1)?,
-        parent: named(3)?,
-        name: quoted(&row.try_get::<String, _>(5)?)?,
-        definition: row.try_get(6)?,
-        comment: row.try_get(7)?,
+        oid: row.try_get(5)?,
+        top: standing(row)?,
+        parent: table_at(row, 6)?,
+        below: Vec::new(),
         waits: row.try_get(8)?,
     })
 }
@@ -120,7 +170,7 @@ pub(super) async fn loosen(
     connection: &mut PgConnection,
     keys: &[ForeignKey],
 ) -> Result<(), sqlx::Error> {
-    for ForeignKey { owner, name, waits, .. } in keys {
+    for ForeignKey { top: Named { owner, name, .. }, waits, .. } in keys {
         let sql = if *waits {
             format!("ALTER TABLE {owner} ALTER CONSTRAINT {name} DEFERRABLE INITIALLY DEFERRED")
         } else {
@@ -141,21 +191,32 @@ pub(super) async fn fasten(
         return Ok(());
     }
     sqlx::raw_sql(CHECKING).execute(&mut *connection).await?;
-    for ForeignKey { owner, name, definition, comment, waits, .. } in keys {
-        let sql = if *waits {
-            format!("ALTER TABLE {owner} ALTER CONSTRAINT {name} NOT DEFERRABLE")
-        } else {
-            format!("ALTER TABLE {owner} ADD CONSTRAINT {name} {definition}")
-        };
-        // A row without a parent would be named with its value.
-        unseen::run(connection, &sql).await?;
-        let Some(comment) = comment.as_ref().filter(|_| !waits) else { continue };
-        let literal: String = sqlx::query_scalar("SELECT pg_catalog.quote_literal($1)")
-            .bind(comment)
-            .fetch_one(&mut *connection)
-            .await?;
-        let sql = format!("COMMENT ON CONSTRAINT {name} ON {owner} IS {literal}");
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    for ForeignKey { top, below, waits, .. } in keys {
+        if *waits {
+            let Named { owner, name, .. } = top;
+            let sql = format!("ALTER TABLE {owner} ALTER CONSTRAINT {name} NOT DEFERRABLE");
+            unseen::run(connection, &sql).await?;
+            continue;
+        }
+        // The server takes what a partition has already for its part of what is added above it.
+        for named in below.iter().chain([top]) {
+            add(connection, named).await?;
+        }
     }
+    Ok(())
+}
+
+async fn add(connection: &mut PgConnection, named: &Named) -> Result<(), sqlx::Error> {
+    let Named { owner, name, definition, comment } = named;
+    let sql = format!("ALTER TABLE {owner} ADD CONSTRAINT {name} {definition}");
+    // A row without a parent would be named with its value.
+    unseen::run(connection, &sql).await?;
+    let Some(comment) = comment else { return Ok(()) };
+    let literal: String = sqlx::query_scalar("SELECT pg_catalog.quote_literal($1)")
+        .bind(comment)
+        .fetch_one(&mut *connection)
+        .await?;
+    let sql = format!("COMMENT ON CONSTRAINT {name} ON {owner} IS {literal}");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
     Ok(())
 }

@@ -90,7 +90,7 @@ impl PostgresSampler {
     async fn block(&mut self, sample: &mut Sample) -> Result<Vec<SampleRow>, sqlx::Error> {
         let Some((from, to, rows_max)) = sample.spans.pop() else { return Ok(Vec::new()) };
         let sql = format!(
-            "{MARK}SELECT {} FROM ONLY {} WHERE ctid >= $1::text::tid AND ctid < $2::text::tid LIMIT $3",
+            "SELECT {MARK} {} FROM ONLY {} WHERE ctid >= $1::text::tid AND ctid < $2::text::tid LIMIT $3",
             sample.wanted, sample.name
         );
         let mut stream = sqlx::query(AssertSqlSafe(sql))

@@ -102,7 +102,7 @@ pub(super) fn walk(
     let last: Vec<String> = outside.iter().map(|key| format!("s.{key}")).collect();
     let (inside, outside, last) = (inside.join(", "), outside.join(", "), last.join(", "));
     let sql = format!(
-        "{MARK}SELECT {} FROM (
+        "SELECT {MARK} {} FROM (
             SELECT *, sum({lengths}) OVER (ORDER BY {outside} ROWS UNBOUNDED PRECEDING)
                       - ({lengths}) AS before
             FROM (SELECT {} FROM ONLY {} AS t WHERE {condition} ORDER BY {inside} LIMIT ${rows}) AS r
@@ -312,7 +312,7 @@ pub(super) fn update<'u>(
             .push(format!("{told} COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""));
     }
     let head =
-        format!("{MARK}UPDATE ONLY {} AS old SET {}", table_sql(&table.table)?, sets.join(", "));
+        format!("UPDATE {MARK} ONLY {} AS old SET {}", table_sql(&table.table)?, sets.join(", "));
     let tail = format!("WHERE {} RETURNING {}", found.join(" AND "), checks.join(" AND "));
     Ok(Update { columns, names, head, tail })
 }

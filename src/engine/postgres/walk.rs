@@ -9,6 +9,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::connect::{Address, close};
+use super::queries::MARK;
 use super::shape::{Shape, schema_of, table_sql};
 use super::statement::{self, OWN_ROW, Span};
 use crate::plan::{UnitTable, Walk};
@@ -115,7 +116,8 @@ pub(super) async fn written(
     connection: &mut PgConnection,
     table: &TableName,
 ) -> Result<u64, sqlx::Error> {
-    let sql = format!("SELECT count(*) FROM ONLY {} AS t WHERE {OWN_ROW}", table_sql(table)?);
+    let sql =
+        format!("SELECT {MARK} count(*) FROM ONLY {} AS t WHERE {OWN_ROW}", table_sql(table)?);
     let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await?;
     Ok(u64::try_from(rows).unwrap_or(0))
 }

@@ -243,7 +243,7 @@ async fn bound(
     if !runs_theirs {
         // The server counts what came back, so that it need not travel.
         let sql = format!(
-            "{MARK}WITH written (is_held) AS ({sql})
+            "WITH {MARK} written (is_held) AS ({sql})
              SELECT count(*), count(*) FILTER (WHERE is_held IS NOT TRUE) FROM written"
         );
         let row = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;

@@ -178,6 +178,19 @@ mod tests {
         assert!(again.is_ok(), "each connection is opened durable");
     }
 
+    #[tokio::test]
+    async fn every_connection_that_writes_is_durable() {
+        async fn level(mut connection: SqliteConnection) -> i64 {
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await.unwrap()
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("any.db");
+        assert_eq!(level(new_vault(&path).await.unwrap()).await, 2);
+        assert_eq!(level(vault(&path).await.unwrap()).await, 2);
+        assert_eq!(level(writer(&path, 1).await.unwrap()).await, 2);
+        assert_eq!(level(scratch(&path).await.unwrap()).await, 2);
+    }
+
     #[test]
     fn of_another_kind_of_url_no_password_is_shown() {
         assert_eq!(kind_of("mysql://alice:invented@example.com/crm"), "mysql:");

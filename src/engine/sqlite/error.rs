@@ -21,10 +21,13 @@ pub(crate) fn extended_code(error: &sqlx::Error) -> Option<i32> {
 const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
 const READONLY: i32 = 8;
+const IOERR: i32 = 10;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CONSTRAINT: i32 = 19;
 const NOT_A_DATABASE: i32 = 26;
+/// The index of a write-ahead log finds no room: the disk is full, in other words.
+const IOERR_SHMSIZE: i32 = IOERR + (19 << 8);
 const CONSTRAINT_TRIGGER: i32 = CONSTRAINT | (7 << 8);
 
 /// The engine's own words about a constraint, which name objects and not values.
@@ -56,12 +59,17 @@ pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
     code(error) == Some(CORRUPT)
 }
 
+/// Whether there is no room left on the disk.
+fn is_full(error: &sqlx::Error) -> bool {
+    code(error) == Some(FULL) || extended_code(error) == Some(IOERR_SHMSIZE)
+}
+
 /// Says what went wrong with a source.
 pub(crate) fn source_error(error: sqlx::Error, url: &str, doing: &'static str) -> SourceError {
     match code(&error) {
         Some(BUSY | LOCKED) => SourceError::Locked { waited_ms: BUSY_TIMEOUT_MS },
         Some(READONLY) => SourceError::ReadOnly { url: url.to_owned() },
-        Some(FULL) => SourceError::Full,
+        _ if is_full(&error) => SourceError::Full,
         Some(NOT_A_DATABASE) => SourceError::NotADatabase { url: url.to_owned() },
         Some(CORRUPT) => SourceError::Damaged { url: url.to_owned() },
         _ => SourceError::Engine { doing, source: safe(error) },
@@ -72,7 +80,7 @@ pub(crate) fn source_error(error: sqlx::Error, url: &str, doing: &'static str) -
 pub(crate) fn vault_error(error: sqlx::Error, url: &str, doing: &'static str) -> VaultError {
     match code(&error) {
         Some(BUSY | LOCKED) => VaultError::Locked { waited_ms: BUSY_TIMEOUT_MS },
-        Some(FULL) => VaultError::Full,
+        _ if is_full(&error) => VaultError::Full,
         Some(NOT_A_DATABASE) => VaultError::NoVault { url: url.to_owned() },
         _ => VaultError::Engine { doing, source: safe(error) },
     }

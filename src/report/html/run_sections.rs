@@ -204,7 +204,15 @@ fn rehearsals(markup: &mut Markup, report: &Report) {
             markup.raw(" ").text(why);
         }
         markup.raw("</p>\n");
-        markup.list(rehearsal.beside.iter().map(String::as_str));
+        for (what, names) in [
+            ("The way there and back also changed:", &rehearsal.beside),
+            ("Not in the copy, and so not tried:", &rehearsal.left_out),
+        ] {
+            if !names.is_empty() {
+                markup.paragraph(what);
+                markup.list(names.iter().map(String::as_str));
+            }
+        }
     }
 }
 

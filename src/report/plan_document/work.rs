@@ -341,7 +341,7 @@ pub(super) fn way_back(facts: &PlanFacts<'_>) -> Vec<WayBackStep> {
         step("the purge itself", "", purge(facts), false),
         step(
             "after the purge",
-            "sealift restore RUN --reason REASON",
+            &format!("sealift restore {run} --reason REASON"),
             format!(
                 "{}the values are read from the vault, under a purpose and one request at a time. \
                  Whole tables come back by a run of its own, which approvers sign; what the purge \
@@ -354,7 +354,7 @@ pub(super) fn way_back(facts: &PlanFacts<'_>) -> Vec<WayBackStep> {
                     ),
                 }
             ),
-            false,
+            true,
         ),
     ]
 }

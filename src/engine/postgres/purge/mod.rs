@@ -22,6 +22,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::error::is_passing;
+use super::queries::MARK;
 use super::session::{Doing, Session};
 use super::shape::{qualified_parts, quoted, schema_of, table_sql};
 use super::{catalog, cursor};
@@ -336,7 +337,7 @@ async fn written_since(
     for table in tables {
         // What was written earlier is older; a frozen row keeps the number of its writer.
         let sql = format!(
-            "SELECT count(*) FROM ONLY {} AS t
+            "SELECT {MARK} count(*) FROM ONLY {} AS t
              WHERE pg_catalog.age(t.xmin) <= pg_catalog.age($1::text::xid)",
             table_sql(table)?
         );

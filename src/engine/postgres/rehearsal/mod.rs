@@ -5,10 +5,11 @@
 //!
 //! **Invariant:** the source is only read, in one snapshot.
 
+mod missing;
 mod objects;
 mod rows;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
@@ -27,6 +28,9 @@ const MARKER: &str = "sealift_rehearsal";
 
 /// How long sessions of a rehearsal that died may take to end.
 const DYING: Duration = Duration::from_secs(5);
+
+/// How long it is tried to drop a copy.
+const DROPPED_WITHIN: Duration = Duration::from_mins(1);
 
 /// How often is asked whether they have.
 const DYING_ASKED: Duration = Duration::from_millis(250);
@@ -142,17 +146,24 @@ impl PostgresCopy {
         let mut scratch = self.address.connect().await?;
         let path = search_path(reader).await?;
         sqlx::raw_sql(SNAPSHOT).execute(&mut *reader).await?;
-        let (before, behind) = objects::read(reader).await?;
-        let mut left_out = objects::make(&mut scratch, before, &path).await?;
+        let statements = objects::read(reader).await?;
+        let all = missing::objects(reader).await?;
+        let rights = missing::rights_of_others(reader).await?;
+        let mut unmade = objects::make(&mut scratch, statements.before, &path).await?;
         let mut copied = rows::copy(reader, &mut scratch, rows, progress).await?;
         if rows.is_some() {
             copied.rows -= rows::without_orphans(reader, &mut scratch).await?.min(copied.rows);
         }
         rows::set_sequences(reader, &mut scratch).await?;
         sqlx::raw_sql("COMMIT").execute(&mut *reader).await?;
-        left_out.extend(objects::make(&mut scratch, behind, &path).await?);
+        unmade.extend(objects::make(&mut scratch, statements.behind, &path).await?);
         sqlx::raw_sql("ANALYZE").execute(&mut scratch).await?;
+        // ORDER: last. They may refuse what comes behind them.
+        unmade.extend(objects::make(&mut scratch, statements.last, &path).await?);
+        let made = missing::objects(&mut scratch).await?;
         close(scratch).await;
+        let mut left_out = missing::missing(all, &made, unmade);
+        left_out.extend(rights);
         left_out.append(&mut copied.left_out);
         Ok(Copied { left_out, ..copied })
     }
@@ -193,9 +204,7 @@ impl SourceCopy for PostgresCopy {
         let gone = async {
             if let Some((server, name)) = &self.made {
                 let mut connection = server.connect().await?;
-                let name = quote(name).map_err(|e| sqlx::Error::Encode(Box::new(e)))?;
-                let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
+                drop_forced(&mut connection, name).await?;
                 close(connection).await;
             } else {
                 let mut scratch = self.address.connect().await?;
@@ -205,6 +214,26 @@ impl SourceCopy for PostgresCopy {
             Ok(())
         };
         gone.await.map_err(|error| self.failed(error, "removing a copy"))
+    }
+}
+
+/// Drops a database, with whoever is in it. A copy holds originals: it is not left there because a
+/// session took a while to end, or the server was busy.
+async fn drop_forced(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+    let name = quote(name).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    let begun = Instant::now();
+    loop {
+        let sql = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        match sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await {
+            // 55006: somebody is still in it; 55P03: a lock was not to be had.
+            Err(error)
+                if matches!(state(&error), Some("55006" | "55P03"))
+                    && begun.elapsed() < DROPPED_WITHIN =>
+            {
+                tokio::time::sleep(DYING_ASKED).await;
+            }
+            dropped => return dropped.map(|_| ()),
+        }
     }
 }
 
@@ -273,6 +302,13 @@ async fn create(connection: &mut PgConnection, name: &str, vault: &str) -> Resul
     let sql: String = sqlx::query_scalar(SQL).bind(name).fetch_one(&mut *connection).await?;
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     mark(connection, name, &note(vault)).await?;
+    // The copy holds originals: whoever was let into the source alone is not let in here.
+    let closed: String =
+        sqlx::query_scalar("SELECT format('REVOKE ALL ON DATABASE %I FROM public', $1::text)")
+            .bind(name)
+            .fetch_one(&mut *connection)
+            .await?;
+    sqlx::raw_sql(AssertSqlSafe(closed)).execute(&mut *connection).await?;
     let settings: Vec<String> =
         sqlx::query_scalar(SETTINGS).bind(name).fetch_all(&mut *connection).await?;
     for sql in settings {
@@ -317,7 +353,7 @@ async fn clear(
         .await
         .map_err(failed)?;
     for name in left {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         loop {
             let sql = format!("DROP DATABASE IF EXISTS {name}");
             match sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await {
@@ -346,7 +382,7 @@ async fn alone(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     // language=PostgreSQL
     const SQL: &str = "SELECT NOT EXISTS (SELECT FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'sealift%')";
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     loop {
         if sqlx::query_scalar(SQL).fetch_one(&mut *connection).await? {
             return Ok(true);
@@ -368,28 +404,45 @@ async fn is_empty(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
         AND NOT EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = to_regnamespace('public')
             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e'))
         AND NOT EXISTS (SELECT FROM pg_type t WHERE t.typnamespace = to_regnamespace('public')
-            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e'))";
+            AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid AND d.deptype = 'e'))
+        AND NOT EXISTS (SELECT FROM pg_ts_dict d WHERE d.dictnamespace = to_regnamespace('public'))
+        AND NOT EXISTS (SELECT FROM pg_ts_config g WHERE g.cfgnamespace = to_regnamespace('public'))
+        AND NOT EXISTS (SELECT FROM pg_publication)
+        AND NOT EXISTS (SELECT FROM pg_event_trigger v
+            WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = v.oid AND d.deptype = 'e'))";
     sqlx::query_scalar(SQL).fetch_one(connection).await
 }
 
 /// Removes everything from a database that was empty when it was named: our mark last.
 async fn empty(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     // language=PostgreSQL
-    const SQL: &str = "SELECT format('DROP SCHEMA IF EXISTS %I CASCADE', nspname) FROM pg_namespace
+    const SQL: &str = "SELECT sql FROM (
+        SELECT 1, format('DROP EVENT TRIGGER IF EXISTS %I', evtname) FROM pg_event_trigger v
+        WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = v.oid AND d.deptype = 'e')
+        UNION ALL
+        SELECT 2, format('DROP PUBLICATION IF EXISTS %I', pubname) FROM pg_publication
+        UNION ALL
+        SELECT 3, format('DROP SCHEMA IF EXISTS %I CASCADE', nspname) FROM pg_namespace
         WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public', 'sealift_rehearsal')
         UNION ALL
-        SELECT format('DROP %s IF EXISTS public.%I CASCADE',
+        SELECT 4, format('DROP %s IF EXISTS public.%I CASCADE',
             CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, relname)
         FROM pg_class WHERE relnamespace = to_regnamespace('public') AND relkind IN ('r', 'p', 'v', 'm', 'S')
         UNION ALL
-        SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure)
+        SELECT 5, format('DROP ROUTINE IF EXISTS %s CASCADE', p.oid::regprocedure)
         FROM pg_proc p WHERE p.pronamespace = to_regnamespace('public')
         UNION ALL
-        SELECT format('DROP TYPE IF EXISTS public.%I CASCADE', typname)
+        SELECT 6, format('DROP TYPE IF EXISTS public.%I CASCADE', typname)
         FROM pg_type WHERE typnamespace = to_regnamespace('public') AND typtype IN ('e', 'd', 'c', 'r') AND typcategory <> 'A'
         UNION ALL
-        SELECT format('DROP COLLATION IF EXISTS public.%I CASCADE', collname)
-        FROM pg_collation WHERE collnamespace = to_regnamespace('public')";
+        SELECT 7, format('DROP TEXT SEARCH CONFIGURATION IF EXISTS public.%I CASCADE', cfgname)
+        FROM pg_ts_config WHERE cfgnamespace = to_regnamespace('public')
+        UNION ALL
+        SELECT 8, format('DROP TEXT SEARCH DICTIONARY IF EXISTS public.%I CASCADE', dictname)
+        FROM pg_ts_dict WHERE dictnamespace = to_regnamespace('public')
+        UNION ALL
+        SELECT 9, format('DROP COLLATION IF EXISTS public.%I CASCADE', collname)
+        FROM pg_collation WHERE collnamespace = to_regnamespace('public')) AS drops (place, sql) ORDER BY place";
     let statements: Vec<String> = sqlx::query_scalar(SQL).fetch_all(&mut *connection).await?;
     for sql in statements {
         match sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await {

@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::super::connect::Address;
+use super::super::queries::MARK;
 use crate::engine::ident::{IdentError, quote, quote_list, quote_table};
 use crate::policy::TableName;
 use crate::ports::{Copied, Progress, TableStanding};
@@ -114,7 +115,7 @@ async fn copy_table(
         _ => String::new(),
     };
     let limit = rows.map_or_else(String::new, |rows| format!("{order} LIMIT {rows}"));
-    let out = format!("COPY (SELECT {columns} FROM ONLY {name}{limit}) TO STDOUT");
+    let out = format!("COPY (SELECT {MARK} {columns} FROM ONLY {name}{limit}) TO STDOUT");
     let mut copy = into.copy_in_raw(&format!("COPY {name} ({columns}) FROM STDIN")).await?;
     let sent = async {
         let mut stream = from.copy_out_raw(&out).await?;
@@ -216,7 +217,7 @@ pub(super) async fn standing(address: &Address) -> Result<Vec<TableStanding>, sq
             ));
         }
         let name = quote_table(&table.table).map_err(unsound)?;
-        let sql = format!("SELECT {} FROM ONLY {name}", parts.join(", "));
+        let sql = format!("SELECT {MARK} {} FROM ONLY {name}", parts.join(", "));
         let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut connection).await?;
         let rows: i64 = row.try_get(0)?;
         let mut columns = Vec::new();

@@ -274,12 +274,16 @@ async fn advance(
 ) -> Result<(), Broken> {
     let to = from.after(event).map_err(|illegal| VaultError::Inconsistent(illegal.to_string()))?;
     let moved = sqlx::query(
-        "UPDATE sealift.run SET phase = $1, condition = NULL, condition_reason = ''
+        "UPDATE sealift.run SET phase = $1,
+             condition = CASE WHEN condition = 'paused' AND NOT $4 THEN condition END,
+             condition_reason =
+                 CASE WHEN condition = 'paused' AND NOT $4 THEN condition_reason ELSE '' END
          WHERE run = $2 AND phase = $3",
     )
     .bind(to.name())
     .bind(i64::from(run.0))
     .bind(from.name())
+    .bind(event.ends_a_pause())
     .execute(&mut *connection)
     .await?;
     if moved.rows_affected() != 1 {

@@ -273,12 +273,16 @@ async fn advance(
     let failed = |error| vault_error(error, url, "moving a run along");
     let to = from.after(event).map_err(|illegal| VaultError::Inconsistent(illegal.to_string()))?;
     let moved = sqlx::query(
-        "UPDATE sealift_run SET phase = ?, condition = NULL, condition_reason = ''
-         WHERE run = ? AND phase = ?",
+        "UPDATE sealift_run SET phase = ?1,
+             condition = CASE WHEN condition = 'paused' AND NOT ?4 THEN condition END,
+             condition_reason =
+                 CASE WHEN condition = 'paused' AND NOT ?4 THEN condition_reason ELSE '' END
+         WHERE run = ?2 AND phase = ?3",
     )
     .bind(to.name())
     .bind(i64::from(run.0))
     .bind(from.name())
+    .bind(event.ends_a_pause())
     .execute(&mut *connection)
     .await
     .map_err(failed)?;
