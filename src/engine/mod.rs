@@ -6,5 +6,6 @@
 pub mod ident;
 pub mod postgres;
 pub mod scan;
+mod scan_pace;
 pub mod sqlite;
 mod vault_rows;

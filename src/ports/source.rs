@@ -529,6 +529,16 @@ pub trait Source: Send + Sync {
         Ok(false)
     }
 
+    /// Whether any row may be one that a walk with this filter would bring; `true` where only the walk
+    /// itself can say it.
+    async fn may_hold(
+        &self,
+        _table: &UnitTable,
+        _filter: &WalkFilter,
+    ) -> Result<bool, SourceError> {
+        Ok(true)
+    }
+
     /// The key of the row that is so many rows behind a key; `None` where there are not as many.
     async fn cut(
         &self,

@@ -35,6 +35,19 @@ pub(crate) fn compute<T: Sync, R: Send>(
     tokio::task::block_in_place(|| items.par_iter().with_min_len(32).map(work).collect())
 }
 
+/// As [`compute`], so many items at a time: `work` is told at which item its chunk begins.
+pub(crate) fn compute_chunks<T: Sync, R: Send>(
+    items: &[T],
+    size: usize,
+    work: impl Fn(usize, &[T]) -> R + Sync + Send,
+) -> Vec<R> {
+    let chunk = |(at, chunk): (usize, &[T])| work(at * size, chunk);
+    if items.len() <= size {
+        return items.chunks(size).enumerate().map(chunk).collect();
+    }
+    tokio::task::block_in_place(|| items.par_chunks(size).enumerate().map(chunk).collect())
+}
+
 /// As [`compute`], for items that keep something from one call to the next.
 pub(crate) fn compute_each<T: Send>(items: &mut [T], work: impl Fn(&mut T) + Sync + Send) {
     tokio::task::block_in_place(|| items.par_iter_mut().for_each(work));

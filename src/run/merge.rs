@@ -8,6 +8,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 
 use crate::ports::{BackupStore, EntryRow, FileSeal, RecordReader};
 use crate::run::error::RunError;
@@ -193,10 +194,15 @@ impl Merge {
 
     /// Takes what comes next.
     pub(crate) fn next(&mut self) -> Result<Option<EntryRow>, RunError> {
-        let Some(Reverse(Front { entry, file })) = self.fronts.pop() else { return Ok(None) };
-        if let Some(next) = self.read(file)? {
-            self.fronts.push(Reverse(next));
-        }
+        let Some(Reverse(Front { file, .. })) = self.fronts.peek() else { return Ok(None) };
+        let file = *file;
+        let next = self.read(file)?;
+        let Some(mut first) = self.fronts.peek_mut() else { return Ok(None) };
+        // What comes next in its file takes its place: the heap is put in order once, not twice.
+        let Reverse(Front { entry, .. }) = match next {
+            Some(next) => std::mem::replace(&mut *first, Reverse(next)),
+            None => PeekMut::pop(first),
+        };
         Ok(Some(entry))
     }
 }

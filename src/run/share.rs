@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::lifecycle::Phase;
@@ -44,6 +44,8 @@ pub struct Crew {
     memory: Memory,
     /// Set when another worker of this process has failed.
     halt: Stop,
+    /// Told when a worker of this process has ended a piece.
+    ended: Arc<Notify>,
     pub(crate) laid: Arc<Laid>,
 }
 
@@ -64,6 +66,7 @@ impl Crew {
             shares,
             memory: Memory::new(),
             halt: Stop::default(),
+            ended: Arc::default(),
             laid: Arc::default(),
         }
     }
@@ -126,6 +129,7 @@ pub(crate) async fn share(job: &Job, task: Task, wanted: u64, laid: Laid) -> Res
             if done.is_err() {
                 halt.ask();
             }
+            worker.crew.ended.notify_waiters();
             done
         });
     }
@@ -174,18 +178,23 @@ async fn worker(
 async fn work(job: &Job, task: Task) -> Result<(), RunError> {
     loop {
         job.refuse_if_paused().await?;
+        // ORDER: before the look, so that a piece which ends after it is heard of.
+        let ended = job.crew.ended.notified();
         let Some(lease) = next(job, task).await? else {
             if is_done(job, task).await? {
                 return Ok(());
             }
-            job.watch.waits(format!("ranges to {} that other processes hold", task.name()));
-            tokio::time::sleep(PATIENCE).await;
+            // What another worker of this process ends is told at once; of others nobody tells.
+            if tokio::time::timeout(PATIENCE, ended).await.is_err() {
+                job.watch.waits(format!("ranges to {} that others hold", task.name()));
+            }
             continue;
         };
         job.watch.goes_on();
         job.vault.hold(Some(lease.clone()));
         let done = piece(job, &lease).await;
         job.vault.hold(None);
+        job.crew.ended.notify_waiters();
         match done {
             Ok(()) => {}
             // Somebody has passed this worker over: the piece is theirs, and nothing was written.

@@ -110,9 +110,9 @@ struct Tally {
 }
 
 impl Tally {
-    fn open(&mut self, column: (u16, u16, usize)) {
-        self.opened += 1;
-        *self.opened_of.entry(column).or_default() += 1;
+    fn open(&mut self, column: (u16, u16, usize), cells: u64) {
+        self.opened += cells;
+        *self.opened_of.entry(column).or_default() += cells;
     }
 
     /// Cells opened, by the name of their column, for the ledger.

@@ -21,10 +21,7 @@ const LABEL: &str = "sealift/v1/token";
 /// Where the length of the value ends; on a machine with short lengths it ends in zeros.
 const LENGTH_END: usize = 38;
 const CHECKSUM_LABEL: &str = "sealift/v1/token-check";
-const SYMBOLS: [char; 32] = [
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'j',
-    'k', 'm', 'n', 'p', 'q', 'r', 's', 't', 'v', 'w', 'x', 'y', 'z',
-];
+const SYMBOLS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// Why the second derivation gave no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -94,28 +91,38 @@ pub fn encode_checked(
 /// Writes a token's text; `kind` is its letter.
 #[must_use]
 pub fn token_text(kind: char, domain: DomainId, body: [u8; 16]) -> String {
+    let mut letter = [0; 4];
+    let letter = kind.encode_utf8(&mut letter).as_bytes()[0];
+    token_signs(letter, domain, body).into_iter().map(char::from).collect()
+}
+
+/// The same, sign by sign.
+#[must_use]
+pub fn token_signs(kind: u8, domain: DomainId, body: [u8; 16]) -> [u8; 35] {
     let domain = u128::from(domain.0);
     let bits = u128::from_be_bytes(body);
-    let mut text = String::with_capacity(35);
-    text.push_str("sl");
-    text.push(kind);
-    text.extend([domain / 1024, domain / 32, domain].map(symbol));
-    text.push('_');
-    text.extend((0..25).map(|place| symbol(bits >> (123 - 5 * place))));
-    text.push(symbol(bits << 2));
+    let mut text = *b"sl?000_0000000000000000000000000000";
+    text[2] = kind;
+    for (sign, bits) in text[3..6].iter_mut().zip([domain / 1024, domain / 32, domain]) {
+        *sign = symbol(bits);
+    }
+    for (sign, place) in text[7..32].iter_mut().zip(0..) {
+        *sign = symbol(bits >> (123 - 5 * place));
+    }
+    text[32] = symbol(bits << 2);
 
     let mut context = Context::new(&SHA256);
     context.update(CHECKSUM_LABEL.as_bytes());
-    context.update(text.as_bytes());
+    context.update(&text[..33]);
     let hash = context.finish();
     let hash = hash.as_ref();
-    text.push(symbol(u128::from(hash[0]) >> 3));
-    text.push(symbol(u128::from(hash[0]) << 2 | u128::from(hash[1]) >> 6));
+    text[33] = symbol(u128::from(hash[0]) >> 3);
+    text[34] = symbol(u128::from(hash[0]) << 2 | u128::from(hash[1]) >> 6);
     text
 }
 
 /// The symbol of the lowest five bits.
-fn symbol(bits: u128) -> char {
+fn symbol(bits: u128) -> u8 {
     SYMBOLS[(bits % 32) as usize]
 }
 

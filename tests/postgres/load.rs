@@ -114,6 +114,37 @@ impl Loading {
 
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_domain_that_was_just_loaded_is_read_along_its_index() {
+    let mut at = loading();
+    // What a server of large tables reckons while it knows no statistics of them.
+    let database = at.db.name().to_owned();
+    at.db.exec(format!("ALTER DATABASE {database} SET random_page_cost = 10000"));
+    at.vault = at.runtime.block_on(PostgresVault::open(&at.db.url())).unwrap();
+    at.load(RUN, &entries(0), false).unwrap();
+    at.load(RUN, &[], true).unwrap();
+    assert_eq!(at.scanned().len(), ENTRIES as usize);
+    let Loading { mut db, runtime, vault } = at;
+    runtime.block_on(vault.close());
+    // A server counts what a session read when the session ends, or somewhat later.
+    let mut read = db.rows(READ);
+    for _ in 0..100 {
+        if read.first().is_some_and(|row| row[0] == "t" || row[0] == "true") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        read = db.rows(READ);
+    }
+    let rows: u32 = read[0][1].parse().unwrap();
+    // All rows were counted once, and once put into the index.
+    assert!(rows <= 2 * ENTRIES, "{rows} rows were read as they lie: {read:?}");
+}
+
+/// Whether an index of the domain's entries was used, and how many of them were read without one.
+const READ: &str = "SELECT (idx_scan > 0)::text, seq_tup_read::text FROM pg_stat_all_tables
+    WHERE schemaname = 'sealift' AND relname = 'entry_1'";
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_first_load_is_read_when_it_is_complete_and_not_before() {
     let mut at = loading();
     at.load(RUN, &entries(0), false).unwrap();
@@ -196,9 +227,12 @@ fn large_values_are_read_a_few_at_a_time() {
     at.load(RUN, &large, false).unwrap();
     at.load(RUN, &[], true).unwrap();
     assert_eq!(at.scanned(), large);
-    // Once it has seen how large they are.
-    let some = at.runtime.block_on(at.vault.scan(None, 100_000)).unwrap();
-    assert_eq!(some.len(), 8, "eight MiB at a time");
+    // At first, and once it has seen how large they are.
+    let scan = |after| at.runtime.block_on(at.vault.scan(after, 100_000)).unwrap();
+    let first = scan(None);
+    assert_eq!(first.len(), 2, "of how large they are nothing is known");
+    let last = first.last().map(|entry| (entry.domain, entry.token.clone()));
+    assert_eq!(scan(last).len(), 4, "four MiB at a time");
 }
 
 #[test]

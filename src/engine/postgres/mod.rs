@@ -5,6 +5,7 @@
 //! **Invariant:** names are quoted and schema-qualified, values are bound; the search path holds
 //! nothing but `pg_catalog`.
 
+mod arrays;
 pub mod catalog;
 mod check_trial;
 mod connect;

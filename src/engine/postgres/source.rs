@@ -155,6 +155,15 @@ impl Source for PostgresSource {
         })
     }
 
+    async fn may_hold(&self, table: &UnitTable, filter: &WalkFilter) -> Result<bool, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "looking for originals", {
+            session.connection().await?;
+            let shape = session.shape(&table.table).await?;
+            walk::may_hold(session.within()?, table, &shape, filter).await
+        })
+    }
+
     async fn version(&self) -> Result<i64, SourceError> {
         // language=PostgreSQL
         const SQL: &str = "SELECT pg_catalog.pg_snapshot_xmax(

@@ -9,6 +9,7 @@ use sqlx::Arguments as _;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Row as _, ValueRef as _};
 
+use super::arrays::{self, Elements};
 use super::cursor;
 use super::queries::MARK;
 use super::shape::{CellForm, Shape, quoted, table_sql};
@@ -50,7 +51,8 @@ pub(super) struct Span<'s> {
     pub(super) leaves_own: bool,
 }
 
-/// Reads keys, versions and in-scope cells with `after < key ≤ upto`, in key order.
+/// Reads keys, versions and in-scope cells with `after < key ≤ upto`, in key order: one row of arrays,
+/// each the values of all rows (see [`read_rows`]).
 ///
 /// The server itself cuts the answer at the limit of bytes: it knows the length of a value without
 /// sending it, and what it has begun to send it sends in full.
@@ -64,11 +66,13 @@ pub(super) fn walk(
     let keys = keys(table)?;
     let mut arguments = PgArguments::default();
     let (mut wanted, mut named, mut order) = (Vec::new(), Vec::new(), Vec::new());
-    let mut lengths = vec!["0".to_owned()];
+    let mut told = Vec::new();
+    let mut lengths = Vec::new();
     let mut key = |place: usize, key: &str| {
         wanted.push(format!("{key} AS o{place}"));
         // A name of its own: ORDER BY would take the text for the key, and sort `10` before `9`.
         named.push(format!("s.o{place}::text AS k{place}"));
+        told.push(format!("k{place}"));
         order.push((format!("t.{key}"), format!("o{place}")));
     };
     for (place, name) in keys.iter().enumerate() {
@@ -79,18 +83,16 @@ pub(super) fn walk(
     }
     wanted.push("ctid::text AS place, xmin::text AS writer".to_owned());
     named.push("place, writer".to_owned());
+    told.extend(["place".to_owned(), "writer".to_owned()]);
     for (place, column) in table.columns.iter().enumerate() {
-        let told = shape.told(&column.column, &quoted(&column.column)?)?;
-        wanted.push(format!("{told} AS c{place}"));
+        let cell = shape.told(&column.column, &quoted(&column.column)?)?;
+        wanted.push(format!("{cell} AS c{place}"));
         named.push(format!("c{place}"));
+        told.push(format!("c{place}"));
         lengths.push(format!("coalesce(octet_length(c{place}), 0)"));
     }
     let mut conditions = between(keys, shape, span, &mut arguments)?;
-    if let WalkFilter::Originals { run, globs, keeps_empty } = filter {
-        // The cheap condition first: patterns are looked for in few rows then.
-        conditions.push(cursor::not_ours(*run, &mut arguments)?);
-        conditions.push(originals(table, shape, globs, keeps_empty, &mut arguments)?);
-    }
+    conditions.extend(let_through(table, shape, filter, &mut arguments)?);
     let condition =
         if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
     let rows = i64::try_from(limit.rows).unwrap_or(i64::MAX);
@@ -101,19 +103,52 @@ pub(super) fn walk(
     let (inside, outside): (Vec<String>, Vec<String>) = order.into_iter().unzip();
     let last: Vec<String> = outside.iter().map(|key| format!("s.{key}")).collect();
     let (inside, outside, last) = (inside.join(", "), outside.join(", "), last.join(", "));
+    let told: Vec<String> =
+        told.iter().map(|name| format!("pg_catalog.array_agg(a.{name})")).collect();
     let sql = format!(
-        "SELECT {MARK} {} FROM (
-            SELECT *, sum({lengths}) OVER (ORDER BY {outside} ROWS UNBOUNDED PRECEDING)
-                      - ({lengths}) AS before
+        "SELECT {MARK} {} FROM (SELECT {} FROM (
+            SELECT *, sum({lengths}) OVER (ORDER BY {outside} ROWS BETWEEN UNBOUNDED PRECEDING
+                                           AND 1 PRECEDING) AS before
             FROM (SELECT {} FROM ONLY {} AS t WHERE {condition} ORDER BY {inside} LIMIT ${rows}) AS r
-         ) AS s WHERE s.before < ${} ORDER BY {last}",
+         ) AS s WHERE s.before < ${} OR s.before IS NULL ORDER BY {last}) AS a",
+        told.join(", "),
         named.join(", "),
         wanted.join(", "),
         table_sql(&table.table)?,
         arguments.len(),
-        lengths = lengths.join(" + "),
+        lengths = if lengths.is_empty() { "0".to_owned() } else { lengths.join(" + ") },
     );
     Ok((sql, arguments))
+}
+
+/// Whether there is a row that a filter lets through.
+pub(super) fn any(
+    table: &UnitTable,
+    shape: &Shape,
+    filter: &WalkFilter,
+) -> Result<Statement, sqlx::Error> {
+    let mut arguments = PgArguments::default();
+    let mut conditions = let_through(table, shape, filter, &mut arguments)?;
+    conditions.push("true".to_owned());
+    let sql = format!(
+        "SELECT {MARK} EXISTS (SELECT FROM ONLY {} AS t WHERE {})",
+        table_sql(&table.table)?,
+        conditions.join(" AND ")
+    );
+    Ok((sql, arguments))
+}
+
+/// The conditions that a filter sets.
+fn let_through(
+    table: &UnitTable,
+    shape: &Shape,
+    filter: &WalkFilter,
+    arguments: &mut PgArguments,
+) -> Result<Vec<String>, sqlx::Error> {
+    let WalkFilter::Originals { run, globs, keeps_empty } = filter else { return Ok(Vec::new()) };
+    // The cheap condition first: patterns are looked for in few rows then.
+    let not_ours = cursor::not_ours(*run, arguments)?;
+    Ok(vec![not_ours, originals(table, shape, globs, keeps_empty, arguments)?])
 }
 
 /// The conditions that a span sets.
@@ -317,20 +352,36 @@ pub(super) fn update<'u>(
     Ok(Update { columns, names, head, tail })
 }
 
-/// Reads a row of [`walk`].
-pub(super) fn read_row(row: &PgRow, table: &UnitTable, shape: &Shape) -> Result<Row, sqlx::Error> {
+/// Reads the rows of [`walk`]'s answer.
+pub(super) fn read_rows(
+    answer: &PgRow,
+    table: &UnitTable,
+    shape: &Shape,
+) -> Result<Vec<Row>, sqlx::Error> {
     // Where a row lies is a key of one part.
     let width = keys(table)?.len().max(1);
-    let key = (0..width).map(|at| Ok(KeyPart::text(row.try_get::<&str, _>(at)?)));
-    let key = RowKey(key.collect::<Result<_, sqlx::Error>>()?);
-    let version = Some(RowVersion { place: row.try_get(width)?, writer: row.try_get(width + 1)? });
-    let cells = table
-        .columns
-        .iter()
-        .zip(width + 2..)
-        .map(|(column, at)| original(row, at, shape.form(&column.column)?))
-        .collect::<Result<_, _>>()?;
-    Ok(Row { key, cells, version })
+    let elements = |at: usize| Elements::of(answer, at);
+    let mut keys = (0..width).map(elements).collect::<Result<Vec<_>, _>>()?;
+    let (mut places, mut writers) = (elements(width)?, elements(width + 1)?);
+    let mut cells = Vec::with_capacity(table.columns.len());
+    for (column, at) in table.columns.iter().zip(width + 2..) {
+        cells.push((elements(at)?, shape.form(&column.column)?));
+    }
+    let mut rows = Vec::with_capacity(places.left());
+    while places.left() > 0 {
+        let key = keys.iter_mut().map(|parts| Ok(KeyPart::text(parts.text()?)));
+        let key = RowKey(key.collect::<Result<_, sqlx::Error>>()?);
+        let (place, writer) = (places.text()?.to_owned(), writers.text()?.to_owned());
+        let cells = cells
+            .iter_mut()
+            .map(|(cells, form)| {
+                let told = cells.next()?;
+                told.map(|told| form.original(arrays::text(told)?)).transpose()
+            })
+            .collect::<Result<_, sqlx::Error>>()?;
+        rows.push(Row { key, cells, version: Some(RowVersion { place, writer }) });
+    }
+    Ok(rows)
 }
 
 /// Reads a cell that was asked for as [`Shape::told`] says.

@@ -4,7 +4,6 @@
 //! in one snapshot: a row that an application changes moves to another page, and would be met twice
 //! or not at all.
 
-use futures::TryStreamExt;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
@@ -81,12 +80,20 @@ async fn rows(
     filter: &WalkFilter,
 ) -> Result<Vec<Row>, sqlx::Error> {
     let (sql, arguments) = statement::walk(table, shape, span, limit, filter)?;
-    let mut rows = Vec::new();
-    let mut stream = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch(connection);
-    while let Some(row) = stream.try_next().await? {
-        rows.push(statement::read_row(&row, table, shape)?);
-    }
-    Ok(rows)
+    let answer = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;
+    statement::read_rows(&answer, table, shape)
+}
+
+/// Whether a table has any row that a filter lets through: a look at all of it as it lies, which needs
+/// neither an order nor a limit.
+pub(super) async fn may_hold(
+    connection: &mut PgConnection,
+    table: &UnitTable,
+    shape: &Shape,
+    filter: &WalkFilter,
+) -> Result<bool, sqlx::Error> {
+    let (sql, arguments) = statement::any(table, shape, filter)?;
+    sqlx::query_scalar_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await
 }
 
 /// The page that a row lies on: the first number of its `ctid`.

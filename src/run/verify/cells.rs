@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::entries::Deriver;
 use super::{Pass, ROWS, bucket_error, column_name};
@@ -11,7 +11,7 @@ use crate::plan::{Unit, UnitTable};
 use crate::policy::TokenKind;
 use crate::ports::{FileKind, FileRow, Limit, RangeRow, Row};
 use crate::run::ahead::{RowsAhead, broken_off};
-use crate::run::batch::{BYTES_MAX, compute};
+use crate::run::batch::{BYTES_MAX, compute_chunks};
 use crate::run::buckets::{Buckets, Says};
 use crate::run::column::{Column, Fate};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
@@ -30,9 +30,16 @@ const RECORDS: usize = 10_000;
 /// What no value's digest is: a cell that says so agrees with no entry.
 const NEVER: [u8; 16] = [0xff; 16];
 
-/// What the backup says of the cells of a range.
-#[derive(Default)]
-struct Newest(HashMap<Vec<u8>, Vec<Expected>>);
+/// What the backup says of the cells of a range, row by row.
+struct Newest {
+    width: usize,
+    /// The row keys, in the order of the backup.
+    keys: Vec<Vec<u8>>,
+    /// Of each row, what is expected of its cells.
+    cells: Vec<Expected>,
+    /// Where a row is, by its key; made when the first row is not where it was expected.
+    places: OnceLock<HashMap<Vec<u8>, usize>>,
+}
 
 #[derive(Clone)]
 enum Expected {
@@ -49,23 +56,64 @@ enum Expected {
 }
 
 impl Newest {
+    fn of(columns: &[Column]) -> Self {
+        let (keys, cells) = (Vec::new(), Vec::new());
+        Self { width: columns.len(), keys, cells, places: OnceLock::new() }
+    }
+
+    /// Takes in the rows of a file, each row once.
     fn put_rows(&mut self, keys: &KeyRing, columns: &[Column], records: &[BackupRecord]) {
         let derivers: Vec<Deriver<'_>> =
             columns.iter().map(|column| Deriver::of(keys, column)).collect();
-        let rows = compute(records, |record| {
-            let cells = record.cells.iter().zip(&derivers);
-            let cells = cells.map(|(cell, deriver)| expected(keys, deriver, cell)).collect();
-            (record.key.encode(), cells)
+        let width = self.width;
+        let rows = compute_chunks(records, CHUNK, |_, chunk| {
+            let mut rows =
+                (Vec::with_capacity(chunk.len()), Vec::with_capacity(chunk.len() * width));
+            for record in chunk {
+                rows.0.push(record.key.encode());
+                let cells = record.cells.iter().zip(&derivers);
+                rows.1.extend(cells.map(|(cell, deriver)| expected(keys, deriver, cell)));
+                rows.1.resize(rows.0.len() * width, Expected::Nothing);
+            }
+            rows
         });
-        self.0.extend(rows);
+        self.places = OnceLock::new();
+        for (keys, cells) in rows {
+            self.keys.extend(keys);
+            self.cells.extend(cells);
+        }
     }
 
     fn put(&mut self, job: &Job, columns: &[Column], key: Vec<u8>, at: usize, cell: &BackupCell) {
         let Some(column) = columns.get(at) else { return };
-        let cells = self.0.entry(key).or_insert_with(|| vec![Expected::Nothing; columns.len()]);
-        if let Some(place) = cells.get_mut(at) {
+        let row = self.find(self.keys.len(), &key).unwrap_or_else(|| {
+            let row = self.keys.len();
+            if let Some(places) = self.places.get_mut() {
+                places.insert(key.clone(), row);
+            }
+            self.keys.push(key);
+            self.cells.resize(self.keys.len() * self.width, Expected::Nothing);
+            row
+        });
+        if let Some(place) = self.cells.get_mut(row * self.width + at) {
             *place = expected(&job.keys, &Deriver::of(&job.keys, column), cell);
         }
+    }
+
+    /// Where a row is. Most rows are still in the order of the backup: the `likely` place is looked
+    /// at first.
+    fn find(&self, likely: usize, key: &[u8]) -> Option<usize> {
+        if self.keys.get(likely).is_some_and(|known| known == key) {
+            return Some(likely);
+        }
+        let places = self.places.get_or_init(|| {
+            self.keys.iter().enumerate().map(|(place, key)| (key.clone(), place)).collect()
+        });
+        places.get(key).copied()
+    }
+
+    fn cells(&self, row: usize) -> &[Expected] {
+        self.cells.get(row * self.width..(row + 1) * self.width).unwrap_or_default()
     }
 }
 
@@ -115,13 +163,12 @@ fn shape(column: &Column, cell: Option<&Original>) -> Shape {
 /// tokens.
 fn is_text_of(column: &Column, cell: &Original, token: &TokenBody) -> Option<bool> {
     let kind = match column.treatment.kind() {
-        TokenKind::Keyed => 'k',
-        TokenKind::Random => 'r',
+        TokenKind::Keyed => b'k',
+        TokenKind::Random => b'r',
         TokenKind::Format | TokenKind::Uuid => return None,
     };
     let (None, Some(body)) = (column.treatment.template(), token.sixteen()) else { return None };
-    let text = second::token_text(kind, column.domain_id(), body);
-    Some(cell.expose() == text.as_bytes())
+    Some(cell.expose() == second::token_signs(kind, column.domain_id(), body))
 }
 
 /// The token that follows from the newest original of a cell, where the cell holds it letter for
@@ -148,17 +195,8 @@ fn weigh(token: &TokenBody, newest: Option<&Expected>) -> (Says, bool) {
     }
 }
 
-/// What a cell was found to be, once what it says of its token is in the buckets.
-#[derive(Clone, Copy)]
-enum Seen {
-    Null,
-    Empty,
-    Original,
-    /// A token, and whether the backup says anything of it.
-    Token {
-        is_backed: bool,
-    },
-}
+/// Rows that one thread looks at in a row.
+const CHUNK: usize = 500;
 
 /// What rows are compared with, and where what they say is kept.
 struct Look<'l> {
@@ -169,35 +207,64 @@ struct Look<'l> {
     buckets: &'l Buckets,
 }
 
+/// What some rows were found to be, once what they say of their tokens is in the buckets.
+struct Seen {
+    null: u64,
+    empty: u64,
+    unbacked: u64,
+    /// Tokens by column.
+    opened: Vec<u64>,
+    /// Cells that hold no token: the number of the row, and the column.
+    originals: Vec<(usize, usize)>,
+    /// Where the backup's row is likely to be that is like the next one.
+    likely: usize,
+}
+
 impl Look<'_> {
-    fn row(&self, row: &Row) -> io::Result<Vec<Seen>> {
-        let key = row.key.encode();
-        let known = self.newest.0.get(&key);
-        let mut place = Vec::with_capacity(6 + key.len());
-        let mut seen = Vec::with_capacity(row.cells.len());
-        for (at, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
-            let newest = known.and_then(|cells| cells.get(at));
-            let mut keep = |token: &TokenBody, says| {
-                encode_place(&mut place, (self.unit, self.table, at), &key);
-                self.buckets.add(column.domain_id(), token, says, &place)
-            };
-            if let Some(token) = as_derived(column, cell.as_ref(), newest) {
-                keep(token, Says::HoldsAny)?;
-                seen.push(Seen::Token { is_backed: true });
-                continue;
-            }
-            seen.push(match shape(column, cell.as_ref()) {
-                Shape::Null => Seen::Null,
-                Shape::Empty => Seen::Empty,
-                Shape::Original => Seen::Original,
-                Shape::Token(token) => {
-                    let (says, is_backed) = weigh(&token, newest);
-                    keep(&token, says)?;
-                    Seen::Token { is_backed }
+    /// Looks at rows, the first of which is the one with number `from`; `likely` is where the backup
+    /// has the first.
+    fn rows(&self, rows: &[Row], from: usize, likely: usize) -> io::Result<Seen> {
+        let width = self.columns.len();
+        let mut records = self.buckets.records(rows.len() * width);
+        let mut seen = Seen {
+            null: 0,
+            empty: 0,
+            unbacked: 0,
+            opened: vec![0; width],
+            originals: Vec::new(),
+            likely,
+        };
+        let mut place = Vec::new();
+        for (row, number) in rows.iter().zip(from..) {
+            let key = row.key.encode();
+            let known = self.newest.find(seen.likely, &key);
+            seen.likely = known.map_or(seen.likely, |row| row + 1);
+            let newest = known.map_or(&[][..], |row| self.newest.cells(row));
+            for (at, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
+                let newest = newest.get(at);
+                let mut keep = |token: &TokenBody, says| {
+                    encode_place(&mut place, (self.unit, self.table, at), &key);
+                    records.add(column.domain_id(), token, says, &place);
+                };
+                if let Some(token) = as_derived(column, cell.as_ref(), newest) {
+                    keep(token, Says::HoldsAny);
+                    seen.opened[at] += 1;
+                    continue;
                 }
-            });
+                match shape(column, cell.as_ref()) {
+                    Shape::Null => seen.null += 1,
+                    Shape::Empty => seen.empty += 1,
+                    Shape::Original => seen.originals.push((number, at)),
+                    Shape::Token(token) => {
+                        let (says, is_backed) = weigh(&token, newest);
+                        keep(&token, says);
+                        seen.unbacked += u64::from(!is_backed);
+                        seen.opened[at] += 1;
+                    }
+                }
+            }
         }
-        Ok(seen)
+        records.write().map(|()| seen)
     }
 }
 
@@ -245,7 +312,7 @@ impl Pass<'_> {
         table: &UnitTable,
     ) -> Result<(), RunError> {
         let columns = self.job.columns(table).await?;
-        let mut newest = Newest::default();
+        let mut newest = Newest::of(&columns);
         let mut image = Image::open(self.job, unit, at, columns.len()).await?;
         let mut records = Vec::new();
         while let Some(record) = image.next()? {
@@ -272,6 +339,7 @@ impl Pass<'_> {
         mut ahead: RowsAhead,
         newest: &Newest,
     ) -> Result<(), RunError> {
+        let mut likely = 0;
         loop {
             self.job.may_go_on()?;
             let rows = ahead.next().await?;
@@ -279,30 +347,33 @@ impl Pass<'_> {
                 return Ok(());
             }
             let look = Look { unit, table: at, columns, newest, buckets: &self.buckets };
-            let looked = compute(&rows, |row| look.row(row));
-            for (row, seen) in rows.iter().zip(looked) {
-                self.count_row(unit, at, table, row, &seen.map_err(bucket_error)?);
+            let looked =
+                compute_chunks(&rows, CHUNK, |from, chunk| look.rows(chunk, from, likely + from));
+            for seen in looked {
+                let seen = seen.map_err(bucket_error)?;
+                likely = seen.likely;
+                self.count((unit, at), table, &rows, &seen);
             }
+            self.tally.rows += rows.len() as u64;
             self.job.progress.advance(rows.len() as u64);
         }
     }
 
-    /// Counts a row.
-    fn count_row(&mut self, unit: u16, at: u16, table: &UnitTable, row: &Row, seen: &[Seen]) {
-        self.tally.rows += 1;
-        for (place, seen) in seen.iter().enumerate() {
-            match seen {
-                Seen::Null => self.tally.null += 1,
-                Seen::Empty => self.tally.empty += 1,
-                Seen::Original if self.is_waived(unit, at, &row.key) => self.tally.waived += 1,
-                Seen::Original => {
-                    let place = cell_name(table, place, &row.key);
-                    self.found.push(Mismatch { kind: MismatchKind::Original, place });
-                }
-                Seen::Token { is_backed } => {
-                    self.tally.unbacked += u64::from(!is_backed);
-                    self.tally.open((unit, at, place));
-                }
+    /// Counts rows.
+    fn count(&mut self, (unit, at): (u16, u16), table: &UnitTable, rows: &[Row], seen: &Seen) {
+        self.tally.null += seen.null;
+        self.tally.empty += seen.empty;
+        self.tally.unbacked += seen.unbacked;
+        for (place, cells) in seen.opened.iter().enumerate() {
+            self.tally.open((unit, at, place), *cells);
+        }
+        for (row, place) in &seen.originals {
+            let Some(row) = rows.get(*row) else { continue };
+            if self.is_waived(unit, at, &row.key) {
+                self.tally.waived += 1;
+            } else {
+                let place = cell_name(table, *place, &row.key);
+                self.found.push(Mismatch { kind: MismatchKind::Original, place });
             }
         }
     }
@@ -355,11 +426,8 @@ impl Pass<'_> {
                 self.found.push(Mismatch { kind: MismatchKind::Original, place });
             }
             Shape::Token(token) => {
-                self.tally.open((unit, at, place));
-                encode_place(&mut self.place, (unit, at, place), &[]);
-                self.buckets
-                    .add(column.domain_id(), &token, Says::Counted, &self.place)
-                    .map_err(bucket_error)?;
+                self.tally.open((unit, at, place), 1);
+                self.keep((unit, at, place), column, &token, Says::Counted)?;
             }
         }
         Ok(())
@@ -386,12 +454,23 @@ impl Pass<'_> {
                     })?
                 }
             };
-            encode_place(&mut self.place, (unit, at, place), &[]);
-            self.buckets
-                .add(column.domain_id(), &token, Says::Expected, &self.place)
-                .map_err(bucket_error)?;
+            self.keep((unit, at, place), column, &token, Says::Expected)?;
         }
         Ok(())
+    }
+
+    /// Keeps what a cell of a table without a key says of its token.
+    fn keep(
+        &mut self,
+        cell: (u16, u16, usize),
+        column: &Column,
+        token: &TokenBody,
+        says: Says,
+    ) -> Result<(), RunError> {
+        encode_place(&mut self.place, cell, &[]);
+        let mut records = self.buckets.records(1);
+        records.add(column.domain_id(), token, says, &self.place);
+        records.write().map_err(bucket_error)
     }
 }
 
@@ -408,7 +487,7 @@ fn newest_of_range(
     range: &RangeRow,
     columns: &[Column],
 ) -> Result<Newest, RunError> {
-    let mut newest = Newest::default();
+    let mut newest = Newest::of(columns);
     let of = |kind: FileKind, number: u32| {
         files.iter().filter(move |f| f.kind == kind && f.unit == range.unit && f.range == number)
     };

@@ -4,14 +4,14 @@
 //! prepared once.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::TryStreamExt;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
+use super::super::arrays::Elements;
 use super::Broken;
 use super::commit::signed;
+use crate::engine::scan_pace::ScanPace;
 use crate::engine::vault_rows::Columns as _;
 use crate::ledger::RowSetRoot;
 use crate::lifecycle::RunId;
@@ -25,8 +25,9 @@ const LOOK_UPS_A_STATEMENT: usize = 10_000;
 /// Entries of a segment of single inserts.
 const SINGLES_A_SEGMENT: u64 = 65_536;
 
-/// Bytes of sealed values that one read of entries should bring.
-const SCAN_BYTES: usize = 8 << 20;
+/// Bytes of sealed values that one read of entries should bring: it is held as it came, and taken
+/// apart.
+pub(super) const SCAN_BYTES: usize = 4 << 20;
 
 /// Adds entries and returns how many were new.
 pub(super) async fn add(
@@ -110,37 +111,7 @@ pub(super) async fn find_within(
     Ok(answers)
 }
 
-/// How many entries the next read brings, so that it stays within [`SCAN_BYTES`].
-///
-/// Values may be large, and to add up their lengths costs the server as much as reading them. Tokens
-/// are in no order that values have, so the entries of one read are like those of the next: a read is
-/// as large as the last one lets expect, and never many times larger than that one was.
-pub(super) struct ScanPace(AtomicUsize);
-
-impl ScanPace {
-    /// Entries of the first read: of how large they are, nothing is known yet.
-    const AT_FIRST: usize = 2;
-
-    /// By how much a read is larger than the one before it.
-    const GROWTH: usize = 8;
-
-    pub(super) fn new() -> Self {
-        Self(AtomicUsize::new(Self::AT_FIRST))
-    }
-
-    fn rows(&self, limit: usize) -> usize {
-        self.0.load(Ordering::Relaxed).min(limit)
-    }
-
-    fn saw(&self, asked: usize, entries: &[EntryRow]) {
-        let bytes: usize = entries.iter().map(|entry| entry.envelope.len()).sum();
-        let Some(each) = bytes.checked_div(entries.len()) else { return };
-        let next = (asked * Self::GROWTH).min(SCAN_BYTES / each.max(1)).max(1);
-        self.0.store(next, Ordering::Relaxed);
-    }
-}
-
-/// Reads entries in (domain, token) order: so many, or fewer where they are large.
+/// Reads entries in (domain, token) order: so many, or fewer where they are large or a domain ends.
 pub(super) async fn scan(
     connection: &mut PgConnection,
     after: Option<(DomainId, TokenBody)>,
@@ -157,19 +128,20 @@ pub(super) async fn scan(
             .bind(first)
             .fetch_all(&mut *connection)
             .await?;
-    let limit = pace.rows(limit);
-    let mut found = Vec::new();
     for domain in domains {
         if domain != first {
             token = &[];
+            // Of how large the values of another domain are, nothing is known.
+            pace.begin_again();
         }
-        found.extend(scan_domain(connection, domain, token, limit - found.len()).await?);
-        if found.len() >= limit {
-            break;
+        let rows = pace.rows(limit);
+        let found = scan_domain(connection, domain, token, rows).await?;
+        if !found.is_empty() {
+            pace.saw(rows, &found);
+            return Ok(found);
         }
     }
-    pace.saw(limit, &found);
-    Ok(found)
+    Ok(Vec::new())
 }
 
 async fn scan_domain(
@@ -179,21 +151,27 @@ async fn scan_domain(
     limit: usize,
 ) -> Result<Vec<EntryRow>, Broken> {
     // language=PostgreSQL
-    const SQL: &str = "SELECT token, segment, kind, envelope FROM sealift.entry
-        WHERE domain = $1 AND token > $2 ORDER BY token LIMIT $3";
+    const SQL: &str = "SELECT pg_catalog.array_agg(token), pg_catalog.array_agg(segment),
+            pg_catalog.array_agg(kind), pg_catalog.array_agg(envelope)
+        FROM (SELECT token, segment, kind, envelope FROM sealift.entry
+              WHERE domain = $1 AND token > $2 ORDER BY token LIMIT $3) AS next";
     let malformed = || VaultError::Inconsistent("an entry is malformed".to_owned());
     let id = DomainId(u16::try_from(domain).map_err(|_| malformed())?);
-    let mut found = Vec::with_capacity(limit);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = sqlx::query(SQL).bind(domain).bind(after).bind(limit).fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let kind = u8::try_from(row.try_get::<i64, _>(2)?).map_err(|_| malformed())?;
+    let answer =
+        sqlx::query(SQL).bind(domain).bind(after).bind(limit).fetch_one(connection).await?;
+    let elements = |at: usize| Elements::of(&answer, at);
+    let (mut tokens, mut segments) = (elements(0)?, elements(1)?);
+    let (mut kinds, mut envelopes) = (elements(2)?, elements(3)?);
+    let mut found = Vec::with_capacity(tokens.left());
+    while tokens.left() > 0 {
+        let kind = u8::try_from(kinds.bigint()?).map_err(|_| malformed())?;
         found.push(EntryRow {
             domain: id,
-            token: TokenBody::new(row.try_get::<&[u8], _>(0)?),
-            segment: u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(0),
+            token: TokenBody::new(tokens.bytes()?),
+            segment: u32::try_from(segments.bigint()?).unwrap_or(0),
             kind: ValueType::from_code(kind).ok_or_else(malformed)?,
-            envelope: row.try_get(3)?,
+            envelope: envelopes.bytes()?.to_vec(),
         });
     }
     Ok(found)

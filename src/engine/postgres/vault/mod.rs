@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::connect::{Address, Opened, close};
 use super::error::{is_lost, is_passing, safe, state, vault_error};
 use super::watch::Watch;
+use crate::engine::scan_pace::ScanPace;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
@@ -58,7 +59,7 @@ pub struct PostgresVault {
     held: std::sync::Mutex<Option<Lease>>,
     watch: Watch,
     builds: Mutex<stage::Builds>,
-    scan_pace: entries::ScanPace,
+    scan_pace: ScanPace,
 }
 
 /// Why a piece of work did not come to its end.
@@ -136,7 +137,7 @@ impl PostgresVault {
             session: Mutex::new(Some(opened.connection)),
             watch,
             builds: Mutex::default(),
-            scan_pace: entries::ScanPace::new(),
+            scan_pace: ScanPace::new(entries::SCAN_BYTES),
             held: std::sync::Mutex::new(None),
         }
     }
@@ -162,8 +163,7 @@ impl PostgresVault {
     }
 
     async fn reconnected(&self) -> Result<PgConnection, VaultError> {
-        let opened =
-            self.address.open_again().await.map_err(|error| unopened(&self.address, error))?;
+        let opened = opened_again(&self.address).await?;
         self.watch.is_now(opened.backend);
         Ok(opened.connection)
     }
@@ -206,8 +206,24 @@ async fn connected(url: &str) -> Result<(Address, Opened), VaultError> {
         url: "postgres:".to_owned(),
         source: Box::new(error),
     })?;
-    let opened = address.open().await.map_err(|error| unopened(&address, error))?;
+    let mut opened = address.open().await.map_err(|error| unopened(&address, error))?;
+    follow_indexes(&mut opened).await.map_err(|error| unopened(&address, error))?;
     Ok((address, opened))
+}
+
+async fn opened_again(address: &Address) -> Result<Opened, VaultError> {
+    let mut opened = address.open_again().await.map_err(|error| unopened(address, error))?;
+    follow_indexes(&mut opened).await.map_err(|error| unopened(address, error))?;
+    Ok(opened)
+}
+
+/// Has entries read along their index. Of a partition that has just been loaded the server knows no
+/// statistics yet, and then it would read and sort all of it for each batch.
+async fn follow_indexes(opened: &mut Opened) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("SET enable_sort = off; SET enable_bitmapscan = off;")
+        .execute(&mut opened.connection)
+        .await?;
+    Ok(())
 }
 
 fn unopened(address: &Address, error: sqlx::Error) -> VaultError {
@@ -698,8 +714,7 @@ impl Vault for PostgresVault {
     }
 
     async fn another(&self) -> Result<Option<Arc<dyn Vault>>, VaultError> {
-        let opened =
-            self.address.open_again().await.map_err(|error| unopened(&self.address, error))?;
+        let opened = opened_again(&self.address).await?;
         Ok(Some(Arc::new(Self::over(self.address.clone(), opened))))
     }
 

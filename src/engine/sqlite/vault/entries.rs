@@ -1,10 +1,11 @@
 //! Sealed values: added in bulk, looked up in bulk, read in token order.
 
-use futures::TryStreamExt;
+use data_encoding::HEXUPPER;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Row as _};
 
 use super::commit::signed;
+use crate::engine::scan_pace::ScanPace;
 use crate::engine::sqlite::error::vault_error;
 use crate::engine::vault_rows::Columns as _;
 use crate::ledger::RowSetRoot;
@@ -16,8 +17,9 @@ use crate::value::ValueType;
 /// Rows of one `INSERT`: five parameters each, and SQLite takes 32,766.
 const ROWS_A_STATEMENT: usize = 1_000;
 
-/// Bytes of sealed values that one read of entries brings.
-const SCAN_BYTES: usize = 8 << 20;
+/// Bytes of sealed values that one read of entries should bring: it is held as hexadecimal text, twice,
+/// and taken apart.
+pub(super) const SCAN_BYTES: usize = 512 << 10;
 
 /// Entries of a segment of single inserts.
 const SINGLES_A_SEGMENT: u64 = 65_536;
@@ -137,39 +139,96 @@ pub(super) async fn find_within(
     Ok(answers)
 }
 
-/// Reads entries in (domain, token) order.
+/// Reads entries in (domain, token) order: so many, or fewer where they are large or a domain ends.
 pub(super) async fn scan(
     connection: &mut SqliteConnection,
     url: &str,
     after: Option<(DomainId, TokenBody)>,
     limit: usize,
+    pace: &ScanPace,
 ) -> Result<Vec<EntryRow>, VaultError> {
-    let (domain, token) = match &after {
-        Some((domain, token)) => (i64::from(domain.0), token.as_bytes()),
-        None => (-1, &[][..]),
-    };
     let failed = |error| vault_error(error, url, "reading entries");
-    let mut rows = sqlx::query(
-        "SELECT * FROM sealift_entry WHERE (domain, token) > (?, ?) ORDER BY domain, token LIMIT ?",
-    )
-    .bind(domain)
-    .bind(token)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch(connection);
-    // SQLite steps from row to row, so a read that ends early has cost no more than it brought.
-    let (mut found, mut bytes) = (Vec::new(), 0);
-    while bytes < SCAN_BYTES
-        && let Some(row) = rows.try_next().await.map_err(failed)?
-    {
-        let row = entry(&row)?;
-        bytes += row.envelope.len();
-        found.push(row);
+    let (first, mut token) = match &after {
+        Some((domain, token)) => (i64::from(domain.0), token.as_bytes()),
+        None => (0, &[][..]),
+    };
+    let domains: Vec<i64> =
+        sqlx::query_scalar("SELECT domain FROM sealift_domain WHERE domain >= ? ORDER BY domain")
+            .bind(first)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(failed)?;
+    for domain in domains {
+        if domain != first {
+            token = &[];
+            // Of how large the values of another domain are, nothing is known.
+            pace.begin_again();
+        }
+        let rows = pace.rows(limit);
+        let found = scan_domain(connection, url, domain, token, rows).await?;
+        if !found.is_empty() {
+            pace.saw(rows, &found);
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Each row that the driver brings goes from one thread to another by itself, which costs more than
+/// what is done with it. So all of them come as one, a list a column; bytes in it are hexadecimal.
+async fn scan_domain(
+    connection: &mut SqliteConnection,
+    url: &str,
+    domain: i64,
+    after: &[u8],
+    limit: usize,
+) -> Result<Vec<EntryRow>, VaultError> {
+    // language=SQLite
+    const SQL: &str = "SELECT group_concat(hex(token)), group_concat(segment), group_concat(kind),
+            group_concat(hex(envelope))
+        FROM (SELECT token, segment, kind, envelope FROM sealift_entry
+              WHERE domain = ? AND token > ? ORDER BY token LIMIT ?)";
+    let failed = |error| vault_error(error, url, "reading entries");
+    let id = DomainId(u16::try_from(domain).map_err(|_| malformed())?);
+    let row = sqlx::query(SQL)
+        .bind(domain)
+        .bind(after)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
+    let list = |at: usize| row.try_get::<Option<&str>, _>(at).map_err(failed);
+    let lists = (list(0)?, list(1)?, list(2)?, list(3)?);
+    let (Some(tokens), Some(segments), Some(kinds), Some(envelopes)) = lists else {
+        return Ok(Vec::new());
+    };
+    let bytes = |hex: &str| HEXUPPER.decode(hex.as_bytes()).map_err(|_| malformed());
+    let (mut segments, mut kinds) = (segments.split(','), kinds.split(','));
+    let mut envelopes = envelopes.split(',');
+    let mut found = Vec::with_capacity(limit.min(tokens.len() / 2 + 1));
+    for token in tokens.split(',') {
+        let lists = (segments.next(), kinds.next(), envelopes.next());
+        let (Some(segment), Some(kind), Some(envelope)) = lists else { return Err(malformed()) };
+        found.push(EntryRow {
+            domain: id,
+            token: TokenBody::new(&bytes(token)?),
+            segment: segment.parse().map_err(|_| malformed())?,
+            kind: kind.parse().ok().and_then(ValueType::from_code).ok_or_else(malformed)?,
+            envelope: bytes(envelope)?,
+        });
+    }
+    // The order is that of the rows within; SQLite promises it for a list of its own only.
+    if !found.is_sorted_by(|one, two| one.token < two.token) {
+        found.sort_by(|one, two| one.token.cmp(&two.token));
     }
     Ok(found)
 }
 
+fn malformed() -> VaultError {
+    VaultError::Inconsistent("an entry is malformed".to_owned())
+}
+
 fn entry(row: &SqliteRow) -> Result<EntryRow, VaultError> {
-    let malformed = || VaultError::Inconsistent("an entry is malformed".to_owned());
     let domain = u16::try_from(row.get::<i64, _>("domain")).map_err(|_| malformed())?;
     let kind = u8::try_from(row.get::<i64, _>("kind")).map_err(|_| malformed())?;
     Ok(EntryRow {

@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::connect;
 use super::error::{code, vault_error};
+use crate::engine::scan_pace::ScanPace;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
@@ -39,6 +40,7 @@ pub struct SqliteVault {
     url: String,
     path: PathBuf,
     connection: Mutex<SqliteConnection>,
+    scan_pace: ScanPace,
 }
 
 impl SqliteVault {
@@ -59,7 +61,8 @@ impl SqliteVault {
         if found > VAULT_FORMAT {
             return Err(VaultError::Newer { found, known: VAULT_FORMAT });
         }
-        Ok(Self { url: url.to_owned(), path, connection: Mutex::new(connection) })
+        let scan_pace = ScanPace::new(entries::SCAN_BYTES);
+        Ok(Self { url: url.to_owned(), path, connection: Mutex::new(connection), scan_pace })
     }
 
     /// Makes a vault, in a new file or beside the tables of an existing one.
@@ -370,7 +373,7 @@ impl Vault for SqliteVault {
         after: Option<(DomainId, TokenBody)>,
         limit: usize,
     ) -> Result<Vec<EntryRow>, VaultError> {
-        entries::scan(&mut *self.lock().await, &self.url, after, limit).await
+        entries::scan(&mut *self.lock().await, &self.url, after, limit, &self.scan_pace).await
     }
 
     async fn segments(&self) -> Result<Vec<SegmentRow>, VaultError> {
