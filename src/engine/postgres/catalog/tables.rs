@@ -426,7 +426,7 @@ async fn refusal(conn: &mut PgConnection, table: &Table) -> Result<Option<String
     sqlx::raw_sql("SAVEPOINT sealift_published").execute(&mut *conn).await?;
     let asked = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *conn).await;
     sqlx::raw_sql("ROLLBACK TO SAVEPOINT sealift_published").execute(conn).await?;
-    let refused = asked.err().and_then(|error| error.into_database_error());
+    let refused = asked.err().and_then(sqlx::Error::into_database_error);
     // 42P10: columns; 55000: no identity; 0A000: generated columns among them.
     let refused = refused.filter(|error| {
         error.code().is_some_and(|code| ["42P10", "55000", "0A000"].contains(&&*code))
