@@ -362,7 +362,8 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
     match error {
         RunError::Mismatches(_) => (
             Outcome::Finding,
-            "nothing is purged while this lasts; repair what is named, then `sealift verify`",
+            "nothing is purged while this lasts; repair what is named (write the value itself where \
+             somebody copied a token), then `sealift run`",
         ),
         RunError::Residue { .. } => (
             Outcome::Finding,

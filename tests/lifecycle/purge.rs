@@ -398,6 +398,10 @@ fn the_slot_that_is_in_use_is_no_second_way_to_the_keys() {
     desk.run(&["status", &run]).done();
     desk.run(&["verify", &run]).done();
     refuses(&desk, &run, "no second way");
+    // The recovery code was tried, and is the one in use: nobody knows of the passphrase then.
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    let by_code = ["--unlock-recovery-file", "recovery.txt", "purge", &run, "--confirm", &run];
+    desk.run(&by_code).fails(3, &["no second way"]);
 }
 
 #[test]

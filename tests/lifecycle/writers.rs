@@ -117,6 +117,28 @@ fn a_writer_beside_a_run_has_the_last_word_with_a_write_ahead_log() {
     the_last_word_is_the_application_s(Journal::Wal);
 }
 
+/// An application that copies what it reads copies tokens. No value is lost by it, and verification cannot
+/// tell it from a token that went into the wrong row: it says so, and the value itself is the way on.
+#[test]
+fn a_token_that_an_application_copied_is_named_and_its_value_written_once_more_goes_on() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Wal, 20);
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run, "--until", "rewritten"]).done();
+    let mut db = Db::open(&desk.source());
+    db.exec(
+        "UPDATE customers SET phone = (SELECT phone FROM customers WHERE phone IS NOT NULL AND id <> 7
+                                       ORDER BY id LIMIT 1) WHERE id = 7",
+    );
+    let answer = desk.run(&["run", &run]);
+    answer.fails(1, &["`customers.phone` of row 7", "a token of another value", "sealift run"]);
+
+    db.exec("UPDATE customers SET phone = '+44 7700 800007' WHERE id = 7");
+    desk.run(&["run", &run]).done();
+    let token = db.column("SELECT phone FROM customers WHERE id = 7").remove(0);
+    tokens_open_to(&desk, None, &[(token, "+44 7700 800007".to_owned())]);
+}
+
 #[test]
 fn a_busy_table_out_of_scope_keeps_no_window_from_opening() {
     let desk = Desk::new();

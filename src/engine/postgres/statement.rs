@@ -347,7 +347,7 @@ pub(super) fn update<'u>(
             .push(format!("{told} COLLATE \"C\" IS NOT DISTINCT FROM new.c{place} COLLATE \"C\""));
     }
     let head =
-        format!("UPDATE {MARK} ONLY {} AS old SET {}", table_sql(&table.table)?, sets.join(", "));
+        format!("UPDATE ONLY {MARK} {} AS old SET {}", table_sql(&table.table)?, sets.join(", "));
     let tail = format!("WHERE {} RETURNING {}", found.join(" AND "), checks.join(" AND "));
     Ok(Update { columns, names, head, tail })
 }
