@@ -245,9 +245,10 @@ async fn verified(
     lease: Option<Lease>,
 ) -> Result<(), Failure> {
     job.watch.does("verifies");
-    checks(job, "after").await?;
-    // A mismatch may be an original that came since: it is looked for once more.
+    // ORDER: originals may have come since, and a join does not hold between them and tokens; they
+    // are looked for before anything is judged.
     crate::run::resweep(job).await?;
+    checks(job, "after").await?;
     job.source.rest().await?;
     let fresh = fresh(desk, settings, job).await?;
     fresh.vault.hold(lease);

@@ -123,17 +123,18 @@ fn a_writer_beside_a_run_has_the_last_word_with_a_write_ahead_log() {
 fn a_token_that_an_application_copied_is_named_and_its_value_written_once_more_goes_on() {
     let desk = Desk::new();
     shop(&desk, Journal::Wal, 20);
+    let mut db = Db::open(&desk.source());
+    let email = db.column("SELECT email FROM customers WHERE id = 2").remove(0);
     let run = plan_and_approve(&desk);
     desk.run(&["run", &run, "--until", "rewritten"]).done();
-    let mut db = Db::open(&desk.source());
     db.exec("UPDATE orders SET email = (SELECT email FROM customers WHERE id = 1) WHERE id = 40");
     let answer = desk.run(&["run", &run]);
     answer.fails(1, &["`orders.email` of row 40", "a token of another value", "sealift run"]);
 
-    db.exec("UPDATE orders SET email = 'written.later@example.net' WHERE id = 40");
+    db.exec(format!("UPDATE orders SET email = '{email}' WHERE id = 40"));
     desk.run(&["run", &run]).done();
     let token = db.column("SELECT email FROM orders WHERE id = 40").remove(0);
-    tokens_open_to(&desk, None, &[(token, "written.later@example.net".to_owned())]);
+    tokens_open_to(&desk, None, &[(token, email)]);
 }
 
 #[test]
