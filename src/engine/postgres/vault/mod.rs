@@ -35,21 +35,17 @@ mod entries;
 pub(super) mod lease;
 mod ledger;
 mod read;
+mod run_lock;
 mod stage;
 
 pub use archive::PostgresRebuild;
+pub use run_lock::{PostgresRunLock, RunShare};
 
 /// How long is waited before something is tried again; one more try than there are waits.
 const WAITS_MS: [u64; 6] = [50, 200, 500, 1_000, 2_000, 4_000];
 
-/// Names the lock of whoever works on runs of the vault in this database: `sealift` in ASCII.
-const RUN_LOCK: i64 = 0x0073_6561_6c69_6674;
-
 /// Names the lock of whoever puts requests into the tree: `slintake` in ASCII.
 const INTAKE_LOCK: i64 = 0x736c_696e_7461_6b65;
-
-/// How long is waited after each try to take the lock of runs.
-const RUN_LOCK_WAITS_MS: [u64; 4] = [50, 150, 300, 500];
 
 /// A vault in a PostgreSQL database.
 pub struct PostgresVault {
@@ -287,49 +283,6 @@ async fn begin(connection: &mut PgConnection, header: &VaultHeader) -> Result<()
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await
-}
-
-/// How a process works on the runs of a vault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunShare {
-    /// Beside others that work on the same run: leases say who does what.
-    Joined,
-    /// Alone: a rollback, a purge, a verification, a source that has one writer.
-    Alone,
-}
-
-/// Held while a process works on runs of a vault; the server lets go of it when the process ends.
-///
-/// Where its connection is lost the lock is lost too: what fences a second worker off is the epoch
-/// in the source's cursor, and this only keeps the wrong ones from starting.
-pub struct PostgresRunLock(#[expect(dead_code, reason = "held, not read")] PgConnection);
-
-impl PostgresRunLock {
-    /// Takes the lock of the vault in this database; `None` where another process has it.
-    ///
-    /// # Errors
-    ///
-    /// [`VaultError`] where the server does not let us in.
-    pub async fn take(url: &str, share: RunShare) -> Result<Option<Self>, VaultError> {
-        let (_, Opened { connection: mut session, .. }) = connected(url).await?;
-        let sql = match share {
-            RunShare::Joined => "SELECT pg_try_advisory_lock_shared($1)",
-            RunShare::Alone => "SELECT pg_try_advisory_lock($1)",
-        };
-        // The server needs a moment to see that a process which was killed is gone.
-        for wait in RUN_LOCK_WAITS_MS {
-            let taken: bool = sqlx::query_scalar(sql)
-                .bind(RUN_LOCK)
-                .fetch_one(&mut session)
-                .await
-                .map_err(|error| vault_error(error, "taking the lock of its runs"))?;
-            if taken {
-                return Ok(Some(Self(session)));
-            }
-            pause(wait).await;
-        }
-        Ok(None)
-    }
 }
 
 /// Reads; where the connection is lost, reads again over a new one.
