@@ -213,7 +213,8 @@ fn tell(out: &Output, row: &RunRow, facts: &PurgeFacts) {
     out.object(&json!({
         "run": row.run.to_string(), "phase": Phase::Purged.name(),
         "verdict": verdict_word(&facts.verdict), "hits_before": before, "hits_after": after,
-        "cells": facts.cells, "uncovered_copies": uncovered, "steps": facts.steps, "elsewhere": facts.elsewhere,
+        "cells": facts.cells, "uncovered_copies": uncovered, "steps": facts.steps,
+        "elsewhere": facts.elsewhere,
     }));
     out.heading(&format!("Run {} is purged.", row.run));
     for step in &facts.steps {

@@ -415,17 +415,22 @@ impl Found {
 /// where the role may not.
 ///
 /// The server is asked, by the plan of an UPDATE that is not carried out: it alone knows how lists of
-/// columns and conditions of publications go together with what subscribers find rows by.
+/// columns and conditions of publications go together with what subscribers find rows by. A table that
+/// somebody has locked is not waited for: nothing is said of it then.
 async fn refusal(conn: &mut PgConnection, table: &Table) -> Result<Option<String>, sqlx::Error> {
+    const BEGIN: &str = "SAVEPOINT sealift_published; SET LOCAL lock_timeout = '100ms'";
+    // ORDER: back first, which lets go of the table and of the setting.
+    const END: &str =
+        "ROLLBACK TO SAVEPOINT sealift_published; RELEASE SAVEPOINT sealift_published";
     let Some(column) = table.columns.first() else { return Ok(None) };
     let sql = format!(
         "EXPLAIN UPDATE ONLY {} SET {} = DEFAULT",
         table_sql(&table.name)?,
         quoted(&column.name)?
     );
-    sqlx::raw_sql("SAVEPOINT sealift_published").execute(&mut *conn).await?;
+    sqlx::raw_sql(BEGIN).execute(&mut *conn).await?;
     let asked = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *conn).await;
-    sqlx::raw_sql("ROLLBACK TO SAVEPOINT sealift_published").execute(conn).await?;
+    sqlx::raw_sql(END).execute(conn).await?;
     let refused = asked.err().and_then(sqlx::Error::into_database_error);
     // 42P10: columns; 55000: no identity; 0A000: generated columns among them.
     let refused = refused.filter(|error| {
