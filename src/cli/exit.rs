@@ -324,9 +324,7 @@ impl From<BackupError> for Failure {
                 std::io::ErrorKind::AlreadyExists => {
                     "name another file; what is there is never written over"
                 }
-                std::io::ErrorKind::InvalidInput => {
-                    "name an age public key; it begins with `age1`"
-                }
+                std::io::ErrorKind::InvalidInput => "name an age public key; it begins with `age1`",
                 _ => "check the disk and the permissions of the folder",
             },
         };
