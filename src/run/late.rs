@@ -54,7 +54,7 @@ pub(crate) async fn sweep_window(job: &Job, unit: &Unit) -> Result<Swept, RunErr
         if !columns.iter().all(|column| column.treatment.is_recognisable_by_shape()) {
             return Ok(Swept::Rewritten(0));
         }
-        tables.push(Table { table, at, columns });
+        tables.push(Table { unit: table, at, columns });
     }
     let cursor =
         CursorId { run: job.run, pass: Pass::Rewrite, unit: unit.id, range: sweep_range(0) };
@@ -84,17 +84,21 @@ pub(crate) async fn sweep_window(job: &Job, unit: &Unit) -> Result<Swept, RunErr
     Ok(Swept::Busy)
 }
 
+/// An original as it is found again: table and column of the unit, the row's key where rows have one
+/// that stays, and the keyed digest of the value.
+type Cell = (u16, usize, Vec<u8>, [u8; 16]);
+
 /// Originals that were found, and whose tokens are in backup and vault: as often as they were found.
 #[derive(Default)]
-struct Late(HashMap<(u16, usize, Vec<u8>, [u8; 16]), (TokenBody, u64)>);
+struct Late(HashMap<Cell, (TokenBody, u64)>);
 
 impl Late {
-    fn put(&mut self, cell: (u16, usize, Vec<u8>, [u8; 16]), token: TokenBody) {
+    fn put(&mut self, cell: Cell, token: TokenBody) {
         self.0.entry(cell).or_insert((token, 0)).1 += 1;
     }
 
     /// The token of an original; each is there once.
-    fn take(&mut self, cell: &(u16, usize, Vec<u8>, [u8; 16])) -> Option<TokenBody> {
+    fn take(&mut self, cell: &Cell) -> Option<TokenBody> {
         let (token, left) = self.0.get_mut(cell)?;
         *left = left.checked_sub(1)?;
         Some(token.clone())
@@ -103,21 +107,14 @@ impl Late {
 
 /// A table of the unit at work.
 struct Table<'s> {
-    table: &'s UnitTable,
+    unit: &'s UnitTable,
     at: u16,
     columns: Vec<Column>,
 }
 
 impl Table<'_> {
-    /// How an original is found again: by its value, and by its row where rows have a key that stays.
-    fn cell(
-        &self,
-        job: &Job,
-        row: &RowKey,
-        at: usize,
-        original: &Original,
-    ) -> (u16, usize, Vec<u8>, [u8; 16]) {
-        let key = match self.table.walk {
+    fn cell(&self, job: &Job, row: &RowKey, at: usize, original: &Original) -> Cell {
+        let key = match self.unit.walk {
             Walk::Key(_) => row.encode(),
             Walk::RowId | Walk::ScopedKey(_) => Vec::new(),
         };
@@ -161,7 +158,7 @@ impl Sweep<'_> {
     async fn close(&self) -> Result<Swept, RunError> {
         let Some(first) = self.tables.first() else { return Ok(Swept::Rewritten(0)) };
         let version = self.job.source.version().await?;
-        match self.job.source.write(first.table, &self.step(0), &[], &[], version).await? {
+        match self.job.source.write(first.unit, &self.step(0), &[], &[], version).await? {
             WriteOutcome::Written => Ok(Swept::Rewritten(0)),
             WriteOutcome::LeaseLost | WriteOutcome::Changed | WriteOutcome::Rejected(_) => {
                 Err(RunError::LeaseLost { unit: self.cursor.unit, range: self.cursor.range })
@@ -176,14 +173,14 @@ impl Sweep<'_> {
         let looked = async {
             for table in &tables {
                 let filter = originals(job, &table.columns);
-                if !job.source.may_hold(table.table, &filter).await? {
+                if !job.source.may_hold(table.unit, &filter).await? {
                     continue;
                 }
                 let mut position: Option<RowKey> = None;
                 loop {
                     let limit = Limit { rows: ROWS, bytes: BYTES_MAX };
                     let after = position.as_ref();
-                    let rows = job.source.walk(table.table, after, None, limit, &filter).await?;
+                    let rows = job.source.walk(table.unit, after, None, limit, &filter).await?;
                     let Some(last) = rows.last() else { break };
                     position = Some(last.key.clone());
                     self.settle(table, &rows, &mut late).await?;
@@ -308,7 +305,7 @@ impl Sweep<'_> {
         let mut position: Option<RowKey> = None;
         loop {
             let limit = Limit { rows: ROWS, bytes: BYTES_MAX };
-            let rows = window.walk(table.table, position.as_ref(), limit).await?;
+            let rows = window.walk(table.unit, position.as_ref(), limit).await?;
             let Some(last) = rows.last() else { return Ok(Some(tokenized)) };
             position = Some(last.key.clone());
             let originals = table.originals(self.job, &rows).await?;
@@ -330,7 +327,7 @@ impl Sweep<'_> {
                 }
                 writes.push(RowWrite { key: row.key.clone(), cells });
             }
-            if let Some(rejection) = window.write(table.table, &writes).await? {
+            if let Some(rejection) = window.write(table.unit, &writes).await? {
                 return Err(refused(self.unit, rejection.reason));
             }
         }
