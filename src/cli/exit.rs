@@ -9,7 +9,7 @@ use crate::crypto::SlotError;
 use crate::engine::postgres::Refusal;
 use crate::keystore::{PassphraseError, SecretFileError};
 use crate::ports::{BackupError, Remedy, ScratchError, SourceError, VaultError};
-use crate::run::{MismatchKind, RetrieveError, RunError};
+use crate::run::{Mismatch, MismatchKind, RetrieveError, RunError};
 use crate::upkeep::UpkeepError;
 
 /// How a command ended. The numbers are part of the public interface.
@@ -264,13 +264,6 @@ fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
                 "check `--vault`, or make a vault: `sealift init --caller NAME --credential-file FILE`",
             ),
         ),
-        VaultError::Unfinished { .. } => (
-            Outcome::Refused,
-            Some(
-                "its `init` was cut off, and nobody can open it: remove the file, or schema `sealift` \
-                 of the database, then `sealift init` again",
-            ),
-        ),
         VaultError::Exists { .. } => {
             (Outcome::Refused, Some("name another file with `--vault`; nothing was changed"))
         }
@@ -371,6 +364,11 @@ impl From<RunError> for Failure {
     }
 }
 
+/// Whether there is nothing but originals, some of them in rows that wait in quarantine.
+fn is_of_quarantine(mismatch: &Mismatch) -> bool {
+    matches!(mismatch.kind, MismatchKind::Original | MismatchKind::Quarantined)
+}
+
 fn of_run(error: &RunError) -> (Outcome, &'static str) {
     match error {
         RunError::Mismatches(found)
@@ -382,6 +380,11 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
                  Where they come all the time, keep their writers quiet while it verifies",
             )
         }
+        RunError::Mismatches(found) if found.iter().all(is_of_quarantine) => (
+            Outcome::Finding,
+            "see `sealift quarantine list`; mend the rows and replay them, or waive them by name, then \
+             `sealift run`",
+        ),
         RunError::Mismatches(_) => (
             Outcome::Finding,
             "nothing is purged while this lasts; repair what is named (write the value itself where \

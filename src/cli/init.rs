@@ -65,10 +65,7 @@ pub(super) async fn init(
     let store = match settings.create_vault(&header).await {
         Ok(store) => store,
         Err(error) => {
-            let _ = std::fs::remove_file(&typed.credential_file);
-            if let Some(file) = &typed.recovery_file {
-                let _ = std::fs::remove_file(file);
-            }
+            forget_secrets(&typed);
             return Err(error);
         }
     };
@@ -79,9 +76,29 @@ pub(super) async fn init(
     )
     .map_err(Failure::fault)?;
     let caller = first_caller(&unlocked, &typed, &credential, &created_at);
-    record(store.as_ref(), &unlocked, &keys, &[first, second], caller, &created_at).await?;
+    let slots = [first, second];
+    let recorded = record(store.as_ref(), &unlocked, &keys, &slots, caller, &created_at).await;
+    if let Err(failure) = recorded {
+        // Only where it is certain that nothing was written: they may be the only way in.
+        if store.slots().await.is_ok_and(|slots| slots.is_empty()) {
+            forget_secrets(&typed);
+        }
+        return Err(failure);
+    }
+    if store.header().await?.vault != vault {
+        return Err(Failure::failed("another `init` made a vault in the same place")
+            .hint("nobody can open it: remove it, and let one `sealift init` run"));
+    }
     tell(out, &typed, vault, &fingerprint, &code);
     Ok(Outcome::Done)
+}
+
+/// Removes the files with secrets of a vault that was not made.
+fn forget_secrets(typed: &Init) {
+    let _ = std::fs::remove_file(&typed.credential_file);
+    if let Some(file) = &typed.recovery_file {
+        let _ = std::fs::remove_file(file);
+    }
 }
 
 fn new_passphrase(unlock: &Unlock) -> Result<secrecy::SecretString, Failure> {

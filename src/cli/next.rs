@@ -9,7 +9,7 @@ use super::exit::Failure;
 use super::restore::restores;
 use crate::crypto::SlotKind;
 use crate::lifecycle::Phase;
-use crate::ports::{Condition, RunRow, SlotRow, Vault};
+use crate::ports::{Condition, QuarantineState, RunRow, SlotRow, Vault};
 use crate::words::shell_word;
 
 /// Settings that were typed, and that the next command needs too.
@@ -121,6 +121,26 @@ fn without_password(url: &str) -> String {
 ///
 /// [`Failure`] where the vault does not answer.
 pub(super) async fn in_vault(vault: &dyn Vault, row: &RunRow) -> Result<(String, String), Failure> {
+    let has_stopped = match row.phase {
+        Phase::Rewritten => row.condition != Some(Condition::Paused),
+        Phase::Sealed => row.condition == Some(Condition::Failed),
+        Phase::Planned
+        | Phase::Approved
+        | Phase::BackedUp
+        | Phase::Verified
+        | Phase::PurgeApproved
+        | Phase::Purged
+        | Phase::Closed
+        | Phase::RollingBack
+        | Phase::RolledBack => false,
+    };
+    if has_stopped {
+        let rows = vault.quarantine(row.run).await?;
+        if rows.iter().any(|row| row.state == QuarantineState::Waiting) {
+            let command = format!("sealift quarantine list {}", row.run);
+            return Ok((row.planned_by.clone(), command));
+        }
+    }
     Ok(of_run(row, &vault.slots().await?))
 }
 

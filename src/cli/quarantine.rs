@@ -127,6 +127,15 @@ async fn waive(
     let desk = Desk::open(settings, Verb::QuarantineWaive).await?;
     let row = find_run(desk.vault.as_ref(), run, Phase::is_open).await?;
     let rows = chosen(&desk, &row, Some(digest)).await?;
+    // A waiver is for one row that somebody has looked at.
+    let [waiting] = rows.as_slice() else {
+        return Err(Failure::refused(format!(
+            "`{digest}` names {} rows in quarantine",
+            rows.len()
+        ))
+        .hint(format!("waive each by its own name: `sealift quarantine list {}`", row.run)));
+    };
+    let key = waiting.key.to_string();
     let (mut changes, mut waived) = (Vec::new(), Vec::new());
     for waiting in rows {
         waived.push(serde_json::Value::from(waiting.row.clone()));
@@ -147,7 +156,7 @@ async fn waive(
     changes.push(Change::PutReason { digest, sealed });
     desk.commit(changes, draft).await?;
     out.object(&json!({"run": row.run.to_string(), "waived": waived}));
-    out.line(format!("{} keeps its originals, by `{}`", waived.len(), desk.caller.name));
+    out.line(format!("row {} keeps its originals, by `{}`", key, desk.caller.name));
     out.next(&row.planned_by, &format!("sealift run {}", row.run));
     Ok(Outcome::Done)
 }

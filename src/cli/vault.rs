@@ -242,7 +242,11 @@ async fn put_back(
     draft.counts.insert("rows".into(), restored.rows.values().sum());
     draft.counts.insert("findings".into(), checked.found);
     draft.details.insert("file".into(), path.display().to_string().into());
-    desk.commit(Vec::new(), draft).await?;
+    desk.commit(Vec::new(), draft).await.map_err(|failure| {
+        note(failure.to_string());
+        Failure::failed("the vault is back, and the entry that says so could not be written")
+            .hint("make room; then go on with it after `sealift vault check`, and keep a note of the restore")
+    })?;
     out.object(&json!({
         "rows": restored.rows, "entries": checked.entries, "findings": checked.findings,
     }));

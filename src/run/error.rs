@@ -188,6 +188,8 @@ pub struct Mismatch {
 pub enum MismatchKind {
     /// A cell holds an original.
     Original,
+    /// A cell holds an original because its row waits in quarantine.
+    Quarantined,
     /// A cell's token has no entry in the vault.
     Unknown,
     /// A cell's token opens to something else than the backup's original.
@@ -208,6 +210,7 @@ impl MismatchKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Original => "original",
+            Self::Quarantined => "quarantined",
             Self::Unknown => "unknown_token",
             Self::Different => "different_value",
             Self::Multiset => "multiset",
@@ -222,6 +225,7 @@ impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fact = match self.kind {
             MismatchKind::Original => "holds an original",
+            MismatchKind::Quarantined => "waits in quarantine",
             MismatchKind::Unknown => "holds a token that the vault does not know",
             MismatchKind::Different => "holds a token of another value than the backup's",
             MismatchKind::Multiset => "is there more often than the backup's originals account for",

@@ -22,7 +22,7 @@ use crate::run::job::Job;
 use crate::run::record::{BackupCell, IncrementRecord};
 use crate::run::rewrite::{derive_row, fates, fresh_token, shaped, written};
 use crate::run::sweep::{originals, sweep_range};
-use crate::run::window::refused;
+use crate::run::window::{refused, unfit};
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
 
@@ -245,7 +245,9 @@ impl Sweep<'_> {
                 row.cells.iter().zip(originals).zip(derived).enumerate()
             {
                 let (Some(original), true) = (cell, *is_original) else { continue };
-                let token = match derived.map_err(|reason| refused(self.unit, reason))? {
+                let told =
+                    |reason: String| refused(self.unit, unfit(table.unit, at, &row.key, &reason));
+                let token = match derived.map_err(told)? {
                     Some(token) => token,
                     None => fresh_token(self.job, &table.columns[at], original, &mut blind).await?,
                 };

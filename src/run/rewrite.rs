@@ -489,7 +489,10 @@ impl<'w> Worker<'w> {
         };
         for ((row, fates), derived) in numbered.into_iter().zip(derived) {
             prepared.counts.rows += 1;
-            let refusal = derived.iter().find_map(|result| result.as_ref().err().cloned());
+            let refusal = derived.iter().zip(&self.table.columns).find_map(|(result, column)| {
+                let reason = result.as_ref().err()?;
+                Some(format!("column `{}`: {reason}", column.column))
+            });
             if let Some(reason) = refusal.filter(|_| !is_quarantined(row)) {
                 prepared.poison.push(self.poison(row, reason));
                 self.count_only(&mut prepared.counts, row, fates, &known);

@@ -197,12 +197,10 @@ impl<'p> Pass<'p> {
         })
     }
 
-    fn is_waived(&self, unit: u16, table: u16, key: &RowKey) -> bool {
+    /// Whether a row is in quarantine, in this state.
+    fn is_in(&self, state: QuarantineState, unit: u16, table: u16, key: &RowKey) -> bool {
         self.quarantine.iter().any(|row| {
-            row.unit == unit
-                && row.table == table
-                && row.state == QuarantineState::Waived
-                && row.key == *key
+            row.unit == unit && row.table == table && row.state == state && row.key == *key
         })
     }
 
@@ -289,6 +287,7 @@ async fn record_mismatch(
     changes.reverse();
     let kinds: Vec<(String, u64)> = [
         MismatchKind::Original,
+        MismatchKind::Quarantined,
         MismatchKind::Unknown,
         MismatchKind::Different,
         MismatchKind::Multiset,

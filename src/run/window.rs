@@ -94,6 +94,15 @@ async fn rewrite_held(
     }
 }
 
+/// Where a value stands that can have no token. A key in scope is an original, and is not told.
+pub(crate) fn unfit(table: &UnitTable, place: usize, key: &RowKey, reason: &str) -> String {
+    let column = table.columns.get(place).map_or("?", |column| column.column.as_str());
+    match table.walk {
+        Walk::Key(_) | Walk::RowId => format!("column `{column}` of row {key}: {reason}"),
+        Walk::ScopedKey(_) => format!("column `{column}`: {reason}"),
+    }
+}
+
 pub(crate) fn refused(unit: &Unit, reason: String) -> RunError {
     let tables: Vec<String> = unit.tables.iter().map(|table| table.table.to_string()).collect();
     RunError::WindowRefused { table: tables.join(", "), reason }
@@ -121,6 +130,13 @@ async fn rewrite_table(
         let mut writes = Vec::with_capacity(rows.len());
         let derived = derive_rows(job, &columns, &rows, &fates);
         for ((row, fates), derived) in rows.iter().zip(&fates).zip(derived) {
+            let derived = derived
+                .into_iter()
+                .enumerate()
+                .map(|(place, token)| {
+                    token.map_err(|reason| unfit(table, place, &row.key, &reason))
+                })
+                .collect();
             let mut batch = Counts { rows: 1, ..Counts::default() };
             let cells =
                 window_row(job, unit, &columns, row, fates, derived, &known, &tokens, &mut batch)
@@ -394,11 +410,13 @@ impl Increments<'_> {
             for (place, cell) in row.cells.into_iter().enumerate() {
                 let column = &columns[place];
                 let token = match &cell {
-                    BackupCell::Value(original) if column.treatment.is_deterministic() => Some(
-                        column
-                            .derive(&self.job.keys, original)
-                            .map_err(|misfit| refused(self.unit, misfit.to_string()))?,
-                    ),
+                    BackupCell::Value(original) if column.treatment.is_deterministic() => {
+                        Some(column.derive(&self.job.keys, original).map_err(|misfit| {
+                            let table = &self.unit.tables[usize::from(at)];
+                            let told = unfit(table, place, &row.key, &misfit.to_string());
+                            refused(self.unit, told)
+                        })?)
+                    }
                     BackupCell::Value(original) => {
                         Some(fresh_token(self.job, column, original, &mut blind).await?)
                     }

@@ -129,7 +129,9 @@ async fn durable(mut connection: SqliteConnection) -> Result<SqliteConnection, s
 
 /// Opens a file for a new vault, in write-ahead mode where the file is new.
 pub(crate) async fn new_vault(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
-    let is_new = make_private(path).map_err(sqlx::Error::Io)?;
+    // A file that another attempt had no room for is as good as new.
+    let is_new = make_private(path).map_err(sqlx::Error::Io)?
+        || std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
     let mut connection = options(path)
         .create_if_missing(true)
         .foreign_keys(true)

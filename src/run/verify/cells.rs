@@ -9,7 +9,7 @@ use super::{Pass, ROWS, bucket_error, column_name};
 use crate::crypto::KeyRing;
 use crate::plan::{Unit, UnitTable};
 use crate::policy::TokenKind;
-use crate::ports::{FileKind, FileRow, Limit, RangeRow, Row};
+use crate::ports::{FileKind, FileRow, Limit, QuarantineState, RangeRow, Row};
 use crate::run::ahead::{RowsAhead, broken_off};
 use crate::run::batch::{BYTES_MAX, compute_chunks};
 use crate::run::buckets::{Buckets, Says};
@@ -373,12 +373,13 @@ impl Pass<'_> {
         }
         for (row, place) in &seen.originals {
             let Some(row) = rows.get(*row) else { continue };
-            if self.is_waived(unit, at, &row.key) {
+            if self.is_in(QuarantineState::Waived, unit, at, &row.key) {
                 self.tally.waived += 1;
-            } else {
-                let place = cell_name(table, *place, &row.key);
-                self.found.push(Mismatch { kind: MismatchKind::Original, place });
+                continue;
             }
+            let waits = self.is_in(QuarantineState::Waiting, unit, at, &row.key);
+            let kind = if waits { MismatchKind::Quarantined } else { MismatchKind::Original };
+            self.found.push(Mismatch { kind, place: cell_name(table, *place, &row.key) });
         }
     }
 

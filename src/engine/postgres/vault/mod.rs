@@ -15,7 +15,7 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::connect::{Address, Opened, close};
-use super::error::{is_lost, is_passing, safe, state, vault_error};
+use super::error::{is_lost, is_passing, state, vault_error};
 use super::watch::Watch;
 use crate::engine::scan_pace::ScanPace;
 use crate::ledger::{Draft, Entry, Head};
@@ -110,7 +110,8 @@ impl PostgresVault {
         Ok(Self::over(address, opened))
     }
 
-    /// Makes a vault, in the schema `sealift` of a database that may hold other things.
+    /// Makes a vault, in the schema `sealift` of a database that may hold other things. One that was
+    /// never finished, so that nobody can open it, is begun anew.
     ///
     /// # Errors
     ///
@@ -118,16 +119,8 @@ impl PostgresVault {
     pub async fn create(url: &str, header: &VaultHeader) -> Result<Self, VaultError> {
         let (address, mut opened) = connected(url).await?;
         let session = &mut opened.connection;
-        if format_of(session, &address).await.is_ok() {
-            let slots: i64 = sqlx::query_scalar("SELECT count(*) FROM sealift.slot")
-                .fetch_one(session)
-                .await
-                .map_err(|error| vault_error(error, "reading its slots"))?;
-            let url = address.shown().to_owned();
-            return Err(match slots {
-                0 => VaultError::Unfinished { url },
-                _ => VaultError::Exists { url },
-            });
+        if format_of(session, &address).await.is_ok() && has_slots(session).await? {
+            return Err(VaultError::Exists { url: address.shown().to_owned() });
         }
         migrate(session).await?;
         begin(session, header).await.map_err(|error| vault_error(error, "making it"))?;
@@ -250,12 +243,13 @@ async fn migrate(session: &mut PgConnection) -> Result<(), VaultError> {
 }
 
 fn unmigrated(error: sqlx::migrate::MigrateError) -> VaultError {
-    let source: Box<dyn std::error::Error + Send + Sync> = match error {
+    match error {
         sqlx::migrate::MigrateError::Execute(error)
-        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => safe(error),
-        other => Box::new(other),
-    };
-    VaultError::Engine { doing: "making its tables", source }
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => {
+            vault_error(error, "making its tables")
+        }
+        other => VaultError::Engine { doing: "making its tables", source: Box::new(other) },
+    }
 }
 
 async fn format_of(connection: &mut PgConnection, address: &Address) -> Result<u32, VaultError> {
@@ -273,10 +267,23 @@ async fn format_of(connection: &mut PgConnection, address: &Address) -> Result<u
     }
 }
 
-/// Writes the rows that make a schema a vault, both or none.
+/// Whether there is a way in: without one a vault was never finished.
+async fn has_slots(connection: &mut PgConnection) -> Result<bool, VaultError> {
+    let slots: i64 = sqlx::query_scalar("SELECT count(*) FROM sealift.slot")
+        .fetch_one(connection)
+        .await
+        .map_err(|error| vault_error(error, "reading its slots"))?;
+    Ok(slots > 0)
+}
+
+/// Writes the rows that make a schema a vault, both or none, in place of those of a vault that was
+/// never finished.
 async fn begin(connection: &mut PgConnection, header: &VaultHeader) -> Result<(), sqlx::Error> {
     use sqlx::Connection as _;
     let mut transaction = connection.begin().await?;
+    sqlx::raw_sql("DELETE FROM sealift.vault; DELETE FROM sealift.ledger_head")
+        .execute(&mut *transaction)
+        .await?;
     sqlx::query("INSERT INTO sealift.ledger_head VALUES (1, $1)")
         .bind(Head::new().encode())
         .execute(&mut *transaction)

@@ -90,7 +90,7 @@ impl SqliteRebuild {
         if format_of(&mut connection, url).await.is_ok() {
             return Err(VaultError::Exists { url: url.to_owned() });
         }
-        migrate(&mut connection).await?;
+        migrate(&mut connection, url).await?;
         sqlx::raw_sql("BEGIN IMMEDIATE")
             .execute(&mut connection)
             .await

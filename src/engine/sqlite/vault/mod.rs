@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use sqlx::Connection;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -65,7 +65,8 @@ impl SqliteVault {
         Ok(Self { url: url.to_owned(), path, connection: Mutex::new(connection), scan_pace })
     }
 
-    /// Makes a vault, in a new file or beside the tables of an existing one.
+    /// Makes a vault, in a new file or beside the tables of an existing one. One that was never
+    /// finished, so that nobody can open it, is begun anew.
     ///
     /// # Errors
     ///
@@ -74,36 +75,20 @@ impl SqliteVault {
         let failed = |error| vault_error(error, url, "making its tables");
         let path = connect::path_of(url)
             .ok_or_else(|| unopened(&connect::kind_of(url), connect::no_path(url)))?;
-        let mut connection = connect::new_vault(&path)
-            .await
-            .map_err(|error| VaultError::Open { url: url.to_owned(), source: Box::new(error) })?;
-        if format_of(&mut connection, url).await.is_ok() {
-            let slots: i64 = sqlx::query_scalar("SELECT count(*) FROM sealift_slot")
-                .fetch_one(&mut connection)
-                .await
-                .map_err(failed)?;
-            let url = url.to_owned();
-            return Err(match slots {
-                0 => VaultError::Unfinished { url },
-                _ => VaultError::Exists { url },
-            });
+        let mut connection =
+            connect::new_vault(&path).await.map_err(|error| {
+                match vault_error(error, url, "making its file") {
+                    VaultError::Engine { source, .. } => {
+                        VaultError::Open { url: url.to_owned(), source }
+                    }
+                    told => told,
+                }
+            })?;
+        if format_of(&mut connection, url).await.is_ok() && has_slots(&mut connection, url).await? {
+            return Err(VaultError::Exists { url: url.to_owned() });
         }
-        migrate(&mut connection).await?;
-        sqlx::query("INSERT INTO sealift_vault VALUES (1, ?, ?, ?, ?, ?, ?)")
-            .bind(header.vault.0.to_vec())
-            .bind(i64::from(header.format))
-            .bind(&header.created_at)
-            .bind(&header.key_check)
-            .bind(&header.origin)
-            .bind(&header.verifier_key)
-            .execute(&mut connection)
-            .await
-            .map_err(failed)?;
-        sqlx::query("INSERT INTO sealift_ledger_head VALUES (1, ?)")
-            .bind(Head::new().encode())
-            .execute(&mut connection)
-            .await
-            .map_err(failed)?;
+        migrate(&mut connection, url).await?;
+        begin(&mut connection, header).await.map_err(failed)?;
         connection.close().await.map_err(failed)?;
         Self::open(url).await
     }
@@ -129,13 +114,47 @@ impl SqliteVault {
     }
 }
 
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), VaultError> {
+async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<(), VaultError> {
     let mut migrations: Migrator = sqlx::migrate!("./vault-schema/sqlite");
     migrations.dangerous_set_table_name("sealift_migration");
-    migrations
-        .run_direct(None, connection, false)
+    migrations.run_direct(None, connection, false).await.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            vault_error(error, url, "making its tables")
+        }
+        other => VaultError::Engine { doing: "making its tables", source: Box::new(other) },
+    })
+}
+
+/// Whether there is a way in: without one a vault was never finished.
+async fn has_slots(connection: &mut SqliteConnection, url: &str) -> Result<bool, VaultError> {
+    let slots: i64 = sqlx::query_scalar("SELECT count(*) FROM sealift_slot")
+        .fetch_one(connection)
         .await
-        .map_err(|error| VaultError::Engine { doing: "making its tables", source: Box::new(error) })
+        .map_err(|error| vault_error(error, url, "reading its slots"))?;
+    Ok(slots > 0)
+}
+
+/// Writes the rows that make the tables a vault, both or none, in place of those of a vault that was
+/// never finished.
+async fn begin(connection: &mut SqliteConnection, header: &VaultHeader) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::raw_sql("DELETE FROM sealift_vault; DELETE FROM sealift_ledger_head")
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query("INSERT INTO sealift_vault VALUES (1, ?, ?, ?, ?, ?, ?)")
+        .bind(header.vault.0.to_vec())
+        .bind(i64::from(header.format))
+        .bind(&header.created_at)
+        .bind(&header.key_check)
+        .bind(&header.origin)
+        .bind(&header.verifier_key)
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::query("INSERT INTO sealift_ledger_head VALUES (1, ?)")
+        .bind(Head::new().encode())
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await
 }
 
 fn unopened(url: &str, message: &'static str) -> VaultError {
