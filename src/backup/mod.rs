@@ -31,7 +31,8 @@ pub use header::recipients_of;
 pub use vault_file::VaultFile;
 
 const MARKER: &str = "RUN";
-const KEYS: &str = "keys.json";
+/// Slots and wrapped keys, as they were when the run began.
+pub const KEYS: &str = "keys.json";
 
 /// How large the vault's ledger was when it was last noted.
 const LEDGER: &str = "ledger.size";
@@ -139,9 +140,13 @@ impl AgeFolder {
     ///
     /// # Errors
     ///
-    /// [`BackupError`] where the note cannot be read.
-    pub fn ledger_noted(base: &Path, run: RunId) -> Result<u64, BackupError> {
+    /// [`BackupError`] where the note cannot be read, or the folder is another run's: then it says
+    /// nothing of this vault.
+    pub fn ledger_noted(base: &Path, run: RunId, marker: &str) -> Result<u64, BackupError> {
         let dir = base.join(run.to_string());
+        if fs::read_to_string(dir.join(MARKER)).is_ok_and(|found| found != marker) {
+            return Err(BackupError::NoMarker { dir: dir.display().to_string() });
+        }
         match fs::read_to_string(dir.join(LEDGER)) {
             Ok(text) => {
                 text.trim().parse().map_err(|_| BackupError::Altered { name: LEDGER.to_owned() })

@@ -305,7 +305,8 @@ impl From<BackupError> for Failure {
         let hint = match &error {
             BackupError::Folder { .. } => "check `[backup] dir` of the policy",
             BackupError::NoMarker { .. } => {
-                "the folder belongs to another run or vault; start from the folder where the run began"
+                "the folder is gone, or belongs to another run or vault: put it back from a copy, or \
+                 start from the folder where the run began"
             }
             BackupError::Missing { .. } | BackupError::Altered { .. } => {
                 "put the file back from a copy of the folder; the source still has what it has"
@@ -340,11 +341,26 @@ impl From<RetrieveError> for Failure {
     }
 }
 
+impl Failure {
+    /// Why a copy of a vault cannot be read or written.
+    pub(super) fn of_copy(error: BackupError) -> Self {
+        match &error {
+            BackupError::Missing { .. } => {
+                Self::failed(error).hint("name a file that `sealift vault backup` wrote")
+            }
+            BackupError::Altered { .. } => {
+                Self::failed(error).hint("take another copy; this one was put nowhere")
+            }
+            _ => error.into(),
+        }
+    }
+}
+
 impl From<UpkeepError> for Failure {
     fn from(error: UpkeepError) -> Self {
         match error {
             UpkeepError::Vault(error) => error.into(),
-            UpkeepError::File(error) => error.into(),
+            UpkeepError::File(error) => Self::of_copy(error),
             other => Self::failed(other).hint("take another copy; this one was put nowhere"),
         }
     }

@@ -183,7 +183,8 @@ pub(super) async fn job_of(
     let source = settings.open_source().await?;
     same_source(desk, source.as_ref()).await?;
     // Before anything is written: an older copy would begin its backup anew, over the only one.
-    let noted = AgeFolder::ledger_noted(Path::new(&row.backup_dir), row.run)?;
+    let marker = super::backup::marker(desk, row);
+    let noted = AgeFolder::ledger_noted(Path::new(&row.backup_dir), row.run, &marker)?;
     no_older_than(desk, noted).await?;
     let (keys, files) = prepared(desk, settings, row, &policy).await?;
     let keys = Arc::new(keys);

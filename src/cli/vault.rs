@@ -220,7 +220,7 @@ async fn put_back(
     let checked = {
         let scratch = Trial::beside(path)?;
         let tried = scratch.settings(settings);
-        let mut reader = file.open(identity.expose())?;
+        let mut reader = file.open(identity.expose()).map_err(Failure::of_copy)?;
         restore(reader.as_mut(), tried.rebuild_vault().await?, &Silent).await?;
         // Who may put it back is asked of the copy: there is no other vault to ask.
         let desk = Desk::open(&tried, Verb::VaultRestore).await?;
@@ -234,7 +234,7 @@ async fn put_back(
         ))
         .hint("take another copy, or put this one back as it is with `--accept-findings`"));
     }
-    let mut reader = file.open(identity.expose())?;
+    let mut reader = file.open(identity.expose()).map_err(Failure::of_copy)?;
     let restored =
         restore(reader.as_mut(), settings.rebuild_vault().await?, progress.as_ref()).await?;
     let desk = Desk::open(settings, Verb::VaultRestore).await?;
@@ -265,9 +265,7 @@ fn identity_in(file: &VaultFile, path: &Path, settings: &Settings) -> Result<Run
         Failure::failed(format!("`{}` is no copy of a vault", path.display()))
             .hint("name a file that `sealift vault backup` wrote")
     };
-    let line = file.line().map_err(|error| {
-        Failure::from(error).or_hint("name a file that `sealift vault backup` wrote")
-    })?;
+    let line = file.line().map_err(Failure::of_copy)?;
     let line: Value = serde_json::from_str(&line).map_err(|_| no_copy())?;
     if line["sealift"] != KIND {
         return Err(no_copy());

@@ -79,3 +79,31 @@ fn what_was_restored_is_on_the_ledger() {
         assert!(actions.iter().any(|known| known == action), "{action} is not in {actions:?}");
     }
 }
+
+/// On the day on which the vault is lost, the folder has to do without it.
+#[test]
+fn what_a_folder_would_lack_without_its_vault_is_a_finding() {
+    let (desk, run) = shop_to("sealed");
+    let folder = desk.path("sealift-backup").join(&run);
+    desk.run(&["backup", "verify", &run]).done();
+    for name in ["manifest", "keys.json"] {
+        let whole = std::fs::read(folder.join(name)).unwrap();
+        std::fs::write(folder.join(name), &whole[..whole.len() / 2]).unwrap();
+        desk.run(&["backup", "verify", &run]).fails(1, &[name, "hint: put the files back"]);
+        std::fs::write(folder.join(name), whole).unwrap();
+    }
+    desk.run(&["backup", "verify", &run]).done();
+}
+
+/// How large the ledger of another vault was says nothing about this one.
+#[test]
+fn the_folder_of_another_vault_is_not_taken_for_a_sign_of_an_older_one() {
+    let (desk, run) = shop_to("sealed");
+    let folder = desk.path("sealift-backup").join(&run);
+    let marker = std::fs::read_to_string(folder.join("RUN")).unwrap();
+    std::fs::write(folder.join("RUN"), marker.replace("vault ", "vault 0")).unwrap();
+    std::fs::write(folder.join("ledger.size"), "4711").unwrap();
+    desk.run(&["run", &run]).fails(2, &["no marker of this run", "another run or vault"]);
+    std::fs::write(folder.join("RUN"), marker).unwrap();
+    desk.run(&["run", &run]).fails(2, &["older than its source"]);
+}

@@ -125,6 +125,10 @@ fn a_copy_that_was_cut_or_altered_is_put_nowhere() {
         let answer =
             desk.run(&["--vault", "sqlite:new.db", "vault", "restore", "bad.backup"]).ends(2);
         assert!(answer.stderr.contains("hint:"), "{what}: {answer}");
+        assert!(
+            !answer.stderr.contains("copy of the folder"),
+            "{what} is told as a run's: {answer}"
+        );
         assert!(!desk.path("new.db").exists(), "{what}: something was put back");
     }
     let folder = std::fs::read_dir(desk.folder()).unwrap();

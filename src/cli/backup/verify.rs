@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Kept, folder_of, kept, offline};
 use crate::access::Verb;
+use crate::backup::KEYS;
 use crate::cli::args::OfflineFolder;
 use crate::cli::desk::Desk;
 use crate::cli::exit::{Failure, Outcome};
@@ -13,7 +14,7 @@ use crate::cli::output::{Output, note};
 use crate::cli::settings::Settings;
 use crate::ledger::Entry;
 use crate::ports::{FileKind, FileRow};
-use crate::run::{ReadThrough, manifest_hash, read_through};
+use crate::run::{MANIFEST, Manifest, ReadThrough, manifest_hash, read_through};
 use crate::words::{counted, grouped};
 
 /// Findings that are named one by one.
@@ -39,6 +40,7 @@ pub(super) async fn verify(
     let files = desk.vault.files(kept.row.run).await?;
     let entries = desk.vault.ledger_of(kept.row.run).await?;
     read.findings.extend(against_ledger(&kept, &files, &entries));
+    read.findings.extend(without_vault(&kept));
     let mut draft = desk.draft("backup_verified", format!("run {}", kept.row.run));
     draft.run = Some(kept.row.run);
     draft.counts.insert("files".into(), read.files);
@@ -54,6 +56,27 @@ pub(super) async fn verify(
         out.next(&desk.caller.name, &command);
     }
     verdict(&read)
+}
+
+/// What the folder would lack on the day on which the vault is lost: its own manifest, which has to be
+/// of these files, and its copy of the wrapped keys.
+fn without_vault(kept: &Kept) -> Vec<(String, String)> {
+    let mut findings = Vec::new();
+    match Manifest::read(&kept.store) {
+        Ok(manifest) => {
+            let others = manifest.files.iter().filter(|file| !kept.manifest.files.contains(file));
+            findings.extend(others.map(|file| {
+                (MANIFEST.to_owned(), format!("it names `{}`, which is not on record", file.name))
+            }));
+        }
+        Err(error) => findings.push((MANIFEST.to_owned(), error.to_string())),
+    }
+    let keys = std::fs::read(folder_of(&kept.row).join(KEYS));
+    let keys = keys.ok().and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    if keys.is_none() {
+        findings.push((KEYS.to_owned(), "it is missing, or cannot be read".to_owned()));
+    }
+    findings
 }
 
 /// What the ledger says of the backup, and the files do not.
