@@ -18,10 +18,12 @@ command -v c++ >/dev/null || {
 }
 
 # The flags of `cargo bolero test --sanitizer NONE`, for this one test binary.
-flags=(--cfg fuzzing_libfuzzer -Cpasses=sancov-module)
+flags=(--cfg fuzzing --cfg fuzzing_libfuzzer -Cpasses=sancov-module)
 for option in inline-8bit-counters level=4 pc-table trace-compares stack-depth; do
     flags+=("-Cllvm-args=-sanitizer-coverage-$option")
 done
+# The program itself is built beside the tests, and has no engine to count for it. It is not run.
+flags+=(-Clink-arg=-Wl,--unresolved-symbols=ignore-all)
 triple=$(rustc -vV | sed -n 's/^host: //p')
 built=$(RUSTFLAGS="${flags[*]}" cargo test --locked --test fuzz --no-run --profile fuzz \
     --target "$triple" --message-format json | sed -n 's/.*"executable":"\([^"]*\/fuzz-[^"]*\)".*/\1/p')
