@@ -167,8 +167,12 @@ fn an_update_that_a_publication_would_refuse_is_refused_in_the_copy_too() {
         "ALTER TABLE app.orders_rest REPLICA IDENTITY NOTHING;
          CREATE PUBLICATION parts FOR TABLE app.orders_rest",
     );
+    let before = db.dump();
     let answer = desk.run(&["rehearse", &run]);
     assert_ne!(answer.code, 0, "{answer}");
+    answer.mentions(&["orders_rest", "hint:"]);
+    assert_eq!(desk.json(&["status", &run]).done().text("phase"), "approved");
+    assert_eq!(db.dump(), before, "the source is as it was");
 }
 
 #[test]
