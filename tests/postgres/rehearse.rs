@@ -169,9 +169,8 @@ fn an_update_that_a_publication_would_refuse_is_none_to_rehearse_but_to_plan_for
     );
     let before = db.dump();
     desk.run(&["rehearse", &run]).fails(3, &["is not the one that was planned for", "plan again"]);
-    desk.run(&["plan", "--policy", "shop.toml"])
-        .ends(3)
-        .mentions(&["app.orders_rest", "publication"]);
+    let plan = desk.json(&["plan", "--policy", "shop.toml"]).ends(3);
+    plan.mentions(&["app.orders_rest", "it is published by"]);
     assert_eq!(desk.json(&["status", &run]).done().text("phase"), "approved");
     assert_eq!(db.dump(), before, "the source is as it was");
 }
