@@ -9,7 +9,7 @@ use crate::crypto::SlotError;
 use crate::engine::postgres::Refusal;
 use crate::keystore::{PassphraseError, SecretFileError};
 use crate::ports::{BackupError, Remedy, ScratchError, SourceError, VaultError};
-use crate::run::{RetrieveError, RunError};
+use crate::run::{MismatchKind, RetrieveError, RunError};
 use crate::upkeep::UpkeepError;
 
 /// How a command ended. The numbers are part of the public interface.
@@ -264,6 +264,13 @@ fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
                 "check `--vault`, or make a vault: `sealift init --caller NAME --credential-file FILE`",
             ),
         ),
+        VaultError::Unfinished { .. } => (
+            Outcome::Refused,
+            Some(
+                "its `init` was cut off, and nobody can open it: remove the file, or schema `sealift` \
+                 of the database, then `sealift init` again",
+            ),
+        ),
         VaultError::Exists { .. } => {
             (Outcome::Refused, Some("name another file with `--vault`; nothing was changed"))
         }
@@ -313,7 +320,13 @@ impl From<BackupError> for Failure {
             BackupError::Full { .. } => {
                 "make room on the disk, then run again: it goes on where it stopped"
             }
-            BackupError::Io { .. } => "check the disk and the permissions of the folder",
+            BackupError::Io { source, .. } => match source.kind() {
+                std::io::ErrorKind::AlreadyExists => {
+                    "name another file; what is there is never written over"
+                }
+                std::io::ErrorKind::InvalidInput => "name an age public key; it begins with `age1`",
+                _ => "check the disk and the permissions of the folder",
+            },
         };
         Self { outcome: Outcome::Failed, error: Box::new(error), hint: Some(hint.to_owned()) }
     }
@@ -360,6 +373,15 @@ impl From<RunError> for Failure {
 
 fn of_run(error: &RunError) -> (Outcome, &'static str) {
     match error {
+        RunError::Mismatches(found)
+            if found.iter().all(|mismatch| mismatch.kind == MismatchKind::Original) =>
+        {
+            (
+                Outcome::Finding,
+                "somebody stored originals after the last sweep: `sealift run` makes tokens of them. \
+                 Where they come all the time, keep their writers quiet while it verifies",
+            )
+        }
         RunError::Mismatches(_) => (
             Outcome::Finding,
             "nothing is purged while this lasts; repair what is named (write the value itself where \

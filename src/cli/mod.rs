@@ -58,6 +58,7 @@ mod tables;
 mod throttle;
 mod tokenize;
 mod vault;
+mod vault_trial;
 mod verify;
 
 use std::sync::Arc;

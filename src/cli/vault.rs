@@ -11,6 +11,7 @@ use super::exit::{Failure, Outcome};
 use super::job::keys_json;
 use super::output::{Output, note};
 use super::settings::Settings;
+use super::vault_trial::Trial;
 use crate::access::Verb;
 use crate::backup::{VaultFile, new_identity};
 use crate::crypto::{KeyHeader, KeyId, KeyPurpose, RootKey, RunSecret, Slot, VaultId};
@@ -95,13 +96,23 @@ async fn copied(
             .or_hint("name a file that is not there yet, in a folder that can be written to")
     })?;
     let (rows, seal) = copy(desk.vault.as_ref(), writer, progress).await?;
-    let tried = tried(settings, desk, &file, output, &identity, progress).await?;
-    if tried.rows != rows {
-        return Err(Failure::finding("the copy, put back, has other rows than the vault")
-            .hint("remove the file and copy again; look at the disk"));
+    let tried = async {
+        let tried = tried(settings, desk, &file, output, &identity, progress).await?;
+        if tried.rows != rows {
+            return Err(Failure::finding("the copy, put back, has other rows than the vault")
+                .hint("copy again; look at the disk"));
+        }
+        record_backup(desk, output, &rows, &seal, recipients.len()).await?;
+        Ok(tried.checked)
+    };
+    match tried.await {
+        Ok(checked) => Ok(Copied { rows, seal, checked }),
+        // A copy that was never tried is none, and the same command may be given again.
+        Err(failure) => {
+            let _ = std::fs::remove_file(output);
+            Err(failure)
+        }
     }
-    record_backup(desk, output, &rows, &seal, recipients.len()).await?;
-    Ok(Copied { rows, seal, checked: tried.checked })
 }
 
 /// Copies of the vault beside the backup of a run, made by its purge.
@@ -184,7 +195,7 @@ async fn tried(
     identity: &str,
     progress: &dyn Progress,
 ) -> Result<Tried, Failure> {
-    let scratch = Scratch::beside(path)?;
+    let scratch = Trial::beside(path)?;
     let mut reader = file.open(identity)?;
     let rebuild = scratch.settings(settings).rebuild_vault().await?;
     let restored = restore(reader.as_mut(), rebuild, &Silent).await?;
@@ -192,35 +203,6 @@ async fn tried(
     let keys = ring(vault.as_ref(), desk.keys.root().duplicate()).await?;
     let checked = check(vault.as_ref(), &keys, progress).await?;
     Ok(Tried { rows: restored.rows, checked })
-}
-
-/// A folder for a vault that is gone again when this is dropped. All it holds is sealed.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn beside(path: &Path) -> Result<Self, Failure> {
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let folder = dir.unwrap_or(Path::new(".")).join(format!(".{name}.{}", std::process::id()));
-        std::fs::create_dir(&folder).map_err(|error| {
-            Failure::failed(format!("folder `{}` cannot be made: {error}", folder.display()))
-                .hint("a copy is tried out beside its file: make room there, or write it elsewhere")
-        })?;
-        Ok(Self(folder))
-    }
-
-    /// The same settings, with the scratch vault instead of the vault.
-    fn settings(&self, settings: &Settings) -> Settings {
-        let vault = format!("sqlite:{}", self.0.join("vault.db").display());
-        Settings { vault, ..settings.clone() }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays behind where this fails is sealed, and named in the folder of the copy.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 async fn put_back(
@@ -236,7 +218,7 @@ async fn put_back(
     let identity = identity_in(&file, path, settings)?;
     let progress = out.progress();
     let checked = {
-        let scratch = Scratch::beside(path)?;
+        let scratch = Trial::beside(path)?;
         let tried = scratch.settings(settings);
         let mut reader = file.open(identity.expose())?;
         restore(reader.as_mut(), tried.rebuild_vault().await?, &Silent).await?;

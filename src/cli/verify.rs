@@ -11,7 +11,7 @@ use super::settings::Settings;
 use crate::access::Verb;
 use crate::engine::postgres::vault::RunShare;
 use crate::lifecycle::Phase;
-use crate::run::{Drive, RunError, Verified};
+use crate::run::{Drive, MismatchKind, RunError, Verified};
 
 /// Mismatches that are named one by one.
 const NAMED_MAX: usize = 100;
@@ -66,7 +66,10 @@ pub(super) async fn verify(
 /// Names mismatches on standard error before they become the failure of the command.
 pub(super) fn named(verified: Result<Verified, RunError>) -> Result<Verified, Failure> {
     if let Err(RunError::Mismatches(found)) = &verified {
-        for mismatch in found.iter().take(NAMED_MAX) {
+        // An original is mended by a command; whatever else there is must not be lost among many.
+        let (late, others): (Vec<_>, Vec<_>) =
+            found.iter().partition(|mismatch| mismatch.kind == MismatchKind::Original);
+        for mismatch in others.into_iter().chain(late).take(NAMED_MAX) {
             note(format!("mismatch: {mismatch}"));
         }
         if found.len() > NAMED_MAX {

@@ -12,6 +12,9 @@ pub struct ScratchTable {
     pub table: TableName,
     /// The columns of its key. None where the key itself is in scope: then it is among `columns`.
     pub keys: Vec<String>,
+    /// Whether a key is one row's alone: where it only says where a row lay, another may have lain
+    /// there later.
+    pub is_unique: bool,
     /// Its columns in scope.
     pub columns: Vec<String>,
 }

@@ -160,6 +160,12 @@ pub enum VaultError {
         /// The URL, without a password.
         url: String,
     },
+    /// There is a vault that nobody can open: it was never finished.
+    #[error("`{url}` holds a vault that was never finished")]
+    Unfinished {
+        /// The URL, without a password.
+        url: String,
+    },
     /// The vault was written by a newer Sealift.
     #[error("vault has format {found}, and this program knows formats up to {known}")]
     Newer {
@@ -250,6 +256,7 @@ impl VaultError {
             Self::Open { .. }
             | Self::NoVault { .. }
             | Self::Exists { .. }
+            | Self::Unfinished { .. }
             | Self::Newer { .. }
             | Self::ColumnTaken { .. } => Remedy::ChangeRequest,
             Self::Inconsistent(_) | Self::Engine { .. } => Remedy::Escalate,

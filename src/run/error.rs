@@ -192,7 +192,7 @@ pub enum MismatchKind {
     Unknown,
     /// A cell's token opens to something else than the backup's original.
     Different,
-    /// A cell that had an original or a token is not what it was, in a table without a key.
+    /// A token stands in a table without a key more often than the backup's originals account for.
     Multiset,
     /// An entry of the vault does not open.
     Unauthentic,
@@ -224,7 +224,7 @@ impl fmt::Display for Mismatch {
             MismatchKind::Original => "holds an original",
             MismatchKind::Unknown => "holds a token that the vault does not know",
             MismatchKind::Different => "holds a token of another value than the backup's",
-            MismatchKind::Multiset => "does not hold the tokens of the backup's originals",
+            MismatchKind::Multiset => "is there more often than the backup's originals account for",
             MismatchKind::Unauthentic => "failed authentication",
             MismatchKind::Misfiled => "stands under a token that is not its own",
             MismatchKind::Segment => "is not the set of entries that the ledger knows",

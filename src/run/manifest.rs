@@ -235,6 +235,7 @@ pub(crate) fn scratch_table(table: &UnitTable) -> ScratchTable {
             // The key is among the columns in scope.
             Walk::ScopedKey(_) => Vec::new(),
         },
+        is_unique: matches!(table.walk, Walk::Key(_)),
         columns: table.columns.iter().map(|column| column.column.clone()).collect(),
     }
 }

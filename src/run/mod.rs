@@ -32,6 +32,7 @@ mod error;
 mod fit;
 mod increments;
 mod job;
+mod late;
 mod load;
 mod manifest;
 mod merge;

@@ -261,8 +261,59 @@ impl Reading<'_> {
         writing.put(rows.records).await
     }
 
-    /// The newest image of a table that is rewritten in a window, file by file.
+    /// The newest image of a table that is rewritten in a window, file by file, and what came after
+    /// it. Without a key that says which row it replaced, what came late is a row of its own.
     async fn image(&self, writing: &mut Writing<'_>) -> Result<(), RetrieveError> {
+        let late = self.increments(sweep_range(self.at))?;
+        if !matches!(writing.table.walk, Walk::Key(_)) {
+            for file in self.image_files() {
+                writing.put(self.image_rows(file)?).await?;
+            }
+            return writing.put(self.rows_of(late)).await;
+        }
+        let mut by_key: HashMap<Vec<u8>, Vec<IncrementRecord>> = HashMap::new();
+        for record in late {
+            by_key.entry(record.key.encode()).or_default().push(record);
+        }
+        for file in self.image_files() {
+            let mut rows = Rows::new(self.width);
+            for record in self.image_rows(file)? {
+                rows.add(record);
+            }
+            let keys: Vec<Vec<u8>> = rows.places.keys().cloned().collect();
+            for record in keys.iter().filter_map(|key| by_key.remove(key)).flatten() {
+                rows.apply(record);
+            }
+            writing.put(rows.records).await?;
+        }
+        let mut rows = Rows::new(self.width);
+        for record in by_key.into_values().flatten() {
+            rows.apply(record);
+        }
+        writing.put(rows.records).await
+    }
+
+    /// Rows of increments that follow one another; where rows have no key, none replaces another.
+    fn rows_of(&self, records: Vec<IncrementRecord>) -> Vec<BackupRecord> {
+        let mut rows: Vec<BackupRecord> = Vec::new();
+        let mut last = None;
+        for record in records {
+            let column = usize::from(record.column);
+            let is_same = last.is_some_and(|last| last < column)
+                && rows.last().is_some_and(|row| row.key == record.key);
+            if !is_same {
+                let cells = (0..self.width).map(|_| BackupCell::Null).collect();
+                rows.push(BackupRecord { key: record.key, cells });
+            }
+            last = Some(column);
+            if let Some(cell) = rows.last_mut().and_then(|row| row.cells.get_mut(column)) {
+                *cell = record.cell;
+            }
+        }
+        rows
+    }
+
+    fn image_files(&self) -> Vec<&ManifestFile> {
         let mut images: Vec<&ManifestFile> = self
             .manifest
             .of_kind(FileKind::Increment)
@@ -270,23 +321,24 @@ impl Reading<'_> {
             .collect();
         images.sort_by_key(|file| (file.epoch, file.number));
         let begin = images.iter().rposition(|file| file.range == image_range(self.at, true));
-        let Some(begin) = begin else {
-            for file in self.backups() {
-                writing.put(self.records(file, BackupRecord::decode)?).await?;
-            }
-            return Ok(());
-        };
-        for file in images.split_off(begin) {
-            let mut rows: Vec<BackupRecord> = Vec::new();
-            for record in self.records(file, IncrementRecord::decode)? {
-                match rows.last_mut() {
-                    Some(row) if row.cells.len() < self.width => row.cells.push(record.cell),
-                    _ => rows.push(BackupRecord { key: record.key, cells: vec![record.cell] }),
-                }
-            }
-            writing.put(rows).await?;
+        match begin {
+            Some(begin) => images.split_off(begin),
+            None => self.backups(),
         }
-        Ok(())
+    }
+
+    fn image_rows(&self, file: &ManifestFile) -> Result<Vec<BackupRecord>, RunError> {
+        if file.kind == FileKind::Backup.name() {
+            return self.records(file, BackupRecord::decode);
+        }
+        let mut rows: Vec<BackupRecord> = Vec::new();
+        for record in self.records(file, IncrementRecord::decode)? {
+            match rows.last_mut() {
+                Some(row) if row.cells.len() < self.width => row.cells.push(record.cell),
+                _ => rows.push(BackupRecord { key: record.key, cells: vec![record.cell] }),
+            }
+        }
+        Ok(rows)
     }
 }
 

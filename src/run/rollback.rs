@@ -575,6 +575,17 @@ async fn roll_back_table(
             }
         }
     }
+    if is_found_by_key {
+        let files = job.vault.files(job.run).await?;
+        let is_late = |f: &&FileRow| {
+            f.kind == FileKind::Increment && f.unit == unit.id && f.range == sweep_range(at)
+        };
+        for file in files.iter().filter(is_late) {
+            for record in read_increment(job, file)? {
+                spelled.add(&columns, &record.key, usize::from(record.column), &record.cell);
+            }
+        }
+    }
     let mut counts = Counts::default();
     let rows_max = rows_in_memory(job, table).min(5_000);
     let mut position: Option<RowKey> = None;

@@ -14,10 +14,12 @@ use crate::policy::TableName;
 use crate::ports::{
     Change, Counts, CursorId, Pass, RangeRow, Row, RowVersion, Step, WalkFilter, WriteOutcome,
 };
+use crate::run::column::Column;
 use crate::run::crash::here;
 use crate::run::error::RunError;
 use crate::run::increments::Newest;
 use crate::run::job::Job;
+use crate::run::late::{Swept, sweep_window};
 use crate::run::record::{BackupCell, IncrementRecord};
 use crate::run::rewrite::{Prepared, Worker, bind_source, late_segments};
 use crate::run::verify::own_writers;
@@ -25,6 +27,9 @@ use crate::value::{Original, RowKey};
 
 /// How many sweeps look for originals that came behind the cursor.
 const SWEEPS_MAX: u32 = 20;
+
+/// How many windows are opened again for originals that came late: writers wait for each.
+const WINDOWS_MAX: u32 = 5;
 
 /// Sweeps again over a run that is rewritten: originals may have come since, and a verification
 /// that found some is answered here. Looks at every row where one was found before.
@@ -51,7 +56,11 @@ pub async fn resweep(job: &Job) -> Result<(), RunError> {
 /// writers were as quick as the sweeps, so that there is no such pass.
 pub(crate) async fn sweep(job: &Job) -> Result<Vec<TableName>, RunError> {
     let mut busy = Vec::new();
-    for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
+    for unit in &job.plan.units {
+        if unit.mode == UnitMode::Window {
+            sweep_unit(job, unit, &mut busy).await?;
+            continue;
+        }
         if let Some(version) = job.whole.since(unit.id)
             && job.source.is_untouched_since(version).await?
         {
@@ -64,18 +73,40 @@ pub(crate) async fn sweep(job: &Job) -> Result<Vec<TableName>, RunError> {
             while sweep_table(job, unit, at, table).await? > 0 {
                 sweeps += 1;
                 if sweeps == SWEEPS_MAX {
-                    // What is left is counted by `status`, and named by verification.
-                    job.watch.notes(&format!(
-                        "originals still come into `{}` as quickly as they are rewritten",
-                        table.table
-                    ));
-                    busy.push(table.table.clone());
+                    still_busy(job, table, &mut busy);
                     break;
                 }
             }
         }
     }
     Ok(busy)
+}
+
+/// Sweeps a unit that was rewritten in a window, which is opened again for that.
+async fn sweep_unit(job: &Job, unit: &Unit, busy: &mut Vec<TableName>) -> Result<(), RunError> {
+    for _ in 0..WINDOWS_MAX {
+        match sweep_window(job, unit).await? {
+            Swept::Rewritten(0) => return Ok(()),
+            Swept::Rewritten(_) => {}
+            Swept::Busy => break,
+        }
+    }
+    for table in &unit.tables {
+        let columns = job.columns(table).await?;
+        if job.source.may_hold(table, &originals(job, &columns)).await? {
+            still_busy(job, table, busy);
+        }
+    }
+    Ok(())
+}
+
+/// Tells of a table whose writers are as quick as the sweeps. What is left is counted by `status`, and
+/// named by verification.
+fn still_busy(job: &Job, table: &UnitTable, busy: &mut Vec<TableName>) {
+    let table = &table.table;
+    job.watch
+        .notes(&format!("originals still come into `{table}` as quickly as they are rewritten"));
+    busy.push(table.clone());
 }
 
 /// Has an entry name the tables into which originals still came.
@@ -89,13 +120,7 @@ pub(crate) fn note_busy(draft: &mut Draft, busy: &[TableName]) {
 /// One pass over the rows that hold an original by their shape. Returns how many were rewritten.
 async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Result<u64, RunError> {
     let columns = job.columns(table).await?;
-    let globs: Vec<Option<String>> = columns.iter().map(|c| c.treatment.sqlite_glob()).collect();
-    let filter = if globs.iter().all(Option::is_some) {
-        let keeps_empty = columns.iter().map(|c| c.treatment.keeps(&Original::text(""))).collect();
-        WalkFilter::Originals { run: job.run, globs, keeps_empty }
-    } else {
-        WalkFilter::All
-    };
+    let filter = originals(job, &columns);
     // A cursor and increments of its own: its epochs come after those of every range.
     let range = RangeRow {
         unit: unit.id,
@@ -134,6 +159,16 @@ async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Resu
             position = Some(last);
         }
     }
+}
+
+/// Rows that hold an original, as far as its shape tells.
+pub(crate) fn originals(job: &Job, columns: &[Column]) -> WalkFilter {
+    let globs: Vec<Option<String>> = columns.iter().map(|c| c.treatment.sqlite_glob()).collect();
+    if !globs.iter().all(Option::is_some) {
+        return WalkFilter::All;
+    }
+    let keeps_empty = columns.iter().map(|c| c.treatment.keeps(&Original::text(""))).collect();
+    WalkFilter::Originals { run: job.run, globs, keeps_empty }
 }
 
 /// The range number under which a table's sweeps keep their cursor and their increments.

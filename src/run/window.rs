@@ -94,7 +94,7 @@ async fn rewrite_held(
     }
 }
 
-fn refused(unit: &Unit, reason: String) -> RunError {
+pub(crate) fn refused(unit: &Unit, reason: String) -> RunError {
     let tables: Vec<String> = unit.tables.iter().map(|table| table.table.to_string()).collect();
     RunError::WindowRefused { table: tables.join(", "), reason }
 }

@@ -143,6 +143,31 @@ fn a_copy_is_not_put_back_over_a_vault() {
 }
 
 #[test]
+fn a_file_that_is_there_and_a_recipient_that_is_none_are_told_with_what_to_do() {
+    let desk = verified_shop();
+    let backup = ["vault", "backup", "--output", "vault.backup"];
+    desk.run(&backup).done();
+    desk.run(&backup).fails(2, &["it is there already", "hint: name another file"]);
+    desk.run(&["vault", "backup", "--output", "other.backup", "--recipient", "bob"])
+        .fails(2, &["not an age public key", "begins with `age1`"]);
+    assert!(!desk.path("other.backup").exists());
+}
+
+/// What a process leaves that is killed between the two steps of `init`: nobody can open it.
+#[test]
+fn a_vault_that_was_never_finished_says_so_and_how_to_begin_again() {
+    let desk = Desk::new();
+    let mut vault = Db::open(&desk.vault());
+    vault.exec("DELETE FROM sealift_slot; DELETE FROM sealift_caller; DELETE FROM sealift_key");
+    drop(vault);
+    let init = ["init", "--caller", "alice", "--credential-file", "alice-2.key"];
+    desk.run(&init).fails(3, &["was never finished", "remove the file", "sealift init"]);
+    assert!(!desk.path("alice-2.key").exists(), "no credential without a vault");
+    std::fs::remove_file(desk.vault()).unwrap();
+    desk.run(&init).done();
+}
+
+#[test]
 fn only_a_steward_copies_or_restores_a_vault() {
     let desk = verified_shop();
     desk.run(&["vault", "backup", "--output", "vault.backup"]).done();

@@ -113,6 +113,24 @@ const WINDOW: [Place; 3] = [
     ("window.after_commit", "the unit is rewritten", "it is found done"),
 ];
 
+const WINDOW_AGAIN: [Place; 3] = [
+    (
+        "window.after_late",
+        "what came behind a window is in backup and vault, and the source is as it was",
+        "it is looked for again",
+    ),
+    (
+        "window.before_late_commit",
+        "what came behind a window is written, and not committed",
+        "the database has none of it; it is looked for again",
+    ),
+    (
+        "window.after_late_commit",
+        "what came behind a window is tokens",
+        "sweeps look once more, then the event",
+    ),
+];
+
 const REWRITE_ENDS: [Place; 3] = [
     (
         "rewrite.before_phase",
@@ -285,6 +303,14 @@ impl Life {
         self.stage.exec("UPDATE people SET name = 'Renamed Person' WHERE id = 4000012");
     }
 
+    /// What an application does behind the cursors.
+    fn come_late(&mut self) {
+        self.stage.exec("INSERT INTO notes VALUES ('zz-late', 'A note that came late')");
+        self.stage.exec(
+            "INSERT INTO people VALUES (9999999, 'Late Person', 'late@example.com', NULL, 'Here')",
+        );
+    }
+
     fn is_sqlite(&self) -> bool {
         matches!(self.stage.engine, Engine::Sqlite(_))
     }
@@ -308,8 +334,6 @@ fn is_held(said: &str) -> bool {
         .any(|word| said.contains(word))
 }
 
-const LATE: &str = "INSERT INTO notes VALUES ('zz-late', 'A note that came late')";
-
 /// Dies at every place of a life.
 fn lives(combination: &'static str, stage: Stage) {
     let died_at = BTreeSet::new();
@@ -318,7 +342,7 @@ fn lives(combination: &'static str, stage: Stage) {
     // An undisturbed run, and back again.
     let run = to_phase(&life.stage.desk, "sealed");
     life.application_writes();
-    life.stage.exec(LATE);
+    life.come_late();
     let originals = life.stage.all_cells();
     life.goes_on(&["run", &run]);
     let undisturbed = life.stage.all_cells();
@@ -326,6 +350,7 @@ fn lives(combination: &'static str, stage: Stage) {
     life.goes_on(&["rollback", &run]);
     assert_eq!(life.stage.all_cells(), originals);
     life.stage.exec("DELETE FROM notes WHERE code = 'zz-late'");
+    life.stage.exec("DELETE FROM people WHERE id = 9999999");
 
     // The same, dying all the way. An earlier state of two rows, so that they change within the run.
     life.stage.exec("UPDATE notes SET body = 'A note as it was' WHERE code = 'N1'");
@@ -347,7 +372,8 @@ fn lives(combination: &'static str, stage: Stage) {
         life.dies(&rewrite, &WINDOW);
     }
     life.dies_at(&rewrite, "rewrite.before_phase");
-    life.stage.exec(LATE);
+    life.come_late();
+    life.dies(&rewrite, &WINDOW_AGAIN);
     life.dies_at(&rewrite, "sweep.after_commit");
     life.dies_at(&rewrite, "rewrite.after_phase");
     life.goes_on(&rewrite);
@@ -418,6 +444,7 @@ fn places() -> impl Iterator<Item = Place> {
         .chain(bind)
         .chain(RANGES)
         .chain(WINDOW)
+        .chain(WINDOW_AGAIN)
         .chain(REWRITE_ENDS)
         .chain(VERIFY)
         .chain(ROLLBACK_BEGINS)

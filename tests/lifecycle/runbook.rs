@@ -238,6 +238,23 @@ fn a_cell_that_holds_what_it_should_not_is_named_mended_and_verified() {
 }
 
 #[test]
+fn originals_that_came_late_are_told_apart_from_what_a_hand_has_to_mend() {
+    let (desk, run, _) = begun("", "");
+    is_verified(&desk, &run);
+    let mut db = Db::open(&desk.source());
+    db.exec("UPDATE people SET email = 'late@example.com' WHERE id = 2");
+    desk.run(&["verify", &run]).fails(1, &["people", "`sealift run` makes tokens of them"]);
+    db.exec("UPDATE people SET email = (SELECT email FROM people WHERE id = 4) WHERE id = 3");
+    let both = desk.run(&["verify", &run]).fails(1, &["repair what is named"]);
+    let first = both.stderr.lines().find(|line| line.starts_with("mismatch:")).unwrap();
+    assert!(first.contains("another value"), "what is worse comes first: {both}");
+    db.exec("UPDATE people SET email = 'another@example.com' WHERE id = 3");
+    desk.run(&["verify", &run]).fails(1, &["`sealift run` makes tokens of them"]);
+    drop(db);
+    is_verified(&desk, &run);
+}
+
+#[test]
 fn an_older_vault_is_refused_and_the_current_one_goes_on() {
     let (desk, run, before) = begun("", "");
     let old = fs::read(desk.vault()).unwrap();

@@ -85,7 +85,7 @@ impl Scratch for PostgresScratch {
         for column in table.keys.iter().chain(&table.columns) {
             parts.push(format!("{} text", quote(column).map_err(unsound)?));
         }
-        if !table.keys.is_empty() {
+        if table.is_unique {
             let keys = quote_list(table.keys.iter().map(String::as_str)).map_err(unsound)?;
             parts.push(format!("PRIMARY KEY ({keys})"));
         }

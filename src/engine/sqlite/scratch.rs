@@ -69,7 +69,7 @@ impl Scratch for SqliteScratch {
         // Without a declared type a value keeps its own.
         let columns = table.keys.iter().chain(&table.columns).map(String::as_str);
         let mut parts = quote_list(columns).map_err(unsound)?;
-        if !table.keys.is_empty() {
+        if table.is_unique {
             let keys = quote_list(table.keys.iter().map(String::as_str)).map_err(unsound)?;
             parts = format!("{parts}, PRIMARY KEY ({keys})");
         }

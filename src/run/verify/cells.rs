@@ -18,7 +18,7 @@ use crate::run::column::{Column, Fate};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::increments::read_increment;
 use crate::run::job::Job;
-use crate::run::record::{BackupCell, BackupRecord};
+use crate::run::record::{BackupCell, BackupRecord, IncrementRecord};
 use crate::run::seal::read_backup;
 use crate::run::sweep::sweep_range;
 use crate::run::window::Image;
@@ -346,6 +346,10 @@ impl Pass<'_> {
             }
         }
         newest.put_rows(&self.job.keys, &columns, &records);
+        for record in self.late(unit, at)? {
+            let key = record.key.encode();
+            newest.put(self.job, &columns, key, usize::from(record.column), &record.cell);
+        }
         self.job.progress.begin("verify the source", "rows", table.rows);
         let rows = rows_of(self.job, table, None, None);
         self.read_rows(unit.id, at, table, &columns, rows, &newest).await?;
@@ -412,7 +416,13 @@ impl Pass<'_> {
         self.job.progress.begin("verify the source", "rows", table.rows);
         let mut image = Image::open(self.job, unit, at, columns.len()).await?;
         while let Some(record) = image.next()? {
-            self.expect(unit.id, at, table, &columns, record).await?;
+            for (place, cell) in record.cells.into_iter().enumerate() {
+                self.expect((unit.id, at, place), table, &columns, cell).await?;
+            }
+        }
+        for record in self.late(unit, at)? {
+            let place = usize::from(record.column);
+            self.expect((unit.id, at, place), table, &columns, record.cell).await?;
         }
         let mut ahead = rows_of(self.job, table, None, None);
         loop {
@@ -456,30 +466,41 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// What sweeps of a unit in a window found in a table.
+    fn late(&self, unit: &Unit, at: u16) -> Result<Vec<IncrementRecord>, RunError> {
+        let is_late = |file: &&FileRow| {
+            file.kind == FileKind::Increment
+                && file.unit == unit.id
+                && file.range == sweep_range(at)
+        };
+        let mut records = Vec::new();
+        for file in self.files.iter().filter(is_late) {
+            records.append(&mut read_increment(self.job, file)?);
+        }
+        Ok(records)
+    }
+
     async fn expect(
         &mut self,
-        unit: u16,
-        at: u16,
+        cell: (u16, u16, usize),
         table: &UnitTable,
         columns: &[Column],
-        record: BackupRecord,
+        known: BackupCell,
     ) -> Result<(), RunError> {
-        for (place, (column, cell)) in columns.iter().zip(record.cells).enumerate() {
-            let token = match cell {
-                BackupCell::Null | BackupCell::Empty => continue,
-                BackupCell::Token(token) => token,
-                BackupCell::Value(original) => {
-                    second_token(self.job, column, &original).await?.ok_or_else(|| {
-                        RunError::Inconsistent(format!(
-                            "an original of `{}` has no token",
-                            column_name(table, place)
-                        ))
-                    })?
-                }
-            };
-            self.keep((unit, at, place), column, &token, Says::Expected)?;
-        }
-        Ok(())
+        let Some(column) = columns.get(cell.2) else { return Ok(()) };
+        let token = match known {
+            BackupCell::Null | BackupCell::Empty => return Ok(()),
+            BackupCell::Token(token) => token,
+            BackupCell::Value(original) => {
+                second_token(self.job, column, &original).await?.ok_or_else(|| {
+                    RunError::Inconsistent(format!(
+                        "an original of `{}` has no token",
+                        column_name(table, cell.2)
+                    ))
+                })?
+            }
+        };
+        self.keep(cell, column, &token, Says::Expected)
     }
 
     /// Keeps what a cell of a table without a key says of its token.

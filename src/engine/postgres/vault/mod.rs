@@ -119,7 +119,15 @@ impl PostgresVault {
         let (address, mut opened) = connected(url).await?;
         let session = &mut opened.connection;
         if format_of(session, &address).await.is_ok() {
-            return Err(VaultError::Exists { url: address.shown().to_owned() });
+            let slots: i64 = sqlx::query_scalar("SELECT count(*) FROM sealift.slot")
+                .fetch_one(session)
+                .await
+                .map_err(|error| vault_error(error, "reading its slots"))?;
+            let url = address.shown().to_owned();
+            return Err(match slots {
+                0 => VaultError::Unfinished { url },
+                _ => VaultError::Exists { url },
+            });
         }
         migrate(session).await?;
         begin(session, header).await.map_err(|error| vault_error(error, "making it"))?;

@@ -78,7 +78,15 @@ impl SqliteVault {
             .await
             .map_err(|error| VaultError::Open { url: url.to_owned(), source: Box::new(error) })?;
         if format_of(&mut connection, url).await.is_ok() {
-            return Err(VaultError::Exists { url: url.to_owned() });
+            let slots: i64 = sqlx::query_scalar("SELECT count(*) FROM sealift_slot")
+                .fetch_one(&mut connection)
+                .await
+                .map_err(failed)?;
+            let url = url.to_owned();
+            return Err(match slots {
+                0 => VaultError::Unfinished { url },
+                _ => VaultError::Exists { url },
+            });
         }
         migrate(&mut connection).await?;
         sqlx::query("INSERT INTO sealift_vault VALUES (1, ?, ?, ?, ?, ?, ?)")
