@@ -183,6 +183,7 @@ fn while_it_reads(desk: &Desk, arguments: &[&str], act: impl FnOnce()) {
     let file = desk.path("held");
     let mut command = desk.command(arguments);
     command.env("SEALIFT_HOLD_AT", format!("rewrite.within_read={}", file.display()));
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut child = command.spawn().unwrap();
     let begun = std::time::Instant::now();
     while !file.exists() {
