@@ -330,12 +330,12 @@ pub(super) async fn own_writers(
     run: RunId,
     ranges: &[(u16, u32)],
 ) -> Result<Option<HashSet<u32>>, sqlx::Error> {
-    if !has_table(connection, "source").await? {
-        return Ok(None);
-    }
     // language=PostgreSQL
     const DROPPED: &str =
         "SELECT w.key, w.value FROM sealift.source, jsonb_each_text(writers) AS w";
+    if !has_table(connection, "source").await? {
+        return Ok(None);
+    }
     let dropped: Vec<(String, String)> =
         sqlx::query_as(DROPPED).fetch_all(&mut *connection).await?;
     let mut is_known = dropped.iter().any(|(of, _)| *of == run.0.to_string());
@@ -346,7 +346,7 @@ pub(super) async fn own_writers(
         )
         .fetch_all(connection)
         .await?;
-        let noted: HashMap<(i32, i64), bool> = rows
+        let are_there: HashMap<(i32, i64), bool> = rows
             .iter()
             .filter(|(of, pass, ..)| *of == i64::from(run.0) && *pass == Pass::Rewrite.name())
             .map(|(_, _, unit, range, counts, notes)| {
@@ -355,7 +355,7 @@ pub(super) async fn own_writers(
             })
             .collect();
         is_known |= ranges.iter().all(|(unit, range)| {
-            noted.get(&(i32::from(*unit), i64::from(*range))).copied().unwrap_or(false)
+            are_there.get(&(i32::from(*unit), i64::from(*range))).copied().unwrap_or(false)
         });
         notes.extend(rows.into_iter().map(|(.., notes)| notes));
     }
