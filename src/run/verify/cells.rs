@@ -276,7 +276,6 @@ impl Pass<'_> {
         table: &UnitTable,
     ) -> Result<(), RunError> {
         let columns = self.job.columns(table).await?;
-        self.job.progress.begin("verify the source", "rows", table.rows);
         let ranges: Vec<RangeRow> = self
             .ranges
             .iter()
@@ -301,7 +300,6 @@ impl Pass<'_> {
             ahead = ranges.next().map(begin);
             self.read_rows(unit.id, at, table, &shared.1, rows, &newest).await?;
         }
-        self.job.progress.end();
         Ok(())
     }
 
@@ -327,10 +325,8 @@ impl Pass<'_> {
             let key = record.key.encode();
             newest.put(self.job, &columns, key, usize::from(record.column), &record.cell);
         }
-        self.job.progress.begin("verify the source", "rows", table.rows);
         let rows = rows_of(self.job, table, None, None);
         self.read_rows(unit.id, at, table, &columns, rows, &newest).await?;
-        self.job.progress.end();
         Ok(())
     }
 
@@ -390,7 +386,6 @@ impl Pass<'_> {
         table: &UnitTable,
     ) -> Result<(), RunError> {
         let columns = self.job.columns(table).await?;
-        self.job.progress.begin("verify the source", "rows", table.rows);
         let mut image = Image::open(self.job, unit, at, columns.len()).await?;
         while let Some(record) = image.next()? {
             for (place, cell) in record.cells.into_iter().enumerate() {
@@ -415,7 +410,6 @@ impl Pass<'_> {
             }
             self.job.progress.advance(rows.len() as u64);
         }
-        self.job.progress.end();
         Ok(())
     }
 
