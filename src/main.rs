@@ -21,6 +21,10 @@ fn main() -> ExitCode {
         );
     }));
     #[cfg(feature = "failpoints")]
+    if let Ok(place) = std::env::var("SEALIFT_HOLD_AT") {
+        sealift::run::hold_at(&place);
+    }
+    #[cfg(feature = "failpoints")]
     if let Ok(place) = std::env::var("SEALIFT_DIE_AT") {
         sealift::run::die_at(&place);
     }

@@ -1,6 +1,6 @@
 //! The source: the database whose sensitive columns move.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,14 @@ pub struct RowVersion {
     pub place: String,
     /// Which transaction wrote it.
     pub writer: String,
+}
+
+impl RowVersion {
+    /// The number of the transaction that wrote it.
+    #[must_use]
+    pub fn writer_number(&self) -> Option<u32> {
+        self.writer.parse().ok()
+    }
 }
 
 impl Row {
@@ -407,6 +415,18 @@ pub trait Source: Send + Sync {
     /// that has to be the same before and after a run. It names objects and counts, and no value.
     async fn integrity(&self, _tables: &[TableName]) -> Result<Vec<(String, String)>, SourceError> {
         Ok(Vec::new())
+    }
+
+    /// In which transactions runs of ours have written rows, as row versions name them, by the notes
+    /// that commit with the rows; `None` where the engine has no versions, or notes of one of these
+    /// ranges (unit, range) of the run are missing. A version that is not among them is somebody
+    /// else's.
+    async fn own_writers(
+        &self,
+        _run: RunId,
+        _ranges: &[(u16, u32)],
+    ) -> Result<Option<HashSet<u32>>, SourceError> {
+        Ok(None)
     }
 
     /// The largest ledger that any cursor has seen, of whatever run: a vault with a smaller one is

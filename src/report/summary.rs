@@ -192,8 +192,24 @@ impl Facts<'_> {
             ),
             Some(true) if opened == 0 => "There was no token to open".to_owned(),
             Some(true) => format!(
-                "Every token, in {}, was opened and compared with the backup, without a mismatch",
-                counted(opened, "cell", "cells")
+                "Every token, in {}, was opened and compared with the backup, without a mismatch{}",
+                counted(opened, "cell", "cells"),
+                self.carried()
+            ),
+        }
+    }
+
+    /// Cells whose token is not the backup's, by the application's own will.
+    fn carried(&self) -> String {
+        match self.verification.counts.get("carried").copied().unwrap_or_default() {
+            0 => String::new(),
+            cells => format!(
+                "; {} another one than the run had, which the application itself wrote there",
+                if cells == 1 {
+                    "1 cell holds".to_owned()
+                } else {
+                    format!("{} cells hold", grouped(cells))
+                }
             ),
         }
     }

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::plan::UnitTable;
 use crate::ports::{EntryRow, Limit, Row, Source, SourceError, Vault, VaultError, WalkFilter};
+use crate::run::crash::here;
 use crate::run::error::RunError;
 use crate::run::job::Job;
 use crate::token::{DomainId, TokenBody};
@@ -101,7 +102,9 @@ impl<'n> NextRows<'n> {
             rows.truncate(limit.rows.max(1));
             return Ok((ahead.version, rows));
         }
+        // ORDER: noted before the read, so that what is written from here on moves it.
         let version = self.job.source.version().await?;
+        here("rewrite.within_read");
         let all = &WalkFilter::All;
         let rows = self.job.source.walk(self.table, after, self.upto, limit, all).await?;
         Ok((version, rows))

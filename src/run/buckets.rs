@@ -223,11 +223,11 @@ impl Buckets {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Compares what the two sides say, bucket by bucket on all cores, and removes the files. `name`
-    /// turns domain, token and place into words.
+    /// Compares what the two sides say, bucket by bucket on all cores, and removes the files. `judge`
+    /// says what is told of what does not agree, by kind, domain, token and place.
     pub(crate) fn compare(
         self,
-        name: impl Fn(DomainId, &TokenBody, &[u8]) -> String + Sync + Send,
+        judge: impl Fn(MismatchKind, DomainId, &TokenBody, &[u8]) -> Option<Mismatch> + Sync + Send,
         found: &mut Vec<Mismatch>,
     ) -> io::Result<()> {
         let dir = self.files.dir.clone();
@@ -238,7 +238,7 @@ impl Buckets {
             paths.into_iter().map(|path| (path, Ok(Vec::new()))).collect();
         compute_each(&mut buckets, |(path, outcome)| {
             let sort = Sort { chooser: &chooser, used: levels, level: 0 };
-            *outcome = compare_file(path, &sort, &name);
+            *outcome = compare_file(path, &sort, &judge);
         });
         for (_, outcome) in buckets {
             found.append(&mut outcome?);
@@ -275,12 +275,12 @@ struct Sort<'s> {
 fn compare_file(
     path: &Path,
     sort: &Sort<'_>,
-    name: &impl Fn(DomainId, &TokenBody, &[u8]) -> String,
+    judge: &impl Fn(MismatchKind, DomainId, &TokenBody, &[u8]) -> Option<Mismatch>,
 ) -> io::Result<Vec<Mismatch>> {
     let mut found = Vec::new();
     if fs::metadata(path)?.len() <= BUCKET_BYTES_MAX || sort.level == LEVELS_MAX {
         let bytes = fs::read(path)?;
-        compare_bucket(&bytes, name, &mut found)?;
+        compare_bucket(&bytes, judge, &mut found)?;
     } else {
         let parts = part(path, sort)?;
         let next = Sort {
@@ -289,7 +289,7 @@ fn compare_file(
             level: sort.level + 1,
         };
         for path in &parts {
-            found.append(&mut compare_file(path, &next, name)?);
+            found.append(&mut compare_file(path, &next, judge)?);
         }
     }
     fs::remove_file(path)?;
@@ -421,7 +421,7 @@ impl Hasher for Spread {
 
 fn compare_bucket(
     bytes: &[u8],
-    name: &impl Fn(DomainId, &TokenBody, &[u8]) -> String,
+    judge: &impl Fn(MismatchKind, DomainId, &TokenBody, &[u8]) -> Option<Mismatch>,
     found: &mut Vec<Mismatch>,
 ) -> io::Result<()> {
     let mut opens: Map<'_, Option<&[u8; 16]>> =
@@ -452,8 +452,7 @@ fn compare_bucket(
             },
             Says::HoldsAny => MismatchKind::Unknown,
         };
-        let place = name(record.key.domain(), &record.key.token(), record.place);
-        found.push(Mismatch { kind, place });
+        found.extend(judge(kind, record.key.domain(), &record.key.token(), record.place));
     })?;
     for (key, counted) in counted {
         let kind = match opens.get(&key) {
@@ -462,8 +461,7 @@ fn compare_bucket(
             Some(_) if counted.balance > 0 => MismatchKind::Multiset,
             Some(_) => continue,
         };
-        let place = name(key.domain(), &key.token(), counted.at);
-        found.push(Mismatch { kind, place });
+        found.extend(judge(kind, key.domain(), &key.token(), counted.at));
     }
     Ok(())
 }
@@ -496,7 +494,10 @@ mod tests {
             records.write().unwrap();
         }
         let mut found = Vec::new();
-        buckets.compare(|_, _, place| String::from_utf8_lossy(place).into(), &mut found).unwrap();
+        let told = |kind, _, _: &TokenBody, place: &[u8]| {
+            Some(Mismatch { kind, place: String::from_utf8_lossy(place).into() })
+        };
+        buckets.compare(told, &mut found).unwrap();
         assert!(!base.path().join("buckets").exists());
         found.into_iter().map(|mismatch| mismatch.kind).collect()
     }
@@ -537,7 +538,10 @@ mod tests {
         records.write().unwrap();
         assert!(buckets.bytes() > 2 * BUCKET_BYTES_MAX);
         let mut found = Vec::new();
-        buckets.compare(|_, token, _| format!("{token:?}"), &mut found).unwrap();
+        let told = |kind, _, token: &TokenBody, _: &[u8]| {
+            Some(Mismatch { kind, place: format!("{token:?}") })
+        };
+        buckets.compare(told, &mut found).unwrap();
         let found: Vec<_> = found.into_iter().map(|m| (m.kind, m.place)).collect();
         assert_eq!(found, [(MismatchKind::Unknown, "TokenBody(00001267)".to_owned())]);
         assert!(!base.path().join("buckets").exists());

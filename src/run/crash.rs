@@ -33,3 +33,24 @@ pub fn die_at(named: &str) {
     // A place that nobody reaches lets the process live, and the test sees that it did.
     let _ = fail::cfg_callback(place, die);
 }
+
+/// Has the process wait at a place when it is first reached: `PLACE=FILE`. It makes the file, and goes on
+/// once somebody has removed it, or after half a minute.
+#[cfg(feature = "failpoints")]
+pub fn hold_at(named: &str) {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::{Duration, Instant};
+
+    let Some((place, file)) = named.split_once('=') else { return };
+    let (was_there, file) = (AtomicBool::new(false), std::path::PathBuf::from(file));
+    let hold = move || {
+        if was_there.swap(true, Ordering::SeqCst) || std::fs::write(&file, "").is_err() {
+            return;
+        }
+        let begun = Instant::now();
+        while file.exists() && begun.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let _ = fail::cfg_callback(place, hold);
+}

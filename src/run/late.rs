@@ -4,13 +4,13 @@
 //! lock is taken and every original that stands there has to be one of these. How sweeps follow one
 //! another is `sweep.rs`'s; how an image of a unit is made is `window.rs`'s.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use crate::plan::{Unit, UnitTable, Walk};
 use crate::ports::{
-    BlindRow, Counts, CursorId, Limit, Pass, Row, RowWrite, SourceError, SourceWindow, Step,
-    VaultError, WriteOutcome,
+    BlindRow, Counts, CursorId, Limit, Pass, Row, RowVersion, RowWrite, SourceError, SourceWindow,
+    Step, VaultError, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, compute};
 use crate::run::column::{Column, Fate};
@@ -22,6 +22,7 @@ use crate::run::job::Job;
 use crate::run::record::{BackupCell, IncrementRecord};
 use crate::run::rewrite::{derive_row, fates, fresh_token, shaped, written};
 use crate::run::sweep::{originals, sweep_range};
+use crate::run::verify::own_writers;
 use crate::run::window::refused;
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
@@ -240,10 +241,24 @@ impl Sweep<'_> {
         let numbered: Vec<(&Row, &Vec<Fate>)> = rows.iter().zip(&fates).collect();
         let derived =
             compute(&numbered, |(row, fates)| derive_row(self.job, &table.columns, row, fates));
-        for ((row, originals), derived) in rows.iter().zip(originals).zip(derived) {
+        let theirs = self.theirs(table, rows, originals).await?;
+        for (((row, originals), derived), fates) in
+            rows.iter().zip(originals).zip(derived).zip(&fates)
+        {
             for (at, ((cell, is_original), derived)) in
                 row.cells.iter().zip(originals).zip(derived).enumerate()
             {
+                if let (Fate::Shaped(token), false, true) =
+                    (&fates[at], *is_original, theirs.contains(&row.key))
+                {
+                    records.push(IncrementRecord {
+                        table: table.at,
+                        column: u16::try_from(at).unwrap_or(u16::MAX),
+                        key: row.key.clone(),
+                        cell: BackupCell::Token(token.clone()),
+                        token: None,
+                    });
+                }
                 let (Some(original), true) = (cell, *is_original) else { continue };
                 let token = match derived.map_err(|reason| refused(self.unit, reason))? {
                     Some(token) => token,
@@ -259,6 +274,28 @@ impl Sweep<'_> {
             }
         }
         Ok((records, blind))
+    }
+
+    /// Rows with an original that the application itself wrote. They become ours, so what it brought in
+    /// their other cells is kept beside it, where rows have a key.
+    async fn theirs<'r>(
+        &self,
+        table: &Table<'_>,
+        rows: &'r [Row],
+        originals: &[Vec<bool>],
+    ) -> Result<HashSet<&'r RowKey>, RunError> {
+        let is_keyed = matches!(table.unit.walk, Walk::Key(_)) && table.columns.len() > 1;
+        if !is_keyed || !originals.iter().any(|row| row.contains(&true)) {
+            return Ok(HashSet::new());
+        }
+        let Some(own) = own_writers(self.job).await? else { return Ok(HashSet::new()) };
+        let is_theirs = |row: &Row| {
+            let writer = row.version.as_ref().and_then(RowVersion::writer_number);
+            writer.is_some_and(|writer| !own.contains(&writer))
+        };
+        let found = rows.iter().zip(originals);
+        let found = found.filter(|(row, originals)| originals.contains(&true) && is_theirs(row));
+        Ok(found.map(|(row, _)| &row.key).collect())
     }
 
     /// Writes tokens under the lock; `None` where an original stands there that was not found before,

@@ -61,7 +61,7 @@ pub use came_back::{CameBack, came_back};
 pub use column::{Column, Fate};
 pub use copies::{COPY_ROWS_MAX, copies};
 #[cfg(feature = "failpoints")]
-pub use crash::{bend, die_at};
+pub use crash::{bend, die_at, hold_at};
 pub use draft::draft;
 pub use elsewhere::{CopyFact, NamedBy};
 pub(crate) use entries::token_name;

@@ -560,16 +560,20 @@ async fn roll_back_table(
         Walk::Key(_) => Before::Cells(HashMap::new()),
         Walk::RowId | Walk::ScopedKey(_) => Before::Counted(HashMap::new()),
     };
-    let mut image = Image::open(job, unit, at, columns.len()).await?;
+    // A newer image may have met tokens of this run, carried here from a table that was done.
+    let mut image = Image::first(job, unit, at, columns.len()).await?;
+    while let Some(record) = image.next()? {
+        before.add(&record.key, record.cells);
+    }
     let mut spelled = Spelled::default();
     let is_found_by_key = matches!(table.walk, Walk::Key(_)) && Spelled::is_wanted(&columns);
-    while let Some(record) = image.next()? {
-        if is_found_by_key {
+    if is_found_by_key {
+        let mut image = Image::open(job, unit, at, columns.len()).await?;
+        while let Some(record) = image.next()? {
             for (at, cell) in record.cells.iter().enumerate() {
                 spelled.add(&columns, &record.key, at, cell);
             }
         }
-        before.add(&record.key, record.cells);
     }
     if is_found_by_key {
         let files = job.vault.files(job.run).await?;

@@ -3,6 +3,7 @@
 //! A sweep has a cursor and increments of its own, which come after those of every range. How a batch
 //! is prepared and written is the rewrite's; this room knows which rows to look at.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -10,15 +11,18 @@ use serde_json::Value;
 use crate::ledger::Draft;
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::policy::TableName;
-use crate::ports::{Change, Counts, CursorId, Pass, RangeRow, Row, Step, WalkFilter, WriteOutcome};
+use crate::ports::{
+    Change, Counts, CursorId, Pass, RangeRow, Row, RowVersion, Step, WalkFilter, WriteOutcome,
+};
 use crate::run::column::Column;
 use crate::run::crash::here;
 use crate::run::error::RunError;
 use crate::run::increments::Newest;
 use crate::run::job::Job;
 use crate::run::late::{Swept, sweep_window};
-use crate::run::record::BackupCell;
-use crate::run::rewrite::{Worker, bind_source, late_segments};
+use crate::run::record::{BackupCell, IncrementRecord};
+use crate::run::rewrite::{Prepared, Worker, bind_source, late_segments};
+use crate::run::verify::own_writers;
 use crate::value::{Original, RowKey};
 
 /// How many sweeps look for originals that came behind the cursor.
@@ -183,6 +187,31 @@ impl Worker<'_> {
         }
     }
 
+    /// A cell that is a token already needs no increment in a sweep: it was met by the main pass. Where
+    /// somebody else wrote the row it may be one that the application brought, and what says so, the
+    /// version of the row, goes with this write: it is noted.
+    async fn keep_brought(&self, read: &[Row], prepared: &mut Prepared) -> Result<(), RunError> {
+        let written: HashSet<&RowKey> = prepared.writes.iter().map(|write| &write.key).collect();
+        let is_original = |record: &IncrementRecord| matches!(record.cell, BackupCell::Value(_));
+        let has_tokens = prepared
+            .increments
+            .iter()
+            .any(|record| !is_original(record) && written.contains(&record.key));
+        let own = if has_tokens { own_writers(self.job).await? } else { None };
+        let is_theirs = |row: &&Row| {
+            let writer = row.version.as_ref().and_then(RowVersion::writer_number);
+            own.as_ref().is_some_and(|own| writer.is_some_and(|writer| !own.contains(&writer)))
+        };
+        let theirs: HashSet<&RowKey> = read
+            .iter()
+            .filter(is_theirs)
+            .map(|row| &row.key)
+            .filter(|key| written.contains(key))
+            .collect();
+        prepared.increments.retain(|record| is_original(record) || theirs.contains(&record.key));
+        Ok(())
+    }
+
     /// As [`Worker::write`], for rows that were counted before: only what changes counts.
     async fn sweep_batch(
         &mut self,
@@ -195,9 +224,7 @@ impl Worker<'_> {
         if prepared.writes.is_empty() {
             return Ok(true);
         }
-        // A cell that is a token already needs no increment here: it was met by the main pass, or
-        // it is one that the application brought.
-        prepared.increments.retain(|record| matches!(record.cell, BackupCell::Value(_)));
+        self.keep_brought(read, &mut prepared).await?;
         if !self.settle(&prepared).await? {
             return Ok(false);
         }

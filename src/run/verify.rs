@@ -5,7 +5,8 @@
 //! every cell's token has to be the one that follows from the newest original that the backup has
 //! for it. What is left is that the vault has each of these tokens: both sides write them into
 //! buckets on disk, which are compared. Then equal tokens mean equal values, and nothing is looked
-//! up cell by cell. `random` tokens follow from nothing: of them the buckets hold a keyed digest of
+//! up cell by cell. A token of another value is a mismatch, unless the application is known to have
+//! written it there itself (`carried.rs`). `random` tokens follow from nothing: of them the buckets hold a keyed digest of
 //! the value too. Tokens, their texts and digests come from an implementation of their own (another
 //! encoder, another HMAC), so that a fault of the first cannot hide itself.
 //!
@@ -13,7 +14,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
@@ -32,10 +33,13 @@ use crate::run::job::{Job, manifest_hash, ms};
 use crate::run::load::domains;
 use crate::token::{DomainId, TokenBody};
 use crate::value::RowKey;
+use carried::Carried;
 
+mod carried;
 mod cells;
 mod entries;
 
+pub(crate) use carried::own_writers;
 use entries::VaultLook;
 pub(crate) use entries::segment_root;
 
@@ -240,19 +244,29 @@ impl<'p> Pass<'p> {
     ) -> Result<Verified, RunError> {
         let bucket_bytes = self.buckets.bytes();
         let (job, columns, mut found) = (self.job, self.columns, std::mem::take(&mut self.found));
+        // ORDER: after the last row was read.
+        let carried = Mutex::new(Carried::begin(job).await?);
         let shared = || RunError::Inconsistent("buckets are still being filled".to_owned());
         Arc::into_inner(self.buckets)
             .ok_or_else(shared)?
             .compare(
-                |domain, token, place| {
+                |kind, domain, token, place| {
+                    let is_carried = kind == MismatchKind::Different
+                        && carried.lock().is_ok_and(|mut carried| carried.takes(job, place));
+                    if is_carried {
+                        return None;
+                    }
                     let token = columns
                         .get(&domain)
                         .map_or_else(String::new, |column| token_name(column, token));
-                    format!("{} (token `{token}`)", cells::place_name(job, place))
+                    let place = format!("{} (token `{token}`)", cells::place_name(job, place));
+                    Some(Mismatch { kind, place })
                 },
                 &mut found,
             )
             .map_err(bucket_error)?;
+        let mut carried = carried.into_inner().unwrap_or_else(PoisonError::into_inner);
+        carried.tell(job);
         found.sort_by(|one, two| (one.kind, &one.place).cmp(&(two.kind, &two.place)));
         let counts: std::collections::BTreeMap<String, u64> = [
             ("rows", self.tally.rows),
@@ -261,6 +275,7 @@ impl<'p> Pass<'p> {
             ("empty", self.tally.empty),
             ("waived", self.tally.waived),
             ("without_backup", self.tally.unbacked),
+            ("carried", carried.count()),
             ("entries", self.tally.entries),
             ("mismatches", found.len() as u64),
         ]
@@ -284,6 +299,7 @@ impl<'p> Pass<'p> {
                 draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
                 draft.counts.insert("bucket_bytes".into(), bucket_bytes);
                 draft.details.insert("columns".into(), opened);
+                draft.details.extend(carried.by_column(job).map(|cells| ("carried".into(), cells)));
                 draft.details.insert("digest".into(), proof.digest.clone().into());
             })
             .await?;

@@ -434,6 +434,18 @@ impl Increments<'_> {
     }
 }
 
+/// The files of the backup that hold a table of a window, in order.
+fn backed_up(files: Vec<FileRow>, ranges: &[RangeRow], unit: &Unit, at: u16) -> Vec<FileRow> {
+    let mut files: Vec<FileRow> = files
+        .into_iter()
+        .filter(|f| f.kind == FileKind::Backup)
+        .filter(|f| ranges.iter().any(|r| is_range(r, f) && r.table == at))
+        .filter(|f| f.unit == unit.id)
+        .collect();
+    files.sort_by_key(|file| file.range);
+    files
+}
+
 /// The range number of a window's increments: which table, and whether an image begins.
 pub(crate) fn image_range(table: u16, is_first: bool) -> u32 {
     (u32::from(table) << 1) | u32::from(is_first)
@@ -448,6 +460,20 @@ pub(crate) struct Image<'i> {
 }
 
 impl<'i> Image<'i> {
+    /// The image that the backup made, before the run wrote anything anywhere.
+    pub(crate) async fn first(
+        job: &'i Job,
+        unit: &Unit,
+        at: u16,
+        width: usize,
+    ) -> Result<Self, RunError> {
+        let files = job.vault.files(job.run).await?;
+        let ranges = job.vault.ranges(job.run).await?;
+        let files = backed_up(files, &ranges, unit, at).into_iter();
+        Ok(Self { job, files, rows: Vec::new().into_iter(), width })
+    }
+
+    /// The newest image.
     pub(crate) async fn open(
         job: &'i Job,
         unit: &Unit,
@@ -467,14 +493,7 @@ impl<'i> Image<'i> {
         let newest = if let Some(begin) = begin {
             images.split_off(begin)
         } else {
-            let mut files: Vec<FileRow> = files
-                .into_iter()
-                .filter(|f| f.kind == FileKind::Backup)
-                .filter(|f| ranges.iter().any(|r| is_range(r, f) && r.table == at))
-                .filter(|f| f.unit == unit.id)
-                .collect();
-            files.sort_by_key(|file| file.range);
-            files
+            backed_up(files, &ranges, unit, at)
         };
         Ok(Self { job, files: newest.into_iter(), rows: Vec::new().into_iter(), width })
     }

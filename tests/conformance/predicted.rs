@@ -138,11 +138,10 @@ impl Writer {
                 self.session.exec(format!("DELETE FROM people WHERE id = {id}"));
                 self.rows.remove(&id);
             }
-            // Into the next partition, never home: a row that comes back with the token of what it became
-            // elsewhere is called a mismatch (the CHANGELOG's known limits).
-            _ => self.session.exec(format!(
-                "UPDATE people SET region = region + 1 WHERE id = {id} AND region < 3"
-            )),
+            // Into the next partition, and home again after the last.
+            _ => self
+                .session
+                .exec(format!("UPDATE people SET region = (region + 1) % 4 WHERE id = {id}")),
         }
     }
 

@@ -178,6 +178,83 @@ fn people_with(desk: &Desk, trigger: &str) {
     );
 }
 
+/// Does something while a command is within its first read of a batch.
+fn while_it_reads(desk: &Desk, arguments: &[&str], act: impl FnOnce()) {
+    let file = desk.path("held");
+    let mut command = desk.command(arguments);
+    command.env("SEALIFT_HOLD_AT", format!("rewrite.within_read={}", file.display()));
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let begun = std::time::Instant::now();
+    while !file.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the place was not reached");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    act();
+    fs::remove_file(&file).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+/// As long as nobody can have made a trigger, our own writes change no row of the next batch.
+#[test]
+fn nothing_is_read_ahead_once_somebody_may_have_made_a_trigger() {
+    let desk = Desk::new();
+    people_with(&desk, "");
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run, "--until", "sealed"]).done();
+    let mut db = Db::open(&desk.source());
+    while_it_reads(&desk, &["run", &run, "--until", "rewritten"], || {
+        db.exec(
+            "CREATE TRIGGER onwards AFTER UPDATE ON people WHEN NEW.id = 1 AND NEW.email LIKE 'slk%'
+             BEGIN UPDATE people SET email = 'later@example.com' WHERE id = 900; END",
+        );
+    });
+    db.exec("DROP TRIGGER onwards");
+    desk.run(&["rollback", &run]).done();
+    let found = db.column("SELECT email FROM people WHERE id = 900");
+    assert_eq!(found, ["later@example.com"]);
+}
+
+/// What is written between the moment whose version counts and the read may be missing in neither.
+#[test]
+fn what_is_written_while_a_batch_is_read_is_the_last_word() {
+    let desk = Desk::new();
+    people_with(&desk, "");
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run, "--until", "sealed"]).done();
+    let mut db = Db::open(&desk.source());
+    while_it_reads(&desk, &["run", &run], || {
+        db.exec("UPDATE people SET email = 'meanwhile@example.com' WHERE id = 7");
+    });
+    let token = db.column("SELECT email FROM people WHERE id = 7").remove(0);
+    assert!(token.starts_with("slk"), "{token}");
+    desk.run(&["rollback", &run]).done();
+    let back = db.column("SELECT email FROM people WHERE id = 7");
+    assert_eq!(back, ["meanwhile@example.com"]);
+}
+
+/// While a batch is written the next one is read. Where the first has to be made anew, what was read is
+/// not taken for it.
+#[test]
+fn a_batch_that_does_not_go_through_is_not_followed_by_what_was_read_ahead() {
+    let desk = Desk::new();
+    people_with(
+        &desk,
+        "ALTER TABLE people ADD COLUMN strict INTEGER DEFAULT 0
+             CHECK (strict = 0 OR email LIKE '%@example.com')",
+    );
+    let policy = fs::read_to_string(desk.path("shop.toml")).unwrap();
+    desk.write("shop.toml", &format!("{policy}\n[limits]\nquarantine_max = 5\n"));
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run, "--until", "sealed"]).done();
+    // No token was refused when it was planned.
+    let mut db = Db::open(&desk.source());
+    db.exec("UPDATE people SET strict = 1 WHERE id = 7");
+    desk.run(&["run", &run]).ends(1);
+    let left = db.column("SELECT id FROM people WHERE email NOT LIKE 'slk%'");
+    assert_eq!(left, ["7"], "the row that the database refuses, and no other");
+}
+
 #[test]
 fn what_a_trigger_writes_into_a_row_of_the_next_batch_is_its_last_word() {
     let desk = Desk::new();

@@ -352,3 +352,21 @@ fn a_token_is_in_the_source_only_after_its_entry_is_in_the_vault() {
     setting.proxy.set(Fault::None);
     setting.run_to_the_end();
 }
+
+/// A recorded increment is taken as "its values are in the vault": the two come together or not at all.
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn an_increment_whose_entries_did_not_come_did_not_come_either() {
+    let mut setting = Setting::of(Faulty::Vault);
+    setting.desk.run(&["run", &setting.run, "--until", "sealed"]).done();
+    setting.db.exec("UPDATE people SET email = 'late' || id || '@example.com' WHERE id <= 5");
+    setting.proxy.set(Fault::CutBefore("sealift.entry (", u32::MAX));
+    setting.desk.run(&["run", &setting.run]).fails(2, &["goes on where it stopped"]);
+    assert!(setting.proxy.left() < u32::MAX, "the fault came");
+    setting.proxy.set(Fault::None);
+    let answer = setting.desk.json(&["run", &setting.run]).done();
+    assert_eq!(answer.text("phase"), "verified", "every token opens: {answer}");
+    setting.desk.run(&["rollback", &setting.run]).done();
+    let back = "SELECT count(*)::text FROM people WHERE email = 'late' || id || '@example.com'";
+    assert_eq!(setting.db.value(back), "5");
+}

@@ -1,5 +1,6 @@
 //! What only PostgreSQL has: its guard, its retries, its errors, its pitfalls.
 
+mod carried;
 mod checks;
 mod consent;
 mod faults;

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use sealift::engine::sqlite::files::{self, DatabaseFile, FileScan};
+use sealift::residue::pages::sqlite::PageMap;
 use sealift::residue::{Evidence, FileClass, Place, ScanReport, Verdict};
 use sealift::value::Original;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{DIGEST_KEY, filter_of};
+use super::{DIGEST_KEY, InMemory, filter_of};
 
 const ROWS: usize = 2_000;
 
@@ -313,4 +314,20 @@ async fn a_report_tells_no_value() {
     let printed = format!("{report:?} {}", serde_json::to_string(&report).unwrap());
     assert!(report.files[0].hits.total() > 0);
     assert!(!printed.contains("nowhere") && !printed.contains("Dear"), "{printed}");
+}
+
+/// Found by fuzzing: seconds were spent on pages of which there was not one byte.
+#[test]
+fn a_header_that_counts_pages_which_are_not_there_is_not_followed_into_nothing() {
+    let mut bytes = include_bytes!("../fuzz/small.db").to_vec();
+    let there = u64::from(u32::from_be_bytes(bytes[28..32].try_into().unwrap()));
+    for (counted, wanted) in [(there, there), (there + 1, there), (1 << 24, there), (1, 1)] {
+        bytes[28..32].copy_from_slice(&u32::try_from(counted).unwrap().to_be_bytes());
+        let files = InMemory(vec![bytes.clone()]);
+        let Some(map) = PageMap::read(0, &files).unwrap() else {
+            assert!(counted < there, "{counted} pages");
+            continue;
+        };
+        assert_eq!(map.structure(&files).unwrap().pages, wanted);
+    }
 }

@@ -137,14 +137,9 @@ impl Rehearsal<'_> {
         .await;
         if let Ok(tried) = &tried {
             let unlike = crate::run::objects_unlike(&self.schema, &tried.schema);
-            // What is not there at all was named, with the reason.
-            let is_told = |name: &str| {
-                let told = copied.left_out.iter().filter_map(|told| told.split(": ").next());
-                told.into_iter().any(|told| told.ends_with(name))
-            };
             let unlike: Vec<String> = unlike
                 .into_iter()
-                .filter(|name| !is_told(name))
+                .filter(|name| !is_told(&copied.left_out, name))
                 .map(|name| format!("{name} is not as it is"))
                 .collect();
             copied.left_out.extend(unlike);
@@ -329,6 +324,37 @@ impl From<CopyError> for Failure {
                 .hint("name a database of the source's engine with `--into`, or leave it out"),
             CopyError::Source { .. } => Self::refused(error)
                 .hint("name another, empty database with `--into`; nothing was changed"),
+        }
+    }
+}
+
+/// Whether an object was named already, with the reason why it is not there at all. Kinds of tables and
+/// views that a catalog does not tell apart have a word more there. That a table's rows are not there is
+/// said of the rows.
+fn is_told(left_out: &[String], object: &str) -> bool {
+    left_out.iter().filter_map(|told| told.split_once(": ")).any(|(told, _)| {
+        ["", "foreign ", "materialized "].iter().any(|kind| told.strip_prefix(kind) == Some(object))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_told;
+
+    #[test]
+    fn only_the_object_itself_is_told_by_its_name() {
+        let left_out = [
+            "rows of table app.people: this role may not read them all",
+            "foreign table app.remote: it leads to what lies elsewhere",
+            "materialized view app.counted: no",
+            "table old_orders: no",
+        ];
+        let left_out = left_out.map(str::to_owned);
+        for told in ["table app.remote", "view app.counted", "table old_orders"] {
+            assert!(is_told(&left_out, told), "{told}");
+        }
+        for untold in ["table app.people", "table orders", "table counted", "index old_orders"] {
+            assert!(!is_told(&left_out, untold), "{untold}");
         }
     }
 }

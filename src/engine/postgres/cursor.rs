@@ -1,5 +1,7 @@
 //! Our own tables in a source: the cursors of runs, and whose tokens it holds.
 
+use std::collections::{HashMap, HashSet};
+
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{Arguments as _, Connection as _, Row as _};
 
@@ -15,12 +17,14 @@ const SCHEMA: &str = "
 // language=PostgreSQL
 const PREPARE: &str = "
     CREATE TABLE IF NOT EXISTS sealift.source (
-        one    boolean PRIMARY KEY DEFAULT true CHECK (one),
-        id     text NOT NULL,
-        vault  text NOT NULL
+        one     boolean PRIMARY KEY DEFAULT true CHECK (one),
+        id      text NOT NULL,
+        vault   text NOT NULL,
+        writers jsonb NOT NULL DEFAULT '{}'
     );
     COMMENT ON TABLE sealift.source IS
-        'Which database this is, and which vault holds the values of its tokens: one row.';
+        'Which database this is, and which vault holds the values of its tokens: one row. Of runs whose
+         cursors a purge has dropped it keeps in which transactions they wrote.';
     CREATE TABLE IF NOT EXISTS sealift.cursor (
         run         bigint  NOT NULL,
         pass        text    NOT NULL,
@@ -32,6 +36,7 @@ const PREPARE: &str = "
         counts      text    NOT NULL,
         ledger_size bigint  NOT NULL,
         writers     text    NOT NULL DEFAULT '',
+        others      text    NOT NULL DEFAULT '',
         CONSTRAINT one_cursor_per_range PRIMARY KEY (run, pass, unit, range)
     );
     COMMENT ON TABLE sealift.cursor IS
@@ -238,52 +243,127 @@ pub(super) async fn advance(
     Ok(moved.rows_affected() == 1)
 }
 
-/// Notes that this transaction has written rows of a table, and that nobody else did so within it:
-/// no trigger and no rule. A row that it wrote holds what was written as long as its `xmin` says so,
-/// and no sweep has to look at it.
-pub(super) async fn note_writer(
+/// Who but our statement may have written rows within a transaction of ours.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Beside<'t> {
+    /// Nobody: what could act on it was off.
+    Nobody,
+    /// A trigger or a rule of this table, if it has one. Asked after the rows were written, whose lock
+    /// keeps triggers and rules from being added.
+    OfTable(&'t str),
+    /// Whoever it was.
+    Anybody,
+}
+
+/// Notes in which transactions rows were written: this one, and those within it that `parts` names as
+/// rows bear them (a statement inside a block that catches what goes wrong has one of its own).
+///
+/// **Invariant:** every transaction of ours that writes rows of a source notes itself, and commits with
+/// its note. A row version that no note names is none of ours.
+///
+/// Where nobody else can have written within it, a row holds what the batch wrote as long as its
+/// `xmin` says so, and no sweep has to look at it: `writers`, all else in `others`.
+pub(super) async fn note_writers(
     connection: &mut PgConnection,
     cursor: CursorId,
-    table: &str,
+    beside: Beside<'_>,
+    parts: &[String],
 ) -> Result<(), sqlx::Error> {
+    // A part has the 32 bits that rows have. It began after the whole: the distance is its own.
     // language=PostgreSQL
-    const SQL: &str = "UPDATE sealift.cursor
-        SET writers = writers || pg_catalog.pg_current_xact_id()::text || ','
-        WHERE run = $1 AND pass = $2 AND unit = $3 AND range = $4
-          AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
-              WHERE t.tgrelid = $5::pg_catalog.regclass
-                AND (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0)))
-          AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
-              WHERE c.oid = $5::pg_catalog.regclass AND c.relhasrules)";
+    const SQL: &str = "UPDATE sealift.cursor AS c
+        SET writers = c.writers || CASE WHEN is_alone THEN ids ELSE '' END,
+            others = c.others || CASE WHEN is_alone THEN '' ELSE ids END
+        FROM (SELECT string_agg(
+                  (t.id + (w.low - t.id % 4294967296 + 4294967296) % 4294967296)::text || ',', '')
+              FROM (SELECT pg_current_xact_id()::text::bigint) AS t (id)
+              CROSS JOIN LATERAL (SELECT t.id % 4294967296
+                  UNION ALL SELECT unnest($5::text[])::bigint) AS w (low)) AS noted (ids),
+             (SELECT $6 AND ($7::text IS NULL
+                  OR NOT EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                      WHERE t.tgrelid = $7::text::pg_catalog.regclass
+                        AND (NOT t.tgisinternal OR (t.tgparentid <> 0 AND t.tgconstraint = 0)))
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_class r
+                      WHERE r.oid = $7::text::pg_catalog.regclass AND r.relhasrules))
+             ) AS whose (is_alone)
+        WHERE c.run = $1 AND c.pass = $2 AND c.unit = $3 AND c.range = $4";
+    let (may_be_alone, table) = match beside {
+        Beside::Nobody => (true, None),
+        Beside::OfTable(table) => (true, Some(table)),
+        Beside::Anybody => (false, None),
+    };
     sqlx::query(SQL)
         .bind(i64::from(cursor.run.0))
         .bind(cursor.pass.name())
         .bind(i32::from(cursor.unit))
         .bind(i64::from(cursor.range))
+        .bind(parts)
+        .bind(may_be_alone)
         .bind(table)
         .execute(connection)
         .await?;
     Ok(())
 }
 
-/// Notes that this transaction has filled a table anew, and that no trigger and no rule acted on that:
-/// they were off.
-pub(super) async fn note_rebuilt(
-    connection: &mut PgConnection,
-    cursor: CursorId,
-) -> Result<(), sqlx::Error> {
+/// Notes a transaction that has written every row of a table anew, by a change of types: of no run and
+/// no range.
+pub(super) async fn note_fit(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     // language=PostgreSQL
-    const SQL: &str = "UPDATE sealift.cursor
-        SET writers = writers || pg_catalog.pg_current_xact_id()::text || ','
-        WHERE run = $1 AND pass = $2 AND unit = $3 AND range = $4";
-    sqlx::query(SQL)
-        .bind(i64::from(cursor.run.0))
-        .bind(cursor.pass.name())
-        .bind(i32::from(cursor.unit))
-        .bind(i64::from(cursor.range))
-        .execute(connection)
-        .await?;
+    const SQL: &str = "INSERT INTO sealift.cursor AS c
+            (run, pass, unit, range, epoch, done, counts, ledger_size, others)
+        VALUES (0, 'fit', 0, 0, 1, true, '{}', 0, pg_current_xact_id()::text || ',')
+        ON CONFLICT ON CONSTRAINT one_cursor_per_range DO UPDATE
+            SET others = c.others || excluded.others";
+    if has_table(connection, "cursor").await? {
+        sqlx::raw_sql(SQL).execute(connection).await?;
+    }
     Ok(())
+}
+
+/// In which transactions runs have written rows, of whatever run, as rows bear them: the lower 32 bits.
+/// `None` where the notes of one of these ranges are not there.
+///
+/// After four billion transactions the numbers begin again. A stranger's row then looks like one of
+/// ours, never the other way round.
+pub(super) async fn own_writers(
+    connection: &mut PgConnection,
+    run: RunId,
+    ranges: &[(u16, u32)],
+) -> Result<Option<HashSet<u32>>, sqlx::Error> {
+    // language=PostgreSQL
+    const DROPPED: &str =
+        "SELECT w.key, w.value FROM sealift.source, jsonb_each_text(writers) AS w";
+    if !has_table(connection, "source").await? {
+        return Ok(None);
+    }
+    let dropped: Vec<(String, String)> =
+        sqlx::query_as(DROPPED).fetch_all(&mut *connection).await?;
+    let mut is_known = dropped.iter().any(|(of, _)| *of == run.0.to_string());
+    let mut notes: Vec<String> = dropped.into_iter().map(|(_, notes)| notes).collect();
+    if has_table(connection, "cursor").await? {
+        let rows: Vec<(i64, String, i32, i64, String, String)> = sqlx::query_as(
+            "SELECT run, pass, unit, range, counts, writers || others FROM sealift.cursor",
+        )
+        .fetch_all(connection)
+        .await?;
+        let are_there: HashMap<(i32, i64), bool> = rows
+            .iter()
+            .filter(|(of, pass, ..)| *of == i64::from(run.0) && *pass == Pass::Rewrite.name())
+            .map(|(_, _, unit, range, counts, notes)| {
+                let counts: Counts = serde_json::from_str(counts).unwrap_or_default();
+                ((*unit, *range), counts.tokenized == 0 || !notes.is_empty())
+            })
+            .collect();
+        is_known |= ranges.iter().all(|(unit, range)| {
+            are_there.get(&(i32::from(*unit), i64::from(*range))).copied().unwrap_or(false)
+        });
+        notes.extend(rows.into_iter().map(|(.., notes)| notes));
+    }
+    let numbers = notes.iter().flat_map(|notes| notes.split(',')).filter(|id| !id.is_empty());
+    let own: Option<HashSet<u32>> = numbers
+        .map(|id| u32::try_from(id.parse::<u64>().ok()? & u64::from(u32::MAX)).ok())
+        .collect();
+    Ok(own.filter(|_| is_known))
 }
 
 /// True for a row that stands as somebody else wrote it than the noted transactions of a run.
@@ -344,10 +424,21 @@ pub(super) async fn remove_all(connection: &mut PgConnection) -> Result<(), sqlx
     Ok(())
 }
 
-/// Removes the cursors; the row that says whose tokens these are stays.
+/// Removes the cursors. The row that says whose tokens these are stays, and in it what they noted: a
+/// purge that is called again verifies once more.
 pub(super) async fn remove_cursors(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql("DROP TABLE IF EXISTS sealift.cursor").execute(connection).await?;
-    Ok(())
+    // language=PostgreSQL
+    const KEEP: &str = "UPDATE sealift.source SET writers = writers || coalesce(
+        (SELECT jsonb_object_agg(c.run, coalesce(writers ->> c.run, '') || c.noted)
+         FROM (SELECT run::text, string_agg(writers || others, '') AS noted
+               FROM sealift.cursor GROUP BY run) AS c), '{}')";
+    if !has_table(connection, "cursor").await? {
+        return Ok(());
+    }
+    let mut kept = connection.begin().await?;
+    sqlx::raw_sql(KEEP).execute(&mut *kept).await?;
+    sqlx::raw_sql("DROP TABLE sealift.cursor").execute(&mut *kept).await?;
+    kept.commit().await
 }
 
 /// Keeps what settings of the server were, while a purge has changed them. Whoever may change them

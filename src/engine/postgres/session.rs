@@ -48,6 +48,8 @@ pub(super) struct Session {
     shapes: HashMap<TableName, Shape>,
     /// How long the last COMMIT took.
     pub(super) commit_took: Option<Duration>,
+    /// Transactions within the one at hand that wrote rows.
+    pub(super) parts: Vec<String>,
 }
 
 /// What to do about an error.
@@ -71,6 +73,7 @@ impl Session {
             is_silent: opened.is_silent,
             shapes: HashMap::new(),
             commit_took: None,
+            parts: Vec::new(),
         })
     }
 
@@ -108,6 +111,7 @@ impl Session {
         let connection = self.connection().await?;
         sqlx::raw_sql("BEGIN").execute(&mut *connection).await?;
         self.doing = Doing::Transaction;
+        self.parts.clear();
         sqlx::raw_sql(first).execute(self.within()?).await?;
         Ok(())
     }

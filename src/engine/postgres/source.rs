@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** this session commits nothing but cursors with their rows, and our own tables.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -276,6 +277,17 @@ impl Source for PostgresSource {
                 Ok((unit, range, cursor::state(row)?))
             })
             .collect()
+    }
+
+    async fn own_writers(
+        &self,
+        run: RunId,
+        ranges: &[(u16, u32)],
+    ) -> Result<Option<HashSet<u32>>, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "reading who wrote its rows", {
+            cursor::own_writers(session.connection().await?, run, ranges).await
+        })
     }
 
     async fn integrity(&self, tables: &[TableName]) -> Result<Vec<(String, String)>, SourceError> {

@@ -21,6 +21,8 @@ pub(super) struct Told {
     pub(super) written: usize,
     /// Those of them that do not hold what was written.
     pub(super) unlike: usize,
+    /// The transaction within the transaction that wrote them, as the rows bear it.
+    pub(super) part: Option<String>,
 }
 
 /// The temporary table for rows of this many fields, as statements name it.
@@ -84,8 +86,9 @@ pub(super) async fn update(
     update: &str,
 ) -> Result<Told, sqlx::Error> {
     let body = format!(
-        "WITH written (is_held) AS ({update})
+        "WITH written (is_held, part) AS ({update}, old.xmin)
          SELECT count(*) || ' ' || count(*) FILTER (WHERE is_held IS NOT TRUE)
+                 || coalesce(' ' || min(part::text), '')
              INTO sealift_told FROM written;
          PERFORM pg_catalog.set_config('sealift.told', sealift_told, true);"
     );
@@ -94,10 +97,10 @@ pub(super) async fn update(
         .fetch_one(connection)
         .await?;
     let told: String = row.try_get(0)?;
-    let mut numbers = told.split(' ').map(|number| number.parse().unwrap_or_default());
-    let (written, unlike) =
-        (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-    Ok(Told { written, unlike })
+    let mut words = told.split(' ');
+    let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
+    let (written, unlike) = (number(), number());
+    Ok(Told { written, unlike, part: words.next().map(str::to_owned) })
 }
 
 /// Runs a statement that gives nothing back, and whose failure would name values: checks of foreign

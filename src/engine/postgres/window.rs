@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use sqlx::AssertSqlSafe;
 use tokio::sync::OwnedMutexGuard;
 
-use super::cursor;
+use super::cursor::{self, Beside};
 use super::error::constraint;
 use super::foreign_keys::{self, ForeignKey};
 use super::session::Session;
@@ -17,7 +17,7 @@ use super::shape::table_sql;
 use super::statement::vanished;
 use super::unseen;
 use super::walk::{self, Reading, is_by_place};
-use super::write::{Guarded, Versions, look_where_triggers_look, rows, versions};
+use super::write::{Guarded, Versions, look_where_triggers_look, note_writers, rows, versions};
 use crate::plan::UnitTable;
 use crate::policy::TableName;
 use crate::ports::{
@@ -185,6 +185,7 @@ async fn finish(
     if !cursor::advance(session.within()?, step).await? {
         return Ok(false);
     }
+    note_writers(session, step, Beside::Anybody).await?;
     look_where_triggers_look(session.within()?).await?;
     // ORDER: what waits is checked first; a table with checks that wait cannot be altered.
     unseen::run(session.within()?, "SET CONSTRAINTS ALL IMMEDIATE").await?;

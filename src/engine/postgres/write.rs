@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::cursor;
+use super::cursor::{self, Beside};
 use super::error::{constraint, moved, state};
 use super::queries::MARK;
 use super::refusal::Refusal;
@@ -170,8 +170,7 @@ async fn batch(
     let outcome = rows(session, table, writes).await?;
     if outcome == WriteOutcome::Written {
         if !writes.is_empty() {
-            // ORDER: after the rows, whose lock keeps triggers and rules from being added.
-            cursor::note_writer(session.within()?, step.cursor, &table_sql(&table.table)?).await?;
+            note_writers(session, step, Beside::OfTable(&table_sql(&table.table)?)).await?;
         }
         if !writes.is_empty() && session.shape(&table.table).await?.runs_theirs {
             // Triggers that were put off to the end of the transaction fire with its COMMIT.
@@ -181,6 +180,16 @@ async fn batch(
         session.commit().await?;
     }
     Ok(outcome)
+}
+
+/// Notes what the session has written in this transaction, with the step that it belongs to.
+pub(super) async fn note_writers(
+    session: &mut Session,
+    step: &Step,
+    beside: Beside<'_>,
+) -> Result<(), sqlx::Error> {
+    let parts = std::mem::take(&mut session.parts);
+    cursor::note_writers(session.within()?, step.cursor, beside, &parts).await
 }
 
 /// Writes rows inside a transaction. Triggers that the policy suppresses are switched off for it
@@ -230,6 +239,7 @@ pub(super) async fn rows(
         return Ok(WriteOutcome::Rejected(Rejection { key, reason }));
     }
     restore(connection, table, suppressed).await?;
+    session.parts.extend(told.part);
     Ok(WriteOutcome::Written)
 }
 
@@ -248,7 +258,7 @@ async fn bound(
         );
         let row = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;
         let count = |at| row.try_get::<i64, _>(at).map(|n| usize::try_from(n).unwrap_or_default());
-        return Ok(Told { written: count(0)?, unlike: count(1)? });
+        return Ok(Told { written: count(0)?, unlike: count(1)?, part: None });
     }
     // A rule may stand for the UPDATE, and is not followed within another statement.
     let written = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
@@ -256,7 +266,7 @@ async fn bound(
     for row in &written {
         unlike += usize::from(row.try_get::<Option<bool>, _>(0)? != Some(true));
     }
-    Ok(Told { written: written.len(), unlike })
+    Ok(Told { written: written.len(), unlike, part: None })
 }
 
 /// Switches triggers off; says which were on, and how.

@@ -333,6 +333,7 @@ fn verified_as(count: &str) -> &'static str {
         "empty" => "cells empty by policy",
         "waived" => "cells of rows whose quarantine was waived",
         "without_backup" => "tokens written after the backup",
+        "carried" => "tokens that the application itself wrote over others",
         "entries" => "vault entries opened",
         "took_ms" => "how long it took, in milliseconds",
         "bucket_bytes" => "what it sorted on disk, in bytes",

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, OnceLock};
 
+use super::carried::BROUGHT;
 use super::entries::Deriver;
 use super::{Pass, ROWS, bucket_error, column_name};
 use crate::crypto::KeyRing;
 use crate::plan::{Unit, UnitTable};
 use crate::policy::TokenKind;
-use crate::ports::{FileKind, FileRow, Limit, RangeRow, Row};
+use crate::ports::{FileKind, FileRow, Limit, RangeRow, Row, RowVersion};
 use crate::run::ahead::{RowsAhead, broken_off};
 use crate::run::batch::{BYTES_MAX, compute_chunks};
 use crate::run::buckets::{Buckets, Says};
@@ -37,6 +38,9 @@ struct Newest {
     keys: Vec<Vec<u8>>,
     /// Of each row, what is expected of its cells.
     cells: Vec<Expected>,
+    /// Tokens that stood in cells of originals before we wrote there, by row and column: brought by
+    /// the application.
+    brought: HashMap<(usize, usize), TokenBody>,
     /// Where a row is, by its key; made when the first row is not where it was expected.
     places: OnceLock<HashMap<Vec<u8>, usize>>,
 }
@@ -57,8 +61,8 @@ enum Expected {
 
 impl Newest {
     fn of(columns: &[Column]) -> Self {
-        let (keys, cells) = (Vec::new(), Vec::new());
-        Self { width: columns.len(), keys, cells, places: OnceLock::new() }
+        let (keys, cells, brought) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { width: columns.len(), keys, cells, brought, places: OnceLock::new() }
     }
 
     /// Takes in the rows of a file, each row once.
@@ -95,9 +99,22 @@ impl Newest {
             self.cells.resize(self.keys.len() * self.width, Expected::Nothing);
             row
         });
-        if let Some(place) = self.cells.get_mut(row * self.width + at) {
-            *place = expected(&job.keys, &Deriver::of(&job.keys, column), cell);
+        let Some(place) = self.cells.get_mut(row * self.width + at) else { return };
+        match (cell, &*place) {
+            // The original that the token replaced is still the newest that is known.
+            (BackupCell::Token(token), known) if !matches!(known, Expected::Nothing) => {
+                self.brought.insert((row, at), token.clone());
+            }
+            _ => {
+                *place = expected(&job.keys, &Deriver::of(&job.keys, column), cell);
+                self.brought.remove(&(row, at));
+            }
         }
+    }
+
+    /// Whether the application is known to have brought a token to a cell.
+    fn is_brought(&self, row: Option<usize>, at: usize, token: &TokenBody) -> bool {
+        row.is_some_and(|row| self.brought.get(&(row, at)) == Some(token))
     }
 
     /// Where a row is. Most rows are still in the order of the backup: the `likely` place is looked
@@ -243,7 +260,13 @@ impl Look<'_> {
             for (at, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
                 let newest = newest.get(at);
                 let mut keep = |token: &TokenBody, says| {
-                    encode_place(&mut place, (self.unit, self.table, at), &key);
+                    // Who wrote a row is asked where its token may be another than the backup's.
+                    let writer = match says {
+                        Says::Holds(_) if self.newest.is_brought(known, at, token) => Some(BROUGHT),
+                        Says::Holds(_) => row.version.as_ref().and_then(RowVersion::writer_number),
+                        _ => None,
+                    };
+                    encode_place(&mut place, (self.unit, self.table, at), writer, &key);
                     records.add(column.domain_id(), token, says, &place);
                 };
                 if let Some(token) = as_derived(column, cell.as_ref(), newest) {
@@ -482,7 +505,7 @@ impl Pass<'_> {
         token: &TokenBody,
         says: Says,
     ) -> Result<(), RunError> {
-        encode_place(&mut self.place, cell, &[]);
+        encode_place(&mut self.place, cell, None, &[]);
         let mut records = self.buckets.records(1);
         records.add(column.domain_id(), token, says, &self.place);
         records.write().map_err(bucket_error)
@@ -520,28 +543,65 @@ fn newest_of_range(
     Ok(newest)
 }
 
-/// Where a cell is, as a bucket keeps it: unit, table and column, then the row's key where the table
-/// has one. It is put into words only where a mismatch has to be told.
-fn encode_place(place: &mut Vec<u8>, (unit, table, column): (u16, u16, usize), key: &[u8]) {
+/// Says, in the number of a column, that the writer of the row follows.
+const HAS_WRITER: u16 = 1 << 15;
+
+/// Where a cell is, as a bucket keeps it: unit, table and column, in which transaction the row was
+/// written where that is asked, then the row's key where the table has one. It is put into words only
+/// where a mismatch has to be told.
+fn encode_place(
+    place: &mut Vec<u8>,
+    (unit, table, column): (u16, u16, usize),
+    writer: Option<u32>,
+    key: &[u8],
+) {
     place.clear();
-    for number in [unit, table, u16::try_from(column).unwrap_or(u16::MAX)] {
+    let column = u16::try_from(column).unwrap_or(u16::MAX) & !HAS_WRITER;
+    let column = if writer.is_some() { column | HAS_WRITER } else { column };
+    for number in [unit, table, column] {
         place.extend_from_slice(&number.to_be_bytes());
+    }
+    if let Some(writer) = writer {
+        place.extend_from_slice(&writer.to_be_bytes());
     }
     place.extend_from_slice(key);
 }
 
+/// A place of a bucket, read.
+pub(super) struct Place<'p> {
+    pub(super) unit: u16,
+    pub(super) table: u16,
+    pub(super) column: u16,
+    pub(super) writer: Option<u32>,
+    key: &'p [u8],
+}
+
+impl<'p> Place<'p> {
+    pub(super) fn read(place: &'p [u8]) -> Option<Self> {
+        let short = |at: usize| place.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]]));
+        let (unit, table, column) = (short(0)?, short(2)?, short(4)?);
+        let rest = place.get(6..)?;
+        let (writer, key) = if column & HAS_WRITER == 0 {
+            (None, rest)
+        } else {
+            let (writer, key) = rest.split_first_chunk()?;
+            (Some(u32::from_be_bytes(*writer)), key)
+        };
+        Some(Self { unit, table, column: column & !HAS_WRITER, writer, key })
+    }
+}
+
 /// The words for a place of a bucket.
 pub(super) fn place_name(job: &Job, place: &[u8]) -> String {
-    let short = |at: usize| place.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]]));
     let named = || {
-        let (unit, table, column) = (short(0)?, short(2)?, short(4)?);
-        let unit = job.plan.units.iter().find(|known| known.id == unit)?;
-        let table = unit.tables.get(usize::from(table))?;
-        let key = RowKey::decode(place.get(6..)?).ok()?;
+        let cell = Place::read(place)?;
+        let unit = job.plan.units.iter().find(|known| known.id == cell.unit)?;
+        let table = unit.tables.get(usize::from(cell.table))?;
+        let key = RowKey::decode(cell.key).ok()?;
         Some(if key.0.is_empty() {
-            column_name(table, usize::from(column))
+            column_name(table, usize::from(cell.column))
         } else {
-            cell_name(table, usize::from(column), &key)
+            cell_name(table, usize::from(cell.column), &key)
         })
     };
     named().unwrap_or_else(|| "a cell".to_owned())

@@ -14,6 +14,7 @@ mod views;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
+use super::cursor;
 use super::session::Session;
 use super::shape::{qualified_parts, quoted, schema_of};
 use crate::catalog::ColumnChange;
@@ -112,6 +113,7 @@ pub(super) async fn fit(
     let done = inside(session.within()?, changes, to).await;
     match done {
         Ok(Ok(true)) => {
+            cursor::note_fit(session.within()?).await?;
             session.commit().await?;
             session.forget_shapes();
             Ok(Ok(true))

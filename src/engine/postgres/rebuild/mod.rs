@@ -21,7 +21,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use tokio::sync::OwnedMutexGuard;
 
 use self::objects::Objects;
-use super::cursor;
+use super::cursor::{self, Beside};
 use super::error::constraint;
 use super::session::Session;
 use super::shape::{Shape, quoted, schema_of, table_sql};
@@ -167,9 +167,10 @@ impl TableRebuild {
         // Indexes may be over functions of theirs.
         self.objects.put_back(connection).await?;
         look_at_home(connection).await?;
-        if let Some(step) = steps.first() {
+        for step in steps {
             // Rows that stand as this transaction wrote them are what it wrote: no trigger fired.
-            cursor::note_rebuilt(self.session.within()?, step.cursor).await?;
+            let connection = self.session.within()?;
+            cursor::note_writers(connection, step.cursor, Beside::Nobody, &[]).await?;
         }
         self.session.commit().await?;
         Ok(true)

@@ -113,6 +113,7 @@ impl PageMap {
         if !page_size.is_power_of_two() || page_size < 512 || usable < 480 || pages > PAGES_MAX {
             return Ok(None);
         }
+        let pages = pages_there(file, files, page_size as u64, pages)?;
         let unreached = Page { role: Role::Unreached, owner: 0, used: 0 };
         let mut map = Self {
             file,
@@ -378,4 +379,25 @@ impl std::fmt::Debug for PageMap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PageMap({} pages, {} trees)", self.pages.len(), self.owners.len())
     }
+}
+
+/// How many of the pages that a header counts are in the file: one that counts too many is not
+/// followed into nothing, page by page.
+fn pages_there<R: ReadAt>(
+    file: u32,
+    files: &R,
+    page_size: u64,
+    counted: u64,
+) -> Result<u64, R::Error> {
+    let (mut there, mut beyond) = (0, counted + 1);
+    let mut page = counted;
+    while there + 1 < beyond {
+        if files.read_at(file, page.saturating_sub(1) * page_size, &mut [0])? > 0 {
+            there = page;
+        } else {
+            beyond = page;
+        }
+        page = there.midpoint(beyond);
+    }
+    Ok(there)
 }
