@@ -111,7 +111,7 @@ impl Memory {
     }
 }
 
-/// Has every piece of a task done, by as many workers as there are pieces for.
+/// Has every piece of a task done, by as many workers as there are pieces for at the most.
 ///
 /// # Errors
 ///
@@ -120,7 +120,8 @@ pub(crate) async fn share(job: &Job, task: Task, wanted: u64, laid: Laid) -> Res
     let laid = Arc::new(laid);
     let halt = Stop::default();
     let mut crew: JoinSet<Result<(), RunError>> = JoinSet::new();
-    let workers = job.crew.workers.min(usize::try_from(wanted).unwrap_or(usize::MAX)).max(1);
+    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+    let workers = workers_for(task, job.crew.workers).min(wanted).max(1);
     for slot in 1..=workers {
         let Some(worker) = worker(job, slot, &halt, &laid).await? else { break };
         let halt = halt.clone();
@@ -147,6 +148,15 @@ pub(crate) async fn share(job: &Job, task: Task, wanted: u64, laid: Laid) -> Res
         }
     }
     first.map_or(Ok(()), Err)
+}
+
+/// How many work on a task. Who seals waits for the disk at the end of each file, and touches the
+/// vault alone: half as many more keep the cores busy.
+fn workers_for(task: Task, workers: usize) -> usize {
+    match task {
+        Task::Seal => workers + workers.div_ceil(2),
+        Task::Backup | Task::Rewrite | Task::Alone => workers,
+    }
 }
 
 /// The job in the hands of one worker; `None` where the server has no session left for it, and

@@ -19,7 +19,6 @@ use std::time::Instant;
 
 use sha2::{Digest, Sha256};
 
-use crate::ledger::RowSetRoot;
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::plan::{UnitMode, UnitTable, Walk};
 use crate::ports::{
@@ -41,6 +40,7 @@ mod cells;
 mod entries;
 
 pub(crate) use carried::own_writers;
+use entries::VaultLook;
 pub(crate) use entries::segment_root;
 
 /// Rows of one read.
@@ -151,31 +151,34 @@ pub async fn verify(
     let begun = Instant::now();
     crate::run::rewrite::within_budget(job).await?;
     let mut pass = Pass::begin(job, scratch).await?;
-    pass.read_vault().await?;
-    pass.compare_segments().await?;
-    for unit in &job.plan.units {
-        for (at, table) in unit.tables.iter().enumerate() {
-            let at = u16::try_from(at).unwrap_or(u16::MAX);
-            match (unit.mode, &table.walk) {
-                (UnitMode::Ranges, _) => pass.read_ranges(unit, at, table).await?,
-                (UnitMode::Window, Walk::Key(_)) => pass.read_keyed(unit, at, table).await?,
-                (UnitMode::Window, Walk::RowId | Walk::ScopedKey(_)) => {
-                    pass.read_multiset(unit, at, table).await?;
-                }
-            }
-        }
+    let mut vault = VaultLook::of(&pass);
+    job.progress.begin("verify", "entries and rows", things(job));
+    if job.crew.shares {
+        // Neither side waits for the other: while one computes, the other's database reads.
+        tokio::try_join!(vault.read(), pass.read_source())?;
+    } else {
+        // One file after the other: both engines' pages in memory would be more than is promised.
+        vault.read().await?;
+        pass.read_source().await?;
     }
+    job.progress.end();
+    pass.take(vault);
     pass.finish(phase, drive, begun).await
 }
 
-/// One verification at work.
+/// How many entries and rows a verification reads, as the plan has them.
+fn things(job: &Job) -> u64 {
+    let tables = job.plan.units.iter().flat_map(|unit| &unit.tables);
+    job.plan.estimate.entries + tables.map(|table| table.rows).sum::<u64>()
+}
+
+/// One verification at work: its look at the source, and what comes of both looks.
 struct Pass<'p> {
     job: &'p Job,
-    columns: HashMap<DomainId, Column>,
-    buckets: Buckets,
+    columns: Arc<HashMap<DomainId, Column>>,
+    buckets: Arc<Buckets>,
     /// The place of the cell at hand, as buckets have it.
     place: Vec<u8>,
-    roots: HashMap<u32, RowSetRoot>,
     found: Vec<Mismatch>,
     tally: Tally,
     quarantine: Vec<QuarantineRow>,
@@ -189,16 +192,39 @@ impl<'p> Pass<'p> {
         let buckets = Buckets::make(scratch, cells.saturating_mul(2)).map_err(bucket_error)?;
         Ok(Self {
             job,
-            columns: domains(job).await?,
-            buckets,
+            columns: Arc::new(domains(job).await?),
+            buckets: Arc::new(buckets),
             place: Vec::new(),
-            roots: HashMap::new(),
             found: Vec::new(),
             tally: Tally::default(),
             quarantine: job.vault.quarantine(job.run).await?,
             files: Arc::new(job.vault.files(job.run).await?),
             ranges: job.vault.ranges(job.run).await?,
         })
+    }
+
+    /// Looks at every table of the run.
+    async fn read_source(&mut self) -> Result<(), RunError> {
+        let job = self.job;
+        for unit in &job.plan.units {
+            for (at, table) in unit.tables.iter().enumerate() {
+                let at = u16::try_from(at).unwrap_or(u16::MAX);
+                match (unit.mode, &table.walk) {
+                    (UnitMode::Ranges, _) => self.read_ranges(unit, at, table).await?,
+                    (UnitMode::Window, Walk::Key(_)) => self.read_keyed(unit, at, table).await?,
+                    (UnitMode::Window, Walk::RowId | Walk::ScopedKey(_)) => {
+                        self.read_multiset(unit, at, table).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what the look at the vault has found.
+    fn take(&mut self, vault: VaultLook<'_>) {
+        self.tally.entries += vault.whole;
+        self.found.extend(vault.found);
     }
 
     /// Whether a row is in quarantine, in this state.
@@ -218,7 +244,9 @@ impl<'p> Pass<'p> {
         let (job, columns, mut found) = (self.job, self.columns, std::mem::take(&mut self.found));
         // ORDER: after the last row was read.
         let carried = Mutex::new(Carried::begin(job).await?);
-        self.buckets
+        let shared = || RunError::Inconsistent("buckets are still being filled".to_owned());
+        Arc::into_inner(self.buckets)
+            .ok_or_else(shared)?
             .compare(
                 |kind, domain, token, place| {
                     let is_carried = kind == MismatchKind::Different

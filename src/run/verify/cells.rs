@@ -299,7 +299,6 @@ impl Pass<'_> {
         table: &UnitTable,
     ) -> Result<(), RunError> {
         let columns = self.job.columns(table).await?;
-        self.job.progress.begin("verify the source", "rows", table.rows);
         let ranges: Vec<RangeRow> = self
             .ranges
             .iter()
@@ -324,7 +323,6 @@ impl Pass<'_> {
             ahead = ranges.next().map(begin);
             self.read_rows(unit.id, at, table, &shared.1, rows, &newest).await?;
         }
-        self.job.progress.end();
         Ok(())
     }
 
@@ -350,10 +348,8 @@ impl Pass<'_> {
             let key = record.key.encode();
             newest.put(self.job, &columns, key, usize::from(record.column), &record.cell);
         }
-        self.job.progress.begin("verify the source", "rows", table.rows);
         let rows = rows_of(self.job, table, None, None);
         self.read_rows(unit.id, at, table, &columns, rows, &newest).await?;
-        self.job.progress.end();
         Ok(())
     }
 
@@ -414,7 +410,6 @@ impl Pass<'_> {
         table: &UnitTable,
     ) -> Result<(), RunError> {
         let columns = self.job.columns(table).await?;
-        self.job.progress.begin("verify the source", "rows", table.rows);
         let mut image = Image::open(self.job, unit, at, columns.len()).await?;
         while let Some(record) = image.next()? {
             for (place, cell) in record.cells.into_iter().enumerate() {
@@ -439,7 +434,6 @@ impl Pass<'_> {
             }
             self.job.progress.advance(rows.len() as u64);
         }
-        self.job.progress.end();
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Verify's look at the vault: every entry is opened, and its token derived again.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{ENTRIES, Pass, bucket_error};
 use crate::crypto::{KeyRing, TokenKey, Verifier};
@@ -8,7 +9,7 @@ use crate::ledger::{Digest, RowSetRoot};
 use crate::ports::EntryRow;
 use crate::run::ahead::EntriesAhead;
 use crate::run::batch::compute_chunks;
-use crate::run::buckets::Says;
+use crate::run::buckets::{Buckets, Says};
 use crate::run::column::Column;
 use crate::run::entries::{open_entry, token_name};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
@@ -36,22 +37,38 @@ enum Opened {
     Wrong(MismatchKind),
 }
 
-impl Pass<'_> {
-    /// Opens every entry of the run's domains, and derives its token again.
-    pub(super) async fn read_vault(&mut self) -> Result<(), RunError> {
-        self.job.progress.begin("verify the vault", "entries", self.job.plan.estimate.entries);
+/// A verification's look at the vault, which goes on beside that at the source.
+pub(super) struct VaultLook<'p> {
+    job: &'p Job,
+    columns: Arc<HashMap<DomainId, Column>>,
+    buckets: Arc<Buckets>,
+    roots: HashMap<u32, RowSetRoot>,
+    /// What is wrong.
+    pub(super) found: Vec<Mismatch>,
+    /// Entries that open, and lie under the token that follows.
+    pub(super) whole: u64,
+}
+
+impl<'p> VaultLook<'p> {
+    /// Begins with nothing read.
+    pub(super) fn of(pass: &Pass<'p>) -> Self {
+        let (columns, buckets) = (Arc::clone(&pass.columns), Arc::clone(&pass.buckets));
+        let (roots, found) = (HashMap::new(), Vec::new());
+        Self { job: pass.job, columns, buckets, roots, found, whole: 0 }
+    }
+
+    /// Opens every entry of the run's domains, derives its token again, and compares segments.
+    pub(super) async fn read(&mut self) -> Result<(), RunError> {
         let mut ahead = EntriesAhead::begin(&self.job.vault, ENTRIES);
         loop {
             self.job.may_go_on()?;
             let entries = ahead.next().await?;
             if entries.is_empty() {
-                break;
+                return self.compare_segments().await;
             }
             self.read_entries(&entries)?;
             self.job.progress.advance(entries.len() as u64);
         }
-        self.job.progress.end();
-        Ok(())
     }
 
     fn read_entries(&mut self, entries: &[EntryRow]) -> Result<(), RunError> {
@@ -86,7 +103,7 @@ impl Pass<'_> {
                     .map_err(|error| RunError::Inconsistent(error.to_string()))?;
                 match opened {
                     Opened::NotOurs => {}
-                    Opened::Whole => self.tally.entries += 1,
+                    Opened::Whole => self.whole += 1,
                     Opened::Wrong(kind) => {
                         let column = &self.columns[&entry.domain];
                         let token = token_name(column, &entry.token);
@@ -100,7 +117,7 @@ impl Pass<'_> {
     }
 
     /// Deleted, added and older entries show in the root of their segment.
-    pub(super) async fn compare_segments(&mut self) -> Result<(), RunError> {
+    async fn compare_segments(&mut self) -> Result<(), RunError> {
         let on_ledger = self.roots_on_ledger().await?;
         for segment in self.job.vault.segments().await? {
             let is_mine = segment.run == Some(self.job.run);
