@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{Answer, Db, Desk, Postgres, Seed, plan_and_approve, tokens_open_to};
 
@@ -19,15 +19,28 @@ struct Scale {
     rows_per_s: u32,
     /// Of one writer while the run is at work.
     writes_max: i64,
+    /// Nor does it write for longer than this: the sweeps come to an end then, however slow they are.
+    writes_for: Duration,
     writes_min: i64,
 }
 
 /// A few seconds of writing.
-const BRIEF: Scale = Scale { people: 2_400, rows_per_s: 800, writes_max: 260, writes_min: 30 };
+const BRIEF: Scale = Scale {
+    people: 2_400,
+    rows_per_s: 800,
+    writes_max: 260,
+    writes_for: Duration::from_mins(1),
+    writes_min: 30,
+};
 
 /// Two minutes of it.
-const LONG: Scale =
-    Scale { people: 48_000, rows_per_s: 400, writes_max: 20_000, writes_min: 1_500 };
+const LONG: Scale = Scale {
+    people: 48_000,
+    rows_per_s: 400,
+    writes_max: 20_000,
+    writes_for: Duration::from_mins(2),
+    writes_min: 1_000,
+};
 
 /// Writes of one writer after it.
 const LATE: i64 = 6;
@@ -214,7 +227,11 @@ fn predicted(desk: &Desk, place: &str, workers: &[&str], scale: Scale) {
             let (place, ended) = (place.to_owned(), Arc::clone(&ended));
             std::thread::spawn(move || {
                 let mut writer = Writer::new(&place, number, scale.people);
-                while !ended.load(Ordering::Relaxed) && writer.written < scale.writes_max {
+                let begun = Instant::now();
+                let is_enough = |writer: &Writer| {
+                    writer.written >= scale.writes_max || begun.elapsed() >= scale.writes_for
+                };
+                while !ended.load(Ordering::Relaxed) && !is_enough(&writer) {
                     writer.act();
                     std::thread::sleep(Duration::from_millis(8));
                 }
