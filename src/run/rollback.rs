@@ -21,7 +21,7 @@ use crate::run::increments::read_increment;
 use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};
 use crate::run::rewrite::{Known, bind_source, renew_statistics};
-use crate::run::sweep::sweep_range;
+use crate::run::sweep::{late_records, sweep_range};
 use crate::run::verify::entries_of;
 use crate::run::window::Image;
 use crate::token::TokenBody;
@@ -574,16 +574,9 @@ async fn roll_back_table(
                 spelled.add(&columns, &record.key, at, cell);
             }
         }
-    }
-    if is_found_by_key {
         let files = job.vault.files(job.run).await?;
-        let is_late = |f: &&FileRow| {
-            f.kind == FileKind::Increment && f.unit == unit.id && f.range == sweep_range(at)
-        };
-        for file in files.iter().filter(is_late) {
-            for record in read_increment(job, file)? {
-                spelled.add(&columns, &record.key, usize::from(record.column), &record.cell);
-            }
+        for record in late_records(job, &files, unit.id, at)? {
+            spelled.add(&columns, &record.key, usize::from(record.column), &record.cell);
         }
     }
     let mut counts = Counts::default();

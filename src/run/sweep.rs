@@ -12,12 +12,13 @@ use crate::ledger::Draft;
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::policy::TableName;
 use crate::ports::{
-    Change, Counts, CursorId, Pass, RangeRow, Row, RowVersion, Step, WalkFilter, WriteOutcome,
+    Change, Counts, CursorId, FileKind, FileRow, Pass, RangeRow, Row, RowVersion, Step, WalkFilter,
+    WriteOutcome,
 };
 use crate::run::column::Column;
 use crate::run::crash::here;
 use crate::run::error::RunError;
-use crate::run::increments::Newest;
+use crate::run::increments::{Newest, read_increment};
 use crate::run::job::Job;
 use crate::run::late::{Swept, sweep_window};
 use crate::run::record::{BackupCell, IncrementRecord};
@@ -169,6 +170,23 @@ pub(crate) fn originals(job: &Job, columns: &[Column]) -> WalkFilter {
     }
     let keeps_empty = columns.iter().map(|c| c.treatment.keeps(&Original::text(""))).collect();
     WalkFilter::Originals { run: job.run, globs, keeps_empty }
+}
+
+/// What the sweeps of a table found.
+pub(crate) fn late_records(
+    job: &Job,
+    files: &[FileRow],
+    unit: u16,
+    table: u16,
+) -> Result<Vec<IncrementRecord>, RunError> {
+    let mut records = Vec::new();
+    for file in files {
+        if file.kind == FileKind::Increment && file.unit == unit && file.range == sweep_range(table)
+        {
+            records.append(&mut read_increment(job, file)?);
+        }
+    }
+    Ok(records)
 }
 
 /// The range number under which a table's sweeps keep their cursor and their increments.

@@ -6,9 +6,9 @@
 //! for it. What is left is that the vault has each of these tokens: both sides write them into
 //! buckets on disk, which are compared. Then equal tokens mean equal values, and nothing is looked
 //! up cell by cell. A token of another value is a mismatch, unless the application is known to have
-//! written it there itself (`carried.rs`). `random` tokens follow from nothing: of them the buckets hold a keyed digest of
-//! the value too. Tokens, their texts and digests come from an implementation of their own (another
-//! encoder, another HMAC), so that a fault of the first cannot hide itself.
+//! written it there itself (`carried.rs`). `random` tokens follow from nothing: of them the buckets
+//! hold a keyed digest of the value too. Tokens, their texts and digests come from an implementation
+//! of their own (another encoder, another HMAC), so that a fault of the first cannot hide itself.
 //!
 //! **Invariant:** [`RoundTripProof`] is made here and nowhere else.
 

@@ -18,9 +18,9 @@ use crate::run::column::{Column, Fate};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::increments::read_increment;
 use crate::run::job::Job;
-use crate::run::record::{BackupCell, BackupRecord, IncrementRecord};
+use crate::run::record::{BackupCell, BackupRecord};
 use crate::run::seal::read_backup;
-use crate::run::sweep::sweep_range;
+use crate::run::sweep::{late_records, sweep_range};
 use crate::run::window::Image;
 use crate::token::{TokenBody, second};
 use crate::value::{Original, RowKey};
@@ -344,7 +344,7 @@ impl Pass<'_> {
             }
         }
         newest.put_rows(&self.job.keys, &columns, &records);
-        for record in self.late(unit, at)? {
+        for record in late_records(self.job, &self.files, unit.id, at)? {
             let key = record.key.encode();
             newest.put(self.job, &columns, key, usize::from(record.column), &record.cell);
         }
@@ -416,7 +416,7 @@ impl Pass<'_> {
                 self.expect((unit.id, at, place), table, &columns, cell).await?;
             }
         }
-        for record in self.late(unit, at)? {
+        for record in late_records(self.job, &self.files, unit.id, at)? {
             let place = usize::from(record.column);
             self.expect((unit.id, at, place), table, &columns, record.cell).await?;
         }
@@ -459,20 +459,6 @@ impl Pass<'_> {
             }
         }
         Ok(())
-    }
-
-    /// What sweeps of a unit in a window found in a table.
-    fn late(&self, unit: &Unit, at: u16) -> Result<Vec<IncrementRecord>, RunError> {
-        let is_late = |file: &&FileRow| {
-            file.kind == FileKind::Increment
-                && file.unit == unit.id
-                && file.range == sweep_range(at)
-        };
-        let mut records = Vec::new();
-        for file in self.files.iter().filter(is_late) {
-            records.append(&mut read_increment(self.job, file)?);
-        }
-        Ok(records)
     }
 
     async fn expect(

@@ -281,9 +281,14 @@ async fn has_slots(connection: &mut PgConnection) -> Result<bool, VaultError> {
 async fn begin(connection: &mut PgConnection, header: &VaultHeader) -> Result<(), sqlx::Error> {
     use sqlx::Connection as _;
     let mut transaction = connection.begin().await?;
-    sqlx::raw_sql("DELETE FROM sealift.vault; DELETE FROM sealift.ledger_head")
-        .execute(&mut *transaction)
-        .await?;
+    // INVARIANT: a vault that another has finished since the look is left alone: its row stays, and
+    // ours, of the same number, is refused.
+    sqlx::raw_sql(
+        "DELETE FROM sealift.vault WHERE NOT EXISTS (SELECT 1 FROM sealift.slot);
+         DELETE FROM sealift.ledger_head WHERE NOT EXISTS (SELECT 1 FROM sealift.slot)",
+    )
+    .execute(&mut *transaction)
+    .await?;
     sqlx::query("INSERT INTO sealift.ledger_head VALUES (1, $1)")
         .bind(Head::new().encode())
         .execute(&mut *transaction)

@@ -138,9 +138,14 @@ async fn has_slots(connection: &mut SqliteConnection, url: &str) -> Result<bool,
 /// never finished.
 async fn begin(connection: &mut SqliteConnection, header: &VaultHeader) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql("DELETE FROM sealift_vault; DELETE FROM sealift_ledger_head")
-        .execute(&mut *transaction)
-        .await?;
+    // INVARIANT: a vault that another has finished since the look is left alone: its row stays, and
+    // ours, of the same number, is refused.
+    sqlx::raw_sql(
+        "DELETE FROM sealift_vault WHERE NOT EXISTS (SELECT 1 FROM sealift_slot);
+         DELETE FROM sealift_ledger_head WHERE NOT EXISTS (SELECT 1 FROM sealift_slot)",
+    )
+    .execute(&mut *transaction)
+    .await?;
     sqlx::query("INSERT INTO sealift_vault VALUES (1, ?, ?, ?, ?, ?, ?)")
         .bind(header.vault.0.to_vec())
         .bind(i64::from(header.format))
@@ -602,5 +607,39 @@ impl Vault for SqliteVault {
 
     async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {
         archive::copy_out(&self.path, &self.url, sink).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::VaultId;
+
+    fn header(of: u8) -> VaultHeader {
+        VaultHeader {
+            vault: VaultId([of; 16]),
+            format: VAULT_FORMAT,
+            created_at: "2026-01-01T00:00:00Z".to_owned(),
+            key_check: vec![of; 32],
+            origin: "test".to_owned(),
+            verifier_key: of.to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_vault_is_begun_anew_until_somebody_has_finished_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", dir.path().join("vault.db").display());
+        SqliteVault::create(&url, &header(1)).await.unwrap();
+        let vault = SqliteVault::create(&url, &header(2)).await.unwrap();
+        let mut connection = vault.lock().await;
+        sqlx::raw_sql("INSERT INTO sealift_slot VALUES (1, '{}', '2026-01-01T00:00:00Z', NULL)")
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        // As one who has looked before the slot came.
+        assert!(begin(&mut connection, &header(3)).await.is_err());
+        drop(connection);
+        assert_eq!(vault.header().await.unwrap().vault, VaultId([2; 16]));
     }
 }
