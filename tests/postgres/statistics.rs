@@ -60,3 +60,23 @@ fn statistics_that_a_role_may_not_take_are_told_and_hinder_nothing() {
     answer.done().mentions(&["the statistics of `people` are as they were", "`orders`"]);
     assert!(entries.contains("statistics_left"), "{entries}");
 }
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_vacuum_that_holds_a_table_is_not_waited_for() {
+    let mut db = Postgres::with(SQL);
+    let desk = Desk::over(&db.url());
+    desk.write("shop.toml", POLICY);
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run, "--until", "sealed"]).done();
+    // What a vacuum holds: it lets writers pass, and nobody who takes statistics.
+    db.exec("BEGIN");
+    db.exec("LOCK TABLE people IN SHARE UPDATE EXCLUSIVE MODE");
+    let begun = std::time::Instant::now();
+    let answer = desk.run(&["run", &run, "--until", "rewritten"]);
+    let took = begun.elapsed();
+    db.exec("COMMIT");
+    answer.done().mentions(&["the statistics of `people` are as they were", "holds its lock"]);
+    assert!(took.as_secs() < 20, "{took:?}");
+    assert_eq!(known(&mut db, "slk"), ["orders", "orders_1", "orders_2"]);
+}

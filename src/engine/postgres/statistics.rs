@@ -13,6 +13,9 @@ use super::shape::{schema_of, table_sql};
 use crate::policy::TableName;
 use crate::ports::SourceError;
 
+/// The state of a lock that was not given in time.
+const LOCKED: &str = "55P03";
+
 /// Takes the statistics of tables anew, each in a statement of its own; returns those that were
 /// left, and why.
 pub(super) async fn renew(
@@ -95,8 +98,12 @@ async fn analyze(session: &mut Session, table: &TableName) -> Result<Option<Stri
         let Err(error) = done.await else { return Ok(None) };
         attempt += 1;
         // A lost server is waited for; a lock that somebody keeps, and a function of an index that
-        // fails, are reasons to leave it.
+        // fails, are reasons to leave it. The lock is most often that of a vacuum by the server itself,
+        // which can last for hours and takes the statistics anew at its end.
         let code = state(&error).map(str::to_owned);
+        if code.as_deref() == Some(LOCKED) {
+            return Ok(Some(format!("somebody holds its lock (PostgreSQL error {LOCKED})")));
+        }
         if session.may_try_again(&error, attempt).await.is_none() {
             return match code {
                 Some(code) => Ok(Some(format!("PostgreSQL error {code}"))),
