@@ -18,7 +18,8 @@ pub(crate) fn measure(server: &Server, binary: &Path, case: &Case) -> String {
         plain.push(update(server, case));
         for (strategy, runs) in [("in-place", &mut in_place), ("rebuild", &mut rebuilt)] {
             if case.strategy.as_deref().is_none_or(|wanted| wanted == strategy) {
-                runs.push(sealift(server, binary, case, strategy));
+                let apart = sealift(server, binary, case, strategy, &["backed_up", "verified"]);
+                runs.push(apart.with(&sealift(server, binary, case, strategy, &["verified"])));
             }
         }
     }
@@ -112,7 +113,8 @@ fn recipe(server: &Server, case: &Case) -> f64 {
     server.time("source", &statements)
 }
 
-fn sealift(server: &Server, binary: &Path, case: &Case, strategy: &str) -> Passes {
+/// A run that stops behind each of these phases, and goes on.
+fn sealift(server: &Server, binary: &Path, case: &Case, strategy: &str, stops: &[&str]) -> Passes {
     server.copy("base", "source");
     server.drop("vault");
     server.time("postgres", &["CREATE DATABASE vault"]);
@@ -125,8 +127,10 @@ fn sealift(server: &Server, binary: &Path, case: &Case, strategy: &str) -> Passe
     };
     program.prepare(case.columns, strategy);
     server.time("postgres", &["CHECKPOINT"]);
-    let (took, peak) = program.run(&["run"]);
+    let runs: Vec<_> = stops.iter().map(|phase| program.run(&["run", "--until", phase])).collect();
     check(server, case.columns);
+    let took = runs.iter().map(|(took, _)| *took).sum();
+    let peak = runs.iter().map(|(_, peak)| *peak).max().unwrap_or(0);
     passes(&server.ledger("vault"), took, peak)
 }
 
