@@ -1,9 +1,9 @@
-//! The folder of a run's encrypted files: `age` files, one per range, and beside them a marker and
-//! a copy of the vault's slots and wrapped keys, so that a lost vault does not lose the backup.
+//! The folder of a run's files: `age` files, one per range, and beside them a marker and a copy of the
+//! vault's slots and wrapped keys, so that a lost vault does not lose the backup.
 //!
 //! A file is a header of `age` (X25519, the run's identity), then records: `length 4 (big-endian) |
-//! bytes`, to the authenticated end of the stream. This room knows neither what a record says nor
-//! which keys the vault holds.
+//! bytes`, to the authenticated end of the stream. Files whose records are sealed already are records
+//! alone. This room knows neither what a record says nor which keys the vault holds.
 //!
 //! **Invariant:** a finished file is on disk before its seal is returned: the file is synced, then
 //! the folder. A file whose seal nobody recorded is void and may be overwritten.
@@ -13,13 +13,13 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use age::stream::{StreamReader, StreamWriter};
+use age::stream::StreamWriter;
 use age::x25519::{Identity, Recipient};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::lifecycle::RunId;
-use crate::ports::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
+use crate::ports::{BackupError, BackupStore, FileSeal, PlainReader, RecordReader, RecordWriter};
 
 /// The longest record that is read: a value of 16 MiB, its key, and room to spare.
 const RECORD_BYTES_MAX: usize = 256 << 20;
@@ -29,6 +29,9 @@ mod vault_file;
 
 pub use header::recipients_of;
 pub use vault_file::VaultFile;
+
+/// What is read or written at a time.
+const BUFFER_BYTES: usize = 1 << 16;
 
 const MARKER: &str = "RUN";
 /// Slots and wrapped keys, as they were when the run began.
@@ -165,6 +168,24 @@ impl AgeFolder {
     fn io(&self, name: &str, error: io::Error) -> BackupError {
         failed(&self.dir, name, error)
     }
+
+    /// Begins a file on the disk.
+    fn begun(&self, name: &str) -> Result<Hashing<BufWriter<File>>, BackupError> {
+        let file = File::create(self.dir.join(name)).map_err(|error| self.io(name, error))?;
+        Ok(Hashing { inner: BufWriter::new(file), hash: Sha256::new(), bytes: 0 })
+    }
+
+    /// Opens a file whose whole length has this hash.
+    fn known(&self, name: &str, sha256: &[u8; 32]) -> Result<BufReader<File>, BackupError> {
+        let mut file = File::open(self.dir.join(name)).map_err(|error| self.io(name, error))?;
+        let mut hash = Sha256::new();
+        io::copy(&mut file, &mut HashOnly(&mut hash)).map_err(|error| self.io(name, error))?;
+        if hash.finalize().as_slice() != sha256 {
+            return Err(BackupError::Altered { name: name.to_owned() });
+        }
+        file.rewind().map_err(|error| self.io(name, error))?;
+        Ok(BufReader::with_capacity(BUFFER_BYTES, file))
+    }
 }
 
 /// The folder itself cannot be used.
@@ -226,26 +247,31 @@ fn sync_folder(dir: &Path) -> io::Result<()> {
 
 impl BackupStore for AgeFolder {
     fn create(&self, name: &str) -> Result<Box<dyn RecordWriter>, BackupError> {
-        let path = self.dir.join(name);
-        let file = File::create(&path).map_err(|error| self.io(name, error))?;
-        let hashing = Hashing { inner: BufWriter::new(file), hash: Sha256::new(), bytes: 0 };
-        writer(&self.dir, name, hashing, &self.recipients)
+        writer(&self.dir, name, self.begun(name)?, &self.recipients)
     }
 
     fn open(&self, name: &str, sha256: &[u8; 32]) -> Result<Box<dyn RecordReader>, BackupError> {
-        let mut file = File::open(self.dir.join(name)).map_err(|error| self.io(name, error))?;
-        let mut hash = Sha256::new();
-        io::copy(&mut file, &mut HashOnly(&mut hash)).map_err(|error| self.io(name, error))?;
-        if hash.finalize().as_slice() != sha256 {
-            return Err(BackupError::Altered { name: name.to_owned() });
-        }
-        file.rewind().map_err(|error| self.io(name, error))?;
-        reader(&self.dir, name, BufReader::with_capacity(1 << 16, file), &self.identity)
+        reader(&self.dir, name, self.known(name, sha256)?, &self.identity)
+    }
+
+    fn create_plain(&self, name: &str) -> Result<Box<dyn RecordWriter>, BackupError> {
+        let stream = BufWriter::with_capacity(BUFFER_BYTES, self.begun(name)?);
+        Ok(Box::new(Writer { dir: self.dir.clone(), name: name.to_owned(), stream, records: 0 }))
+    }
+
+    fn open_plain(
+        &self,
+        name: &str,
+        sha256: &[u8; 32],
+    ) -> Result<Box<dyn PlainReader>, BackupError> {
+        let stream = self.known(name, sha256)?;
+        let (dir, name) = (self.dir.clone(), name.to_owned());
+        Ok(Box::new(Plain { reader: Reader { dir, name, stream }, record: Vec::new() }))
     }
 
     fn open_unrecorded(&self, name: &str) -> Result<Box<dyn RecordReader>, BackupError> {
         let file = File::open(self.dir.join(name)).map_err(|error| self.io(name, error))?;
-        reader(&self.dir, name, BufReader::with_capacity(1 << 16, file), &self.identity)
+        reader(&self.dir, name, BufReader::with_capacity(BUFFER_BYTES, file), &self.identity)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), BackupError> {
@@ -378,14 +404,32 @@ fn reader(
     Ok(Box::new(Reader { dir: dir.to_owned(), name: name.to_owned(), stream }))
 }
 
-struct Writer {
+struct Writer<S> {
     dir: PathBuf,
     name: String,
-    stream: StreamWriter<Hashing<BufWriter<File>>>,
+    stream: S,
     records: u64,
 }
 
-impl RecordWriter for Writer {
+/// What records go through on their way to a file.
+trait Layer: Write + Send {
+    /// Hands over what is still held back.
+    fn ended(self) -> io::Result<Hashing<BufWriter<File>>>;
+}
+
+impl Layer for StreamWriter<Hashing<BufWriter<File>>> {
+    fn ended(self) -> io::Result<Hashing<BufWriter<File>>> {
+        self.finish()
+    }
+}
+
+impl Layer for BufWriter<Hashing<BufWriter<File>>> {
+    fn ended(self) -> io::Result<Hashing<BufWriter<File>>> {
+        self.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+}
+
+impl<S: Layer> RecordWriter for Writer<S> {
     fn write(&mut self, record: &[u8]) -> Result<(), BackupError> {
         let failed = |error| failed(&self.dir, &self.name, error);
         let length = u32::try_from(record.len())
@@ -399,7 +443,7 @@ impl RecordWriter for Writer {
     fn finish(self: Box<Self>) -> Result<FileSeal, BackupError> {
         let Self { dir, name, stream, records } = *self;
         let ended = || -> io::Result<([u8; 32], u64)> {
-            let Hashing { inner, hash, bytes } = stream.finish()?;
+            let Hashing { inner, hash, bytes } = stream.ended()?;
             let file = inner.into_inner().map_err(io::IntoInnerError::into_error)?;
             // ORDER: the file, then the folder, then whoever records the seal.
             file.sync_all()?;
@@ -411,17 +455,19 @@ impl RecordWriter for Writer {
     }
 }
 
-struct Reader {
+struct Reader<S> {
     dir: PathBuf,
     name: String,
-    stream: StreamReader<BufReader<File>>,
+    stream: S,
 }
 
-impl RecordReader for Reader {
-    fn read(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, BackupError> {
+impl<S: Read> Reader<S> {
+    /// The length of the next record.
+    fn length(&mut self) -> Result<Option<usize>, BackupError> {
         let failed = |error| failed(&self.dir, &self.name, error);
         let mut length = [0; 4];
-        // The end of the stream is authenticated, so an end between two records is the end.
+        // The end of the stream is authenticated, or its hash was compared, so an end between two
+        // records is the end.
         match self.stream.read(&mut length[..1]).map_err(failed)? {
             0 => return Ok(None),
             _ => self.stream.read_exact(&mut length[1..]).map_err(failed)?,
@@ -430,9 +476,36 @@ impl RecordReader for Reader {
         if length > RECORD_BYTES_MAX {
             return Err(BackupError::Altered { name: self.name.clone() });
         }
+        Ok(Some(length))
+    }
+
+    fn fill(&mut self, record: &mut [u8]) -> Result<(), BackupError> {
+        let filled = self.stream.read_exact(record);
+        filled.map_err(|error| failed(&self.dir, &self.name, error))
+    }
+}
+
+impl<S: Read + Send> RecordReader for Reader<S> {
+    fn read(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, BackupError> {
+        let Some(length) = self.length()? else { return Ok(None) };
         let mut record = Zeroizing::new(vec![0; length]);
-        self.stream.read_exact(&mut record).map_err(failed)?;
+        self.fill(&mut record)?;
         Ok(Some(record))
+    }
+}
+
+/// A file that was not encrypted.
+struct Plain {
+    reader: Reader<BufReader<File>>,
+    record: Vec<u8>,
+}
+
+impl PlainReader for Plain {
+    fn read(&mut self) -> Result<Option<&[u8]>, BackupError> {
+        let Some(length) = self.reader.length()? else { return Ok(None) };
+        self.record.resize(length, 0);
+        self.reader.fill(&mut self.record)?;
+        Ok(Some(&self.record))
     }
 }
 
@@ -481,6 +554,31 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let refused = folder.open(&seal.name, &seal.sha256).err().unwrap();
         assert!(matches!(refused, BackupError::Missing { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_file_of_sealed_records_lies_as_it_is_and_is_refused_where_it_was_altered() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = folder(base.path());
+        let mut writer = folder.create_plain("u0-r0.stage").unwrap();
+        for record in [&b"sealed"[..], b"", b"so too"] {
+            writer.write(record).unwrap();
+        }
+        let seal = writer.finish().unwrap();
+        let path = folder.dir().join(&seal.name);
+        let good = fs::read(&path).unwrap();
+        assert_eq!(good, b"\0\0\0\x06sealed\0\0\0\0\0\0\0\x06so too");
+        assert_eq!((seal.bytes, seal.records), (good.len() as u64, 3));
+        let mut reader = folder.open_plain(&seal.name, &seal.sha256).unwrap();
+        for record in [&b"sealed"[..], b"", b"so too"] {
+            assert_eq!(reader.read().unwrap(), Some(record));
+        }
+        assert_eq!(reader.read().unwrap(), None);
+        for bad in [&good[..good.len() - 1], &good[..10], &[&good[..], b"x"].concat()] {
+            fs::write(&path, bad).unwrap();
+            let refused = folder.open_plain(&seal.name, &seal.sha256).err().unwrap();
+            assert!(matches!(refused, BackupError::Altered { .. }), "{refused}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::ledger::{ApprovalKind, Entry};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::{Expect, OnFailure};
 use crate::ports::{Change, CheckRow, Condition, Lease, RunRow};
-use crate::run::{Drive, Job, RunError, turn};
+use crate::run::{Ahead, Drive, Job, RunError, turn};
 
 pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result<Outcome, Failure> {
     let until = target(typed.until.as_deref())?;
@@ -188,7 +188,7 @@ async fn work(
         if phase.rank() >= until.rank() {
             return Ok(());
         }
-        match pass(desk, settings, job, row, phase).await {
+        match pass(desk, settings, job, row, (phase, until)).await {
             Err(failure) if job.crew.shares && failure.is_passed_over() => {
                 passed_over += 1;
                 if passed_over == PASSED_OVER_MAX {
@@ -200,13 +200,13 @@ async fn work(
     }
 }
 
-/// The pass that leads out of a phase.
+/// The pass that leads out of a phase, on the way to another.
 async fn pass(
     desk: &Desk,
     settings: &Settings,
     job: &Job,
     row: &RunRow,
-    phase: Phase,
+    (phase, until): (Phase, Phase),
 ) -> Result<(), Failure> {
     unchanged_catalog(desk, job, phase).await?;
     match phase {
@@ -215,7 +215,8 @@ async fn pass(
                 let held = checks(job, "before").await;
                 turn.end(held).await?;
             }
-            Ok(crate::run::backup(job).await?)
+            let ahead = if until.rank() > Phase::BackedUp.rank() { Ahead::Yes } else { Ahead::No };
+            Ok(crate::run::backup(job, ahead).await?)
         }
         Phase::BackedUp => Ok(crate::run::seal(job).await?),
         Phase::Sealed => Ok(crate::run::rewrite(job).await?),

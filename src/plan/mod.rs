@@ -75,8 +75,8 @@ mod fixture;
 
 pub use crate::catalog::ColumnChange;
 pub use actuals::{
-    EstimateCheck, EstimateUnit, compare as compare_estimates, in_all as estimates_in_all,
-    readable_bytes, readable_ms,
+    EstimateCheck, EstimateUnit, SEALED_AHEAD, compare as compare_estimates,
+    in_all as estimates_in_all, readable_bytes, readable_ms,
 };
 pub use blast_radius::{Touched, TouchedKind, blast_radius};
 pub use case::reads_column;

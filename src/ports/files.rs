@@ -1,4 +1,5 @@
-//! The encrypted files beside a run: backup, increments, token files, stage files.
+//! The files beside a run: backup, increments and token files, which are encrypted; stage files, whose
+//! records are sealed values already.
 
 use zeroize::Zeroizing;
 
@@ -85,6 +86,17 @@ pub trait BackupStore: Send + Sync {
     /// Opens a finished file, after comparing the whole of it with the recorded hash.
     fn open(&self, name: &str, sha256: &[u8; 32]) -> Result<Box<dyn RecordReader>, BackupError>;
 
+    /// Begins a file whose records are sealed already, in place of a void one of the same name. They lie
+    /// as they are: encrypted once more, they would be no better kept.
+    fn create_plain(&self, name: &str) -> Result<Box<dyn RecordWriter>, BackupError>;
+
+    /// Opens such a file, after comparing the whole of it with the hash that it had when it was finished.
+    fn open_plain(
+        &self,
+        name: &str,
+        sha256: &[u8; 32],
+    ) -> Result<Box<dyn PlainReader>, BackupError>;
+
     /// Opens a file that nobody recorded. Its end is authenticated by its encryption; that it is the
     /// newest of its name is not known.
     fn open_unrecorded(&self, name: &str) -> Result<Box<dyn RecordReader>, BackupError>;
@@ -113,6 +125,12 @@ pub trait RecordWriter: Send {
 
     /// Ends the file and makes it durable: file and folder are synced before this returns.
     fn finish(self: Box<Self>) -> Result<FileSeal, BackupError>;
+}
+
+/// Reads the records of a file that was not encrypted, in order.
+pub trait PlainReader: Send {
+    /// The next record, where the one before lay; `None` at the end of the file.
+    fn read(&mut self) -> Result<Option<&[u8]>, BackupError>;
 }
 
 /// Reads the records of a file, in order.

@@ -19,7 +19,7 @@ pub use archive::{
     ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, NOT_COPIED,
     VaultCopies, VaultCopy, VaultRebuild,
 };
-pub use files::{BackupError, BackupStore, FileSeal, RecordReader, RecordWriter};
+pub use files::{BackupError, BackupStore, FileSeal, PlainReader, RecordReader, RecordWriter};
 pub use lease::{
     Beat, CutState, Holder, Lease, Piece, PieceCounts, Rate, RunState, Task, WorkerRow,
 };
@@ -38,9 +38,9 @@ pub use sample::{
 pub use scratch::{Scratch, ScratchError, ScratchTable};
 pub use source::{
     Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
-    Row, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, ShownCopy, Source, SourceError,
-    SourceIdentity, SourceRebuild, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome,
-    WriteOutcome,
+    Row, RowStamp, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, ShownCopy, Source,
+    SourceError, SourceIdentity, SourceRebuild, SourceWindow, Step, Visitor, WalkFilter,
+    WindowOutcome, WriteOutcome,
 };
 pub use vault::{Change, VAULT_FORMAT, Vault, VaultError};
 

@@ -24,6 +24,30 @@ pub struct Row {
     pub cells: Vec<Option<Original>>,
     /// Which version of the row this is, where the engine can tell.
     pub version: Option<RowVersion>,
+    /// Its stamp, where it was asked for one.
+    pub stamp: Option<RowStamp>,
+}
+
+/// What a row is, told without its cells: which version, and a digest of its in-scope cells under the
+/// run's own seed (PostgreSQL: `block 4 | item 2 | xmin 4 | digest 8`). Two equal stamps of one key
+/// mean that nothing was written to the row between the two reads.
+///
+/// The version alone would not do: a server that was restored to an earlier state counts places and
+/// transactions a second time, with other values. The digest alone would not do: it has 64 bits, and
+/// is not made to withstand somebody who looks for two values that share one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RowStamp(pub [u8; Self::BYTES]);
+
+impl RowStamp {
+    /// Its length.
+    pub const BYTES: usize = 18;
+}
+
+// A digest of originals is shown to nobody.
+impl std::fmt::Debug for RowStamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RowStamp(..)")
+    }
 }
 
 /// Names one version of a row, in the engine's own words (PostgreSQL: `ctid` and `xmin`).
@@ -86,6 +110,11 @@ pub struct Limit {
 pub enum WalkFilter {
     /// All of them.
     All,
+    /// All of them, with stamps where the engine has some.
+    Stamped {
+        /// What the digests of this run begin from.
+        seed: i64,
+    },
     /// Those with a cell that neither is NULL nor matches its column's pattern (one `GLOB`
     /// pattern a column; `None`: the column is not looked at). Empty texts pass where kept.
     /// Rows that stand as a batch of the run wrote them may be left out unseen.
@@ -381,6 +410,19 @@ pub trait Source: Send + Sync {
         limit: Limit,
         filter: &WalkFilter,
     ) -> Result<Vec<Row>, SourceError>;
+
+    /// Reads so many rows with `after < key ≤ upto` in key order, in one short snapshot: their keys,
+    /// versions and stamps, and no cells. `None` where there are no stamps: rows are walked then.
+    async fn stamps(
+        &self,
+        _table: &UnitTable,
+        _after: Option<&RowKey>,
+        _upto: Option<&RowKey>,
+        _rows: usize,
+        _seed: i64,
+    ) -> Result<Option<Vec<Row>>, SourceError> {
+        Ok(None)
+    }
 
     /// A number that changes when somebody else commits to the source, and may change at our own
     /// commits too.
@@ -703,7 +745,17 @@ pub trait SourceRebuild: Send {
         limit: Limit,
     ) -> Result<Vec<Row>, SourceError>;
 
+    /// As [`Source::stamps`]. A batch that is not as it was backed up is walked instead.
+    async fn stamps(
+        &mut self,
+        after: Option<&RowKey>,
+        upto: Option<&RowKey>,
+        rows: usize,
+        seed: i64,
+    ) -> Result<Option<Vec<Row>>, SourceError>;
+
     /// Takes the cells of rows that were just read, as they are to be; the others stay as they are.
+    /// Every row is handed over once, also where nothing of it is written: they are counted here.
     async fn write(&mut self, read: &[Row], writes: &[RowWrite]) -> Result<(), SourceError>;
 
     /// Fills the table anew, moves the cursors and commits.

@@ -87,6 +87,8 @@ pub enum Change {
     /// A backup's piece ends earlier than it was cut: what is left of it, behind this key, becomes a
     /// piece of its own that anybody may take.
     SplitPiece(Lease, RowKey),
+    /// Adds a piece of work that anybody may take. One that is there stays as it is.
+    AddPiece(Piece),
     /// Adds a signature.
     PutApproval(ApprovalRow),
     /// Removes the signatures of one kind.
@@ -302,6 +304,15 @@ pub trait Vault: Send + Sync {
 
     /// The finished files of a run; increments by epoch and number.
     async fn files(&self, run: RunId) -> Result<Vec<FileRow>, VaultError>;
+
+    /// Those of some ranges of a unit, in the same order. A large run has ten thousands of files, and
+    /// each of its pieces asks for a few.
+    async fn files_of(
+        &self,
+        run: RunId,
+        unit: u16,
+        ranges: &[u32],
+    ) -> Result<Vec<FileRow>, VaultError>;
 
     /// The quarantined rows of a run.
     async fn quarantine(&self, run: RunId) -> Result<Vec<QuarantineRow>, VaultError>;

@@ -71,11 +71,51 @@ pub(crate) struct NextRows<'n> {
     next: Option<Ahead>,
 }
 
+/// How rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// With their cells.
+    Whole,
+    /// Only what says whether they are still what was backed up; with their cells where the source
+    /// cannot say it.
+    Stamps {
+        /// What the digests begin from.
+        seed: i64,
+    },
+}
+
+/// A batch of rows.
+pub(crate) struct Batch {
+    /// The version that was noted before they were read.
+    pub(crate) version: i64,
+    /// The rows.
+    pub(crate) rows: Vec<Row>,
+    /// Whether they came without their cells.
+    pub(crate) is_bare: bool,
+}
+
 /// A batch that is being read.
 struct Ahead {
     after: Option<RowKey>,
     version: i64,
-    rows: JoinHandle<Result<Vec<Row>, SourceError>>,
+    reads: Reads,
+    rows: JoinHandle<Result<(Vec<Row>, bool), SourceError>>,
+}
+
+/// Reads rows in one of the two ways; says whether they came without their cells.
+async fn rows(
+    source: &dyn Source,
+    table: &UnitTable,
+    (after, upto): (Option<&RowKey>, Option<&RowKey>),
+    limit: Limit,
+    reads: Reads,
+) -> Result<(Vec<Row>, bool), SourceError> {
+    if let Reads::Stamps { seed } = reads
+        && let Some(rows) = source.stamps(table, after, upto, limit.rows, seed).await?
+    {
+        return Ok((rows, true));
+    }
+    Ok((source.walk(table, after, upto, limit, &WalkFilter::All).await?, false))
 }
 
 impl<'n> NextRows<'n> {
@@ -89,25 +129,28 @@ impl<'n> NextRows<'n> {
         Ok(Self { job, table, upto, beside, next: None })
     }
 
-    /// The rows behind a key, and the version that was noted before they were read.
+    /// The rows behind a key.
     pub(crate) async fn read(
         &mut self,
         after: Option<&RowKey>,
         limit: Limit,
-    ) -> Result<(i64, Vec<Row>), RunError> {
+        reads: Reads,
+    ) -> Result<Batch, RunError> {
         // A batch that was cut, or did not go through, is not followed by what was read ahead.
-        if let Some(ahead) = self.next.take().filter(|ahead| ahead.after.as_ref() == after)
-            && let Ok(Ok(mut rows)) = ahead.rows.await
+        let follows = |ahead: &Ahead| ahead.after.as_ref() == after && ahead.reads == reads;
+        if let Some(ahead) = self.next.take().filter(follows)
+            && let Ok(Ok((mut rows, is_bare))) = ahead.rows.await
         {
             rows.truncate(limit.rows.max(1));
-            return Ok((ahead.version, rows));
+            return Ok(Batch { version: ahead.version, rows, is_bare });
         }
         // ORDER: noted before the read, so that what is written from here on moves it.
         let version = self.job.source.version().await?;
         here("rewrite.within_read");
-        let all = &WalkFilter::All;
-        let rows = self.job.source.walk(self.table, after, self.upto, limit, all).await?;
-        Ok((version, rows))
+        let between = (after, self.upto);
+        let (rows, is_bare) =
+            rows(self.job.source.as_ref(), self.table, between, limit, reads).await?;
+        Ok(Batch { version, rows, is_bare })
     }
 
     /// Begins to read what comes behind a key, where that may be.
@@ -115,6 +158,7 @@ impl<'n> NextRows<'n> {
         &mut self,
         after: Option<&RowKey>,
         limit: Limit,
+        reads: Reads,
     ) -> Result<(), RunError> {
         let Some((since, source)) = &self.beside else { return Ok(()) };
         let version = self.job.source.version().await?;
@@ -126,9 +170,10 @@ impl<'n> NextRows<'n> {
         let (after, upto) = (after.cloned(), self.upto.cloned());
         let from = after.clone();
         let rows = tokio::spawn(async move {
-            source.walk(&table, from.as_ref(), upto.as_ref(), limit, &WalkFilter::All).await
+            let between = (from.as_ref(), upto.as_ref());
+            rows(source.as_ref(), &table, between, limit, reads).await
         });
-        self.next = Some(Ahead { after, version, rows });
+        self.next = Some(Ahead { after, version, reads, rows });
         Ok(())
     }
 }

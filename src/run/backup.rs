@@ -2,12 +2,13 @@
 //!
 //! Ranges are cut while walking, so that nobody has to count first: a range ends after so many rows
 //! or bytes, and the last one is open above, so that rows which arrive later belong to it. Where the
-//! source lets several work, each worker cuts the next range for itself and backs it up.
+//! source lets several work, each worker cuts the next range for itself and backs it up, and others
+//! seal what is on record meanwhile, where the run is to go on to the seal.
 
 use std::time::Instant;
 
 use crate::lifecycle::{Event, Phase};
-use crate::plan::{Unit, UnitMode, UnitTable, Walk};
+use crate::plan::{SEALED_AHEAD, Unit, UnitMode, UnitTable, Walk};
 use crate::ports::{
     Change, CutState, FileKind, FileRow, Lease, Limit, Piece, RangeRow, RecordWriter, Row, Task,
     VaultError, WalkFilter,
@@ -17,10 +18,10 @@ use crate::run::column::{Column, Fate};
 use crate::run::crash::here;
 use crate::run::entries::known;
 use crate::run::error::RunError;
-use crate::run::job::{Job, file_bytes, manifest_hash, ms, table_of, unit_of};
+use crate::run::job::{Job, Stop, file_bytes, manifest_hash, ms, table_of, unit_of};
 use crate::run::record::{BackupCell, BackupRecord};
 use crate::run::residue::control;
-use crate::run::share::{Laid, piece_of, share, turn};
+use crate::run::share::{Followers, Laid, piece_of, share, turn};
 use crate::token::TokenBody;
 use crate::value::RowKey;
 
@@ -36,35 +37,73 @@ const SPLITS_MAX: u32 = 20;
 /// Rows that one snapshot reads.
 const SNAPSHOT_ROWS: usize = 5_000;
 
+/// Whether files are sealed while others are still backed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// The run goes on to the seal: what is on record is sealed meanwhile, where order allows it.
+    Yes,
+    /// The run is to stop at `backed_up`, with nothing sealed by this process.
+    No,
+}
+
+/// When a pass began, and what was there.
+struct Beginning {
+    at: Instant,
+    resumed: bool,
+    vault_bytes: Option<u64>,
+}
+
 /// Backs up every range that is not on record yet, then moves the run to `backed_up`.
 ///
 /// # Errors
 ///
 /// [`RunError`]; what is on record stays, and the next call goes on behind it.
-pub async fn backup(job: &Job) -> Result<(), RunError> {
-    let begun = Instant::now();
-    let resumed = !job.vault.ranges(job.run).await?.is_empty();
-    let vault_bytes = job.vault.bytes().await?;
+pub async fn backup(job: &Job, ahead: Ahead) -> Result<(), RunError> {
+    let begun = Beginning {
+        at: Instant::now(),
+        resumed: !job.vault.ranges(job.run).await?.is_empty(),
+        vault_bytes: job.vault.bytes().await?,
+    };
     let rows: u64 = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|t| t.rows).sum();
     job.watch.does("backs up");
     job.progress.begin("back up", "rows", rows);
-    if job.crew.shares {
-        share(job, Task::Backup, rows / RANGE_ROWS + 1, Laid::default()).await?;
+    if !job.crew.shares {
+        return alone(job, begun, None).await;
     }
+    let halt = Stop::default();
+    // Of a single range nothing is on record before the end.
+    let wanted = if ahead == Ahead::Yes { rows / RANGE_ROWS } else { 0 };
+    let mut followers = Followers::begin(job, wanted, &halt).await;
+    if followers.are_some() {
+        job.watch.does("backs up and seals");
+    }
+    let shared = share(job, Task::Backup, rows / RANGE_ROWS + 1, Laid::default(), &halt).await;
+    let done = match shared {
+        Ok(()) => alone(job, begun, Some(&mut followers)).await,
+        Err(error) => Err(error),
+    };
+    followers.end_with(done).await
+}
+
+/// What one process does.
+async fn alone(
+    job: &Job,
+    begun: Beginning,
+    followers: Option<&mut Followers>,
+) -> Result<(), RunError> {
     let Some(turn) = turn(job, Phase::Approved).await? else {
         job.progress.end();
         return Ok(());
     };
-    let done = rest(job, begun, resumed, vault_bytes).await;
+    let done = rest(job, begun, followers).await;
     turn.end(done).await
 }
 
-/// What one process does: tables that are walked by nobody else, then the phase.
+/// Tables that are walked by nobody else, then the phase.
 async fn rest(
     job: &Job,
-    begun: Instant,
-    resumed: bool,
-    vault_bytes: Option<u64>,
+    begun: Beginning,
+    followers: Option<&mut Followers>,
 ) -> Result<(), RunError> {
     for unit in job.plan.units.iter().filter(|unit| !is_shared(job, unit)) {
         for (at, table) in unit.tables.iter().enumerate() {
@@ -76,21 +115,31 @@ async fn rest(
     }
     job.progress.end();
     control(job).await?;
+    if let Some(followers) = followers {
+        // ORDER: before the phase, so that its entry says all that was sealed ahead of it.
+        followers.end().await?;
+    }
     let files = job.vault.files(job.run).await?;
     let ranges = job.vault.ranges(job.run).await?;
     here("backup.before_phase");
     job.advance(Phase::Approved, Event::BackedUp, Vec::new(), |draft| {
-        draft.counts.insert("took_ms".into(), ms(begun.elapsed()));
-        draft.counts.extend(resumed.then(|| ("resumed".into(), 1)));
+        draft.counts.insert("took_ms".into(), ms(begun.at.elapsed()));
+        draft.counts.extend(begun.resumed.then(|| ("resumed".into(), 1)));
         draft.counts.insert("file_bytes".into(), file_bytes(&files, FileKind::Backup));
-        draft.counts.extend(vault_bytes.map(|bytes| ("vault_bytes_before".into(), bytes)));
-        draft.counts.insert("files".into(), files.len() as u64);
+        draft.counts.extend(begun.vault_bytes.map(|bytes| ("vault_bytes_before".into(), bytes)));
+        draft.counts.insert("files".into(), of_kind(&files, FileKind::Backup));
+        let ahead = of_kind(&files, FileKind::Token);
+        draft.counts.extend((ahead > 0).then(|| (SEALED_AHEAD.into(), ahead)));
         draft.counts.insert("rows".into(), ranges.iter().map(|range| range.rows).sum());
         draft.counts.insert("originals".into(), ranges.iter().map(|range| range.originals).sum());
         draft.details.insert("manifest".into(), manifest_hash(&files, FileKind::Backup).into());
         draft.details.insert("folder".into(), job.files.place().into());
     })
     .await
+}
+
+fn of_kind(files: &[FileRow], kind: FileKind) -> u64 {
+    files.iter().filter(|file| file.kind == kind).count() as u64
 }
 
 /// Whether a unit is cut into ranges that several workers may back up. The images of a window are in
@@ -162,7 +211,8 @@ pub(crate) async fn back_up_piece(job: &Job, lease: &Lease) -> Result<(), RunErr
         job.may_go_on()?;
         let limit = Limit { rows: SNAPSHOT_ROWS, bytes };
         let (after, upto) = (position.as_ref(), upper.as_ref());
-        let rows = job.source.walk(table, after, upto, limit, &WalkFilter::All).await?;
+        let filter = WalkFilter::Stamped { seed: job.stamp_seed() };
+        let rows = job.source.walk(table, after, upto, limit, &filter).await?;
         let Some(last) = rows.last() else { break None };
         position = Some(last.key.clone());
         range.add(job, &rows).await?;
@@ -195,6 +245,11 @@ pub(crate) async fn back_up_piece(job: &Job, lease: &Lease) -> Result<(), RunErr
     let mut changes = vec![Change::PutRange(job.run, row), Change::PutFile(job.run, file)];
     changes.extend(rest.map(|at| Change::SplitPiece(lease.clone(), at)));
     changes.push(Change::PieceDone(lease.clone()));
+    if columns.iter().all(|column| !column.treatment.is_deduplicated()) {
+        // Sealed ahead of the phase, a file leaves nothing in the vault but its record. A blind index
+        // would be filled with tokens whose entries may never come.
+        changes.push(Change::AddPiece(piece_of(job, Task::Seal, unit.id, *at, *number)));
+    }
     for _ in 0..SPLITS_MAX {
         match job.vault.commit(changes.clone(), Vec::new()).await {
             // Somebody has cut a range under the number that the rest was to have.
@@ -340,11 +395,13 @@ pub(crate) async fn backup_records(
     let is_known = |column: &Column, token: &TokenBody| {
         known.contains_key(&(column.domain_id(), token.clone()))
     };
+    let is_plain = |fates: &[Fate]| !fates.iter().any(|fate| matches!(fate, Fate::Shaped(_)));
     Ok(rows
         .iter()
         .zip(fates)
         .map(|(row, fates)| BackupRecord {
             key: row.key.clone(),
+            stamp: row.stamp.clone().filter(|_| is_plain(&fates)),
             cells: row
                 .cells
                 .iter()

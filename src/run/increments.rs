@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::ports::{BlindRow, FileKind, FileRow, RangeRow};
+use crate::ports::{BlindRow, FileKind, FileRow, RangeRow, RowStamp};
 use crate::run::column::Column;
 use crate::run::crash::here;
 use crate::run::entries::{Sealing, compare, seal_all};
@@ -18,16 +18,24 @@ use crate::token::{DomainId, TokenBody};
 
 /// The newest backup entry of each cell of one range, as tokens and digests.
 #[derive(Default)]
-pub(crate) struct Newest(HashMap<Vec<u8>, Vec<TokenCell>>);
+pub(crate) struct Newest(HashMap<Vec<u8>, Known>);
+
+/// What is known of one row.
+struct Known {
+    cells: Vec<TokenCell>,
+    /// What the row was when it was backed up; none where an increment is newer.
+    stamp: Option<RowStamp>,
+}
 
 impl Newest {
     /// Reads the token file of a range, then its increments in order, then those of the sweeps.
-    pub(crate) fn read(
+    pub(crate) async fn read(
         job: &Job,
-        files: &[FileRow],
         range: &RangeRow,
         columns: &[Column],
     ) -> Result<Self, RunError> {
+        let both = [range.number, sweep_range(range.table)];
+        let files = job.vault.files_of(job.run, range.unit, &both).await?;
         let mut newest = Self::default();
         let of = |kind: FileKind, number: u32| {
             files
@@ -39,7 +47,8 @@ impl Newest {
             while let Some(record) = reader.read()? {
                 let record = TokenRecord::decode(&record)
                     .map_err(|source| RunError::Record { name: file.seal.name.clone(), source })?;
-                newest.0.insert(record.key, record.cells);
+                let known = Known { cells: record.cells, stamp: record.stamp };
+                newest.0.insert(record.key, known);
             }
         }
         // INVARIANT: the vault lists increments by epoch and number, and sweeps come after every
@@ -66,18 +75,31 @@ impl Newest {
             (BackupCell::Token(token), _) => TokenCell::Token(token.clone()),
             (BackupCell::Null | BackupCell::Empty | BackupCell::Value(_), _) => TokenCell::None,
         };
-        let cells = self
+        let known = self
             .0
             .entry(record.key.encode())
-            .or_insert_with(|| vec![TokenCell::None; columns.len()]);
-        if let Some(place) = cells.get_mut(at) {
+            .or_insert_with(|| Known { cells: vec![TokenCell::None; columns.len()], stamp: None });
+        // The token file no longer counts for the row.
+        known.stamp = None;
+        if let Some(place) = known.cells.get_mut(at) {
             *place = cell;
         }
     }
 
     /// The newest entries of a row's cells, as far as there are any.
     pub(crate) fn row(&self, key: &[u8]) -> &[TokenCell] {
-        self.0.get(key).map_or(&[], Vec::as_slice)
+        self.0.get(key).map_or(&[], |known| &known.cells)
+    }
+
+    /// The entries of a row that still is what was backed up: NULL, empty or sealed, each of them.
+    pub(crate) fn unchanged(&self, key: &[u8], stamp: &RowStamp) -> Option<&[TokenCell]> {
+        let known = self.0.get(key)?;
+        (known.stamp.as_ref() == Some(stamp)).then_some(&*known.cells)
+    }
+
+    /// Whether any row has a stamp.
+    pub(crate) fn has_stamps(&self) -> bool {
+        self.0.values().any(|known| known.stamp.is_some())
     }
 }
 

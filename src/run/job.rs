@@ -142,6 +142,14 @@ pub struct Job {
 }
 
 impl Job {
+    /// What the digests in the stamps of this run's rows begin from. Nobody without the keys can look
+    /// for two values that share a digest.
+    #[must_use]
+    pub fn stamp_seed(&self) -> i64 {
+        let digest = self.keys.index().digest("stamp", &[&self.run.0.to_be_bytes()]);
+        digest.first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
+    }
+
     /// The columns of a table, in the order of its unit.
     ///
     /// # Errors

@@ -20,10 +20,10 @@ use crate::run::error::RunError;
 use crate::run::increments::{Place, add};
 use crate::run::job::Job;
 use crate::run::record::{BackupCell, IncrementRecord};
-use crate::run::rewrite::{derive_row, fates, fresh_token, shaped, written};
 use crate::run::sweep::{originals, sweep_range};
 use crate::run::verify::own_writers;
 use crate::run::window::{refused, unfit};
+use crate::run::worker::{derive_row, fates, fresh_token, shaped, written};
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
 

@@ -103,7 +103,14 @@ impl Manifest {
             rules: policy.columns.clone(),
             domains: policy.columns.iter().map(domain_of).collect(),
             ranges: vault.ranges(run).await?.iter().map(ManifestRange::of).collect(),
-            files: vault.files(run).await?.iter().map(ManifestFile::of).collect(),
+            files: vault
+                .files(run)
+                .await?
+                .iter()
+                // What waits to be loaded is on its way, and no part of what is kept.
+                .filter(|file| file.kind != FileKind::Stage)
+                .map(ManifestFile::of)
+                .collect(),
         })
     }
 

@@ -10,7 +10,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
-use crate::ports::{BackupStore, EntryRow, FileSeal, RecordReader};
+use crate::ports::{BackupStore, EntryRow, FileSeal, PlainReader};
+use crate::run::batch::compute_each;
 use crate::run::error::RunError;
 use crate::run::record::StageRecord;
 use crate::token::{DomainId, TokenBody};
@@ -98,7 +99,8 @@ fn merged_file(
     name: &str,
 ) -> Result<FileSeal, RunError> {
     let mut merge = Merge::open(store, group, None)?;
-    let mut writer = store.create(name)?;
+    let mut writer = store.create_plain(name)?;
+    let mut bytes = Vec::new();
     while let Some(entry) = merge.next()? {
         let record = StageRecord {
             domain: entry.domain.0,
@@ -106,7 +108,8 @@ fn merged_file(
             kind: entry.kind,
             envelope: entry.envelope,
         };
-        writer.write(&record.encode())?;
+        record.encode(&mut bytes);
+        writer.write(&bytes)?;
     }
     Ok(writer.finish()?)
 }
@@ -143,9 +146,54 @@ impl Ord for Front {
     }
 }
 
+/// A file that is merged.
+struct Source {
+    name: String,
+    reader: Box<dyn PlainReader>,
+}
+
+impl Source {
+    /// Opens a file and goes to its first record behind a token.
+    fn open(
+        store: &dyn BackupStore,
+        seal: &FileSeal,
+        after: Option<&(DomainId, TokenBody)>,
+    ) -> Result<(Self, Option<EntryRow>), RunError> {
+        let reader = store.open_plain(&seal.name, &seal.sha256)?;
+        let mut source = Self { name: seal.name.clone(), reader };
+        while let Some(entry) = source.next()? {
+            let is_behind =
+                after.is_none_or(|(domain, token)| (entry.domain, &entry.token) > (*domain, token));
+            if is_behind {
+                return Ok((source, Some(entry)));
+            }
+        }
+        Ok((source, None))
+    }
+
+    fn next(&mut self) -> Result<Option<EntryRow>, RunError> {
+        let Some(record) = self.reader.read()? else { return Ok(None) };
+        let record = StageRecord::decode(record)
+            .map_err(|source| RunError::Record { name: self.name.clone(), source })?;
+        Ok(Some(EntryRow {
+            domain: DomainId(record.domain),
+            token: record.token,
+            segment: 0,
+            kind: record.kind,
+            envelope: record.envelope,
+        }))
+    }
+}
+
+/// A file that is opened beside others, and what came of it.
+struct Opening<'f> {
+    seal: &'f FileSeal,
+    opened: Option<Result<(Source, Option<EntryRow>), RunError>>,
+}
+
 /// Files at work: what comes next is the first of what each of them has next.
 pub(crate) struct Merge {
-    readers: Vec<(String, Box<dyn RecordReader>)>,
+    sources: Vec<Source>,
     fronts: BinaryHeap<Reverse<Front>>,
 }
 
@@ -156,35 +204,20 @@ impl Merge {
         files: &[FileSeal],
         after: Option<&(DomainId, TokenBody)>,
     ) -> Result<Self, RunError> {
-        let mut merge = Self { readers: Vec::new(), fronts: BinaryHeap::new() };
-        for seal in files {
-            let reader = store.open(&seal.name, &seal.sha256)?;
-            merge.readers.push((seal.name.clone(), reader));
-            let at = merge.readers.len() - 1;
-            while let Some(front) = merge.read(at)? {
-                let is_behind = after.is_none_or(|(domain, token)| front.key() > (*domain, token));
-                if is_behind {
-                    merge.fronts.push(Reverse(front));
-                    break;
-                }
-            }
+        let mut openings: Vec<Opening<'_>> =
+            files.iter().map(|seal| Opening { seal, opened: None }).collect();
+        // Each file is read through, for its hash.
+        compute_each(&mut openings, |opening| {
+            opening.opened = Some(Source::open(store, opening.seal, after));
+        });
+        let mut merge = Self { sources: Vec::new(), fronts: BinaryHeap::new() };
+        for opened in openings.into_iter().filter_map(|opening| opening.opened) {
+            let (source, first) = opened?;
+            let file = merge.sources.len();
+            merge.sources.push(source);
+            merge.fronts.extend(first.map(|entry| Reverse(Front { entry, file })));
         }
         Ok(merge)
-    }
-
-    fn read(&mut self, file: usize) -> Result<Option<Front>, RunError> {
-        let (name, reader) = &mut self.readers[file];
-        let Some(record) = reader.read()? else { return Ok(None) };
-        let record = StageRecord::decode(&record)
-            .map_err(|source| RunError::Record { name: name.clone(), source })?;
-        let entry = EntryRow {
-            domain: DomainId(record.domain),
-            token: record.token,
-            segment: 0,
-            kind: record.kind,
-            envelope: record.envelope,
-        };
-        Ok(Some(Front { entry, file }))
     }
 
     /// The domain and token of what comes next.
@@ -196,7 +229,7 @@ impl Merge {
     pub(crate) fn next(&mut self) -> Result<Option<EntryRow>, RunError> {
         let Some(Reverse(Front { file, .. })) = self.fronts.peek() else { return Ok(None) };
         let file = *file;
-        let next = self.read(file)?;
+        let next = self.sources[file].next()?.map(|entry| Front { entry, file });
         let Some(mut first) = self.fronts.peek_mut() else { return Ok(None) };
         // What comes next in its file takes its place: the heap is put in order once, not twice.
         let Reverse(Front { entry, .. }) = match next {
@@ -215,7 +248,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::ports::{BackupError, RecordWriter};
+    use crate::ports::{BackupError, RecordReader, RecordWriter};
     use crate::value::ValueType;
 
     type Shelf = Arc<Mutex<HashMap<String, Vec<Vec<u8>>>>>;
@@ -226,6 +259,8 @@ mod tests {
     struct Writing(Shelf, String, Vec<Vec<u8>>);
 
     struct Reading(std::vec::IntoIter<Vec<u8>>);
+
+    struct ReadingPlain(std::vec::IntoIter<Vec<u8>>, Vec<u8>);
 
     impl RecordWriter for Writing {
         fn write(&mut self, record: &[u8]) -> Result<(), BackupError> {
@@ -252,6 +287,14 @@ mod tests {
         }
     }
 
+    impl PlainReader for ReadingPlain {
+        fn read(&mut self) -> Result<Option<&[u8]>, BackupError> {
+            let Some(record) = self.0.next() else { return Ok(None) };
+            self.1 = record;
+            Ok(Some(&self.1))
+        }
+    }
+
     impl BackupStore for Memory {
         fn create(&self, name: &str) -> Result<Box<dyn RecordWriter>, BackupError> {
             Ok(Box::new(Writing(Arc::clone(&self.0), name.to_owned(), Vec::new())))
@@ -259,6 +302,19 @@ mod tests {
 
         fn open(&self, name: &str, _: &[u8; 32]) -> Result<Box<dyn RecordReader>, BackupError> {
             Ok(Box::new(Reading(self.0.lock().unwrap()[name].clone().into_iter())))
+        }
+
+        fn create_plain(&self, name: &str) -> Result<Box<dyn RecordWriter>, BackupError> {
+            self.create(name)
+        }
+
+        fn open_plain(
+            &self,
+            name: &str,
+            _: &[u8; 32],
+        ) -> Result<Box<dyn PlainReader>, BackupError> {
+            let records = self.0.lock().unwrap()[name].clone();
+            Ok(Box::new(ReadingPlain(records.into_iter(), Vec::new())))
         }
 
         fn open_unrecorded(&self, name: &str) -> Result<Box<dyn RecordReader>, BackupError> {
@@ -292,7 +348,8 @@ mod tests {
 
     /// A file with every seventh token, beginning at its number, and one that all have.
     fn staged(store: &Memory, number: u8) -> FileSeal {
-        let mut writer = store.create(&format!("u0-r{number}.stage")).unwrap();
+        let mut writer = store.create_plain(&format!("u0-r{number}.stage")).unwrap();
+        let mut bytes = Vec::new();
         let tokens = (0..20_u8).map(|at| [1, at, number]).chain([[9, 9, 9]]);
         for token in tokens {
             let record = StageRecord {
@@ -301,7 +358,8 @@ mod tests {
                 kind: ValueType::Text,
                 envelope: vec![number],
             };
-            writer.write(&record.encode()).unwrap();
+            record.encode(&mut bytes);
+            writer.write(&bytes).unwrap();
         }
         writer.finish().unwrap()
     }

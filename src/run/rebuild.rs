@@ -12,11 +12,12 @@ use crate::ports::{
     CursorId, CursorState, Limit, Pass, RangeRow, Row, SourceError, SourceRebuild, Step,
     WalkFilter, WriteOutcome,
 };
+use crate::run::ahead::Reads;
 use crate::run::batch::BYTES_MAX;
 use crate::run::error::RunError;
 use crate::run::increments::Newest;
 use crate::run::job::Job;
-use crate::run::rewrite::Worker;
+use crate::run::worker::Worker;
 use crate::value::RowKey;
 
 /// How often it is tried again because somebody wrote meanwhile, or held the table.
@@ -127,12 +128,26 @@ async fn range_held(
     let stored = place.state.position.clone();
     let mut step = worker.step(stored, None, true, None);
     let mut after = range.lower.clone();
+    let mut reads = worker.bare.reads();
     loop {
         job.may_go_on()?;
-        let read = held.walk(after.as_ref(), range.upper.as_ref(), LIMIT).await?;
+        let (from, upto) = (after.as_ref(), range.upper.as_ref());
+        let mut bare = None;
+        if let Reads::Stamps { seed } = reads
+            && let Some(read) = held.stamps(from, upto, LIMIT.rows, seed).await?
+        {
+            bare = worker.unchanged(&read).await?.map(|prepared| (read, prepared));
+        }
+        let (read, prepared) = if let Some(bare) = bare {
+            bare
+        } else {
+            reads = Reads::Whole;
+            let read = held.walk(from, upto, LIMIT).await?;
+            let prepared = worker.prepare(&read).await?;
+            (read, prepared)
+        };
         let Some(last) = read.last() else { return Ok(Some(step)) };
         after = Some(last.key.clone());
-        let prepared = worker.prepare(&read).await?;
         if !prepared.is_known() {
             return Ok(None);
         }
@@ -147,8 +162,7 @@ async fn worker<'w>(
     place: &'w Place,
 ) -> Result<Worker<'w>, RunError> {
     let columns = job.columns(table).await?;
-    let files = job.vault.files(job.run).await?;
-    let newest = Newest::read(job, &files, &place.range, &columns)?;
+    let newest = Newest::read(job, &place.range, &columns).await?;
     Ok(Worker::new(job, table, &place.range, columns, newest, place.cursor, &place.state))
 }
 

@@ -5,6 +5,7 @@
 
 use zeroize::Zeroizing;
 
+use crate::ports::RowStamp;
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey, ValueType};
 
@@ -21,6 +22,9 @@ pub struct RecordError {
 pub struct BackupRecord {
     /// The row.
     pub key: RowKey,
+    /// Its stamp, where the engine gives one and every cell is NULL, empty, or an original that looks
+    /// like one: what a stamp says need not be looked at again then.
+    pub stamp: Option<RowStamp>,
     /// Its in-scope cells, in the order of the unit's columns.
     pub cells: Vec<BackupCell>,
 }
@@ -39,10 +43,12 @@ pub enum BackupCell {
 }
 
 /// One row of a token file, as it is read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TokenRecord {
     /// The row.
     pub(crate) key: Vec<u8>,
+    /// Its stamp, where each of its originals has a token.
+    pub(crate) stamp: Option<RowStamp>,
     /// Its in-scope cells.
     pub(crate) cells: Vec<TokenCell>,
 }
@@ -50,8 +56,12 @@ pub(crate) struct TokenRecord {
 /// One cell of a token file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TokenCell {
-    /// NULL or empty.
+    /// Nothing that has a token: a value that can have none.
     None,
+    /// NULL.
+    Null,
+    /// Empty, and kept so by policy.
+    Empty,
     /// The token of an original, and the keyed digest by which the original is recognised; for
     /// deterministic kinds the token is that digest, and none is kept.
     Sealed {
@@ -97,6 +107,7 @@ const EMPTY: u8 = 1;
 const VALUE: u8 = 2;
 const TOKEN: u8 = 3;
 const SEALED: u8 = 4;
+const UNFIT: u8 = 5;
 
 /// Writes a record into one buffer.
 struct Writer(Zeroizing<Vec<u8>>);
@@ -111,6 +122,10 @@ impl Writer {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         self.0.extend_from_slice(&length.to_be_bytes());
         self.0.extend_from_slice(bytes);
+    }
+
+    fn stamp(&mut self, stamp: Option<&RowStamp>) {
+        self.bytes(stamp.map_or(&[], |stamp| &stamp.0));
     }
 
     fn cell(&mut self, cell: &BackupCell) {
@@ -174,6 +189,14 @@ impl<'r> Reader<'r> {
         RowKey::decode(self.part()?).map_err(|_| malformed)
     }
 
+    fn stamp(&mut self) -> Result<Option<RowStamp>, RecordError> {
+        let malformed = self.malformed();
+        match self.part()? {
+            [] => Ok(None),
+            stamp => stamp.try_into().map(|stamp| Some(RowStamp(stamp))).map_err(|_| malformed),
+        }
+    }
+
     fn kind(&mut self) -> Result<ValueType, RecordError> {
         let malformed = self.malformed();
         ValueType::from_code(self.byte()?).ok_or(malformed)
@@ -215,14 +238,15 @@ impl BackupCell {
 }
 
 impl BackupRecord {
-    /// `length 4 | row key | cells 2 | cell …`, a cell being `0`, `1`, `2 | type 1 | length 4 |
-    /// bytes` or `3 | length 4 | token`.
+    /// `length 4 | row key | length 4 | stamp | cells 2 | cell …`, a cell being `0`, `1`,
+    /// `2 | type 1 | length 4 | bytes` or `3 | length 4 | token`; a stamp is empty or of 18 bytes.
     #[must_use]
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let key = self.key.encode();
         let room = self.cells.iter().map(BackupCell::room).sum::<usize>();
-        let mut writer = Writer::with_room(key.len() + 6 + room);
+        let mut writer = Writer::with_room(key.len() + 10 + RowStamp::BYTES + room);
         writer.bytes(&key);
+        writer.stamp(self.stamp.as_ref());
         let cells = u16::try_from(self.cells.len()).unwrap_or(u16::MAX);
         writer.0.extend_from_slice(&cells.to_be_bytes());
         for cell in &self.cells {
@@ -235,25 +259,38 @@ impl BackupRecord {
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::new(bytes);
         let key = reader.key()?;
+        let stamp = reader.stamp()?;
         let count = reader.short()?;
         let cells = (0..count).map(|_| reader.cell()).collect::<Result<_, _>>()?;
         reader.end()?;
-        Ok(Self { key, cells })
+        Ok(Self { key, stamp, cells })
     }
 }
 
 impl TokenRecord {
-    /// `length 4 | row key | cells 2 | cell …`, a cell being `0`, `3 | length 4 | token` or
-    /// `4 | length 4 | token | length 4 | digest` (an empty digest where the token is it).
+    /// `length 4 | row key | length 4 | stamp | cells 2 | cell …`, a cell being `0`, `1`, `5`,
+    /// `3 | length 4 | token` or `4 | length 4 | token | length 4 | digest` (an empty digest where the
+    /// token is it). The stamp of a row with a value that can have no token is left out.
     #[must_use]
-    pub(crate) fn encoded(key: &[u8], cells: &[TokenCell]) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::with_room(key.len() + 6 + 25 * cells.len());
+    pub(crate) fn encoded(
+        key: &[u8],
+        stamp: Option<&RowStamp>,
+        cells: &[TokenCell],
+    ) -> Zeroizing<Vec<u8>> {
+        let room = key.len() + 10 + RowStamp::BYTES + 25 * cells.len();
+        let mut writer = Writer::with_room(room);
+        let is_whole = cells.iter().all(|cell| {
+            matches!(cell, TokenCell::Null | TokenCell::Empty | TokenCell::Sealed { .. })
+        });
         writer.bytes(key);
+        writer.stamp(stamp.filter(|_| is_whole));
         let count = u16::try_from(cells.len()).unwrap_or(u16::MAX);
         writer.0.extend_from_slice(&count.to_be_bytes());
         for cell in cells {
             match cell {
-                TokenCell::None => writer.0.push(NULL),
+                TokenCell::None => writer.0.push(UNFIT),
+                TokenCell::Null => writer.0.push(NULL),
+                TokenCell::Empty => writer.0.push(EMPTY),
                 TokenCell::Token(token) => {
                     writer.0.push(TOKEN);
                     writer.bytes(token.as_bytes());
@@ -272,12 +309,15 @@ impl TokenRecord {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::new(bytes);
         let key = reader.part()?.to_vec();
+        let stamp = reader.stamp()?;
         let count = reader.short()?;
         let mut cells = Vec::with_capacity(usize::from(count));
         for _ in 0..count {
             let malformed = reader.malformed();
             cells.push(match reader.byte()? {
-                NULL => TokenCell::None,
+                UNFIT => TokenCell::None,
+                NULL => TokenCell::Null,
+                EMPTY => TokenCell::Empty,
                 TOKEN => TokenCell::Token(TokenBody::new(reader.part()?)),
                 SEALED => {
                     let token = TokenBody::new(reader.part()?);
@@ -291,20 +331,22 @@ impl TokenRecord {
             });
         }
         reader.end()?;
-        Ok(Self { key, cells })
+        Ok(Self { key, stamp, cells })
     }
 }
 
 impl StageRecord {
-    /// `domain 2 | type 1 | length 4 | token | length 4 | envelope`.
-    #[must_use]
-    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut writer = Writer::with_room(11 + self.token.as_bytes().len() + self.envelope.len());
-        writer.0.extend_from_slice(&self.domain.to_be_bytes());
-        writer.0.push(self.kind.code());
-        writer.bytes(self.token.as_bytes());
-        writer.bytes(&self.envelope);
-        writer.0
+    /// `domain 2 | type 1 | length 4 | token | length 4 | envelope`, in place of what `into` held: the
+    /// value is sealed, and nothing of it has to be wiped.
+    pub(crate) fn encode(&self, into: &mut Vec<u8>) {
+        into.clear();
+        into.extend_from_slice(&self.domain.to_be_bytes());
+        into.push(self.kind.code());
+        for bytes in [self.token.as_bytes(), &self.envelope] {
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            into.extend_from_slice(&length.to_be_bytes());
+            into.extend_from_slice(bytes);
+        }
     }
 
     /// Reads what [`StageRecord::encode`] wrote.
@@ -363,6 +405,7 @@ mod tests {
     fn a_backup_record_comes_back() {
         let record = BackupRecord {
             key: key(),
+            stamp: Some(RowStamp([6; RowStamp::BYTES])),
             cells: vec![
                 BackupCell::Null,
                 BackupCell::Empty,
@@ -372,6 +415,7 @@ mod tests {
         };
         let again = BackupRecord::decode(&record.encode()).unwrap();
         assert_eq!(again.key, record.key);
+        assert_eq!(again.stamp, record.stamp);
         assert_eq!(format!("{:?}", again.cells), format!("{:?}", record.cells));
         assert_eq!(*again.encode(), *record.encode());
     }
@@ -393,18 +437,28 @@ mod tests {
 
     #[test]
     fn a_token_record_comes_back() {
-        let record = TokenRecord {
+        let stamp = RowStamp([6; RowStamp::BYTES]);
+        let mut record = TokenRecord {
             key: key().encode(),
+            stamp: Some(stamp.clone()),
             cells: vec![
-                TokenCell::None,
+                TokenCell::Null,
+                TokenCell::Empty,
                 TokenCell::Sealed { token: TokenBody::new(&[1; 16]), digest: None },
                 TokenCell::Sealed { token: TokenBody::new(&[2; 16]), digest: Some([3; 16]) },
-                TokenCell::Token(TokenBody::new(&[4; 16])),
             ],
         };
-        assert_eq!(
-            TokenRecord::decode(&TokenRecord::encoded(&record.key, &record.cells)).unwrap().cells,
-            record.cells
-        );
+        let again = |record: &TokenRecord| {
+            let bytes = TokenRecord::encoded(&record.key, Some(&stamp), &record.cells);
+            TokenRecord::decode(&bytes).unwrap()
+        };
+        assert_eq!(again(&record), record);
+        // What the stamp would say is not all that has to be known of the row.
+        for cell in [TokenCell::None, TokenCell::Token(TokenBody::new(&[4; 16]))] {
+            record.cells.push(cell);
+            record.stamp = None;
+            assert_eq!(again(&record), record);
+            record.cells.pop();
+        }
     }
 }

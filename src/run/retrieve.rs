@@ -303,7 +303,7 @@ impl Reading<'_> {
                 && rows.last().is_some_and(|row| row.key == record.key);
             if !is_same {
                 let cells = (0..self.width).map(|_| BackupCell::Null).collect();
-                rows.push(BackupRecord { key: record.key, cells });
+                rows.push(BackupRecord { key: record.key, stamp: None, cells });
             }
             last = Some(column);
             if let Some(cell) = rows.last_mut().and_then(|row| row.cells.get_mut(column)) {
@@ -335,7 +335,11 @@ impl Reading<'_> {
         for record in self.records(file, IncrementRecord::decode)? {
             match rows.last_mut() {
                 Some(row) if row.cells.len() < self.width => row.cells.push(record.cell),
-                _ => rows.push(BackupRecord { key: record.key, cells: vec![record.cell] }),
+                _ => rows.push(BackupRecord {
+                    key: record.key,
+                    stamp: None,
+                    cells: vec![record.cell],
+                }),
             }
         }
         Ok(rows)
@@ -363,7 +367,7 @@ impl Rows {
         let key = record.key.encode();
         let place = self.places.get(&key).copied().unwrap_or_else(|| {
             let cells = (0..self.width).map(|_| BackupCell::Null).collect();
-            self.add(BackupRecord { key: record.key, cells });
+            self.add(BackupRecord { key: record.key, stamp: None, cells });
             self.records.len() - 1
         });
         if let Some(cell) = self.records[place].cells.get_mut(usize::from(record.column)) {
@@ -399,7 +403,7 @@ impl Writing<'_> {
     }
 
     fn row(&mut self, record: BackupRecord) -> Result<Row, RunError> {
-        let BackupRecord { key, cells } = record;
+        let BackupRecord { key, stamp: _, cells } = record;
         let mut originals = 0;
         let cells = cells
             .into_iter()
@@ -427,6 +431,6 @@ impl Writing<'_> {
             Walk::Key(_) | Walk::RowId => key,
             Walk::ScopedKey(_) => RowKey(Vec::new()),
         };
-        Ok(Row { key, cells, version: None })
+        Ok(Row { key, cells, version: None, stamp: None })
     }
 }

@@ -20,10 +20,11 @@ use crate::run::fit::fit;
 use crate::run::increments::read_increment;
 use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};
-use crate::run::rewrite::{Known, bind_source, renew_statistics};
+use crate::run::rewrite::{bind_source, renew_statistics};
 use crate::run::sweep::{late_records, sweep_range};
 use crate::run::verify::entries_of;
 use crate::run::window::Image;
+use crate::run::worker::Known;
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
 

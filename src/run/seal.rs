@@ -1,20 +1,19 @@
 //! The second pass: from the backup's files into the vault. The source is not touched.
 //!
 //! For each backup file: a *token file* in the same order, and a *stage file* with its sealed
-//! values in token order. Both are on disk and on record before the next file is begun. When all
-//! are, the stage files are merged into the vault (see [`super::load`]).
+//! values in token order, which lie as they are. Both are on disk and on record before the next file
+//! is begun. When all are, the stage files are merged into the vault (see [`super::load`]).
 //!
 //! Only the backup is read, so a backup that has filled a vault is a backup that restores.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::JoinSet;
 
 use crate::ledger::Draft;
 use crate::lifecycle::{Event, Phase};
-use crate::plan::Unit;
+use crate::plan::{SEALED_AHEAD, Unit};
 use crate::ports::{
     BlindRow, Change, EntryRow, FileKind, FileRow, Lease, Piece, RangeRow, Task, VaultError,
 };
@@ -23,10 +22,11 @@ use crate::run::column::Column;
 use crate::run::crash::here;
 use crate::run::entries::{Sealing, differ, draw, seal_all};
 use crate::run::error::RunError;
-use crate::run::job::{Job, file_bytes, manifest_hash, ms, table_of, unit_of};
+use crate::run::job::{Job, Stop, file_bytes, manifest_hash, ms, table_of, unit_of};
 use crate::run::load::load;
 use crate::run::record::{BackupCell, BackupRecord, StageRecord, TokenCell, TokenRecord};
 use crate::run::share::{Laid, piece_of, share, turn};
+use crate::token::{DomainId, TokenBody};
 use crate::value::Original;
 
 /// How often a file is drawn again because somebody else gave a value its token meanwhile.
@@ -40,28 +40,46 @@ const REDRAWS_MAX: u32 = 10;
 pub async fn seal(job: &Job) -> Result<(), RunError> {
     let begun = Instant::now();
     let files = job.vault.files(job.run).await?;
-    let resumed = files.iter().any(|file| file.kind == FileKind::Token);
+    let sealed = files.iter().filter(|file| file.kind == FileKind::Token).count() as u64;
+    let resumed = sealed > sealed_ahead(job).await?;
     let ranges = job.vault.ranges(job.run).await?;
+    let left =
+        unsealed(&files).map(|file| left_of(&ranges, file)).collect::<Result<Vec<_>, _>>()?;
     job.watch.does("seals");
-    job.progress.begin("seal", "values", ranges.iter().map(|range| range.originals).sum());
-    let left: Vec<&FileRow> = unsealed(&files).collect();
+    job.progress.begin("seal", "values", left.iter().map(|(_, range)| range.originals).sum());
     if job.crew.shares {
-        let pieces: Vec<(Piece, u64)> = left
-            .iter()
-            .map(|file| (piece_of(job, Task::Seal, file.unit, 0, file.range), 0))
-            .collect();
+        let piece =
+            |range: &RangeRow| piece_of(job, Task::Seal, range.unit, range.table, range.number);
+        let pieces: Vec<(Piece, u64)> = left.iter().map(|(_, range)| (piece(range), 0)).collect();
         job.vault.add_pieces(&pieces).await?;
         let wanted = pieces.len() as u64;
-        let laid = Laid { ranges };
-        share(job, Task::Seal, wanted, laid).await?;
+        share(job, Task::Seal, wanted, Laid::default(), &Stop::default()).await?;
     } else {
-        let left = left.into_iter().cloned().collect();
-        seal_here(job, ranges, left).await?;
+        let left = left.into_iter().map(|(file, range)| (file.clone(), range.table)).collect();
+        seal_here(job, left).await?;
     }
     job.progress.end();
     let Some(turn) = turn(job, Phase::BackedUp).await? else { return Ok(()) };
     let done = rest(job, begun, resumed).await;
     turn.end(done).await
+}
+
+/// How many files were sealed while the backup went on, as the ledger has it.
+async fn sealed_ahead(job: &Job) -> Result<u64, RunError> {
+    let entries = job.vault.ledger_of(job.run).await?;
+    let backed_up = entries.iter().rfind(|entry| entry.action == Event::BackedUp.name());
+    Ok(backed_up.and_then(|entry| entry.counts.get(SEALED_AHEAD).copied()).unwrap_or(0))
+}
+
+/// A file that is left to seal, with its range.
+fn left_of<'f>(
+    ranges: &'f [RangeRow],
+    file: &'f FileRow,
+) -> Result<(&'f FileRow, &'f RangeRow), RunError> {
+    let range = ranges.iter().find(|row| row.unit == file.unit && row.number == file.range);
+    range.map(|range| (file, range)).ok_or_else(|| {
+        RunError::Inconsistent(format!("file `{}` has no range on record", file.seal.name))
+    })
 }
 
 /// What one process does: the load of what was sealed, then the phase.
@@ -74,19 +92,18 @@ async fn rest(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError> 
 const FILES_AT_A_TIME: usize = 2;
 
 /// Seals files where nobody else may.
-async fn seal_here(job: &Job, ranges: Vec<RangeRow>, files: Vec<FileRow>) -> Result<(), RunError> {
-    let ranges = Arc::new(ranges);
+async fn seal_here(job: &Job, files: Vec<(FileRow, u16)>) -> Result<(), RunError> {
     let mut files = files.into_iter();
     let mut sealing: JoinSet<Result<(), RunError>> = JoinSet::new();
     loop {
         while sealing.len() < FILES_AT_A_TIME
-            && let Some(file) = files.next()
+            && let Some((file, table)) = files.next()
         {
             job.refuse_if_paused().await?;
-            let (job, ranges) = (job.clone(), Arc::clone(&ranges));
+            let job = job.clone();
             sealing.spawn(async move {
                 let _room = job.crew.room(room_of(&file)).await;
-                seal_known(&job, &ranges, &file, "").await
+                seal_known(&job, table, &file, "").await
             });
         }
         let Some(sealed) = sealing.join_next().await else { return Ok(()) };
@@ -113,34 +130,21 @@ fn unsealed(files: &[FileRow]) -> impl Iterator<Item = &FileRow> {
 /// Seals the file of one piece.
 pub(crate) async fn seal_piece(job: &Job, lease: &Lease) -> Result<(), RunError> {
     let piece = &lease.piece;
-    let is_it = |file: &&FileRow| {
-        file.kind == FileKind::Backup && file.unit == piece.unit && file.range == piece.range
-    };
     // A piece that was left undone may have been done but for its mark.
-    let files = job.vault.files(job.run).await?;
-    let file = unsealed(&files).find(is_it);
-    if let Some(file) = file {
+    let files = job.vault.files_of(job.run, piece.unit, &[piece.range]).await?;
+    if let Some(file) = unsealed(&files).next() {
         let _room = job.crew.room(room_of(file)).await;
         // INVARIANT: a name of its own for each attempt, because a worker that was passed over may
         // still be writing its files.
         let attempt = if lease.epoch == 1 { String::new() } else { format!("-e{}", lease.epoch) };
-        seal_known(job, &job.crew.laid.ranges, file, &attempt).await?;
+        seal_known(job, piece.table, file, &attempt).await?;
     }
     job.vault.commit(vec![Change::PieceDone(lease.clone())], Vec::new()).await?;
     Ok(())
 }
 
-async fn seal_known(
-    job: &Job,
-    ranges: &[RangeRow],
-    file: &FileRow,
-    attempt: &str,
-) -> Result<(), RunError> {
+async fn seal_known(job: &Job, table: u16, file: &FileRow, attempt: &str) -> Result<(), RunError> {
     let unit = unit_of(job, file.unit)?;
-    let table = ranges
-        .iter()
-        .find(|range| range.unit == file.unit && range.number == file.range)
-        .map_or(0, |range| range.table);
     let columns = job.columns(table_of(unit, table)?).await?;
     seal_file(job, unit, &columns, file, attempt).await
 }
@@ -240,7 +244,8 @@ async fn draw_tokens(
 /// The token of one cell. A value that can have none is left for the rewrite to quarantine.
 fn token_cell(keys: &crate::crypto::KeyRing, column: &Column, cell: &BackupCell) -> TokenCell {
     match cell {
-        BackupCell::Null | BackupCell::Empty => TokenCell::None,
+        BackupCell::Null => TokenCell::Null,
+        BackupCell::Empty => TokenCell::Empty,
         BackupCell::Token(token) => TokenCell::Token(token.clone()),
         BackupCell::Value(original) if column.refusal(original).is_some() => TokenCell::None,
         BackupCell::Value(original) if column.treatment.is_deterministic() => column
@@ -303,10 +308,7 @@ fn sealed(
             }
         }
     }
-    // Stable: of equal values the one that comes first in the file is sealed.
-    values.sort_by(|one, two| {
-        (one.column.domain_id(), &one.token).cmp(&(two.column.domain_id(), &two.token))
-    });
+    let mut values = in_order(values);
     for pair in values.windows(2) {
         let [one, two] = pair else { continue };
         let is_one_token = is_same_token(one, two);
@@ -316,6 +318,37 @@ fn sealed(
     }
     values.dedup_by(|two, one| is_same_token(one, two));
     seal_all(&job.keys, &values)
+}
+
+/// In the order of domain and token; of equal ones the one that came first.
+fn in_order(values: Vec<Sealing<'_>>) -> Vec<Sealing<'_>> {
+    let tokens: Vec<(DomainId, &TokenBody)> =
+        values.iter().map(|value| (value.column.domain_id(), &value.token)).collect();
+    let order = order(&tokens);
+    let mut values: Vec<Option<Sealing<'_>>> = values.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|at| values[at].take()).collect()
+}
+
+/// The places of tokens in the order of domain and token; of equal ones the first comes first.
+fn order(tokens: &[(DomainId, &TokenBody)]) -> Vec<usize> {
+    /// A token's first bytes as a number: it decides almost always, and lies beside its neighbours.
+    fn beginning(token: &TokenBody) -> u128 {
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(token.as_bytes()) {
+            *to = *from;
+        }
+        u128::from_be_bytes(bytes)
+    }
+    let mut places: Vec<(DomainId, u128, usize)> = tokens
+        .iter()
+        .zip(0..)
+        .map(|((domain, token), at)| (*domain, beginning(token), at))
+        .collect();
+    places.sort_unstable_by(|one, two| {
+        let rest = || tokens[one.2].1.cmp(tokens[two.2].1).then(one.2.cmp(&two.2));
+        (one.0, one.1).cmp(&(two.0, two.1)).then_with(rest)
+    });
+    places.into_iter().map(|(.., at)| at).collect()
 }
 
 /// Whether two values share a token. Columns of one domain share theirs.
@@ -338,7 +371,8 @@ fn write_tokens(
 ) -> Result<FileRow, RunError> {
     let mut writer = job.files.create(&format!("{stem}.token"))?;
     for (record, cells) in records.iter().zip(&drawn.cells) {
-        writer.write(&TokenRecord::encoded(&record.key.encode(), cells))?;
+        let (key, stamp) = (record.key.encode(), record.stamp.as_ref());
+        writer.write(&TokenRecord::encoded(&key, stamp, cells))?;
     }
     Ok(FileRow { kind: FileKind::Token, seal: writer.finish()?, ..file.clone() })
 }
@@ -350,7 +384,8 @@ fn write_stage(
     entries: Vec<EntryRow>,
     file: &FileRow,
 ) -> Result<FileRow, RunError> {
-    let mut writer = job.files.create(&format!("{stem}.stage"))?;
+    let mut writer = job.files.create_plain(&format!("{stem}.stage"))?;
+    let mut bytes = Vec::new();
     for entry in entries {
         let record = StageRecord {
             domain: entry.domain.0,
@@ -358,7 +393,8 @@ fn write_stage(
             kind: entry.kind,
             envelope: entry.envelope,
         };
-        writer.write(&record.encode())?;
+        record.encode(&mut bytes);
+        writer.write(&bytes)?;
     }
     Ok(FileRow { kind: FileKind::Stage, seal: writer.finish()?, ..file.clone() })
 }
@@ -399,4 +435,34 @@ async fn finish(job: &Job, begun: Instant, resumed: bool) -> Result<(), RunError
         job.files.remove(&file.seal.name)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_any_length_are_put_in_the_order_of_their_bytes_and_equal_ones_stay_in_theirs() {
+        let tokens: Vec<TokenBody> = [
+            &b"b"[..],
+            b"",
+            b"a",
+            b"a\0",
+            b"\0",
+            b"0123456789abcdef",
+            b"0123456789abcdefg",
+            b"0123456789abcdef\0",
+            b"a",
+            b"\xff\xff",
+        ]
+        .map(TokenBody::new)
+        .to_vec();
+        let all: Vec<(DomainId, &TokenBody)> =
+            tokens.iter().zip(0..).map(|(token, at)| (DomainId(at % 3), token)).collect();
+        let mut expected: Vec<usize> = (0..all.len()).collect();
+        expected.sort_by_key(|at| all[*at]);
+        assert_eq!(order(&all), expected);
+        let one_domain: Vec<_> = tokens.iter().map(|token| (DomainId(7), token)).collect();
+        assert_eq!(order(&one_domain), [1, 4, 5, 7, 6, 2, 8, 3, 0, 9]);
+    }
 }

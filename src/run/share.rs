@@ -15,7 +15,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::lifecycle::Phase;
-use crate::ports::{Holder, Lease, Piece, RangeRow, Task};
+use crate::ports::{Holder, Lease, Piece, RangeRow, Silent, Task};
 use crate::run::batch::BYTES_MAX;
 use crate::run::error::RunError;
 use crate::run::job::{Job, Stop};
@@ -115,39 +115,135 @@ impl Memory {
 ///
 /// # Errors
 ///
-/// The first error of a worker; the others end at their batch's end.
-pub(crate) async fn share(job: &Job, task: Task, wanted: u64, laid: Laid) -> Result<(), RunError> {
+/// The first error of a worker; the others end at their batch's end, and so they do where `halt` is
+/// asked for elsewhere.
+pub(crate) async fn share(
+    job: &Job,
+    task: Task,
+    wanted: u64,
+    laid: Laid,
+    halt: &Stop,
+) -> Result<(), RunError> {
     let laid = Arc::new(laid);
-    let halt = Stop::default();
     let mut crew: JoinSet<Result<(), RunError>> = JoinSet::new();
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
     let workers = workers_for(task, job.crew.workers).min(wanted).max(1);
     for slot in 1..=workers {
-        let Some(worker) = worker(job, slot, &halt, &laid).await? else { break };
-        let halt = halt.clone();
+        let Some(worker) = worker(job, task, slot, halt, &laid).await? else { break };
         crew.spawn(async move {
             let done = work(&worker, task).await;
-            if done.is_err() {
-                halt.ask();
-            }
-            worker.crew.ended.notify_waiters();
-            done
+            ended(&worker, done)
         });
     }
-    let mut first: Option<RunError> = None;
+    outcome(&mut crew, halt).await
+}
+
+/// A worker's work has come to an end: where it failed the others are halted.
+fn ended(worker: &Job, done: Result<(), RunError>) -> Result<(), RunError> {
+    if done.is_err() {
+        worker.crew.halt.ask();
+    }
+    worker.crew.ended.notify_waiters();
+    done
+}
+
+/// Waits for all workers of a crew; the first error that says something.
+async fn outcome(crew: &mut JoinSet<Result<(), RunError>>, halt: &Stop) -> Result<(), RunError> {
+    let mut first = Ok(());
     while let Some(ended) = crew.join_next().await {
         let done = ended.unwrap_or_else(|_| {
             halt.ask();
             Err(RunError::Inconsistent("a worker ended in the middle of its work".to_owned()))
         });
-        let Err(error) = done else { continue };
-        // A worker that was halted because of another has nothing to tell.
-        let is_better = !matches!(error, RunError::Stopped) || first.is_none();
-        if is_better && first.as_ref().is_none_or(|known| matches!(known, RunError::Stopped)) {
-            first = Some(error);
+        first = telling(first, done);
+    }
+    first
+}
+
+/// Of two outcomes the first that says what went wrong. A worker that was halted because of another
+/// has nothing to tell.
+fn telling(first: Result<(), RunError>, second: Result<(), RunError>) -> Result<(), RunError> {
+    match (&first, &second) {
+        (Ok(()), _) | (Err(RunError::Stopped), Err(_)) => second,
+        (Err(_), _) => first,
+    }
+}
+
+/// Workers that seal beside a backup what it has on record already. They end with it.
+pub(crate) struct Followers {
+    crew: JoinSet<Result<(), RunError>>,
+    halt: Stop,
+    end: Stop,
+    wake: Arc<Notify>,
+}
+
+impl Followers {
+    /// So many at the most, and no more than one for two workers: the others read the server meanwhile,
+    /// and what all of them hold in memory is bounded. What goes wrong with one halts those
+    /// whom `halt` halts; where the vault has no session left, there is one less.
+    pub(crate) async fn begin(job: &Job, wanted: u64, halt: &Stop) -> Self {
+        let (end, wake) = (Stop::default(), Arc::clone(&job.crew.ended));
+        let mut crew = JoinSet::new();
+        let wanted =
+            usize::try_from(wanted).unwrap_or(usize::MAX).min(job.crew.workers.div_ceil(2));
+        for slot in 1..=wanted {
+            let Ok(Some(worker)) = worker(job, Task::Seal, slot, halt, &Arc::default()).await
+            else {
+                break;
+            };
+            // Whoever watches is told of the backup.
+            let worker = Job { progress: Arc::new(Silent), ..worker };
+            let end = end.clone();
+            crew.spawn(async move {
+                let done = follow(&worker, &end).await;
+                ended(&worker, done)
+            });
+        }
+        Self { crew, halt: halt.clone(), end, wake }
+    }
+
+    /// Whether there are any.
+    pub(crate) fn are_some(&self) -> bool {
+        !self.crew.is_empty()
+    }
+
+    /// Has each finish the piece that it holds, and waits for it.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong with one; once it was told it is not told again.
+    pub(crate) async fn end(&mut self) -> Result<(), RunError> {
+        self.end.ask();
+        self.wake.notify_waiters();
+        outcome(&mut self.crew, &self.halt).await
+    }
+
+    /// Ends them behind a backup that came to this.
+    ///
+    /// # Errors
+    ///
+    /// The backup's, or one's of them where that one says what went wrong.
+    pub(crate) async fn end_with(mut self, backup: Result<(), RunError>) -> Result<(), RunError> {
+        telling(backup, self.end().await)
+    }
+}
+
+/// Seals piece after piece as they come, until it is told to end.
+async fn follow(job: &Job, end: &Stop) -> Result<(), RunError> {
+    loop {
+        // ORDER: before the look, so that a piece which comes after it is heard of.
+        let ended = job.crew.ended.notified();
+        if end.is_asked() {
+            return Ok(());
+        }
+        job.refuse_if_paused().await?;
+        match next(job, Task::Seal).await? {
+            Some(lease) => held(job, &lease).await?,
+            None => {
+                let _ = tokio::time::timeout(PATIENCE, ended).await;
+            }
         }
     }
-    first.map_or(Ok(()), Err)
 }
 
 /// How many work on a task. Who seals waits for the disk at the end of each file, and touches the
@@ -163,11 +259,17 @@ fn workers_for(task: Task, workers: usize) -> usize {
 /// others are at work already.
 async fn worker(
     job: &Job,
+    task: Task,
     slot: usize,
     halt: &Stop,
     laid: &Arc<Laid>,
 ) -> Result<Option<Job>, RunError> {
-    let source = match job.source.another().await {
+    let another = match task {
+        // Who seals reads files.
+        Task::Seal => Ok(None),
+        Task::Backup | Task::Rewrite | Task::Alone => job.source.another().await,
+    };
+    let source = match another {
         Ok(source) => source.unwrap_or_else(|| Arc::clone(&job.source)),
         Err(_) if slot > 1 => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -201,19 +303,24 @@ async fn work(job: &Job, task: Task) -> Result<(), RunError> {
             continue;
         };
         job.watch.goes_on();
-        job.vault.hold(Some(lease.clone()));
-        let done = piece(job, &lease).await;
-        job.vault.hold(None);
-        job.crew.ended.notify_waiters();
-        match done {
-            Ok(()) => {}
-            // Somebody has passed this worker over: the piece is theirs, and nothing was written.
-            Err(error) if error.is_lease_lost() => {}
-            Err(error) => {
-                // What cannot be given back runs out by itself.
-                let _ = job.vault.give_back(&lease).await;
-                return Err(error);
-            }
+        held(job, &lease).await?;
+    }
+}
+
+/// Does a piece while its lease is held.
+async fn held(job: &Job, lease: &Lease) -> Result<(), RunError> {
+    job.vault.hold(Some(lease.clone()));
+    let done = piece(job, lease).await;
+    job.vault.hold(None);
+    job.crew.ended.notify_waiters();
+    match done {
+        Ok(()) => Ok(()),
+        // Somebody has passed this worker over: the piece is theirs, and nothing was written.
+        Err(error) if error.is_lease_lost() => Ok(()),
+        Err(error) => {
+            // What cannot be given back runs out by itself.
+            let _ = job.vault.give_back(lease).await;
+            Err(error)
         }
     }
 }

@@ -22,8 +22,9 @@ use crate::run::increments::{Newest, read_increment};
 use crate::run::job::Job;
 use crate::run::late::{Swept, sweep_window};
 use crate::run::record::{BackupCell, IncrementRecord};
-use crate::run::rewrite::{Prepared, Worker, bind_source, late_segments};
+use crate::run::rewrite::{bind_source, late_segments};
 use crate::run::verify::own_writers;
+use crate::run::worker::{Prepared, Worker};
 use crate::value::{Original, RowKey};
 
 /// How many sweeps look for originals that came behind the cursor.

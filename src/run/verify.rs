@@ -149,18 +149,12 @@ pub async fn verify(
     drive: Drive,
 ) -> Result<Verified, RunError> {
     let begun = Instant::now();
-    crate::run::rewrite::within_budget(job).await?;
+    crate::run::worker::within_budget(job).await?;
     let mut pass = Pass::begin(job, scratch).await?;
     let mut vault = VaultLook::of(&pass);
     job.progress.begin("verify", "entries and rows", things(job));
-    if job.crew.shares {
-        // Neither side waits for the other: while one computes, the other's database reads.
-        tokio::try_join!(vault.read(), pass.read_source())?;
-    } else {
-        // One file after the other: both engines' pages in memory would be more than is promised.
-        vault.read().await?;
-        pass.read_source().await?;
-    }
+    // Neither side waits for the other: while one computes, the other's database reads.
+    tokio::try_join!(vault.read(), pass.read_source())?;
     job.progress.end();
     pass.take(vault);
     pass.finish(phase, drive, begun).await

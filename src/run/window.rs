@@ -21,7 +21,7 @@ use crate::run::error::RunError;
 use crate::run::increments::{Place, add, read_increment};
 use crate::run::job::Job;
 use crate::run::record::{BackupCell, BackupRecord, IncrementRecord, TokenCell, TokenRecord};
-use crate::run::rewrite::{Known, derive_row, fates, fresh_token, shaped, written};
+use crate::run::worker::{Known, derive_row, fates, fresh_token, shaped, written};
 use crate::token::TokenBody;
 use crate::value::RowKey;
 
@@ -538,7 +538,11 @@ impl<'i> Image<'i> {
         for record in read_increment(self.job, file)? {
             match rows.last_mut() {
                 Some(row) if row.cells.len() < self.width => row.cells.push(record.cell),
-                _ => rows.push(BackupRecord { key: record.key, cells: vec![record.cell] }),
+                _ => rows.push(BackupRecord {
+                    key: record.key,
+                    stamp: None,
+                    cells: vec![record.cell],
+                }),
             }
         }
         Ok(rows)

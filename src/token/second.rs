@@ -8,7 +8,9 @@
 //! What it shares with the first: Unicode's tables (`nfc`, `casefold`) and FF1, which it checks by
 //! running it backwards.
 
-use ring::digest::{Context, SHA256};
+use std::ops::Deref;
+
+use ring::digest::{SHA256, digest};
 use zeroize::Zeroizing;
 
 use super::{DomainId, KeyedMac, Misfit, TokenBody, Treatment};
@@ -59,7 +61,7 @@ pub fn derive(
             let key = format_key.ok_or(SecondError::Misfit(Misfit::NoFormatKey))?;
             let opened = treatment.recover(key, &body).map_err(SecondError::Misfit)?;
             let meant = normal_form(treatment.normalise(), original);
-            if *opened.expose() == **meant { Ok(body) } else { Err(SecondError::Format) }
+            if *opened.expose() == *meant { Ok(body) } else { Err(SecondError::Format) }
         }
         TokenKind::Random => Err(SecondError::Misfit(Misfit::NotDerived)),
     }
@@ -99,30 +101,38 @@ pub fn token_text(kind: char, domain: DomainId, body: [u8; 16]) -> String {
 /// The same, sign by sign.
 #[must_use]
 pub fn token_signs(kind: u8, domain: DomainId, body: [u8; 16]) -> [u8; 35] {
-    let domain = u128::from(domain.0);
-    let bits = u128::from_be_bytes(body);
-    let mut text = *b"sl?000_0000000000000000000000000000";
+    let domain = u64::from(domain.0);
+    // What is hashed lies in one piece: the label, then the text as far as it has no checksum.
+    let mut labelled = [0; CHECKSUM_LABEL.len() + 33];
+    let (label, text) = labelled.split_at_mut(CHECKSUM_LABEL.len());
+    label.copy_from_slice(CHECKSUM_LABEL.as_bytes());
+    text.copy_from_slice(b"sl?000_00000000000000000000000000");
     text[2] = kind;
-    for (sign, bits) in text[3..6].iter_mut().zip([domain / 1024, domain / 32, domain]) {
+    for (sign, bits) in text[3..6].iter_mut().zip([domain >> 10, domain >> 5, domain]) {
         *sign = symbol(bits);
     }
-    for (sign, place) in text[7..32].iter_mut().zip(0..) {
-        *sign = symbol(bits >> (123 - 5 * place));
+    // Five bytes are eight signs, three times; the last byte is one sign and three bits.
+    for (signs, bytes) in text[7..31].chunks_exact_mut(8).zip(body.chunks_exact(5)) {
+        let bits = bytes.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+        for (sign, place) in signs.iter_mut().zip(0..) {
+            *sign = symbol(bits >> (35 - 5 * place));
+        }
     }
-    text[32] = symbol(bits << 2);
+    let last = u64::from(body[15]);
+    text[31] = symbol(last >> 3);
+    text[32] = symbol(last << 2);
 
-    let mut context = Context::new(&SHA256);
-    context.update(CHECKSUM_LABEL.as_bytes());
-    context.update(&text[..33]);
-    let hash = context.finish();
-    let hash = hash.as_ref();
-    text[33] = symbol(u128::from(hash[0]) >> 3);
-    text[34] = symbol(u128::from(hash[0]) << 2 | u128::from(hash[1]) >> 6);
-    text
+    let mut whole = [0; 35];
+    whole[..33].copy_from_slice(text);
+    let hash = digest(&SHA256, &labelled);
+    let bits = hash.as_ref().iter().take(2).fold(0, |bits, byte| bits << 8 | u64::from(*byte));
+    whole[33] = symbol(bits >> 11);
+    whole[34] = symbol(bits >> 6);
+    whole
 }
 
 /// The symbol of the lowest five bits.
-fn symbol(bits: u128) -> u8 {
+fn symbol(bits: u64) -> u8 {
     SYMBOLS[(bits % 32) as usize]
 }
 
@@ -150,19 +160,37 @@ fn uuid_bytes(bits: [u8; 16]) -> [u8; 16] {
     uuid
 }
 
-fn normal_form(rule: Normalise, original: &Original) -> Zeroizing<Vec<u8>> {
+/// What is left of a value by a rule: part of the value itself, or bytes of its own, which are wiped.
+enum Normal<'o> {
+    Within(&'o [u8]),
+    Made(Zeroizing<Vec<u8>>),
+}
+
+impl Deref for Normal<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Within(bytes) => bytes,
+            Self::Made(bytes) => bytes,
+        }
+    }
+}
+
+fn normal_form(rule: Normalise, original: &Original) -> Normal<'_> {
     let bytes = original.expose();
-    match (rule, original.as_text()) {
-        (Normalise::None, _) | (_, None) => Zeroizing::new(bytes.to_vec()),
-        (Normalise::Digits, Some(_)) => {
+    // Whether it is text at all is asked by rules only.
+    let text = if rule == Normalise::None { None } else { original.as_text() };
+    let Some(text) = text else { return Normal::Within(bytes) };
+    match rule {
+        Normalise::None => Normal::Within(bytes),
+        Normalise::Digits => {
             let mut digits = Zeroizing::new(bytes.to_vec());
             digits.retain(|byte| (48..58).contains(byte));
-            digits
+            Normal::Made(digits)
         }
-        (Normalise::Trim, Some(text)) => {
-            Zeroizing::new(text.trim_matches(char::is_whitespace).as_bytes().to_vec())
-        }
-        (Normalise::Nfc | Normalise::Casefold, Some(_)) => super::normalise(rule, original),
+        Normalise::Trim => Normal::Within(text.trim_matches(char::is_whitespace).as_bytes()),
+        Normalise::Nfc | Normalise::Casefold => Normal::Made(super::normalise(rule, original)),
     }
 }
 

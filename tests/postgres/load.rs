@@ -236,6 +236,29 @@ fn large_values_are_read_a_few_at_a_time() {
 }
 
 #[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn numbers_that_no_entry_has_are_not_cut_to_some_that_it_has() {
+    let mut at = loading();
+    at.load(RUN, &entries(0), false).unwrap();
+    at.load(RUN, &[], true).unwrap();
+    let scan = |at: &Loading| at.runtime.block_on(at.vault.scan(None, 100_000));
+    let whole = scan(&at).unwrap();
+    let first = "(SELECT token FROM sealift.entry ORDER BY token LIMIT 1)";
+    // As somebody with a shell writes them: 1, and a bit where no entry has one.
+    for kind in ["0", "-15", "17", "257", "1 + (1::bigint << 32)", "-(1::bigint << 40)"] {
+        at.db.exec(format!("UPDATE sealift.entry SET kind = {kind} WHERE token = {first}"));
+        let refused = scan(&at).unwrap_err();
+        assert!(refused.to_string().contains("an entry is malformed"), "{kind}: {refused}");
+    }
+    at.db.exec("UPDATE sealift.entry SET kind = 1 WHERE kind <> 1");
+    for segment in ["-1", "1 + (1::bigint << 32)", "1::bigint << 62"] {
+        at.db.exec(format!("UPDATE sealift.entry SET segment = {segment} WHERE token = {first}"));
+        let read = scan(&at).unwrap();
+        assert_eq!((read[0].segment, read[1].segment), (0, whole[1].segment), "{segment}");
+    }
+}
+
+#[test]
 fn a_leaf_that_is_made_apart_is_the_leaf_of_its_row() {
     let mut one = RowSetRoot::new();
     let mut two = RowSetRoot::new();

@@ -18,5 +18,6 @@ mod silence;
 mod statistics;
 mod tls;
 mod types;
+mod unchanged;
 mod walks;
 mod widen;

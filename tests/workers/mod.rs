@@ -2,6 +2,7 @@
 //!
 //! Real processes and real signals. Leases are short here, so that a test takes seconds.
 
+mod ahead;
 mod joining;
 mod leases;
 mod stage;

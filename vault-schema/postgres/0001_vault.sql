@@ -327,5 +327,6 @@ CREATE INDEX ledger_about_callers ON sealift.ledger (sequence)
 
 CREATE INDEX ledger_about_policies ON sealift.ledger (sequence)
     WHERE run IS NULL AND position('"action":"policy_'::bytea IN body) > 0;
+CREATE INDEX file_by_range ON sealift.file (run, unit, range);
 CREATE INDEX lease_open ON sealift.lease (run, task, unit, range) WHERE NOT done;
 CREATE INDEX lease_by_holder ON sealift.lease (worker) WHERE worker IS NOT NULL;

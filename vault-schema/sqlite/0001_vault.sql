@@ -323,5 +323,6 @@ CREATE INDEX sealift_ledger_about_callers ON sealift_ledger (sequence)
 
 CREATE INDEX sealift_ledger_about_policies ON sealift_ledger (sequence)
     WHERE run IS NULL AND instr(body, CAST('"action":"policy_' AS BLOB)) > 0;
+CREATE INDEX sealift_file_by_range ON sealift_file (run, unit, range);
 CREATE INDEX sealift_lease_open ON sealift_lease (run, task, unit, range) WHERE NOT done;
 CREATE INDEX sealift_lease_by_holder ON sealift_lease (worker) WHERE worker IS NOT NULL;

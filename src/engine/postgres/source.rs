@@ -156,6 +156,22 @@ impl Source for PostgresSource {
         })
     }
 
+    async fn stamps(
+        &self,
+        table: &UnitTable,
+        after: Option<&RowKey>,
+        upto: Option<&RowKey>,
+        rows: usize,
+        seed: i64,
+    ) -> Result<Option<Vec<Row>>, SourceError> {
+        let mut session = self.lock().await;
+        again!(session, "walking a table", {
+            session.connection().await?;
+            let shape = session.shape(&table.table).await?;
+            walk::stamps(session.within()?, table, &shape, (after, upto), rows, seed).await
+        })
+    }
+
     async fn may_hold(&self, table: &UnitTable, filter: &WalkFilter) -> Result<bool, SourceError> {
         let mut session = self.lock().await;
         again!(session, "looking for originals", {

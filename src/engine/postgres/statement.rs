@@ -13,8 +13,8 @@ use super::arrays::{self, Elements};
 use super::cursor;
 use super::queries::MARK;
 use super::shape::{CellForm, Shape, quoted, table_sql};
-use crate::plan::{UnitTable, Walk};
-use crate::ports::{Limit, Row, RowVersion, RowWrite, SourceError, WalkFilter};
+use crate::plan::{UnitColumn, UnitTable, Walk};
+use crate::ports::{Limit, Row, RowStamp, RowVersion, RowWrite, SourceError, WalkFilter};
 use crate::value::{KeyPart, Original, RowKey};
 
 /// True of a row `t` that this transaction has written, also within a block of its own (`unseen`),
@@ -68,6 +68,7 @@ pub(super) fn walk(
     let (mut wanted, mut named, mut order) = (Vec::new(), Vec::new(), Vec::new());
     let mut told = Vec::new();
     let mut lengths = Vec::new();
+    let mut digests = Digests::begin(filter, &mut arguments)?;
     let mut key = |place: usize, key: &str| {
         wanted.push(format!("{key} AS o{place}"));
         // A name of its own: ORDER BY would take the text for the key, and sort `10` before `9`.
@@ -90,6 +91,11 @@ pub(super) fn walk(
         named.push(format!("c{place}"));
         told.push(format!("c{place}"));
         lengths.push(format!("coalesce(octet_length(c{place}), 0)"));
+        digests.add(&format!("c{place}"));
+    }
+    if let Some(digest) = digests.end() {
+        named.push(format!("{digest} AS digest"));
+        told.push("digest".to_owned());
     }
     let mut conditions = between(keys, shape, span, &mut arguments)?;
     conditions.extend(let_through(table, shape, filter, &mut arguments)?);
@@ -119,6 +125,81 @@ pub(super) fn walk(
         lengths = if lengths.is_empty() { "0".to_owned() } else { lengths.join(" + ") },
     );
     Ok((sql, arguments))
+}
+
+/// Reads keys, versions and stamps of so many rows with `after < key ≤ upto`, in key order (see
+/// [`read_rows`]).
+pub(super) fn stamps(
+    table: &UnitTable,
+    shape: &Shape,
+    span: Span<'_>,
+    rows: usize,
+    seed: i64,
+) -> Result<Statement, sqlx::Error> {
+    let keys = keys(table)?;
+    let mut arguments = PgArguments::default();
+    let mut digests = Digests::begin(&WalkFilter::Stamped { seed }, &mut arguments)?;
+    for column in &table.columns {
+        digests.add(&shape.told(&column.column, &quoted(&column.column)?)?);
+    }
+    let (mut wanted, mut told, mut order) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, name) in keys.iter().enumerate() {
+        let name = quoted(name)?;
+        wanted.push(format!("{name}::text AS k{place}"));
+        told.push(format!("k{place}"));
+        order.push(format!("t.{name}"));
+    }
+    wanted.push("ctid::text AS place, xmin::text AS writer".to_owned());
+    told.extend(["place".to_owned(), "writer".to_owned()]);
+    wanted.extend(digests.end().map(|digest| format!("{digest} AS digest")));
+    told.push("digest".to_owned());
+    let conditions = between(keys, shape, span, &mut arguments)?;
+    let condition =
+        if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
+    let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+    arguments.add(rows).map_err(sqlx::Error::Encode)?;
+    let told: Vec<String> =
+        told.iter().map(|name| format!("pg_catalog.array_agg(a.{name})")).collect();
+    let sql = format!(
+        "SELECT {MARK} {} FROM (SELECT {} FROM ONLY {} AS t WHERE {condition}
+                                ORDER BY {} LIMIT ${}) AS a",
+        told.join(", "),
+        wanted.join(", "),
+        table_sql(&table.table)?,
+        order.join(", "),
+        arguments.len(),
+    );
+    Ok((sql, arguments))
+}
+
+/// The digest of a row's in-scope cells, as the server makes it. Each column has a seed of its own, so
+/// that values which change places change the digest.
+struct Digests {
+    seed: Option<usize>,
+    parts: Vec<String>,
+}
+
+impl Digests {
+    fn begin(filter: &WalkFilter, arguments: &mut PgArguments) -> Result<Self, sqlx::Error> {
+        let WalkFilter::Stamped { seed } = filter else {
+            return Ok(Self { seed: None, parts: Vec::new() });
+        };
+        arguments.add(*seed).map_err(sqlx::Error::Encode)?;
+        Ok(Self { seed: Some(arguments.len()), parts: Vec::new() })
+    }
+
+    /// Takes a cell as text, of which every byte counts, whatever its collation holds for equal.
+    fn add(&mut self, told: &str) {
+        let Some(seed) = self.seed else { return };
+        let place = self.parts.len();
+        self.parts.push(format!(
+            "coalesce(pg_catalog.hashtextextended({told} COLLATE \"C\", ${seed}::int8 # {place}), 0)"
+        ));
+    }
+
+    fn end(self) -> Option<String> {
+        self.seed.map(|_| format!("({})", self.parts.join(" # ")))
+    }
 }
 
 /// Whether there is a row that a filter lets through.
@@ -352,21 +433,37 @@ pub(super) fn update<'u>(
     Ok(Update { columns, names, head, tail })
 }
 
-/// Reads the rows of [`walk`]'s answer.
+/// The stamp of a version; none where its place or its writer do not read as such.
+fn stamp(version: &RowVersion, digest: i64) -> Option<RowStamp> {
+    let place = version.place.strip_prefix('(')?.strip_suffix(')')?;
+    let (block, item) = place.split_once(',')?;
+    let (block, item): (u32, u16) = (block.parse().ok()?, item.parse().ok()?);
+    let mut bytes = [0; RowStamp::BYTES];
+    bytes[..4].copy_from_slice(&block.to_be_bytes());
+    bytes[4..6].copy_from_slice(&item.to_be_bytes());
+    bytes[6..10].copy_from_slice(&version.writer_number()?.to_be_bytes());
+    bytes[10..].copy_from_slice(&digest.to_be_bytes());
+    Some(RowStamp(bytes))
+}
+
+/// Reads the rows of an answer to [`walk`], or to [`stamps`], which has the cells of no column.
 pub(super) fn read_rows(
     answer: &PgRow,
     table: &UnitTable,
+    columns: &[UnitColumn],
     shape: &Shape,
+    has_stamps: bool,
 ) -> Result<Vec<Row>, sqlx::Error> {
     // Where a row lies is a key of one part.
     let width = keys(table)?.len().max(1);
     let elements = |at: usize| Elements::of(answer, at);
     let mut keys = (0..width).map(elements).collect::<Result<Vec<_>, _>>()?;
     let (mut places, mut writers) = (elements(width)?, elements(width + 1)?);
-    let mut cells = Vec::with_capacity(table.columns.len());
-    for (column, at) in table.columns.iter().zip(width + 2..) {
+    let mut cells = Vec::with_capacity(columns.len());
+    for (column, at) in columns.iter().zip(width + 2..) {
         cells.push((elements(at)?, shape.form(&column.column)?));
     }
+    let mut digests = has_stamps.then(|| elements(width + 2 + columns.len())).transpose()?;
     let mut rows = Vec::with_capacity(places.left());
     while places.left() > 0 {
         let key = keys.iter_mut().map(|parts| Ok(KeyPart::text(parts.text()?)));
@@ -379,7 +476,10 @@ pub(super) fn read_rows(
                 told.map(|told| form.original(arrays::text(told)?)).transpose()
             })
             .collect::<Result<_, sqlx::Error>>()?;
-        rows.push(Row { key, cells, version: Some(RowVersion { place, writer }) });
+        let version = RowVersion { place, writer };
+        let digest = digests.as_mut().map(Elements::bigint).transpose()?;
+        let stamp = digest.and_then(|digest| stamp(&version, digest));
+        rows.push(Row { key, cells, version: Some(version), stamp });
     }
     Ok(rows)
 }
@@ -415,6 +515,23 @@ pub(super) fn vanished(table: &UnitTable) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stamp_is_of_the_version_and_the_digest() {
+        let version = |place: &str, writer: &str| RowVersion {
+            place: place.to_owned(),
+            writer: writer.to_owned(),
+        };
+        let one = stamp(&version("(4711,12)", "750"), -2).unwrap();
+        let bytes = [0, 0, 0x12, 0x67, 0, 12, 0, 0, 2, 0xEE];
+        assert_eq!(one.0[..10], bytes);
+        assert_eq!(one.0[10..], (-2_i64).to_be_bytes());
+        for other in [("(4711,13)", "750", -2), ("(4711,12)", "751", -2), ("(4711,12)", "750", 2)] {
+            assert_ne!(stamp(&version(other.0, other.1), other.2).unwrap(), one);
+        }
+        assert!(stamp(&version("here", "750"), 0).is_none());
+        assert_eq!(format!("{one:?}"), "RowStamp(..)");
+    }
 
     #[test]
     fn a_glob_is_read_as_sqlite_reads_it() {

@@ -81,7 +81,26 @@ async fn rows(
 ) -> Result<Vec<Row>, sqlx::Error> {
     let (sql, arguments) = statement::walk(table, shape, span, limit, filter)?;
     let answer = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;
-    statement::read_rows(&answer, table, shape)
+    let has_stamps = matches!(filter, WalkFilter::Stamped { .. });
+    statement::read_rows(&answer, table, &table.columns, shape, has_stamps)
+}
+
+/// Reads stamps of the next rows of a table; `None` where its rows are found by where they lie.
+pub(super) async fn stamps(
+    connection: &mut PgConnection,
+    table: &UnitTable,
+    shape: &Shape,
+    (after, upto): (Option<&RowKey>, Option<&RowKey>),
+    rows: usize,
+    seed: i64,
+) -> Result<Option<Vec<Row>>, sqlx::Error> {
+    if is_by_place(table) {
+        return Ok(None);
+    }
+    let span = Span { after, upto, pages: (0, 0), leaves_own: false };
+    let (sql, arguments) = statement::stamps(table, shape, span, rows, seed)?;
+    let answer = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;
+    statement::read_rows(&answer, table, &[], shape, true).map(Some)
 }
 
 /// Whether a table has any row that a filter lets through: a look at all of it as it lies, which needs

@@ -109,7 +109,9 @@ pub(crate) async fn vault(path: &Path) -> Result<SqliteConnection, sqlx::Error> 
         .foreign_keys(true)
         // A destroyed key must not survive on a free page.
         .pragma("secure_delete", "ON")
-        .pragma("cache_size", "-32768")
+        // Entries are loaded and read in the order of their index, past each page once; and while a
+        // run is verified, two connections are open.
+        .pragma("cache_size", "-8192")
         .connect()
         .await?;
     sqlx::raw_sql("PRAGMA synchronous = FULL").execute(&mut connection).await?;

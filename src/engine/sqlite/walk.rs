@@ -46,7 +46,7 @@ fn read_row(row: &SqliteRow, table: &UnitTable, url: &str) -> Result<Row, Source
         .map(|at| value::original(row, at))
         .collect::<Result<_, _>>()
         .map_err(|error| source_error(error, url, "reading a row"))?;
-    Ok(Row { key: RowKey(key), cells, version: None })
+    Ok(Row { key: RowKey(key), cells, version: None, stamp: None })
 }
 
 /// The name by which the row id of a table is reached: a column may be called `rowid`.

@@ -78,7 +78,7 @@ pub(super) struct TableRebuild {
     oid: i64,
     shape: Shape,
     objects: Objects,
-    /// Rows that were read.
+    /// Rows that were taken in, with a token or without.
     rows: u64,
     /// Rows that get a token.
     written: u64,
@@ -391,12 +391,28 @@ impl SourceRebuild for TableRebuild {
             Ok(connection) => walk::read(connection, &self.table, &self.shape, reading).await,
             Err(error) => Err(error),
         };
-        let read = read.map_err(|error| self.session.failed(error, "walking a table"))?;
-        self.rows += read.len() as u64;
-        Ok(read)
+        read.map_err(|error| self.session.failed(error, "walking a table"))
+    }
+
+    async fn stamps(
+        &mut self,
+        after: Option<&RowKey>,
+        upto: Option<&RowKey>,
+        rows: usize,
+        seed: i64,
+    ) -> Result<Option<Vec<Row>>, SourceError> {
+        let read = match self.session.within() {
+            Ok(connection) => {
+                let between = (after, upto);
+                walk::stamps(connection, &self.table, &self.shape, between, rows, seed).await
+            }
+            Err(error) => Err(error),
+        };
+        read.map_err(|error| self.session.failed(error, "walking a table"))
     }
 
     async fn write(&mut self, read: &[Row], writes: &[RowWrite]) -> Result<(), SourceError> {
+        self.rows += read.len() as u64;
         let sent = match lines(&self.table, &self.shape, read, writes) {
             Ok(lines) => match self.session.within() {
                 Ok(connection) => send(connection, lines).await,

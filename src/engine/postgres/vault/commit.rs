@@ -42,6 +42,7 @@ pub(super) async fn apply(connection: &mut PgConnection, change: &Change) -> Res
         Change::SetRate { run, rate } => lease::set_rate(connection, *run, *rate).await,
         Change::PieceDone(held) => return lease::done(connection, held).await,
         Change::SplitPiece(held, at) => return lease::split(connection, held, at).await,
+        Change::AddPiece(piece) => lease::add_pieces(connection, &[(piece.clone(), 0)]).await,
         Change::PutApproval(row) => put_approval(connection, row).await,
         Change::VoidApprovals(run, kind) => void_approvals(connection, *run, kind.name()).await,
         Change::PutRange(run, row) => put_range(connection, *run, row).await,

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::super::arrays::Elements;
+use super::super::error::state;
 use super::Broken;
 use super::commit::signed;
 use crate::engine::scan_pace::ScanPace;
@@ -28,6 +28,12 @@ const SINGLES_A_SEGMENT: u64 = 65_536;
 /// Bytes of sealed values that one read of entries should bring: it is held as it came, and taken
 /// apart.
 pub(super) const SCAN_BYTES: usize = 4 << 20;
+
+/// Bytes that an entry takes besides token and envelope in the answer to a read.
+const FRAME_BYTES: usize = 16;
+
+/// The state of a number that is too large for its type.
+const OUT_OF_RANGE: &str = "22003";
 
 /// Adds entries and returns how many were new.
 pub(super) async fn add(
@@ -150,35 +156,57 @@ async fn scan_domain(
     after: &[u8],
     limit: usize,
 ) -> Result<Vec<EntryRow>, Broken> {
+    // One string of all of them: the server takes half the time of an array for each column. What
+    // does not fit beside a type is out of the range of numbers, and not cut off.
     // language=PostgreSQL
-    const SQL: &str = "SELECT pg_catalog.array_agg(token), pg_catalog.array_agg(segment),
-            pg_catalog.array_agg(kind), pg_catalog.array_agg(envelope)
+    const SQL: &str = "SELECT pg_catalog.string_agg(pg_catalog.int8send(segment)
+            || pg_catalog.int8send(kind * 1152921504606846976
+                + (octet_length(token)::bigint << 32) + octet_length(envelope))
+            || token || envelope, ''::bytea)
         FROM (SELECT token, segment, kind, envelope FROM sealift.entry
               WHERE domain = $1 AND token > $2 ORDER BY token LIMIT $3) AS next";
-    let malformed = || VaultError::Inconsistent("an entry is malformed".to_owned());
     let id = DomainId(u16::try_from(domain).map_err(|_| malformed())?);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let answer =
-        sqlx::query(SQL).bind(domain).bind(after).bind(limit).fetch_one(connection).await?;
-    let elements = |at: usize| Elements::of(&answer, at);
-    let (mut tokens, mut segments) = (elements(0)?, elements(1)?);
-    let (mut kinds, mut envelopes) = (elements(2)?, elements(3)?);
-    let mut found = Vec::with_capacity(tokens.left());
-    while tokens.left() > 0 {
-        let kind = u8::try_from(kinds.bigint()?).map_err(|_| malformed())?;
-        found.push(EntryRow {
-            domain: id,
-            token: TokenBody::new(tokens.bytes()?),
-            segment: u32::try_from(segments.bigint()?).unwrap_or(0),
-            kind: ValueType::from_code(kind).ok_or_else(malformed)?,
-            envelope: envelopes.bytes()?.to_vec(),
-        });
+    let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+    let scanned = sqlx::query(SQL).bind(domain).bind(after).bind(rows).fetch_one(connection).await;
+    let answer = match scanned {
+        Err(error) if state(&error) == Some(OUT_OF_RANGE) => return Err(malformed().into()),
+        scanned => scanned?,
+    };
+    let mut rest: &[u8] = answer.try_get::<Option<&[u8]>, _>(0)?.unwrap_or_default();
+    let mut found = Vec::with_capacity(limit.min(rest.len() / FRAME_BYTES));
+    while !rest.is_empty() {
+        let (entry, after) = framed(id, rest).ok_or_else(malformed)?;
+        found.push(entry);
+        rest = after;
     }
     Ok(found)
 }
 
+/// Reads the entry at the front: `segment 8 | type, 4 bits | length of the token, 28 bits | length of
+/// the envelope 4 | token | envelope`; and what follows.
+fn framed(domain: DomainId, bytes: &[u8]) -> Option<(EntryRow, &[u8])> {
+    let (segment, rest) = bytes.split_first_chunk()?;
+    let (lengths, rest) = rest.split_first_chunk()?;
+    let lengths = u64::from_be_bytes(*lengths);
+    let kind = u8::try_from(lengths >> 60).ok()?;
+    let (token, rest) =
+        rest.split_at_checked(usize::try_from(lengths >> 32 & 0x0fff_ffff).ok()?)?;
+    let (envelope, rest) = rest.split_at_checked(usize::try_from(lengths & 0xffff_ffff).ok()?)?;
+    let entry = EntryRow {
+        domain,
+        token: TokenBody::new(token),
+        segment: u32::try_from(i64::from_be_bytes(*segment)).unwrap_or(0),
+        kind: ValueType::from_code(kind)?,
+        envelope: envelope.to_vec(),
+    };
+    Some((entry, rest))
+}
+
+fn malformed() -> VaultError {
+    VaultError::Inconsistent("an entry is malformed".to_owned())
+}
+
 fn entry(row: &PgRow) -> Result<EntryRow, VaultError> {
-    let malformed = || VaultError::Inconsistent("an entry is malformed".to_owned());
     let domain = u16::try_from(row.get::<i64, _>("domain")).map_err(|_| malformed())?;
     let kind = u8::try_from(row.get::<i64, _>("kind")).map_err(|_| malformed())?;
     Ok(EntryRow {
@@ -371,4 +399,23 @@ pub(super) async fn into_open_segment(
         row.segment = segment;
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_comes_out_of_its_frame_and_a_cut_one_is_refused() {
+        let lengths = 4_u64 << 60 | 3 << 32 | 5;
+        let frame =
+            [&7_i64.to_be_bytes()[..], &lengths.to_be_bytes(), b"tok", b"value", b"next"].concat();
+        let (entry, rest) = framed(DomainId(2), &frame).unwrap();
+        assert_eq!((entry.domain, entry.segment, entry.kind), (DomainId(2), 7, ValueType::Blob));
+        assert_eq!((entry.token.as_bytes(), &*entry.envelope), (&b"tok"[..], &b"value"[..]));
+        assert_eq!(rest, b"next");
+        for end in 0..frame.len() - rest.len() {
+            assert!(framed(DomainId(2), &frame[..end]).is_none(), "{end}");
+        }
+    }
 }

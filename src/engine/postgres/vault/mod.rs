@@ -437,6 +437,18 @@ impl Vault for PostgresVault {
         rows?.into_iter().collect()
     }
 
+    async fn files_of(
+        &self,
+        run: RunId,
+        unit: u16,
+        ranges: &[u32],
+    ) -> Result<Vec<FileRow>, VaultError> {
+        let rows = reading!(self, "reading the list of files", |c| {
+            read::files_of(c, run, unit, ranges).await?
+        });
+        rows?.into_iter().collect()
+    }
+
     async fn quarantine(&self, run: RunId) -> Result<Vec<QuarantineRow>, VaultError> {
         let rows = reading!(self, "reading the quarantine", |c| read::quarantine(c, run).await?);
         rows?.into_iter().collect()

@@ -92,6 +92,25 @@ pub(super) async fn files(connection: &mut PgConnection, run: RunId) -> Checked<
     Ok(rows.iter().map(vault_rows::file).collect())
 }
 
+pub(super) async fn files_of(
+    connection: &mut PgConnection,
+    run: RunId,
+    unit: u16,
+    ranges: &[u32],
+) -> Checked<FileRow> {
+    let ranges: Vec<i64> = ranges.iter().copied().map(i64::from).collect();
+    let rows = sqlx::query(
+        "SELECT * FROM sealift.file WHERE run = $1 AND unit = $2 AND range = ANY ($3)
+         ORDER BY kind COLLATE \"C\", unit, range, epoch, number",
+    )
+    .bind(i64::from(run.0))
+    .bind(i64::from(unit))
+    .bind(ranges)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.iter().map(vault_rows::file).collect())
+}
+
 pub(super) async fn quarantine(
     connection: &mut PgConnection,
     run: RunId,

@@ -53,6 +53,7 @@ pub(super) async fn apply(
             Err(error) => Err(error),
         },
         Change::SplitPiece(held, at) => lease::split(connection, held, at).await,
+        Change::AddPiece(piece) => lease::add_pieces(connection, &[(piece.clone(), 0)]).await,
         Change::PutApproval(row) => put_approval(connection, row).await,
         Change::VoidApprovals(run, kind) => void_approvals(connection, *run, kind.name()).await,
         Change::PutRange(run, row) => put_range(connection, *run, row).await,

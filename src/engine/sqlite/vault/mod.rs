@@ -271,6 +271,16 @@ impl Vault for SqliteVault {
         rows.map_err(self.failed("reading the list of files"))?.into_iter().collect()
     }
 
+    async fn files_of(
+        &self,
+        run: RunId,
+        unit: u16,
+        ranges: &[u32],
+    ) -> Result<Vec<FileRow>, VaultError> {
+        let rows = read::files_of(&mut *self.lock().await, run, unit, ranges).await;
+        rows.map_err(self.failed("reading the list of files"))?.into_iter().collect()
+    }
+
     async fn quarantine(&self, run: RunId) -> Result<Vec<QuarantineRow>, VaultError> {
         let rows = read::quarantine(&mut *self.lock().await, run).await;
         rows.map_err(self.failed("reading the quarantine"))?.into_iter().collect()

@@ -1,5 +1,6 @@
 //! Reading the vault's rows, one function a table.
 
+use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 
 use crate::engine::vault_rows;
@@ -84,6 +85,24 @@ pub(super) async fn files(connection: &mut SqliteConnection, run: RunId) -> Chec
     .bind(i64::from(run.0))
     .fetch_all(connection)
     .await?;
+    Ok(rows.iter().map(vault_rows::file).collect())
+}
+
+pub(super) async fn files_of(
+    connection: &mut SqliteConnection,
+    run: RunId,
+    unit: u16,
+    ranges: &[u32],
+) -> Checked<FileRow> {
+    let mut sql = QueryBuilder::new("SELECT * FROM sealift_file WHERE run = ");
+    sql.push_bind(i64::from(run.0)).push(" AND unit = ").push_bind(i64::from(unit));
+    sql.push(" AND range IN (");
+    let mut listed = sql.separated(", ");
+    for range in ranges {
+        listed.push_bind(i64::from(*range));
+    }
+    sql.push(") ORDER BY kind, unit, range, epoch, number");
+    let rows = sql.build().fetch_all(connection).await?;
     Ok(rows.iter().map(vault_rows::file).collect())
 }
 
