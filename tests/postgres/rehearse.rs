@@ -1,5 +1,7 @@
 //! Rehearsals on PostgreSQL: the schema is copied by the server's own words, whatever is in it.
 
+use std::time::{Duration, Instant};
+
 use crate::support::{Desk, Postgres, plan_and_approve};
 
 /// Of nearly everything one: what depends on what is for the copy to find out.
@@ -183,7 +185,12 @@ fn nobody_else_is_let_into_the_copy() {
     let copy = format!("sealift_rehearsal_{run}");
     let may =
         db.value(format!("SELECT has_database_privilege('pg_monitor', '{copy}', 'CONNECT')::text"));
-    db.exec(format!("DROP DATABASE {copy} WITH (FORCE)"));
+    // Whoever is in it is told to go, and waited for by the server for five seconds only.
+    let begun = Instant::now();
+    while let Err(error) = db.try_exec(format!("DROP DATABASE {copy} WITH (FORCE)")) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the copy stays: {error}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
     assert_eq!(may, "false");
 }
 
