@@ -50,20 +50,22 @@ impl std::fmt::Debug for RowStamp {
     }
 }
 
-/// Names one version of a row, in the engine's own words (PostgreSQL: `ctid` and `xmin`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Names one version of a row (PostgreSQL: `ctid` and `xmin`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowVersion {
-    /// Where it lies.
-    pub place: String,
-    /// Which transaction wrote it.
-    pub writer: String,
+    /// The page that it lies on.
+    pub block: u32,
+    /// Its number on the page.
+    pub item: u16,
+    /// The number of the transaction that wrote it.
+    pub writer: u32,
 }
 
 impl RowVersion {
-    /// The number of the transaction that wrote it.
+    /// Where it lies, as PostgreSQL writes it.
     #[must_use]
-    pub fn writer_number(&self) -> Option<u32> {
-        self.writer.parse().ok()
+    pub fn place(&self) -> String {
+        format!("({},{})", self.block, self.item)
     }
 }
 

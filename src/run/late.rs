@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use crate::plan::{Unit, UnitTable, Walk};
 use crate::ports::{
-    BlindRow, Counts, CursorId, Limit, Pass, Row, RowVersion, RowWrite, SourceError, SourceWindow,
-    Step, VaultError, WriteOutcome,
+    BlindRow, Counts, CursorId, Limit, Pass, Row, RowWrite, SourceError, SourceWindow, Step,
+    VaultError, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, compute};
 use crate::run::column::{Column, Fate};
@@ -292,7 +292,7 @@ impl Sweep<'_> {
         }
         let Some(own) = own_writers(self.job).await? else { return Ok(HashSet::new()) };
         let is_theirs = |row: &Row| {
-            let writer = row.version.as_ref().and_then(RowVersion::writer_number);
+            let writer = row.version.map(|version| version.writer);
             writer.is_some_and(|writer| !own.contains(&writer))
         };
         let found = rows.iter().zip(originals);

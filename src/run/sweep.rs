@@ -12,7 +12,7 @@ use crate::ledger::Draft;
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::policy::TableName;
 use crate::ports::{
-    Change, Counts, CursorId, FileKind, FileRow, Pass, RangeRow, Row, RowVersion, Step, WalkFilter,
+    Change, Counts, CursorId, FileKind, FileRow, Pass, RangeRow, Row, Step, WalkFilter,
     WriteOutcome,
 };
 use crate::run::column::Column;
@@ -218,7 +218,7 @@ impl Worker<'_> {
             .any(|record| !is_original(record) && written.contains(&record.key));
         let own = if has_tokens { own_writers(self.job).await? } else { None };
         let is_theirs = |row: &&Row| {
-            let writer = row.version.as_ref().and_then(RowVersion::writer_number);
+            let writer = row.version.map(|version| version.writer);
             own.as_ref().is_some_and(|own| writer.is_some_and(|writer| !own.contains(&writer)))
         };
         let theirs: HashSet<&RowKey> = read

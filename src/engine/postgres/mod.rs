@@ -5,7 +5,6 @@
 //! **Invariant:** names are quoted and schema-qualified, values are bound; the search path holds
 //! nothing but `pg_catalog`.
 
-mod arrays;
 pub mod catalog;
 mod check_trial;
 mod connect;
@@ -21,6 +20,7 @@ mod pressure;
 mod purge;
 mod queries;
 mod rebuild;
+mod records;
 mod refusal;
 pub mod rehearsal;
 mod sample;

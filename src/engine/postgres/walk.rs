@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnection;
 use super::connect::{Address, close};
 use super::queries::MARK;
 use super::shape::{Shape, schema_of, table_sql};
-use super::statement::{self, OWN_ROW, Span};
+use super::statement::{self, Cutting, OWN_ROW, Span};
 use crate::plan::{UnitTable, Walk};
 use crate::policy::TableName;
 use crate::ports::{Limit, Row, WalkFilter};
@@ -79,10 +79,21 @@ async fn rows(
     limit: Limit,
     filter: &WalkFilter,
 ) -> Result<Vec<Row>, sqlx::Error> {
-    let (sql, arguments) = statement::walk(table, shape, span, limit, filter)?;
-    let answer = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;
     let has_stamps = matches!(filter, WalkFilter::Stamped { .. });
-    statement::read_rows(&answer, table, &table.columns, shape, has_stamps)
+    loop {
+        let cutting = if shape.is_large() { Cutting::ByRow } else { Cutting::Whole };
+        let (sql, arguments) = statement::walk(table, shape, span, limit, filter, cutting)?;
+        let answer =
+            sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(&mut *connection).await?;
+        if let Some(rows) = statement::read_rows(&answer, table, &table.columns, shape, has_stamps)?
+        {
+            return Ok(rows);
+        }
+        if cutting == Cutting::ByRow {
+            return Err(sqlx::Error::Protocol("rows were counted and not sent".to_owned()));
+        }
+        shape.was_large();
+    }
 }
 
 /// Reads stamps of the next rows of a table; `None` where its rows are found by where they lie.
@@ -100,7 +111,7 @@ pub(super) async fn stamps(
     let span = Span { after, upto, pages: (0, 0), leaves_own: false };
     let (sql, arguments) = statement::stamps(table, shape, span, rows, seed)?;
     let answer = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;
-    statement::read_rows(&answer, table, &[], shape, true).map(Some)
+    statement::read_rows(&answer, table, &[], shape, true)
 }
 
 /// Whether a table has any row that a filter lets through: a look at all of it as it lies, which needs

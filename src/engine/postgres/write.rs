@@ -78,7 +78,7 @@ pub(super) type Versions = HashMap<RowKey, RowVersion>;
 
 /// The versions of the rows that were read.
 pub(super) fn versions(read: &[Row]) -> Versions {
-    read.iter().filter_map(|row| Some((row.key.clone(), row.version.clone()?))).collect()
+    read.iter().filter_map(|row| Some((row.key.clone(), row.version?))).collect()
 }
 
 /// A row that is written, and the version that was read.

@@ -10,7 +10,7 @@ use super::{Pass, ROWS, bucket_error, column_name};
 use crate::crypto::KeyRing;
 use crate::plan::{Unit, UnitTable};
 use crate::policy::TokenKind;
-use crate::ports::{FileKind, FileRow, Limit, QuarantineState, RangeRow, Row, RowVersion};
+use crate::ports::{FileKind, FileRow, Limit, QuarantineState, RangeRow, Row};
 use crate::run::ahead::{RowsAhead, broken_off};
 use crate::run::batch::{BYTES_MAX, compute_chunks};
 use crate::run::buckets::{Buckets, Says};
@@ -263,7 +263,7 @@ impl Look<'_> {
                     // Who wrote a row is asked where its token may be another than the backup's.
                     let writer = match says {
                         Says::Holds(_) if self.newest.is_brought(known, at, token) => Some(BROUGHT),
-                        Says::Holds(_) => row.version.as_ref().and_then(RowVersion::writer_number),
+                        Says::Holds(_) => row.version.map(|version| version.writer),
                         _ => None,
                     };
                     encode_place(&mut place, (self.unit, self.table, at), writer, &key);

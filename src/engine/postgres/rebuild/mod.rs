@@ -464,10 +464,8 @@ fn lines(
     writes: &[RowWrite],
 ) -> Result<Vec<u8>, sqlx::Error> {
     let lost = || sqlx::Error::Protocol("a row that is written was not read".to_owned());
-    let places: HashMap<&RowKey, &str> = read
-        .iter()
-        .filter_map(|row| Some((&row.key, row.version.as_ref()?.place.as_str())))
-        .collect();
+    let places: HashMap<&RowKey, String> =
+        read.iter().filter_map(|row| Some((&row.key, row.version?.place()))).collect();
     let mut lines = String::new();
     for write in writes {
         lines.push_str(places.get(&write.key).ok_or_else(lost)?);
