@@ -8,10 +8,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
 
 use crate::ledger::{Digest, RowSetRoot};
-use crate::ports::{EntryRow, FileKind, LoadCursor, VaultError};
+use crate::ports::{EntryRow, FileKind, LoadCursor};
 use crate::run::batch::compute;
 use crate::run::column::Column;
 use crate::run::crash::here;
@@ -24,48 +24,89 @@ use crate::token::{DomainId, TokenBody};
 /// Entries of one transaction.
 const BATCH_ENTRIES: usize = 40_000;
 
-/// Bytes of envelopes in one transaction. Two batches are held at a time.
+/// Bytes of envelopes in one transaction. Three batches are held at a time.
 const BATCH_BYTES: usize = 8 << 20;
 
 pub(crate) async fn load(job: &Job) -> Result<(), RunError> {
-    let mut cursor = job.vault.load_cursor(job.run).await?;
+    let cursor = job.vault.load_cursor(job.run).await?;
     if cursor.done {
         return Ok(());
     }
     let files = job.vault.files(job.run).await?;
     let total = files.iter().filter(|f| f.kind == FileKind::Stage).map(|f| f.seal.records).sum();
     job.progress.begin("load the vault", "values", total);
-    let columns = domains(job).await?;
+    let columns = Arc::new(domains(job).await?);
     let stages = files.iter().filter(|f| f.kind == FileKind::Stage).map(|f| f.seal.clone());
     let gathered = tokio::task::block_in_place(|| {
         Gathered::from(job.files.as_ref(), stages.collect(), || job.may_go_on())
     })?;
     let mut merge = gathered.open(job.files.as_ref(), cursor.after.as_ref())?;
-    let mut storing: Option<Storing> = None;
-    loop {
-        // The next batch is merged while the vault takes the last.
-        let next =
-            tokio::task::block_in_place(|| next_batch(&mut merge, job, &columns, cursor.segment));
-        if let Some(storing) = storing.take() {
-            let taken = storing.taken;
-            cursor = storing.settle(job, &columns).await?;
-            here("seal.after_vault_commit");
-            job.progress.advance(taken);
-        }
-        job.may_go_on()?;
-        let batch = next?;
-        if batch.entries.is_empty() {
-            let done = LoadCursor { done: true, ..cursor };
-            job.vault.load(job.run, &[], &done).await?;
-            here("seal.after_load");
-            drop(merge);
-            gathered.remove(job.files.as_ref())?;
-            break;
-        }
-        storing = Some(Storing::begin(job, batch, &cursor)?);
-    }
+    // While the vault takes one batch, the next waits for it, and the one after that is merged.
+    let (sender, receiver) = mpsc::channel(1);
+    let storing = tokio::spawn(store(job.clone(), Arc::clone(&columns), cursor.clone(), receiver));
+    let merged = merge_all(job, &mut merge, &columns, cursor, sender).await;
+    let stored = storing.await.map_err(|_| broken_off())?;
+    // What the vault says comes first: it is why the merge was broken off, where it was.
+    let cursor = stored?;
+    merged?;
+    let done = LoadCursor { done: true, ..cursor };
+    job.vault.load(job.run, &[], &done).await?;
+    here("seal.after_load");
+    drop(merge);
+    gathered.remove(job.files.as_ref())?;
     job.progress.end();
     Ok(())
+}
+
+fn broken_off() -> RunError {
+    RunError::Inconsistent("a batch of the load was broken off".to_owned())
+}
+
+/// Merges batches and hands them over, each with where the load will stand when the vault has taken
+/// it whole, until none is left or nobody takes them.
+async fn merge_all(
+    job: &Job,
+    merge: &mut Merge,
+    columns: &HashMap<DomainId, Column>,
+    mut cursor: LoadCursor,
+    sender: mpsc::Sender<Bound>,
+) -> Result<(), RunError> {
+    loop {
+        job.may_go_on()?;
+        let bound = tokio::task::block_in_place(|| {
+            let batch = next_batch(merge, job, columns, cursor.segment)?;
+            Bound::behind(batch, &cursor)
+        })?;
+        if bound.batch.entries.is_empty() {
+            return Ok(());
+        }
+        cursor.clone_from(&bound.next);
+        if sender.send(bound).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Stores batches one by one, in the order of their tokens; says where the load stands behind them.
+async fn store(
+    job: Job,
+    columns: Arc<HashMap<DomainId, Column>>,
+    mut cursor: LoadCursor,
+    mut receiver: mpsc::Receiver<Bound>,
+) -> Result<LoadCursor, RunError> {
+    while let Some(mut bound) = receiver.recv().await {
+        job.may_go_on()?;
+        // INVARIANT: a batch goes in behind the one before it, as that one was taken. Where entries of
+        // it were there already, the root is another than was expected.
+        if bound.before != cursor {
+            bound = tokio::task::block_in_place(|| Bound::behind(bound.batch, &cursor))?;
+        }
+        let taken = bound.batch.taken;
+        cursor = settle(&job, &columns, bound).await?;
+        here("seal.after_vault_commit");
+        job.progress.advance(taken);
+    }
+    Ok(cursor)
 }
 
 /// One column for each domain of the run: any of them opens the domain's entries.
@@ -111,55 +152,45 @@ impl Batch {
     }
 }
 
-/// A batch on its way into the vault.
-struct Storing {
+/// A batch, and between which states of the load it lies.
+struct Bound {
+    batch: Batch,
     before: LoadCursor,
     after: Option<(DomainId, TokenBody)>,
-    taken: u64,
-    task: JoinHandle<(Result<Vec<EntryRow>, VaultError>, Batch, LoadCursor)>,
+    next: LoadCursor,
 }
 
-impl Storing {
-    fn begin(job: &Job, batch: Batch, before: &LoadCursor) -> Result<Self, RunError> {
+impl Bound {
+    fn behind(batch: Batch, before: &LoadCursor) -> Result<Self, RunError> {
         let after = batch.entries.last().map(|entry| (entry.domain, entry.token.clone()));
         let next = batch.cursor(before, after.clone())?;
-        let (vault, run, taken) = (Arc::clone(&job.vault), job.run, batch.taken);
-        let task = tokio::spawn(async move {
-            let there = vault.load(run, &batch.entries, &next).await;
-            (there, batch, next)
-        });
-        Ok(Self { before: before.clone(), after, taken, task })
+        Ok(Self { batch, before: before.clone(), after, next })
     }
+}
 
-    /// Waits until the batch is stored. Tokens that the vault had before are opened, compared and
-    /// left where they are.
-    async fn settle(
-        self,
-        job: &Job,
-        columns: &HashMap<DomainId, Column>,
-    ) -> Result<LoadCursor, RunError> {
-        let (mut there, mut batch, mut next) = self
-            .task
-            .await
-            .map_err(|_| RunError::Inconsistent("a batch of the load was broken off".to_owned()))?;
-        loop {
-            let taken = there?;
-            if taken.is_empty() {
-                return Ok(next);
-            }
-            compare(&job.keys, columns, &batch.entries, &taken)?;
-            let taken: HashSet<(DomainId, TokenBody)> =
-                taken.into_iter().map(|entry| (entry.domain, entry.token)).collect();
-            let (entries, leaves) = batch
-                .entries
-                .into_iter()
-                .zip(batch.leaves)
-                .filter(|(mine, _)| !taken.contains(&(mine.domain, mine.token.clone())))
-                .unzip();
-            batch = Batch { entries, leaves, taken: batch.taken };
-            next = batch.cursor(&self.before, self.after.clone())?;
-            there = job.vault.load(job.run, &batch.entries, &next).await;
+/// Stores a batch. Tokens that the vault had before are opened, compared and left where they are.
+async fn settle(
+    job: &Job,
+    columns: &HashMap<DomainId, Column>,
+    bound: Bound,
+) -> Result<LoadCursor, RunError> {
+    let Bound { mut batch, before, after, mut next } = bound;
+    loop {
+        let taken = job.vault.load(job.run, &batch.entries, &next).await?;
+        if taken.is_empty() {
+            return Ok(next);
         }
+        compare(&job.keys, columns, &batch.entries, &taken)?;
+        let taken: HashSet<(DomainId, TokenBody)> =
+            taken.into_iter().map(|entry| (entry.domain, entry.token)).collect();
+        let (entries, leaves) = batch
+            .entries
+            .into_iter()
+            .zip(batch.leaves)
+            .filter(|(mine, _)| !taken.contains(&(mine.domain, mine.token.clone())))
+            .unzip();
+        batch = Batch { entries, leaves, taken: batch.taken };
+        next = batch.cursor(&before, after.clone())?;
     }
 }
 
