@@ -94,7 +94,6 @@ impl DataKey {
     ///
     /// Panics for an original of 64 GiB or more, which the plan blocks long before.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "the bound on originals is far below the cipher's")]
     pub fn seal(
         &self,
         key: KeyId,
@@ -102,23 +101,42 @@ impl DataKey {
         context: &SealContext<'_>,
         nonce: [u8; NONCE_BYTES],
     ) -> Vec<u8> {
-        debug_assert_eq!(original.kind(), context.kind, "the context names the original's type");
-        // The room is taken at once: a vector that grew would leave the original behind.
         let mut envelope = Vec::with_capacity(original.len() + SEAL_OVERHEAD_BYTES);
-        envelope.extend_from_slice(&[VERSION, SUITE]);
-        envelope.extend_from_slice(&key.0.to_be_bytes());
-        envelope.extend_from_slice(&nonce);
-        envelope.extend_from_slice(original.expose());
+        self.seal_onto(&mut envelope, key, original, context, nonce);
+        envelope
+    }
+
+    /// As [`seal`](Self::seal), behind what `bytes` holds already.
+    ///
+    /// # Panics
+    ///
+    /// As [`seal`](Self::seal).
+    #[expect(clippy::expect_used, reason = "the bound on originals is far below the cipher's")]
+    pub fn seal_onto(
+        &self,
+        bytes: &mut Vec<u8>,
+        key: KeyId,
+        original: &Original,
+        context: &SealContext<'_>,
+        nonce: [u8; NONCE_BYTES],
+    ) {
+        debug_assert_eq!(original.kind(), context.kind, "the context names the original's type");
+        // The room is taken at once: bytes that moved afterwards would leave the original behind.
+        bytes.reserve(original.len() + SEAL_OVERHEAD_BYTES);
+        bytes.extend_from_slice(&[VERSION, SUITE]);
+        bytes.extend_from_slice(&key.0.to_be_bytes());
+        bytes.extend_from_slice(&nonce);
+        let begin = bytes.len();
+        bytes.extend_from_slice(original.expose());
         let tag = self
             .ready()
             .encrypt_inout_detached(
                 &nonce.into(),
                 context.associated(key).as_bytes(),
-                (&mut envelope[HEAD_BYTES..]).into(),
+                (&mut bytes[begin..]).into(),
             )
             .expect("an original is shorter than the cipher's limit");
-        envelope.extend_from_slice(&tag);
-        envelope
+        bytes.extend_from_slice(&tag);
     }
 
     /// Opens one sealed value, if this is its key and `context` is where it belongs.

@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use rand::Rng;
 
-use crate::crypto::KeyRing;
+use crate::crypto::{KeyRing, NONCE_BYTES, SEAL_OVERHEAD_BYTES};
 use crate::policy::Normalise;
 use crate::ports::{BlindRow, EntryRow, Vault};
-use crate::run::batch::compute;
+use crate::run::batch::compute_chunks;
 use crate::run::column::Column;
 use crate::run::error::RunError;
+use crate::run::record::StageRecord;
 use crate::token::{DomainId, TokenBody};
 use crate::value::Original;
 
@@ -34,29 +35,94 @@ pub(crate) struct Sealing<'v> {
     pub(crate) original: &'v Original,
 }
 
-/// Seals values on all cores. The segment is filled in by whoever stores them.
-pub(crate) fn seal_all(keys: &KeyRing, values: &[Sealing<'_>]) -> Result<Vec<EntryRow>, RunError> {
-    let mut nonces = vec![0_u8; values.len() * 24];
-    rand::rng().fill_bytes(&mut nonces);
-    let numbered: Vec<(usize, &Sealing<'_>)> = values.iter().enumerate().collect();
-    compute(&numbered, |(at, value)| {
-        let column = value.column;
+impl Sealing<'_> {
+    /// Seals it behind what `bytes` holds already, with a nonce of its own.
+    fn onto(
+        &self,
+        bytes: &mut Vec<u8>,
+        keys: &KeyRing,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<(), RunError> {
+        let column = self.column;
         let key = keys
             .data_key(column.data_key)
             .ok_or_else(|| RunError::NoKey(format!("domain `{}`", column.domain)))?;
-        let mut nonce = [0; 24];
-        nonce.copy_from_slice(&nonces[at * 24..(at + 1) * 24]);
-        let context = column.context(keys, &value.token, value.original.kind());
-        Ok(EntryRow {
-            domain: column.domain_id(),
-            token: value.token.clone(),
-            segment: 0,
-            kind: value.original.kind(),
-            envelope: key.seal(column.data_key, value.original, &context, nonce),
-        })
-    })
-    .into_iter()
-    .collect()
+        let context = column.context(keys, &self.token, self.original.kind());
+        key.seal_onto(bytes, column.data_key, self.original, &context, nonce);
+        Ok(())
+    }
+}
+
+/// Values that one thread seals in a row.
+const CHUNK: usize = 500;
+
+/// Nonces for so many values.
+fn nonces(count: usize) -> Vec<[u8; NONCE_BYTES]> {
+    let mut nonces = vec![[0; NONCE_BYTES]; count];
+    rand::rng().fill_bytes(nonces.as_flattened_mut());
+    nonces
+}
+
+/// Seals values on all cores. The segment is filled in by whoever stores them.
+pub(crate) fn seal_all(keys: &KeyRing, values: &[Sealing<'_>]) -> Result<Vec<EntryRow>, RunError> {
+    let sealed = compute_chunks(values, CHUNK, |_, chunk| {
+        let entries = chunk.iter().zip(nonces(chunk.len())).map(|(value, nonce)| {
+            let mut envelope = Vec::new();
+            value.onto(&mut envelope, keys, nonce)?;
+            Ok(EntryRow {
+                domain: value.column.domain_id(),
+                token: value.token.clone(),
+                segment: 0,
+                kind: value.original.kind(),
+                envelope,
+            })
+        });
+        entries.collect::<Result<Vec<EntryRow>, RunError>>()
+    });
+    let mut entries = Vec::with_capacity(values.len());
+    for sealed in sealed {
+        entries.extend(sealed?);
+    }
+    Ok(entries)
+}
+
+/// Sealed values as records of a stage file.
+pub(crate) struct SealedRecords(Vec<SealedChunk>);
+
+/// Some of them: the records one behind the other, and where each ends.
+struct SealedChunk {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl SealedRecords {
+    /// Seals values on all cores, in the order in which they are given: where that is the order in
+    /// which they lie in memory, nothing is waited for.
+    pub(crate) fn of(keys: &KeyRing, values: &[&Sealing<'_>]) -> Result<Self, RunError> {
+        let chunks = compute_chunks(values, CHUNK, |_, chunk| {
+            let room = |value: &&Sealing<'_>| {
+                value.original.len() + SEAL_OVERHEAD_BYTES + value.token.as_bytes().len() + 11
+            };
+            let mut bytes = Vec::with_capacity(chunk.iter().map(room).sum());
+            let mut ends = Vec::with_capacity(chunk.len());
+            for (value, nonce) in chunk.iter().zip(nonces(chunk.len())) {
+                let (domain, kind) = (value.column.domain_id().0, value.original.kind());
+                let envelope = value.original.len() + SEAL_OVERHEAD_BYTES;
+                StageRecord::begin(&mut bytes, domain, kind, &value.token, envelope);
+                value.onto(&mut bytes, keys, nonce)?;
+                ends.push(bytes.len());
+            }
+            Ok(SealedChunk { bytes, ends })
+        });
+        chunks.into_iter().collect::<Result<_, RunError>>().map(Self)
+    }
+
+    /// The record of the value that was given in this place.
+    pub(crate) fn get(&self, place: usize) -> Option<&[u8]> {
+        let (chunk, at) = (self.0.get(place / CHUNK)?, place % CHUNK);
+        let begin = at.checked_sub(1).map_or(Some(0), |before| chunk.ends.get(before).copied())?;
+        chunk.bytes.get(begin..*chunk.ends.get(at)?)
+    }
 }
 
 /// Seals values under their tokens and adds those that the vault does not have; those that it has

@@ -340,16 +340,28 @@ impl StageRecord {
     /// value is sealed, and nothing of it has to be wiped.
     pub(crate) fn encode(&self, into: &mut Vec<u8>) {
         into.clear();
-        into.extend_from_slice(&self.domain.to_be_bytes());
-        into.push(self.kind.code());
-        for bytes in [self.token.as_bytes(), &self.envelope] {
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            into.extend_from_slice(&length.to_be_bytes());
-            into.extend_from_slice(bytes);
-        }
+        Self::begin(into, self.domain, self.kind, &self.token, self.envelope.len());
+        into.extend_from_slice(&self.envelope);
     }
 
-    /// Reads what [`StageRecord::encode`] wrote.
+    /// Writes what comes before the envelope, which has so many bytes.
+    pub(crate) fn begin(
+        into: &mut Vec<u8>,
+        domain: u16,
+        kind: ValueType,
+        token: &TokenBody,
+        envelope: usize,
+    ) {
+        let length = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes();
+        let token = token.as_bytes();
+        into.extend_from_slice(&domain.to_be_bytes());
+        into.push(kind.code());
+        into.extend_from_slice(&length(token.len()));
+        into.extend_from_slice(token);
+        into.extend_from_slice(&length(envelope));
+    }
+
+    /// Reads what [`StageRecord::encode`] writes.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let mut reader = Reader::new(bytes);
         let domain = reader.short()?;

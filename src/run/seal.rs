@@ -14,17 +14,15 @@ use tokio::task::JoinSet;
 use crate::ledger::Draft;
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{SEALED_AHEAD, Unit};
-use crate::ports::{
-    BlindRow, Change, EntryRow, FileKind, FileRow, Lease, Piece, RangeRow, Task, VaultError,
-};
+use crate::ports::{BlindRow, Change, FileKind, FileRow, Lease, Piece, RangeRow, Task, VaultError};
 use crate::run::batch::{BYTES_MAX, compute};
 use crate::run::column::Column;
 use crate::run::crash::here;
-use crate::run::entries::{Sealing, differ, draw, seal_all};
+use crate::run::entries::{SealedRecords, Sealing, differ, draw};
 use crate::run::error::RunError;
 use crate::run::job::{Job, Stop, file_bytes, manifest_hash, ms, table_of, unit_of};
 use crate::run::load::load;
-use crate::run::record::{BackupCell, BackupRecord, StageRecord, TokenCell, TokenRecord};
+use crate::run::record::{BackupCell, BackupRecord, TokenCell, TokenRecord};
 use crate::run::share::{Laid, piece_of, share, turn};
 use crate::token::{DomainId, TokenBody};
 use crate::value::Original;
@@ -159,11 +157,12 @@ async fn seal_file(
     let records = read_backup(job, file)?;
     for _ in 0..REDRAWS_MAX {
         let drawn = draw_tokens(job, columns, &records).await?;
-        let entries = sealed(job, columns, &records, &drawn)?;
+        let values = values(columns, &records, &drawn);
+        let order = each_once(job, &values, in_order(&values))?;
         let stem = format!("u{}-r{}{attempt}", unit.id, file.range);
         let token_file = write_tokens(job, &stem, &records, &drawn, file)?;
         here("seal.after_token_file");
-        let stage_file = write_stage(job, &stem, entries, file)?;
+        let stage_file = write_stage(job, &stem, &values, &order, file)?;
         here("seal.after_stage_file");
         let recorded =
             job.vault.record_seal(job.run, vec![token_file, stage_file], drawn.blind).await;
@@ -292,15 +291,13 @@ async fn deduplicate(
     Ok(())
 }
 
-/// Seals each distinct token's value once, in the order of domain and token, and settles duplicates
-/// within the file by comparing the values themselves.
-fn sealed(
-    job: &Job,
-    columns: &[Column],
-    records: &[BackupRecord],
+/// The originals of a file with their tokens, row by row.
+fn values<'v>(
+    columns: &'v [Column],
+    records: &'v [BackupRecord],
     drawn: &Drawn,
-) -> Result<Vec<EntryRow>, RunError> {
-    let mut values: Vec<Sealing<'_>> = Vec::new();
+) -> Vec<Sealing<'v>> {
+    let mut values = Vec::with_capacity(usize::try_from(drawn.originals).unwrap_or(0));
     for (record, cells) in records.iter().zip(&drawn.cells) {
         for ((cell, token), column) in record.cells.iter().zip(cells).zip(columns) {
             if let (BackupCell::Value(original), TokenCell::Sealed { token, .. }) = (cell, token) {
@@ -308,25 +305,30 @@ fn sealed(
             }
         }
     }
-    let mut values = in_order(values);
-    for pair in values.windows(2) {
-        let [one, two] = pair else { continue };
-        let is_one_token = is_same_token(one, two);
-        if is_one_token && !is_same(job, two.column, one.original, two.original) {
+    values
+}
+
+/// Leaves each token once in an order, and settles duplicates by comparing the values themselves.
+fn each_once(
+    job: &Job,
+    values: &[Sealing<'_>],
+    mut order: Vec<usize>,
+) -> Result<Vec<usize>, RunError> {
+    for pair in order.windows(2) {
+        let [one, two] = [&values[pair[0]], &values[pair[1]]];
+        if is_same_token(one, two) && !is_same(job, two.column, one.original, two.original) {
             return Err(differ(&job.keys, two.column, &two.token, one.original, two.original));
         }
     }
-    values.dedup_by(|two, one| is_same_token(one, two));
-    seal_all(&job.keys, &values)
+    order.dedup_by(|two, one| is_same_token(&values[*one], &values[*two]));
+    Ok(order)
 }
 
-/// In the order of domain and token; of equal ones the one that came first.
-fn in_order(values: Vec<Sealing<'_>>) -> Vec<Sealing<'_>> {
+/// The places of values in the order of domain and token; of equal ones the first comes first.
+fn in_order(values: &[Sealing<'_>]) -> Vec<usize> {
     let tokens: Vec<(DomainId, &TokenBody)> =
         values.iter().map(|value| (value.column.domain_id(), &value.token)).collect();
-    let order = order(&tokens);
-    let mut values: Vec<Option<Sealing<'_>>> = values.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|at| values[at].take()).collect()
+    order(&tokens)
 }
 
 /// The places of tokens in the order of domain and token; of equal ones the first comes first.
@@ -377,24 +379,28 @@ fn write_tokens(
     Ok(FileRow { kind: FileKind::Token, seal: writer.finish()?, ..file.clone() })
 }
 
-/// Writes entries, which are in the order of domain and token.
+/// Seals the values of an order, and writes them in it.
 fn write_stage(
     job: &Job,
     stem: &str,
-    entries: Vec<EntryRow>,
+    values: &[Sealing<'_>],
+    order: &[usize],
     file: &FileRow,
 ) -> Result<FileRow, RunError> {
+    // They are sealed in the order in which they lie in memory: in that of their tokens, each would
+    // have to be fetched.
+    let mut places = order.to_vec();
+    places.sort_unstable();
+    let wanted: Vec<&Sealing<'_>> = places.iter().map(|place| &values[*place]).collect();
+    let sealed = SealedRecords::of(&job.keys, &wanted)?;
+    let mut numbers = vec![0; values.len()];
+    for (number, place) in places.iter().enumerate() {
+        numbers[*place] = number;
+    }
+    let lost = || RunError::Inconsistent("a value was not sealed".to_owned());
     let mut writer = job.files.create_plain(&format!("{stem}.stage"))?;
-    let mut bytes = Vec::new();
-    for entry in entries {
-        let record = StageRecord {
-            domain: entry.domain.0,
-            token: entry.token,
-            kind: entry.kind,
-            envelope: entry.envelope,
-        };
-        record.encode(&mut bytes);
-        writer.write(&bytes)?;
+    for place in order {
+        writer.write(sealed.get(numbers[*place]).ok_or_else(lost)?)?;
     }
     Ok(FileRow { kind: FileKind::Stage, seal: writer.finish()?, ..file.clone() })
 }
