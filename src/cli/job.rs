@@ -160,7 +160,8 @@ pub(super) fn genuine(desk: &Desk, row: &RunRow) -> Result<(), Failure> {
     }
 }
 
-/// Brings a run to work, with as many workers as the machine has cores.
+/// Brings a run to work, with one worker more than the machine has cores: while one waits for the disk
+/// the others keep them busy.
 pub(super) async fn job(
     desk: &Desk,
     settings: &Settings,
@@ -190,7 +191,7 @@ pub(super) async fn job_of(
     let keys = Arc::new(keys);
     let has_workers = settings.has_workers();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = workers.map_or(cores, usize::from);
+    let workers = workers.map_or(cores + 1, usize::from);
     let tell = |told: &str| super::output::note(told);
     Ok(Job {
         run: row.run,

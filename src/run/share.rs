@@ -127,7 +127,7 @@ pub(crate) async fn share(
     let laid = Arc::new(laid);
     let mut crew: JoinSet<Result<(), RunError>> = JoinSet::new();
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-    let workers = workers_for(task, job.crew.workers).min(wanted).max(1);
+    let workers = job.crew.workers.min(wanted).max(1);
     for slot in 1..=workers {
         let Some(worker) = worker(job, task, slot, halt, &laid).await? else { break };
         crew.spawn(async move {
@@ -243,15 +243,6 @@ async fn follow(job: &Job, end: &Stop) -> Result<(), RunError> {
                 let _ = tokio::time::timeout(PATIENCE, ended).await;
             }
         }
-    }
-}
-
-/// How many work on a task. Who seals waits for the disk at the end of each file, and touches the
-/// vault alone: half as many more keep the cores busy.
-fn workers_for(task: Task, workers: usize) -> usize {
-    match task {
-        Task::Seal => workers + workers.div_ceil(2),
-        Task::Backup | Task::Rewrite | Task::Alone => workers,
     }
 }
 

@@ -99,7 +99,7 @@ pub struct Run {
     /// Stop once this phase is reached: `backed_up`, sealed, rewritten, verified
     #[arg(long, value_name = "PHASE")]
     pub until: Option<String>,
-    /// How many workers this process has, on PostgreSQL [default: one for each core]
+    /// How many workers this process has, on PostgreSQL [default: one more than cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
 }
@@ -119,7 +119,7 @@ pub struct Rehearse {
     /// Leave the copy for looking; it holds originals in plain text
     #[arg(long)]
     pub keep: bool,
-    /// How many workers, on PostgreSQL [default: one for each core]
+    /// How many workers, on PostgreSQL [default: one more than cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
 }
