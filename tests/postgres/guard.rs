@@ -175,7 +175,7 @@ fn a_row_in_the_place_of_another_is_not_it() {
     // The key part: where a row lies and who wrote it belong to row 2, the key says row 1.
     let mut db = Postgres::with(PEOPLE);
     let mut batch = Batch::read(&db);
-    let version = batch.read[1].version.clone();
+    let version = batch.read[1].version;
     batch.read[0].version = version;
     assert_eq!(batch.write_of(&batch.read[..1]), WriteOutcome::Changed);
     assert_eq!(tokens(&mut db), 0);
