@@ -405,25 +405,50 @@ pub(super) struct Update<'u> {
     /// One list for each name, each as long as there are rows.
     pub(super) columns: Vec<Vec<Option<Cow<'u, str>>>>,
     names: Vec<String>,
+    /// What it writes, where.
     head: String,
-    tail: String,
+    /// Which rows it writes.
+    found: String,
+    /// What comes back of a row that was written.
+    told: String,
 }
 
 impl Update<'_> {
-    /// The statement over a relation that holds the columns.
+    /// The statement over a relation that holds the columns. A row comes back for each that was
+    /// written.
     pub(super) fn from(&self, relation: &str) -> String {
-        format!("{} FROM {relation} AS new ({}) {}", self.head, self.names.join(", "), self.tail)
+        format!("{} RETURNING {}", self.untold(relation), self.told)
+    }
+
+    /// The same, of which nothing comes back.
+    fn untold(&self, relation: &str) -> String {
+        let names = self.names.join(", ");
+        format!("{} FROM {relation} AS new ({names}) WHERE {}", self.head, self.found)
     }
 
     /// The statement with its columns bound.
     pub(super) fn bound(&self) -> Result<Statement, sqlx::Error> {
+        let (relation, arguments) = self.arrays()?;
+        Ok((self.from(&relation), arguments))
+    }
+
+    /// The same, of which nothing comes back but how many rows were written.
+    pub(super) fn bound_untold(&self) -> Result<Statement, sqlx::Error> {
+        let (relation, arguments) = self.arrays()?;
+        Ok((self.untold(&relation), arguments))
+    }
+
+    /// The columns as arrays, and a relation over them. In a list of a SELECT they are taken apart
+    /// row by row; in a FROM the server would keep all rows of each apart first, which makes a tenth
+    /// of the whole statement.
+    fn arrays(&self) -> Result<Statement, sqlx::Error> {
         let mut arguments = PgArguments::default();
-        let mut marks = Vec::with_capacity(self.columns.len());
+        let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             arguments.add(column).map_err(sqlx::Error::Encode)?;
-            marks.push(format!("${}::text[]", arguments.len()));
+            columns.push(format!("unnest(${}::text[])", arguments.len()));
         }
-        Ok((self.from(&format!("unnest({})", marks.join(", "))), arguments))
+        Ok((format!("(SELECT {})", columns.join(", ")), arguments))
     }
 }
 
@@ -479,8 +504,8 @@ pub(super) fn update<'u>(
     }
     let head =
         format!("UPDATE ONLY {MARK} {} AS old SET {}", table_sql(&table.table)?, sets.join(", "));
-    let tail = format!("WHERE {} RETURNING {}", found.join(" AND "), checks.join(" AND "));
-    Ok(Update { columns, names, head, tail })
+    let (found, told) = (found.join(" AND "), checks.join(" AND "));
+    Ok(Update { columns, names, head, found, told })
 }
 
 /// The stamp of a version.

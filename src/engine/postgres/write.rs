@@ -211,7 +211,7 @@ pub(super) async fn rows(
         look_where_triggers_look(connection).await?;
     }
     let told = if is_silent {
-        bound(connection, &update, shape.runs_theirs).await?
+        bound(connection, &update, Holds::of(&shape, table)?).await?
     } else {
         unseen::fill(connection, &update.columns).await?;
         unseen::update(connection, &update.from(&unseen::stage(update.columns.len()))).await?
@@ -243,30 +243,68 @@ pub(super) async fn rows(
     Ok(WriteOutcome::Written)
 }
 
+/// How it is known of a row that it holds what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// A text is assigned to a column of text, and nothing of anybody's runs: it cannot be otherwise.
+    Surely,
+    /// The server looks, row by row.
+    Looked,
+    /// The server looks, and a rule may stand for the UPDATE, which is not followed within another
+    /// statement.
+    Told,
+}
+
+impl Holds {
+    fn of(shape: &Shape, table: &UnitTable) -> Result<Self, sqlx::Error> {
+        if shape.runs_theirs {
+            return Ok(Self::Told);
+        }
+        for column in &table.columns {
+            if !shape.holds_text_as_it_is(&column.column)? {
+                return Ok(Self::Looked);
+            }
+        }
+        Ok(Self::Surely)
+    }
+}
+
 /// Writes with values bound, where the server logs nothing of them.
 async fn bound(
     connection: &mut PgConnection,
     update: &Update<'_>,
-    runs_theirs: bool,
+    holds: Holds,
 ) -> Result<Told, sqlx::Error> {
-    let (sql, arguments) = update.bound()?;
-    if !runs_theirs {
-        // The server counts what came back, so that it need not travel.
-        let sql = format!(
-            "WITH {MARK} written (is_held) AS ({sql})
-             SELECT count(*), count(*) FILTER (WHERE is_held IS NOT TRUE) FROM written"
-        );
-        let row = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;
-        let count = |at| row.try_get::<i64, _>(at).map(|n| usize::try_from(n).unwrap_or_default());
-        return Ok(Told { written: count(0)?, unlike: count(1)?, part: None });
+    let number = |count: i64| usize::try_from(count).unwrap_or_default();
+    match holds {
+        Holds::Surely => {
+            let (sql, arguments) = update.bound_untold()?;
+            let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
+            let written = usize::try_from(done.rows_affected()).unwrap_or_default();
+            Ok(Told { written, unlike: 0, part: None })
+        }
+        Holds::Looked => {
+            // The server counts what came back, so that it need not travel.
+            let (sql, arguments) = update.bound()?;
+            let sql = format!(
+                "WITH {MARK} written (is_held) AS ({sql})
+                 SELECT count(*), count(*) FILTER (WHERE is_held IS NOT TRUE) FROM written"
+            );
+            let row = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;
+            let (written, unlike) = (number(row.try_get(0)?), number(row.try_get(1)?));
+            Ok(Told { written, unlike, part: None })
+        }
+        Holds::Told => {
+            let (sql, arguments) = update.bound()?;
+            let rows =
+                sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
+            let mut unlike = 0;
+            for row in &rows {
+                unlike += usize::from(row.try_get::<Option<bool>, _>(0)? != Some(true));
+            }
+            Ok(Told { written: rows.len(), unlike, part: None })
+        }
     }
-    // A rule may stand for the UPDATE, and is not followed within another statement.
-    let written = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
-    let mut unlike = 0;
-    for row in &written {
-        unlike += usize::from(row.try_get::<Option<bool>, _>(0)? != Some(true));
-    }
-    Ok(Told { written: written.len(), unlike, part: None })
 }
 
 /// Switches triggers off; says which were on, and how.
