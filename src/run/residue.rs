@@ -102,6 +102,21 @@ impl<'f> FromFiles<'f> {
         Ok(())
     }
 
+    /// How many there are: of what was backed up the ranges tell.
+    async fn count(&self) -> Result<u64, RunError> {
+        let mut count = 0;
+        if self.files.iter().all(|file| file.kind == FileKind::Backup) {
+            let read: HashSet<(u16, u32)> =
+                self.files.iter().map(|file| (file.unit, file.range)).collect();
+            let ranges = self.job.vault.ranges(self.job.run).await?;
+            let of_these = ranges.iter().filter(|range| read.contains(&(range.unit, range.number)));
+            count = of_these.map(|range| range.originals).sum();
+        } else {
+            self.read(&mut |_, _| count += 1)?;
+        }
+        Ok(count)
+    }
+
     fn read(&self, visit: &mut dyn FnMut(&Original, Kept)) -> Result<(), RunError> {
         for file in &self.files {
             let mut cell = |cell: &BackupCell, table: u16, column: u16| {
@@ -244,9 +259,7 @@ pub(crate) async fn scan(
     if depth == ScanDepth::Control {
         originals.keep_one_of_each_table(job).await?;
     }
-    let mut values = 0_u64;
-    originals.read(&mut |_, _| values += 1)?;
-    let mut builder = FilterBuilder::new(random(), values);
+    let mut builder = FilterBuilder::new(random(), originals.count().await?);
     originals.read(&mut |original, kept| match kept {
         Kept::AsTheyAre => builder.add(original),
         Kept::ByType => builder.add_typed(original),
