@@ -23,6 +23,7 @@ use crate::lifecycle::{Event, Phase, RunId};
 use crate::plan::{UnitMode, UnitTable, Walk};
 use crate::ports::{
     Change, EntryRow, FileKind, FileRow, QuarantineRow, QuarantineState, RangeRow, SegmentRow,
+    Source,
 };
 use crate::run::buckets::Buckets;
 use crate::run::column::Column;
@@ -119,6 +120,19 @@ impl Tally {
         *self.opened_of.entry(column).or_default() += cells;
     }
 
+    /// Adds what another has counted.
+    fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.null += other.null;
+        self.empty += other.empty;
+        self.waived += other.waived;
+        self.unbacked += other.unbacked;
+        self.entries += other.entries;
+        for (column, cells) in other.opened_of {
+            self.open(column, cells);
+        }
+    }
+
     /// Cells opened, by the name of their column, for the ledger.
     fn by_column(&self, job: &Job) -> serde_json::Value {
         let mut opened: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
@@ -150,7 +164,7 @@ pub async fn verify(
 ) -> Result<Verified, RunError> {
     let begun = Instant::now();
     crate::run::worker::within_budget(job).await?;
-    let mut pass = Pass::begin(job, scratch).await?;
+    let mut pass = Pass::begin(job, scratch, drive).await?;
     let mut vault = VaultLook::of(&pass);
     job.progress.begin("verify", "entries and rows", things(job));
     // Neither side waits for the other: while one computes, the other's database reads.
@@ -166,6 +180,20 @@ fn things(job: &Job) -> u64 {
     job.plan.estimate.entries + tables.map(|table| table.rows).sum::<u64>()
 }
 
+/// What a look at the source counted, and what it found wrong.
+#[derive(Debug, Default)]
+struct Findings {
+    tally: Tally,
+    found: Vec<Mismatch>,
+}
+
+impl Findings {
+    fn add(&mut self, other: Self) {
+        self.tally.add(other.tally);
+        self.found.extend(other.found);
+    }
+}
+
 /// One verification at work: its look at the source, and what comes of both looks.
 struct Pass<'p> {
     job: &'p Job,
@@ -173,27 +201,35 @@ struct Pass<'p> {
     buckets: Arc<Buckets>,
     /// The place of the cell at hand, as buckets have it.
     place: Vec<u8>,
-    found: Vec<Mismatch>,
-    tally: Tally,
+    findings: Findings,
     quarantine: Vec<QuarantineRow>,
     files: Arc<Vec<FileRow>>,
     ranges: Vec<RangeRow>,
+    /// Where rows are read, one range in each.
+    sources: Vec<Arc<dyn Source>>,
 }
 
 impl<'p> Pass<'p> {
-    async fn begin(job: &'p Job, scratch: PathBuf) -> Result<Self, RunError> {
+    async fn begin(job: &'p Job, scratch: PathBuf, drive: Drive) -> Result<Self, RunError> {
         let cells = job.plan.estimate.cells;
         let buckets = Buckets::make(scratch, cells.saturating_mul(2)).map_err(bucket_error)?;
+        let mut sources = vec![Arc::clone(&job.source)];
+        // INVARIANT: what is part of a larger act is done in the session that has the locks.
+        if drive == Drive::Record
+            && let Ok(Some(source)) = job.source.another().await
+        {
+            sources.push(source);
+        }
         Ok(Self {
             job,
             columns: Arc::new(domains(job).await?),
             buckets: Arc::new(buckets),
             place: Vec::new(),
-            found: Vec::new(),
-            tally: Tally::default(),
+            findings: Findings::default(),
             quarantine: job.vault.quarantine(job.run).await?,
             files: Arc::new(job.vault.files(job.run).await?),
             ranges: job.vault.ranges(job.run).await?,
+            sources,
         })
     }
 
@@ -217,8 +253,8 @@ impl<'p> Pass<'p> {
 
     /// Takes over what the look at the vault has found.
     fn take(&mut self, vault: VaultLook<'_>) {
-        self.tally.entries += vault.whole;
-        self.found.extend(vault.found);
+        self.findings.tally.entries += vault.whole;
+        self.findings.found.extend(vault.found);
     }
 
     /// Whether a row is in quarantine, in this state.
@@ -229,13 +265,13 @@ impl<'p> Pass<'p> {
     }
 
     async fn finish(
-        mut self,
+        self,
         phase: Phase,
         drive: Drive,
         begun: Instant,
     ) -> Result<Verified, RunError> {
         let bucket_bytes = self.buckets.bytes();
-        let (job, columns, mut found) = (self.job, self.columns, std::mem::take(&mut self.found));
+        let (job, columns, Findings { tally, mut found }) = (self.job, self.columns, self.findings);
         // ORDER: after the last row was read.
         let carried = Mutex::new(Carried::begin(job).await?);
         let shared = || RunError::Inconsistent("buckets are still being filled".to_owned());
@@ -261,20 +297,20 @@ impl<'p> Pass<'p> {
         carried.tell(job);
         found.sort_by(|one, two| (one.kind, &one.place).cmp(&(two.kind, &two.place)));
         let counts: std::collections::BTreeMap<String, u64> = [
-            ("rows", self.tally.rows),
-            ("opened", self.tally.opened),
-            ("null", self.tally.null),
-            ("empty", self.tally.empty),
-            ("waived", self.tally.waived),
-            ("without_backup", self.tally.unbacked),
+            ("rows", tally.rows),
+            ("opened", tally.opened),
+            ("null", tally.null),
+            ("empty", tally.empty),
+            ("waived", tally.waived),
+            ("without_backup", tally.unbacked),
             ("carried", carried.count()),
-            ("entries", self.tally.entries),
+            ("entries", tally.entries),
             ("mismatches", found.len() as u64),
         ]
         .into_iter()
         .map(|(name, count)| (name.to_owned(), count))
         .collect();
-        let opened = self.tally.by_column(job);
+        let opened = tally.by_column(job);
         if !found.is_empty() {
             if drive == Drive::Record {
                 record_mismatch(job, phase, &found, &counts).await?;
@@ -282,7 +318,7 @@ impl<'p> Pass<'p> {
             return Err(RunError::Mismatches(found));
         }
         let digest = verified_digest(job).await?;
-        let proof = RoundTripProof { run: job.run, cells: self.tally.opened, digest };
+        let proof = RoundTripProof { run: job.run, cells: tally.opened, digest };
         if drive == Drive::Record {
             let set = Change::SetVerified { run: job.run, digest: Some(proof.digest.clone()) };
             here("verify.before_phase");

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::carried::BROUGHT;
 use super::entries::Deriver;
-use super::{Pass, ROWS, bucket_error, column_name};
+use super::{Findings, Pass, ROWS, bucket_error, column_name};
 use crate::crypto::KeyRing;
 use crate::plan::{Unit, UnitTable};
 use crate::policy::TokenKind;
-use crate::ports::{FileKind, FileRow, Limit, QuarantineState, RangeRow, Row};
+use crate::ports::{FileKind, FileRow, Limit, QuarantineState, RangeRow, Row, Source};
 use crate::run::ahead::{RowsAhead, broken_off};
 use crate::run::batch::{BYTES_MAX, compute_chunks};
 use crate::run::buckets::{Buckets, Says};
@@ -291,7 +291,96 @@ impl Look<'_> {
     }
 }
 
+/// What rows of one table are looked at by.
+struct Part<'p> {
+    pass: &'p Pass<'p>,
+    unit: u16,
+    at: u16,
+    table: &'p UnitTable,
+    columns: &'p [Column],
+}
+
+impl Part<'_> {
+    /// Looks at the ranges that are left, one after the other.
+    async fn ranges(
+        &self,
+        source: &Arc<dyn Source>,
+        left: &Mutex<impl Iterator<Item = RangeRow>>,
+    ) -> Result<Findings, RunError> {
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let mut findings = Findings::default();
+        while let Some(range) = next() {
+            let (after, upto) = (range.lower.clone(), range.upper.clone());
+            let rows = rows_of(source, self.table, after, upto);
+            let (job, files) = (self.pass.job.clone(), Arc::clone(&self.pass.files));
+            let columns = self.columns.to_vec();
+            let newest = tokio::task::spawn_blocking(move || {
+                newest_of_range(&job, &files, &range, &columns)
+            });
+            let newest = newest.await.map_err(|_| broken_off())??;
+            findings.add(self.rows(rows, &newest).await?);
+        }
+        Ok(findings)
+    }
+
+    /// Looks at rows.
+    async fn rows(&self, mut ahead: RowsAhead, newest: &Newest) -> Result<Findings, RunError> {
+        let job = self.pass.job;
+        let mut findings = Findings::default();
+        let mut likely = 0;
+        loop {
+            job.may_go_on()?;
+            let rows = ahead.next().await?;
+            if rows.is_empty() {
+                return Ok(findings);
+            }
+            let (unit, table, columns) = (self.unit, self.at, self.columns);
+            let look = Look { unit, table, columns, newest, buckets: &self.pass.buckets };
+            let looked =
+                compute_chunks(&rows, CHUNK, |from, chunk| look.rows(chunk, from, likely + from));
+            for seen in looked {
+                let seen = seen.map_err(bucket_error)?;
+                likely = seen.likely;
+                self.count(&mut findings, &rows, &seen);
+            }
+            findings.tally.rows += rows.len() as u64;
+            job.progress.advance(rows.len() as u64);
+        }
+    }
+
+    /// Counts rows.
+    fn count(&self, findings: &mut Findings, rows: &[Row], seen: &Seen) {
+        let Findings { tally, found } = findings;
+        tally.null += seen.null;
+        tally.empty += seen.empty;
+        tally.unbacked += seen.unbacked;
+        for (place, cells) in seen.opened.iter().enumerate() {
+            tally.open((self.unit, self.at, place), *cells);
+        }
+        let is_in = |state, row: &Row| self.pass.is_in(state, self.unit, self.at, &row.key);
+        for (row, place) in &seen.originals {
+            let Some(row) = rows.get(*row) else { continue };
+            if is_in(QuarantineState::Waived, row) {
+                tally.waived += 1;
+                continue;
+            }
+            let waits = is_in(QuarantineState::Waiting, row);
+            let kind = if waits { MismatchKind::Quarantined } else { MismatchKind::Original };
+            found.push(Mismatch { kind, place: cell_name(self.table, *place, &row.key) });
+        }
+    }
+}
+
 impl Pass<'_> {
+    fn part<'q>(
+        &'q self,
+        (unit, at): (u16, u16),
+        table: &'q UnitTable,
+        columns: &'q [Column],
+    ) -> Part<'q> {
+        Part { pass: self, unit, at, table, columns }
+    }
+
     pub(super) async fn read_ranges(
         &mut self,
         unit: &Unit,
@@ -299,29 +388,14 @@ impl Pass<'_> {
         table: &UnitTable,
     ) -> Result<(), RunError> {
         let columns = self.job.columns(table).await?;
-        let ranges: Vec<RangeRow> = self
-            .ranges
-            .iter()
-            .filter(|range| range.unit == unit.id && range.table == at)
-            .cloned()
-            .collect();
-        let shared = Arc::new((self.job.clone(), columns));
-        let mut ranges = ranges.into_iter();
-        let (job, files) = (self.job, Arc::clone(&self.files));
-        let begin = |range: RangeRow| {
-            let rows = rows_of(job, table, range.lower.clone(), range.upper.clone());
-            let (shared, files) = (Arc::clone(&shared), Arc::clone(&files));
-            let newest = tokio::task::spawn_blocking(move || {
-                newest_of_range(&shared.0, &files, &range, &shared.1)
-            });
-            (rows, newest)
-        };
-        let mut ahead = ranges.next().map(begin);
-        while let Some((rows, newest)) = ahead {
-            let newest = newest.await.map_err(|_| broken_off())??;
-            // The next range is read and made ready while this one is looked at.
-            ahead = ranges.next().map(begin);
-            self.read_rows(unit.id, at, table, &shared.1, rows, &newest).await?;
+        let is_of = |range: &&RangeRow| range.unit == unit.id && range.table == at;
+        let left = Mutex::new(self.ranges.iter().filter(is_of).cloned());
+        let part = self.part((unit.id, at), table, &columns);
+        // While the rows of one range are read, another is made ready or looked at.
+        let looks = self.sources.iter().map(|source| part.ranges(source, &left));
+        let looked = futures::future::try_join_all(looks).await?;
+        for findings in looked {
+            self.findings.add(findings);
         }
         Ok(())
     }
@@ -348,58 +422,10 @@ impl Pass<'_> {
             let key = record.key.encode();
             newest.put(self.job, &columns, key, usize::from(record.column), &record.cell);
         }
-        let rows = rows_of(self.job, table, None, None);
-        self.read_rows(unit.id, at, table, &columns, rows, &newest).await?;
+        let rows = rows_of(&self.job.source, table, None, None);
+        let findings = self.part((unit.id, at), table, &columns).rows(rows, &newest).await?;
+        self.findings.add(findings);
         Ok(())
-    }
-
-    async fn read_rows(
-        &mut self,
-        unit: u16,
-        at: u16,
-        table: &UnitTable,
-        columns: &[Column],
-        mut ahead: RowsAhead,
-        newest: &Newest,
-    ) -> Result<(), RunError> {
-        let mut likely = 0;
-        loop {
-            self.job.may_go_on()?;
-            let rows = ahead.next().await?;
-            if rows.is_empty() {
-                return Ok(());
-            }
-            let look = Look { unit, table: at, columns, newest, buckets: &self.buckets };
-            let looked =
-                compute_chunks(&rows, CHUNK, |from, chunk| look.rows(chunk, from, likely + from));
-            for seen in looked {
-                let seen = seen.map_err(bucket_error)?;
-                likely = seen.likely;
-                self.count((unit, at), table, &rows, &seen);
-            }
-            self.tally.rows += rows.len() as u64;
-            self.job.progress.advance(rows.len() as u64);
-        }
-    }
-
-    /// Counts rows.
-    fn count(&mut self, (unit, at): (u16, u16), table: &UnitTable, rows: &[Row], seen: &Seen) {
-        self.tally.null += seen.null;
-        self.tally.empty += seen.empty;
-        self.tally.unbacked += seen.unbacked;
-        for (place, cells) in seen.opened.iter().enumerate() {
-            self.tally.open((unit, at, place), *cells);
-        }
-        for (row, place) in &seen.originals {
-            let Some(row) = rows.get(*row) else { continue };
-            if self.is_in(QuarantineState::Waived, unit, at, &row.key) {
-                self.tally.waived += 1;
-                continue;
-            }
-            let waits = self.is_in(QuarantineState::Waiting, unit, at, &row.key);
-            let kind = if waits { MismatchKind::Quarantined } else { MismatchKind::Original };
-            self.found.push(Mismatch { kind, place: cell_name(table, *place, &row.key) });
-        }
     }
 
     /// A table without a key: its tokens, counted, are those of the backup's originals, counted.
@@ -420,14 +446,14 @@ impl Pass<'_> {
             let place = usize::from(record.column);
             self.expect((unit.id, at, place), table, &columns, record.cell).await?;
         }
-        let mut ahead = rows_of(self.job, table, None, None);
+        let mut ahead = rows_of(&self.job.source, table, None, None);
         loop {
             let rows = ahead.next().await?;
             if rows.is_empty() {
                 break;
             }
             for row in &rows {
-                self.tally.rows += 1;
+                self.findings.tally.rows += 1;
                 for (place, (column, cell)) in columns.iter().zip(&row.cells).enumerate() {
                     self.count_cell(unit.id, at, table, place, column, cell.as_ref())?;
                 }
@@ -447,14 +473,14 @@ impl Pass<'_> {
         cell: Option<&Original>,
     ) -> Result<(), RunError> {
         match shape(column, cell) {
-            Shape::Null => self.tally.null += 1,
-            Shape::Empty => self.tally.empty += 1,
+            Shape::Null => self.findings.tally.null += 1,
+            Shape::Empty => self.findings.tally.empty += 1,
             Shape::Original => {
                 let place = format!("a cell of `{}`", column_name(table, place));
-                self.found.push(Mismatch { kind: MismatchKind::Original, place });
+                self.findings.found.push(Mismatch { kind: MismatchKind::Original, place });
             }
             Shape::Token(token) => {
-                self.tally.open((unit, at, place), 1);
+                self.findings.tally.open((unit, at, place), 1);
                 self.keep((unit, at, place), column, &token, Says::Counted)?;
             }
         }
@@ -500,9 +526,14 @@ impl Pass<'_> {
 }
 
 /// Begins to read rows.
-fn rows_of(job: &Job, table: &UnitTable, after: Option<RowKey>, upto: Option<RowKey>) -> RowsAhead {
+fn rows_of(
+    source: &Arc<dyn Source>,
+    table: &UnitTable,
+    after: Option<RowKey>,
+    upto: Option<RowKey>,
+) -> RowsAhead {
     let limit = Limit { rows: ROWS, bytes: BYTES_MAX };
-    RowsAhead::begin(&job.source, table, after, upto, limit)
+    RowsAhead::begin(source, table, after, upto, limit)
 }
 
 /// What the backup expects of each cell of a range: its file, then its increments, then the sweeps'.
