@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
+use tokio::task::JoinSet;
 
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::plan::{UnitMode, UnitTable, Walk};
@@ -25,6 +26,7 @@ use crate::ports::{
     Change, EntryRow, FileKind, FileRow, QuarantineRow, QuarantineState, RangeRow, SegmentRow,
     Source,
 };
+use crate::run::ahead::broken_off;
 use crate::run::buckets::Buckets;
 use crate::run::column::Column;
 use crate::run::crash::here;
@@ -165,10 +167,14 @@ pub async fn verify(
     let begun = Instant::now();
     crate::run::worker::within_budget(job).await?;
     let mut pass = Pass::begin(job, scratch, drive).await?;
-    let mut vault = VaultLook::of(&pass);
+    let vault = VaultLook::of(&pass);
     job.progress.begin("verify", "entries and rows", things(job));
-    // Neither side waits for the other: while one computes, the other's database reads.
-    tokio::try_join!(vault.read(), pass.read_source())?;
+    // Neither side waits for the other: while one computes, the other's database reads. A task that
+    // is left behind by an error is ended.
+    let mut looks = JoinSet::new();
+    looks.spawn(vault.read());
+    let looked = async { looks.join_next().await.and_then(Result::ok).ok_or_else(broken_off)? };
+    let (vault, ()) = tokio::try_join!(looked, pass.read_source())?;
     job.progress.end();
     pass.take(vault);
     pass.finish(phase, drive, begun).await
@@ -252,7 +258,7 @@ impl<'p> Pass<'p> {
     }
 
     /// Takes over what the look at the vault has found.
-    fn take(&mut self, vault: VaultLook<'_>) {
+    fn take(&mut self, vault: VaultLook) {
         self.findings.tally.entries += vault.whole;
         self.findings.found.extend(vault.found);
     }

@@ -38,8 +38,8 @@ enum Opened {
 }
 
 /// A verification's look at the vault, which goes on beside that at the source.
-pub(super) struct VaultLook<'p> {
-    job: &'p Job,
+pub(super) struct VaultLook {
+    job: Job,
     columns: Arc<HashMap<DomainId, Column>>,
     buckets: Arc<Buckets>,
     roots: HashMap<u32, RowSetRoot>,
@@ -49,22 +49,23 @@ pub(super) struct VaultLook<'p> {
     pub(super) whole: u64,
 }
 
-impl<'p> VaultLook<'p> {
+impl VaultLook {
     /// Begins with nothing read.
-    pub(super) fn of(pass: &Pass<'p>) -> Self {
+    pub(super) fn of(pass: &Pass<'_>) -> Self {
         let (columns, buckets) = (Arc::clone(&pass.columns), Arc::clone(&pass.buckets));
         let (roots, found) = (HashMap::new(), Vec::new());
-        Self { job: pass.job, columns, buckets, roots, found, whole: 0 }
+        Self { job: pass.job.clone(), columns, buckets, roots, found, whole: 0 }
     }
 
     /// Opens every entry of the run's domains, derives its token again, and compares segments.
-    pub(super) async fn read(&mut self) -> Result<(), RunError> {
+    pub(super) async fn read(mut self) -> Result<Self, RunError> {
         let mut ahead = EntriesAhead::begin(&self.job.vault, ENTRIES);
         loop {
             self.job.may_go_on()?;
             let entries = ahead.next().await?;
             if entries.is_empty() {
-                return self.compare_segments().await;
+                self.compare_segments().await?;
+                return Ok(self);
             }
             self.read_entries(&entries)?;
             self.job.progress.advance(entries.len() as u64);
