@@ -57,6 +57,9 @@ if [[ -z ${SEALIFT_TEST_POSTGRES_URL:-} ]]; then
     postgres_start
 fi
 
+# A test waits for a third of its time: one more of them than there are cores keeps these busy.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) + 1))}
+
 # What is ignored needs that server, or many minutes: the latter is what tests/soak.sh is for.
 # With the places at which a test can have the program die.
 table=$scratch/crash-table

@@ -265,6 +265,22 @@ fn a_trigger_that_came_during_the_run_finds_what_it_names() {
     assert_eq!(batch.rows_counted(), 20);
 }
 
+/// Of a table without triggers nobody looks at what a row of text holds after it was written.
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_trigger_that_came_during_the_run_and_undoes_the_write_is_noticed() {
+    let mut db = Postgres::with(PEOPLE);
+    let batch = Batch::read(&db);
+    db.exec(
+        "CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN IF NEW.id = 5 THEN NEW.email := OLD.email; END IF; RETURN NEW; END';
+         CREATE TRIGGER undo BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION undo();",
+    );
+    assert_eq!(batch.write(), WriteOutcome::Changed, "the shape is another one");
+    assert!(matches!(batch.write(), WriteOutcome::Rejected(_)));
+    assert_eq!((tokens(&mut db), batch.rows_counted()), (0, 0), "nothing was written");
+}
+
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_range_that_was_passed_on_is_not_taken_under_an_earlier_lease() {
