@@ -209,6 +209,7 @@ impl Postgres {
     /// own schema is asked after apart.
     #[track_caller]
     pub(crate) fn dump(&mut self) -> Vec<String> {
+        self.wait_for_sessions();
         let mut lines = self.column(
             "SELECT table_schema || '.' || table_name || '.' || column_name || ' ' || data_type
                     || coalesce(character_maximum_length::text, '')
@@ -231,6 +232,18 @@ impl Postgres {
             lines.extend(rows.into_iter().map(|row| format!("{table} {row}")));
         }
         lines
+    }
+
+    /// Waits for the temporary tables of sessions whose process has ended: the server removes them,
+    /// a moment later. Such as stay are in the dump.
+    fn wait_for_sessions(&mut self) {
+        const LEFT: &str = "SELECT relname::text FROM pg_class WHERE relpersistence = 't'";
+        for _ in 0..100 {
+            if self.column(LEFT).is_empty() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
     }
 
     /// What is no table: views, rules, triggers, policies, indexes; with owners, grants, options and
