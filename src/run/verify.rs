@@ -169,12 +169,14 @@ pub async fn verify(
     let mut pass = Pass::begin(job, scratch, drive).await?;
     let vault = VaultLook::of(&pass);
     job.progress.begin("verify", "entries and rows", things(job));
-    // Neither side waits for the other: while one computes, the other's database reads. A task that
-    // is left behind by an error is ended.
+    // Neither side waits for the other: while one computes, the other's database reads. Where one
+    // fails the other is ended: the folder of the buckets goes then.
     let mut looks = JoinSet::new();
     looks.spawn(vault.read());
     let looked = async { looks.join_next().await.and_then(Result::ok).ok_or_else(broken_off)? };
-    let (vault, ()) = tokio::try_join!(looked, pass.read_source())?;
+    let both = tokio::try_join!(looked, pass.read_source());
+    looks.shutdown().await;
+    let (vault, ()) = both?;
     job.progress.end();
     pass.take(vault);
     pass.finish(phase, drive, begun).await

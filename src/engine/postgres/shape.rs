@@ -227,11 +227,11 @@ impl Shape {
         Ok(self.column(column)?.takes_text)
     }
 
-    /// Whether a column holds a text without spaces at its end as it was assigned, or refuses it.
-    /// Columns of other types may pad it, or keep what it says in a form of their own.
+    /// Whether a column holds any text as it was assigned. Columns of other types may pad it, keep
+    /// what it says in a form of their own, or, where they have a length, cut spaces off its end.
     pub(super) fn holds_text_as_it_is(&self, column: &str) -> Result<bool, sqlx::Error> {
         let shape = self.column(column)?;
-        Ok(shape.takes_text && matches!(&*shape.key_type, "text" | "character varying"))
+        Ok(shape.takes_text && matches!(&*shape.type_name, "text" | "character varying"))
     }
 
     /// A text as a value that can be assigned to a column.
