@@ -7,7 +7,7 @@
 //! one root, and a row cannot be counted twice.
 
 use super::digest::Digest;
-use super::tree::{Range, leaf_hash};
+use super::tree::{Range, leaf_hash_of};
 
 /// The root over rows in order, computed as they stream by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl RowSetRoot {
 
     /// Adds a row: its domain, its token, and the sealed value as stored.
     ///
-    /// The leaf is `domain 4 ‖ token length 4 ‖ token ‖ SHA-256(envelope)`, big-endian.
+    /// The leaf is `domain 4 ‖ token length 4 ‖ token ‖ envelope`, big-endian.
     ///
     /// # Errors
     ///
@@ -59,12 +59,9 @@ impl RowSetRoot {
     /// The leaf of a row, for [`append`](Self::append): all that costs time, and needs no order.
     #[must_use]
     pub fn leaf(domain: u32, token: &[u8], envelope: &[u8]) -> Digest {
-        let mut leaf = Vec::with_capacity(40 + token.len());
-        leaf.extend(domain.to_be_bytes());
-        leaf.extend(u32::try_from(token.len()).unwrap_or(u32::MAX).to_be_bytes());
-        leaf.extend(token);
-        leaf.extend(Digest::of(envelope).as_bytes());
-        leaf_hash(&leaf)
+        let length = u32::try_from(token.len()).unwrap_or(u32::MAX);
+        let head = (u64::from(domain) << 32 | u64::from(length)).to_be_bytes();
+        leaf_hash_of(&[&head, token, envelope])
     }
 
     /// As [`push`](Self::push), for a row whose leaf is made.
