@@ -29,11 +29,13 @@ impl DomainId {
     /// The three symbols by which a token names the domain.
     #[must_use]
     pub fn code(self) -> String {
+        self.symbols().iter().collect()
+    }
+
+    /// The same, symbol by symbol.
+    pub(super) fn symbols(self) -> [char; 3] {
         debug_assert!(Self::new(self.0).is_some(), "a vault gives out 1 to 32767");
-        [10, 5, 0]
-            .map(|shift| char::from(SYMBOLS.as_bytes()[usize::from(self.0 >> shift & 31)]))
-            .iter()
-            .collect()
+        [10, 5, 0].map(|shift| char::from(SYMBOLS.as_bytes()[usize::from(self.0 >> shift & 31)]))
     }
 
     /// Reads three symbols; `None` where [`code`](Self::code) would not have written them.
