@@ -177,14 +177,15 @@ impl AgeFolder {
 
     /// Opens a file whose whole length has this hash.
     fn known(&self, name: &str, sha256: &[u8; 32]) -> Result<BufReader<File>, BackupError> {
-        let mut file = File::open(self.dir.join(name)).map_err(|error| self.io(name, error))?;
+        let file = File::open(self.dir.join(name)).map_err(|error| self.io(name, error))?;
+        let mut file = BufReader::with_capacity(BUFFER_BYTES, file);
         let mut hash = Sha256::new();
         io::copy(&mut file, &mut HashOnly(&mut hash)).map_err(|error| self.io(name, error))?;
         if hash.finalize().as_slice() != sha256 {
             return Err(BackupError::Altered { name: name.to_owned() });
         }
         file.rewind().map_err(|error| self.io(name, error))?;
-        Ok(BufReader::with_capacity(BUFFER_BYTES, file))
+        Ok(file)
     }
 }
 
