@@ -241,9 +241,14 @@ pub(super) async fn index(
     const HAS_INDEX: &str = "SELECT EXISTS (SELECT FROM pg_catalog.pg_index
         WHERE indrelid = ('sealift.' || $1)::pg_catalog.regclass AND indisprimary)";
     let stage = name(run, domain);
-    sqlx::raw_sql("BEGIN; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL lock_timeout = 0;")
-        .execute(&mut *connection)
-        .await?;
+    // One process: the rows come sorted, and to sort their parts and merge them costs half as much
+    // again (400,000 rows: 150 ms of processor time instead of 110) and is no sooner done.
+    sqlx::raw_sql(
+        "BEGIN; SET LOCAL maintenance_work_mem = '256MB'; SET LOCAL lock_timeout = 0;
+         SET LOCAL max_parallel_maintenance_workers = 0;",
+    )
+    .execute(&mut *connection)
+    .await?;
     // Whoever builds it already is waited for.
     run_sql(connection, format!("LOCK TABLE sealift.{stage} IN ACCESS EXCLUSIVE MODE")).await?;
     let is_there: bool =
