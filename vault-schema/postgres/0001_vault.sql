@@ -186,13 +186,14 @@ CREATE TABLE sealift.rate (
     rows_per_s bigint NOT NULL CONSTRAINT rate_is_not_negative CHECK (rows_per_s >= 0)
 );
 
--- A sealed value. One partition a domain, made with the domain.
+-- A sealed value. One partition a domain, made with the domain. There are as many as values: their
+-- numbers are as small as they may be, and come first, where nothing has to be filled up.
 CREATE TABLE sealift.entry (
-    domain   bigint NOT NULL,
-    token    bytea  NOT NULL,
-    segment  bigint NOT NULL,
-    kind     bigint NOT NULL,
-    envelope bytea  NOT NULL,
+    domain   smallint NOT NULL,
+    kind     smallint NOT NULL,
+    segment  integer  NOT NULL,
+    token    bytea    NOT NULL,
+    envelope bytea    NOT NULL,
     PRIMARY KEY (domain, token)
 ) PARTITION BY LIST (domain);
 

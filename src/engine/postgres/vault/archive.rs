@@ -42,7 +42,8 @@ fn select(table: &ArchiveTable) -> String {
         .iter()
         .map(|(name, kind)| match kind {
             CellKind::Flag => format!("\"{name}\"::int::bigint"),
-            CellKind::Number | CellKind::Text | CellKind::Bytes => format!("\"{name}\""),
+            CellKind::Number => format!("\"{name}\"::bigint"),
+            CellKind::Text | CellKind::Bytes => format!("\"{name}\""),
         })
         .collect();
     // In byte order, whatever the database's collation: a copy of the same rows is the same copy.

@@ -30,7 +30,7 @@ const SINGLES_A_SEGMENT: u64 = 65_536;
 pub(super) const SCAN_BYTES: usize = 4 << 20;
 
 /// Bytes that an entry takes besides token and envelope in the answer to a read.
-const FRAME_BYTES: usize = 16;
+const FRAME_BYTES: usize = 12;
 
 /// The state of a number that is too large for its type.
 const OUT_OF_RANGE: &str = "22003";
@@ -95,7 +95,8 @@ pub(super) async fn find_within(
     for chunk in tokens.chunks(LOOK_UPS_A_STATEMENT) {
         // language=PostgreSQL
         let rows = sqlx::query(
-            "SELECT e.domain, e.token, e.segment, e.kind, octet_length(e.envelope)::bigint AS bytes,
+            "SELECT e.domain::bigint, e.token, e.segment::bigint, e.kind::bigint,
+                    octet_length(e.envelope)::bigint AS bytes,
                     CASE WHEN octet_length(e.envelope) <= $3 THEN e.envelope END AS envelope
              FROM unnest($2::bytea[]) AS wanted (token)
              JOIN sealift.entry AS e ON e.domain = $1 AND e.token = wanted.token",
@@ -159,7 +160,7 @@ async fn scan_domain(
     // One string of all of them: the server takes half the time of an array for each column. What
     // does not fit beside a type is out of the range of numbers, and not cut off.
     // language=PostgreSQL
-    const SQL: &str = "SELECT pg_catalog.string_agg(pg_catalog.int8send(segment)
+    const SQL: &str = "SELECT pg_catalog.string_agg(pg_catalog.int4send(segment)
             || pg_catalog.int8send(kind * 1152921504606846976
                 + (octet_length(token)::bigint << 32) + octet_length(envelope))
             || token || envelope, ''::bytea)
@@ -182,7 +183,7 @@ async fn scan_domain(
     Ok(found)
 }
 
-/// Reads the entry at the front: `segment 8 | type, 4 bits | length of the token, 28 bits | length of
+/// Reads the entry at the front: `segment 4 | type, 4 bits | length of the token, 28 bits | length of
 /// the envelope 4 | token | envelope`; and what follows.
 fn framed(domain: DomainId, bytes: &[u8]) -> Option<(EntryRow, &[u8])> {
     let (segment, rest) = bytes.split_first_chunk()?;
@@ -195,7 +196,7 @@ fn framed(domain: DomainId, bytes: &[u8]) -> Option<(EntryRow, &[u8])> {
     let entry = EntryRow {
         domain,
         token: TokenBody::new(token),
-        segment: u32::try_from(i64::from_be_bytes(*segment)).unwrap_or(0),
+        segment: u32::try_from(i32::from_be_bytes(*segment)).unwrap_or(0),
         kind: ValueType::from_code(kind)?,
         envelope: envelope.to_vec(),
     };

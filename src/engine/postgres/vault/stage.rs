@@ -136,7 +136,7 @@ async fn make(
     // The CHECK spares the server a look at every row when the table becomes a partition.
     let stage = name(run, domain);
     let sql = format!(
-        "CREATE TABLE sealift.{stage} (LIKE sealift.entry, CONSTRAINT {stage}_domain CHECK (domain = {}))",
+        "CREATE TABLE sealift.{stage} (LIKE sealift.entry, CONSTRAINT {stage}_domain CHECK (domain = '{}'::smallint))",
         domain.0
     );
     run_sql(connection, sql).await
@@ -170,25 +170,23 @@ pub(super) async fn copy(
     }
 }
 
-/// `columns 2 | (length 4 | bytes) …`, numbers in eight bytes, as the table has them.
+/// `columns 2 | (length 4 | bytes) …`, numbers in two and in four bytes, as the table has them.
 fn encode(chunk: &mut Vec<u8>, row: &EntryRow) -> Result<(), sqlx::Error> {
-    let number = |chunk: &mut Vec<u8>, number: i64| {
-        chunk.extend_from_slice(&8_i32.to_be_bytes());
-        chunk.extend_from_slice(&number.to_be_bytes());
-    };
-    let bytes = |chunk: &mut Vec<u8>, bytes: &[u8]| {
-        let length = i32::try_from(bytes.len())
-            .map_err(|_| sqlx::Error::Protocol("a sealed value is longer than 2 GiB".into()))?;
+    let too_large = |what: &str| sqlx::Error::Protocol(format!("{what} is too large for a vault"));
+    let field = |chunk: &mut Vec<u8>, bytes: &[u8]| {
+        let length = i32::try_from(bytes.len()).map_err(|_| too_large("a sealed value"))?;
         chunk.extend_from_slice(&length.to_be_bytes());
         chunk.extend_from_slice(bytes);
         Ok::<(), sqlx::Error>(())
     };
+    let domain = i16::try_from(row.domain.0).map_err(|_| too_large("the number of a domain"))?;
+    let segment = i32::try_from(row.segment).map_err(|_| too_large("the number of a segment"))?;
     chunk.extend_from_slice(&COLUMNS.to_be_bytes());
-    number(chunk, i64::from(row.domain.0));
-    bytes(chunk, row.token.as_bytes())?;
-    number(chunk, i64::from(row.segment));
-    number(chunk, i64::from(row.kind.code()));
-    bytes(chunk, &row.envelope)
+    field(chunk, &domain.to_be_bytes())?;
+    field(chunk, &i16::from(row.kind.code()).to_be_bytes())?;
+    field(chunk, &segment.to_be_bytes())?;
+    field(chunk, row.token.as_bytes())?;
+    field(chunk, &row.envelope)
 }
 
 /// The run's stages of domains before this one (of all, where none is named): their rows are
@@ -352,19 +350,18 @@ mod tests {
         let row = EntryRow {
             domain: DomainId(3),
             token: TokenBody::new(b"ab"),
-            segment: 1,
+            segment: 7,
             kind: ValueType::Text,
             envelope: vec![9],
         };
         let mut chunk = Vec::new();
         encode(&mut chunk, &row).unwrap();
-        let number = |n: u8| [0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, n];
         let expected = [
             &[0, 5][..],
-            &number(3),
+            &[0, 0, 0, 2, 0, 3],
+            &[0, 0, 0, 2, 0, 1],
+            &[0, 0, 0, 4, 0, 0, 0, 7],
             &[0, 0, 0, 2, b'a', b'b'],
-            &number(1),
-            &number(1),
             &[0, 0, 0, 1, 9],
         ]
         .concat();
