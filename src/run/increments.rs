@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::ports::{BlindRow, FileKind, FileRow, RangeRow, RowStamp};
+use crate::run::by_key::ByKey;
 use crate::run::column::Column;
 use crate::run::crash::here;
 use crate::run::entries::{Sealing, compare, seal_all};
@@ -18,7 +19,12 @@ use crate::token::{DomainId, TokenBody};
 
 /// The newest backup entry of each cell of one range, as tokens and digests.
 #[derive(Default)]
-pub(crate) struct Newest(HashMap<Vec<u8>, Known>);
+pub(crate) struct Newest {
+    /// The rows, in the order of the backup.
+    rows: ByKey,
+    /// What is known of each.
+    known: Vec<Known>,
+}
 
 /// What is known of one row.
 struct Known {
@@ -48,7 +54,8 @@ impl Newest {
                 let record = TokenRecord::decode(&record)
                     .map_err(|source| RunError::Record { name: file.seal.name.clone(), source })?;
                 let known = Known { cells: record.cells, stamp: record.stamp };
-                newest.0.insert(record.key, known);
+                newest.rows.push(&record.key);
+                newest.known.push(known);
             }
         }
         // INVARIANT: the vault lists increments by epoch and number, and sweeps come after every
@@ -75,10 +82,12 @@ impl Newest {
             (BackupCell::Token(token), _) => TokenCell::Token(token.clone()),
             (BackupCell::Null | BackupCell::Empty | BackupCell::Value(_), _) => TokenCell::None,
         };
-        let known = self
-            .0
-            .entry(record.key.encode())
-            .or_insert_with(|| Known { cells: vec![TokenCell::None; columns.len()], stamp: None });
+        let key = record.key.encode();
+        let row = self.rows.find(self.rows.len(), &key).unwrap_or_else(|| {
+            self.known.push(Known { cells: vec![TokenCell::None; columns.len()], stamp: None });
+            self.rows.push(&key)
+        });
+        let Some(known) = self.known.get_mut(row) else { return };
         // The token file no longer counts for the row.
         known.stamp = None;
         if let Some(place) = known.cells.get_mut(at) {
@@ -88,18 +97,27 @@ impl Newest {
 
     /// The newest entries of a row's cells, as far as there are any.
     pub(crate) fn row(&self, key: &[u8]) -> &[TokenCell] {
-        self.0.get(key).map_or(&[], |known| &known.cells)
+        let row = self.rows.find(self.rows.len(), key).and_then(|row| self.known.get(row));
+        row.map_or(&[], |known| &known.cells)
     }
 
     /// The entries of a row that still is what was backed up: NULL, empty or sealed, each of them.
-    pub(crate) fn unchanged(&self, key: &[u8], stamp: &RowStamp) -> Option<&[TokenCell]> {
-        let known = self.0.get(key)?;
+    /// `likely` is the place of the row that comes next in the backup, and is moved on.
+    pub(crate) fn unchanged(
+        &self,
+        likely: &mut usize,
+        key: &[u8],
+        stamp: &RowStamp,
+    ) -> Option<&[TokenCell]> {
+        let row = self.rows.find(*likely, key)?;
+        *likely = row + 1;
+        let known = self.known.get(row)?;
         (known.stamp.as_ref() == Some(stamp)).then_some(&*known.cells)
     }
 
     /// Whether any row has a stamp.
     pub(crate) fn has_stamps(&self) -> bool {
-        self.0.values().any(|known| known.stamp.is_some())
+        self.known.iter().any(|known| known.stamp.is_some())
     }
 }
 

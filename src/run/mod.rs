@@ -21,6 +21,7 @@ mod ahead;
 mod backup;
 mod batch;
 mod buckets;
+mod by_key;
 mod came_back;
 mod column;
 mod copies;

@@ -123,7 +123,7 @@ async fn range_held(
     held: &mut dyn SourceRebuild,
 ) -> Result<Option<Step>, RunError> {
     let range = &place.range;
-    let worker = worker(job, table, place).await?;
+    let mut worker = worker(job, table, place).await?;
     // One cursor a range, as in place: what is counted is counted alike.
     let stored = place.state.position.clone();
     let mut step = worker.step(stored, None, true, None);

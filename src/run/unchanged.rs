@@ -27,12 +27,14 @@ pub(crate) struct Bare {
     left: u32,
     /// The batch at hand did, or did not go through: it is read with its cells.
     is_whole: bool,
+    /// Where the backup is likely to have the next row.
+    likely: usize,
 }
 
 impl Bare {
     pub(crate) fn new(job: &Job, newest: &Newest) -> Self {
         let left = if newest.has_stamps() { CHANGES_A_RANGE } else { 0 };
-        Self { seed: job.stamp_seed(), left, is_whole: false }
+        Self { seed: job.stamp_seed(), left, is_whole: false, likely: 0 }
     }
 
     /// How the batch at hand is read.
@@ -60,12 +62,14 @@ impl Bare {
 impl Worker<'_> {
     /// The batch of rows that were read without their cells; `None` where one of them is not what was
     /// backed up and sealed.
-    pub(crate) async fn unchanged(&self, read: &[Row]) -> Result<Option<Prepared>, RunError> {
+    pub(crate) async fn unchanged(&mut self, read: &[Row]) -> Result<Option<Prepared>, RunError> {
         let quarantined = self.set_apart().await?;
         let mut prepared = Prepared::of(read.len());
         for row in read {
             let key = row.key.encode();
-            let known = row.stamp.as_ref().and_then(|stamp| self.newest.unchanged(&key, stamp));
+            let likely = &mut self.bare.likely;
+            let known =
+                row.stamp.as_ref().and_then(|stamp| self.newest.unchanged(likely, &key, stamp));
             let known = known.filter(|known| known.len() == self.columns.len());
             let Some(known) = known.filter(|_| !quarantined.contains(&row.key)) else {
                 return Ok(None);

@@ -51,43 +51,104 @@ pub fn derive(
     format_key: Option<&[u8; 32]>,
     original: &Original,
 ) -> Result<TokenBody, SecondError> {
-    match treatment.kind() {
-        TokenKind::Keyed => keyed(treatment, mac, original).map(TokenBody::from),
-        TokenKind::Uuid => {
-            keyed(treatment, mac, original).map(|bits| TokenBody::new(&uuid_bytes(bits)))
+    Message::default().derive(treatment, mac, format_key, original)
+}
+
+/// The message whose MAC is the token of a value, in memory that is used again for the next value.
+/// Wiped when dropped, and where it has to grow.
+#[derive(Default)]
+pub struct Message(Zeroizing<Vec<u8>>);
+
+impl Message {
+    /// As [`derive`](fn@derive), value by value without asking for memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`derive`](fn@derive).
+    pub fn derive(
+        &mut self,
+        treatment: &Treatment,
+        mac: &(impl KeyedMac + ?Sized),
+        format_key: Option<&[u8; 32]>,
+        original: &Original,
+    ) -> Result<TokenBody, SecondError> {
+        match treatment.kind() {
+            TokenKind::Keyed => self.keyed(treatment, mac, original).map(TokenBody::from),
+            TokenKind::Uuid => {
+                self.keyed(treatment, mac, original).map(|bits| TokenBody::new(&uuid_bytes(bits)))
+            }
+            TokenKind::Format => format(treatment, mac, format_key, original),
+            TokenKind::Random => Err(SecondError::Misfit(Misfit::NotDerived)),
         }
-        TokenKind::Format => {
-            let body = treatment.derive(mac, format_key, original).map_err(SecondError::Misfit)?;
-            let key = format_key.ok_or(SecondError::Misfit(Misfit::NoFormatKey))?;
-            let opened = treatment.recover(key, &body).map_err(SecondError::Misfit)?;
-            let meant = normal_form(treatment.normalise(), original);
-            if *opened.expose() == *meant { Ok(body) } else { Err(SecondError::Format) }
+    }
+
+    /// Encodes the message of a value, and checks that it decodes to the value.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`SecondError::Encoding`] where it does not.
+    pub fn encode_checked(
+        &mut self,
+        domain: DomainId,
+        rule: Normalise,
+        original: &Original,
+    ) -> Result<&[u8], SecondError> {
+        let value = normal_form(rule, original);
+        self.encode(domain, rule, original.kind(), &value);
+        let decoded = decode(&self.0).ok_or(SecondError::Encoding)?;
+        // Without a rule the encoding has to hold the original itself, byte for byte.
+        let meant: &[u8] = if rule == Normalise::None { original.expose() } else { &value };
+        let faithful = decoded.label == LABEL.as_bytes()
+            && decoded.domain == domain.0
+            && decoded.rule == rule.code()
+            && decoded.kind == original.kind()
+            && decoded.value == meant;
+        if faithful { Ok(&self.0) } else { Err(SecondError::Encoding) }
+    }
+
+    fn keyed(
+        &mut self,
+        treatment: &Treatment,
+        mac: &(impl KeyedMac + ?Sized),
+        original: &Original,
+    ) -> Result<[u8; 16], SecondError> {
+        let message = self.encode_checked(treatment.domain(), treatment.normalise(), original)?;
+        let hash = mac.mac(&[message]);
+        hash[..16].try_into().map_err(|_| SecondError::Encoding)
+    }
+
+    fn encode(&mut self, domain: DomainId, rule: Normalise, kind: ValueType, value: &[u8]) {
+        let [high, low] = domain.0.to_be_bytes();
+        let room = LABEL.len() + value.len() + 22;
+        if self.0.capacity() < room {
+            // Memory that grew by itself would be left as it is where it was.
+            self.0 = Zeroizing::new(Vec::with_capacity(room));
         }
-        TokenKind::Random => Err(SecondError::Misfit(Misfit::NotDerived)),
+        let message = &mut *self.0;
+        message.clear();
+        message.extend_from_slice(&[16, 0]);
+        message.extend_from_slice(LABEL.as_bytes());
+        message.extend_from_slice(&[4, 0, 0, 0, high, low]);
+        message.extend_from_slice(&[1, 0, rule.code()]);
+        message.extend_from_slice(&[1, 0, kind.code()]);
+        message.extend_from_slice(&value.len().to_le_bytes());
+        message.resize(LENGTH_END, 0);
+        message.extend_from_slice(value);
     }
 }
 
-/// Encodes the message whose MAC is the token, and checks that it decodes to the value.
-///
-/// # Errors
-///
-/// Returns [`SecondError::Encoding`] where it does not.
-pub fn encode_checked(
-    domain: DomainId,
-    rule: Normalise,
+/// A `format` token opens by itself, so it is shown to open to its value.
+fn format(
+    treatment: &Treatment,
+    mac: &(impl KeyedMac + ?Sized),
+    format_key: Option<&[u8; 32]>,
     original: &Original,
-) -> Result<Zeroizing<Vec<u8>>, SecondError> {
-    let value = normal_form(rule, original);
-    let message = encode(domain, rule, original.kind(), &value);
-    let decoded = decode(&message).ok_or(SecondError::Encoding)?;
-    // Without a rule the encoding has to hold the original itself, byte for byte.
-    let meant: &[u8] = if rule == Normalise::None { original.expose() } else { &value };
-    let faithful = decoded.label == LABEL.as_bytes()
-        && decoded.domain == domain.0
-        && decoded.rule == rule.code()
-        && decoded.kind == original.kind()
-        && decoded.value == meant;
-    if faithful { Ok(message) } else { Err(SecondError::Encoding) }
+) -> Result<TokenBody, SecondError> {
+    let body = treatment.derive(mac, format_key, original).map_err(SecondError::Misfit)?;
+    let key = format_key.ok_or(SecondError::Misfit(Misfit::NoFormatKey))?;
+    let opened = treatment.recover(key, &body).map_err(SecondError::Misfit)?;
+    let meant = normal_form(treatment.normalise(), original);
+    if *opened.expose() == *meant { Ok(body) } else { Err(SecondError::Format) }
 }
 
 /// Writes a token's text; `kind` is its letter.
@@ -136,16 +197,6 @@ fn symbol(bits: u64) -> u8 {
     SYMBOLS[(bits % 32) as usize]
 }
 
-fn keyed(
-    treatment: &Treatment,
-    mac: &(impl KeyedMac + ?Sized),
-    original: &Original,
-) -> Result<[u8; 16], SecondError> {
-    let message = encode_checked(treatment.domain(), treatment.normalise(), original)?;
-    let hash = mac.mac(&[&message]);
-    hash[..16].try_into().map_err(|_| SecondError::Encoding)
-}
-
 /// Moves the keyed bits byte by byte where the first derivation shifts one big number.
 fn uuid_bytes(bits: [u8; 16]) -> [u8; 16] {
     let mut uuid = [0; 16];
@@ -192,20 +243,6 @@ fn normal_form(rule: Normalise, original: &Original) -> Normal<'_> {
         Normalise::Trim => Normal::Within(text.trim_matches(char::is_whitespace).as_bytes()),
         Normalise::Nfc | Normalise::Casefold => Normal::Made(super::normalise(rule, original)),
     }
-}
-
-fn encode(domain: DomainId, rule: Normalise, kind: ValueType, value: &[u8]) -> Zeroizing<Vec<u8>> {
-    let [high, low] = domain.0.to_be_bytes();
-    let mut message = Zeroizing::new(Vec::with_capacity(LABEL.len() + value.len() + 22));
-    message.extend([16, 0]);
-    message.extend(LABEL.bytes());
-    message.extend([4, 0, 0, 0, high, low]);
-    message.extend([1, 0, rule.code()]);
-    message.extend([1, 0, kind.code()]);
-    message.extend(value.len().to_le_bytes());
-    message.resize(LENGTH_END, 0);
-    message.extend(value);
-    message
 }
 
 struct Decoded<'m> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::carried::BROUGHT;
 use super::entries::Deriver;
@@ -14,6 +14,7 @@ use crate::ports::{FileKind, FileRow, Limit, QuarantineState, RangeRow, Row, Sou
 use crate::run::ahead::{RowsAhead, broken_off};
 use crate::run::batch::{BYTES_MAX, compute_chunks};
 use crate::run::buckets::{Buckets, Says};
+use crate::run::by_key::ByKey;
 use crate::run::column::{Column, Fate};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::increments::read_increment;
@@ -22,7 +23,8 @@ use crate::run::record::{BackupCell, BackupRecord};
 use crate::run::seal::read_backup;
 use crate::run::sweep::{late_records, sweep_range};
 use crate::run::window::Image;
-use crate::token::{TokenBody, second};
+use crate::token::TokenBody;
+use crate::token::second::{self, Message};
 use crate::value::{Original, RowKey};
 
 /// Records of an image whose originals are taken at a time.
@@ -34,15 +36,13 @@ const NEVER: [u8; 16] = [0xff; 16];
 /// What the backup says of the cells of a range, row by row.
 struct Newest {
     width: usize,
-    /// The row keys, in the order of the backup.
-    keys: Vec<Vec<u8>>,
+    /// The rows, in the order of the backup.
+    rows: ByKey,
     /// Of each row, what is expected of its cells.
     cells: Vec<Expected>,
     /// Tokens that stood in cells of originals before we wrote there, by row and column: brought by
     /// the application.
     brought: HashMap<(usize, usize), TokenBody>,
-    /// Where a row is, by its key; made when the first row is not where it was expected.
-    places: OnceLock<HashMap<Vec<u8>, usize>>,
 }
 
 #[derive(Clone)]
@@ -61,8 +61,8 @@ enum Expected {
 
 impl Newest {
     fn of(columns: &[Column]) -> Self {
-        let (keys, cells, brought) = (Vec::new(), Vec::new(), HashMap::new());
-        Self { width: columns.len(), keys, cells, brought, places: OnceLock::new() }
+        let width = columns.len();
+        Self { width, rows: ByKey::default(), cells: Vec::new(), brought: HashMap::new() }
     }
 
     /// Takes in the rows of a file, each row once.
@@ -71,32 +71,29 @@ impl Newest {
             columns.iter().map(|column| Deriver::of(keys, column)).collect();
         let width = self.width;
         let rows = compute_chunks(records, CHUNK, |_, chunk| {
-            let mut rows =
-                (Vec::with_capacity(chunk.len()), Vec::with_capacity(chunk.len() * width));
+            let mut rows = (ByKey::default(), Vec::with_capacity(chunk.len() * width));
+            let mut message = Message::default();
             for record in chunk {
-                rows.0.push(record.key.encode());
+                rows.0.push(&record.key.encode());
                 let cells = record.cells.iter().zip(&derivers);
-                rows.1.extend(cells.map(|(cell, deriver)| expected(keys, deriver, cell)));
+                rows.1.extend(
+                    cells.map(|(cell, deriver)| expected(keys, deriver, &mut message, cell)),
+                );
                 rows.1.resize(rows.0.len() * width, Expected::Nothing);
             }
             rows
         });
-        self.places = OnceLock::new();
-        for (keys, cells) in rows {
-            self.keys.extend(keys);
+        for (rows, cells) in rows {
+            self.rows.append(&rows);
             self.cells.extend(cells);
         }
     }
 
-    fn put(&mut self, job: &Job, columns: &[Column], key: Vec<u8>, at: usize, cell: &BackupCell) {
+    fn put(&mut self, job: &Job, columns: &[Column], key: &[u8], at: usize, cell: &BackupCell) {
         let Some(column) = columns.get(at) else { return };
-        let row = self.find(self.keys.len(), &key).unwrap_or_else(|| {
-            let row = self.keys.len();
-            if let Some(places) = self.places.get_mut() {
-                places.insert(key.clone(), row);
-            }
-            self.keys.push(key);
-            self.cells.resize(self.keys.len() * self.width, Expected::Nothing);
+        let row = self.rows.find(self.rows.len(), key).unwrap_or_else(|| {
+            let row = self.rows.push(key);
+            self.cells.resize(self.rows.len() * self.width, Expected::Nothing);
             row
         });
         let Some(place) = self.cells.get_mut(row * self.width + at) else { return };
@@ -106,7 +103,8 @@ impl Newest {
                 self.brought.insert((row, at), token.clone());
             }
             _ => {
-                *place = expected(&job.keys, &Deriver::of(&job.keys, column), cell);
+                let deriver = Deriver::of(&job.keys, column);
+                *place = expected(&job.keys, &deriver, &mut Message::default(), cell);
                 self.brought.remove(&(row, at));
             }
         }
@@ -117,29 +115,22 @@ impl Newest {
         row.is_some_and(|row| self.brought.get(&(row, at)) == Some(token))
     }
 
-    /// Where a row is. Most rows are still in the order of the backup: the `likely` place is looked
-    /// at first.
-    fn find(&self, likely: usize, key: &[u8]) -> Option<usize> {
-        if self.keys.get(likely).is_some_and(|known| known == key) {
-            return Some(likely);
-        }
-        let places = self.places.get_or_init(|| {
-            self.keys.iter().enumerate().map(|(place, key)| (key.clone(), place)).collect()
-        });
-        places.get(key).copied()
-    }
-
     fn cells(&self, row: usize) -> &[Expected] {
         self.cells.get(row * self.width..(row + 1) * self.width).unwrap_or_default()
     }
 }
 
-fn expected(keys: &KeyRing, deriver: &Deriver<'_>, cell: &BackupCell) -> Expected {
+fn expected(
+    keys: &KeyRing,
+    deriver: &Deriver<'_>,
+    message: &mut Message,
+    cell: &BackupCell,
+) -> Expected {
     let column = deriver.column();
     match cell {
         BackupCell::Null | BackupCell::Empty => Expected::Nothing,
         BackupCell::Value(original) if column.treatment.is_deterministic() => {
-            deriver.derive(original).map_or(Expected::Underived, Expected::Derived)
+            deriver.derive(message, original).map_or(Expected::Underived, Expected::Derived)
         }
         BackupCell::Value(original) => Expected::Value(column.second_digest(keys, original)),
         BackupCell::Token(token) => Expected::Token(token.clone()),
@@ -254,7 +245,7 @@ impl Look<'_> {
         let mut place = Vec::new();
         for (row, number) in rows.iter().zip(from..) {
             let key = row.key.encode();
-            let known = self.newest.find(seen.likely, &key);
+            let known = self.newest.rows.find(seen.likely, &key);
             seen.likely = known.map_or(seen.likely, |row| row + 1);
             let newest = known.map_or(&[][..], |row| self.newest.cells(row));
             for (at, (column, cell)) in self.columns.iter().zip(&row.cells).enumerate() {
@@ -420,7 +411,7 @@ impl Pass<'_> {
         newest.put_rows(&self.job.keys, &columns, &records);
         for record in late_records(self.job, &self.files, unit.id, at)? {
             let key = record.key.encode();
-            newest.put(self.job, &columns, key, usize::from(record.column), &record.cell);
+            newest.put(self.job, &columns, &key, usize::from(record.column), &record.cell);
         }
         let rows = rows_of(&self.job.source, table, None, None);
         let findings = self.part((unit.id, at), table, &columns).rows(rows, &newest).await?;
@@ -555,7 +546,7 @@ fn newest_of_range(
     for file in of(FileKind::Increment, range.number).chain(swept) {
         for record in read_increment(job, file)? {
             let key = record.key.encode();
-            newest.put(job, columns, key, usize::from(record.column), &record.cell);
+            newest.put(job, columns, &key, usize::from(record.column), &record.cell);
         }
     }
     Ok(newest)
@@ -632,7 +623,7 @@ async fn second_token(
     original: &Original,
 ) -> Result<Option<TokenBody>, RunError> {
     if column.treatment.is_deterministic() {
-        return Ok(Deriver::of(&job.keys, column).derive(original));
+        return Ok(Deriver::of(&job.keys, column).derive(&mut Message::default(), original));
     }
     let Some(digest) = column.blind_digest(&job.keys, original) else { return Ok(None) };
     Ok(job.vault.blind(column.domain_id(), &[digest]).await?.into_iter().flatten().next())

@@ -14,7 +14,8 @@ use crate::run::column::Column;
 use crate::run::entries::{open_entry, token_name};
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::job::Job;
-use crate::token::{DomainId, TokenBody, second};
+use crate::token::second::Message;
+use crate::token::{DomainId, TokenBody};
 use crate::value::Original;
 
 /// Entries that one thread looks at in a row.
@@ -79,11 +80,13 @@ impl VaultLook {
         let buckets = &self.buckets;
         let looked = compute_chunks(entries, CHUNK, |_, chunk| {
             let mut records = buckets.records(chunk.len());
+            let mut message = Message::default();
             let mut seen = Seen { leaves: Vec::with_capacity(chunk.len()), opened: Vec::new() };
             for entry in chunk {
                 seen.leaves.push(leaf(entry));
                 let deriver = derivers.get(&entry.domain);
-                seen.opened.push(match deriver.map(|deriver| opens_to(keys, deriver, entry)) {
+                let says = deriver.map(|deriver| opens_to(keys, deriver, &mut message, entry));
+                seen.opened.push(match says {
                     None => Opened::NotOurs,
                     Some(Err(kind)) => Opened::Wrong(kind),
                     Some(Ok(says)) => {
@@ -158,13 +161,18 @@ impl VaultLook {
 ///
 /// Where a token follows from its value, the value that is opened has to lead to it again: then no
 /// other value does. Elsewhere the value's digest is what cells are compared with.
-fn opens_to(keys: &KeyRing, deriver: &Deriver<'_>, entry: &EntryRow) -> Result<Says, MismatchKind> {
+fn opens_to(
+    keys: &KeyRing,
+    deriver: &Deriver<'_>,
+    message: &mut Message,
+    entry: &EntryRow,
+) -> Result<Says, MismatchKind> {
     let column = deriver.column();
     let original = open_entry(keys, column, entry).map_err(|_| MismatchKind::Unauthentic)?;
     if !column.treatment.is_deterministic() {
         return Ok(Says::Opens(column.second_digest(keys, &original)));
     }
-    if deriver.derive(&original).as_ref() == Some(&entry.token) {
+    if deriver.derive(message, &original).as_ref() == Some(&entry.token) {
         Ok(Says::Derives)
     } else {
         Err(MismatchKind::Misfiled)
@@ -195,10 +203,10 @@ impl<'d> Deriver<'d> {
     }
 
     /// The token of a value.
-    pub(super) fn derive(&self, original: &Original) -> Option<TokenBody> {
+    pub(super) fn derive(&self, message: &mut Message, original: &Original) -> Option<TokenBody> {
         let verifier = self.mac.as_ref()?;
         let mac = |parts: &[&[u8]]| verifier.hmac(parts);
-        second::derive(&self.column.treatment, &mac, self.format_key, original).ok()
+        message.derive(&self.column.treatment, &mac, self.format_key, original).ok()
     }
 }
 
