@@ -410,7 +410,7 @@ mod tests {
     fn an_entry_comes_out_of_its_frame_and_a_cut_one_is_refused() {
         let lengths = 4_u64 << 60 | 3 << 32 | 5;
         let frame =
-            [&7_i64.to_be_bytes()[..], &lengths.to_be_bytes(), b"tok", b"value", b"next"].concat();
+            [&7_i32.to_be_bytes()[..], &lengths.to_be_bytes(), b"tok", b"value", b"next"].concat();
         let (entry, rest) = framed(DomainId(2), &frame).unwrap();
         assert_eq!((entry.domain, entry.segment, entry.kind), (DomainId(2), 7, ValueType::Blob));
         assert_eq!((entry.token.as_bytes(), &*entry.envelope), (&b"tok"[..], &b"value"[..]));
