@@ -68,7 +68,7 @@ pub(crate) struct NextRows<'n> {
     table: &'n UnitTable,
     upto: Option<&'n RowKey>,
     beside: Option<(i64, Arc<dyn Source>)>,
-    next: Option<Ahead>,
+    next: Option<Reading>,
 }
 
 /// How rows are read.
@@ -95,7 +95,7 @@ pub(crate) struct Batch {
 }
 
 /// A batch that is being read.
-struct Ahead {
+struct Reading {
     after: Option<RowKey>,
     version: i64,
     reads: Reads,
@@ -137,7 +137,7 @@ impl<'n> NextRows<'n> {
         reads: Reads,
     ) -> Result<Batch, RunError> {
         // A batch that was cut, or did not go through, is not followed by what was read ahead.
-        let follows = |ahead: &Ahead| ahead.after.as_ref() == after && ahead.reads == reads;
+        let follows = |reading: &Reading| reading.after.as_ref() == after && reading.reads == reads;
         if let Some(ahead) = self.next.take().filter(follows)
             && let Ok(Ok((mut rows, is_bare))) = ahead.rows.await
         {
@@ -173,7 +173,7 @@ impl<'n> NextRows<'n> {
             let between = (from.as_ref(), upto.as_ref());
             rows(source.as_ref(), &table, between, limit, reads).await
         });
-        self.next = Some(Ahead { after, version, reads, rows });
+        self.next = Some(Reading { after, version, reads, rows });
         Ok(())
     }
 }
