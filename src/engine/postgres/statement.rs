@@ -420,28 +420,16 @@ impl Update<'_> {
         format!("{} RETURNING {}", self.untold(relation), self.told)
     }
 
-    /// The same, of which nothing comes back.
-    fn untold(&self, relation: &str) -> String {
+    /// The same, of which nothing comes back but how many rows were written.
+    pub(super) fn untold(&self, relation: &str) -> String {
         let names = self.names.join(", ");
         format!("{} FROM {relation} AS new ({names}) WHERE {}", self.head, self.found)
-    }
-
-    /// The statement with its columns bound.
-    pub(super) fn bound(&self) -> Result<Statement, sqlx::Error> {
-        let (relation, arguments) = self.arrays()?;
-        Ok((self.from(&relation), arguments))
-    }
-
-    /// The same, of which nothing comes back but how many rows were written.
-    pub(super) fn bound_untold(&self) -> Result<Statement, sqlx::Error> {
-        let (relation, arguments) = self.arrays()?;
-        Ok((self.untold(&relation), arguments))
     }
 
     /// The columns as arrays, and a relation over them. In a list of a SELECT they are taken apart
     /// row by row; in a FROM the server would keep all rows of each apart first, which makes a tenth
     /// of the whole statement.
-    fn arrays(&self) -> Result<Statement, sqlx::Error> {
+    pub(super) fn arrays(&self) -> Result<Statement, sqlx::Error> {
         let mut arguments = PgArguments::default();
         let mut columns = Vec::with_capacity(self.columns.len());
         for column in &self.columns {

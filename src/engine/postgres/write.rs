@@ -275,29 +275,33 @@ async fn bound(
     update: &Update<'_>,
     holds: Holds,
 ) -> Result<Told, sqlx::Error> {
-    let number = |count: i64| usize::try_from(count).unwrap_or_default();
+    let (relation, arguments) = update.arrays()?;
     match holds {
         Holds::Surely => {
-            let (sql, arguments) = update.bound_untold()?;
-            let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
+            let sql = AssertSqlSafe(update.untold(&relation));
+            let done = sqlx::query_with(sql, arguments).execute(connection).await?;
             let written = usize::try_from(done.rows_affected()).unwrap_or_default();
             Ok(Told { written, unlike: 0, part: None })
         }
         Holds::Looked => {
             // The server counts what came back, so that it need not travel.
-            let (sql, arguments) = update.bound()?;
             let sql = format!(
-                "WITH {MARK} written (is_held) AS ({sql})
-                 SELECT count(*), count(*) FILTER (WHERE is_held IS NOT TRUE) FROM written"
+                "WITH {MARK} written (is_held) AS ({})
+                 SELECT count(*), count(*) FILTER (WHERE is_held IS NOT TRUE) FROM written",
+                update.from(&relation)
             );
             let row = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(connection).await?;
-            let (written, unlike) = (number(row.try_get(0)?), number(row.try_get(1)?));
+            let number = |at: usize| {
+                Ok::<usize, sqlx::Error>(
+                    usize::try_from(row.try_get::<i64, _>(at)?).unwrap_or_default(),
+                )
+            };
+            let (written, unlike) = (number(0)?, number(1)?);
             Ok(Told { written, unlike, part: None })
         }
         Holds::Told => {
-            let (sql, arguments) = update.bound()?;
-            let rows =
-                sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(connection).await?;
+            let sql = AssertSqlSafe(update.from(&relation));
+            let rows = sqlx::query_with(sql, arguments).fetch_all(connection).await?;
             let mut unlike = 0;
             for row in &rows {
                 unlike += usize::from(row.try_get::<Option<bool>, _>(0)? != Some(true));
