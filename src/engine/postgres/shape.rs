@@ -4,7 +4,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::catalog::table_name;
 use super::error::moved;
@@ -20,12 +20,10 @@ pub(super) struct Shape {
     /// An UPDATE of the table may run what somebody wrote, who named things without their schema:
     /// triggers, rules, row security, functions in checks, indexes and generated columns.
     pub(super) runs_theirs: bool,
-    /// For how many reads its rows are expected to be too large to be read without looking at each.
-    large: Arc<AtomicU32>,
+    /// Whether its rows are known to be small: as many as were asked for could be sent at once. Until
+    /// then each is looked at.
+    small: Arc<AtomicBool>,
 }
-
-/// For how many reads rows are expected to be as large as they were.
-const LARGE_READS: u32 = 16;
 
 /// The type of one column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,18 +155,17 @@ impl Shape {
         };
         let runs_theirs = rows.first().map_or(Ok(true), |row| row.try_get(6))?;
         let columns = rows.iter().map(column).collect::<Result<_, sqlx::Error>>()?;
-        Ok(Self { columns, runs_theirs, large: Arc::default() })
+        Ok(Self { columns, runs_theirs, small: Arc::default() })
     }
 
-    /// Whether the rows of the next read are expected to be large.
-    pub(super) fn is_large(&self) -> bool {
-        let less = |reads: u32| reads.checked_sub(1);
-        self.large.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+    /// Whether the rows of the next read may be more than may be sent at once.
+    pub(super) fn may_be_large(&self) -> bool {
+        !self.small.load(Ordering::Relaxed)
     }
 
-    /// The rows of a read were more than may be sent at once.
-    pub(super) fn was_large(&self) {
-        self.large.store(LARGE_READS, Ordering::Relaxed);
+    /// Whether the rows of a read were so small that as many as were asked for could be sent at once.
+    pub(super) fn were_small(&self, were: bool) {
+        self.small.store(were, Ordering::Relaxed);
     }
 
     /// Whether the columns are what they were.

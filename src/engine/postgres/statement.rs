@@ -35,6 +35,10 @@ const DIGEST_BYTES: usize = FIELD_BYTES + 8;
 /// not.
 const GATHERED_MAX: i64 = 8;
 
+/// How long the cells of a row are, and those of the rows before it: names that no column has by chance.
+const LENGTH: &str = "\"sealift.length\"";
+const BEFORE: &str = "\"sealift.before\"";
+
 /// A statement and what is bound to it.
 pub(super) type Statement = (String, PgArguments);
 
@@ -70,7 +74,7 @@ pub(super) enum Cutting {
     /// All the rows or none: nothing comes where they may be more than the limit. Keys count too, so
     /// that one length is asked for and not that of each cell.
     Whole,
-    /// Row by row. It costs the server half as much again.
+    /// Row by row: as many as may be sent. It costs the server half as much again.
     ByRow,
 }
 
@@ -107,13 +111,16 @@ pub(super) fn walk(
     let rows = i64::try_from(limit.rows).unwrap_or(i64::MAX);
     let bytes = i64::try_from(limit.bytes).unwrap_or(i64::MAX);
     let order = order(keys)?;
-    let mut kept = Vec::new();
-    if cutting == Cutting::ByRow {
-        let bytes = if lengths.is_empty() { "0".to_owned() } else { lengths.join(" + ") };
-        kept.push(format!("({bytes}) AS bytes"));
-        kept.extend(order.iter().enumerate().map(|(at, key)| format!("{key} AS o{at}")));
-    }
-    let read = records(table, &told, &kept, &conditions, &order.join(", "), rows, &mut arguments)?;
+    let read = match cutting {
+        Cutting::Whole => {
+            records(table, &told, &conditions, &order.join(", "), rows, &mut arguments)?
+        }
+        Cutting::ByRow => {
+            let lengths = if lengths.is_empty() { "0".to_owned() } else { lengths.join(" + ") };
+            let beside = [format!("({lengths}) AS {LENGTH}")];
+            cells(table, &beside, &conditions, &order.join(", "), rows, &mut arguments)?
+        }
+    };
     arguments.add(bytes).map_err(sqlx::Error::Encode)?;
     let most = arguments.len();
     let sql = match cutting {
@@ -131,15 +138,16 @@ pub(super) fn walk(
             )
         }
         Cutting::ByRow => {
-            let keys: Vec<String> = (0..order.len()).map(|at| format!("o{at}")).collect();
-            let keys = keys.join(", ");
+            // The records of those that are sent, and of no others: to make one, a value is fetched
+            // from where large ones lie, and to know its length it is not.
+            let (order, record) = (order.join(", "), record(&told));
             format!(
                 "SELECT {MARK} pg_catalog.string_agg(c.record, ''::bytea), pg_catalog.count(*)
-                 FROM (SELECT b.record FROM (
-                     SELECT *, pg_catalog.sum(bytes) OVER (
-                         ORDER BY {keys} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-                     FROM ({read}) AS s) AS b
-                     WHERE b.before < ${most} OR b.before IS NULL ORDER BY {keys}) AS c"
+                 FROM (SELECT {record} FROM (
+                     SELECT t.*, pg_catalog.sum(t.{LENGTH}) OVER (
+                         ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                     ) AS {BEFORE} FROM ({read}) AS t) AS t
+                     WHERE t.{BEFORE} < ${most} OR t.{BEFORE} IS NULL ORDER BY {order}) AS c"
             )
         }
     };
@@ -166,7 +174,7 @@ pub(super) fn stamps(
     let conditions = between(keys, shape, span, &mut arguments)?;
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
     let order = order(keys)?.join(", ");
-    let read = records(table, &told, &[], &conditions, &order, rows, &mut arguments)?;
+    let read = records(table, &told, &conditions, &order, rows, &mut arguments)?;
     let sql = format!(
         "SELECT {MARK} pg_catalog.string_agg(r.record, ''::bytea), pg_catalog.count(*)
          FROM ({read}) AS r"
@@ -195,11 +203,52 @@ fn order(keys: &[String]) -> Result<Vec<String>, sqlx::Error> {
     keys.iter().map(|name| Ok(format!("t.{}", quoted(name)?))).collect()
 }
 
-/// The rows as records of these fields, with what is kept beside them.
+/// The rows as records of these fields.
 fn records(
     table: &UnitTable,
     fields: &[String],
+    conditions: &[String],
+    order: &str,
+    rows: i64,
+    arguments: &mut PgArguments,
+) -> Result<String, sqlx::Error> {
+    first_rows(table, &record(fields), conditions, order, rows, arguments)
+}
+
+/// The rows as they lie: keys, in-scope columns, place and writer by their own names, and what is kept
+/// beside them.
+fn cells(
+    table: &UnitTable,
     beside: &[String],
+    conditions: &[String],
+    order: &str,
+    rows: i64,
+    arguments: &mut PgArguments,
+) -> Result<String, sqlx::Error> {
+    let mut names: Vec<&str> = keys(table)?.iter().map(String::as_str).collect();
+    for column in &table.columns {
+        if !names.contains(&column.column.as_str()) {
+            names.push(&column.column);
+        }
+    }
+    let mut wanted = names
+        .into_iter()
+        .map(|name| Ok(format!("t.{}", quoted(name)?)))
+        .collect::<Result<Vec<_>, sqlx::Error>>()?;
+    wanted.extend(["t.ctid".to_owned(), "t.xmin".to_owned()]);
+    wanted.extend_from_slice(beside);
+    first_rows(table, &wanted.join(", "), conditions, order, rows, arguments)
+}
+
+/// One string of these fields.
+fn record(fields: &[String]) -> String {
+    format!("pg_catalog.record_send(ROW({})) AS record", fields.join(", "))
+}
+
+/// The first rows that meet conditions.
+fn first_rows(
+    table: &UnitTable,
+    wanted: &str,
     conditions: &[String],
     order: &str,
     rows: i64,
@@ -208,12 +257,8 @@ fn records(
     arguments.add(rows).map_err(sqlx::Error::Encode)?;
     let condition =
         if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
-    let record = format!("pg_catalog.record_send(ROW({})) AS record", fields.join(", "));
-    let mut wanted = vec![record];
-    wanted.extend(beside.iter().cloned());
     Ok(format!(
-        "SELECT {} FROM ONLY {} AS t WHERE {condition} ORDER BY {order} LIMIT ${}",
-        wanted.join(", "),
+        "SELECT {wanted} FROM ONLY {} AS t WHERE {condition} ORDER BY {order} LIMIT ${}",
         table_sql(&table.table)?,
         arguments.len(),
     ))

@@ -81,18 +81,22 @@ async fn rows(
 ) -> Result<Vec<Row>, sqlx::Error> {
     let has_stamps = matches!(filter, WalkFilter::Stamped { .. });
     loop {
-        let cutting = if shape.is_large() { Cutting::ByRow } else { Cutting::Whole };
+        let cutting = if shape.may_be_large() { Cutting::ByRow } else { Cutting::Whole };
         let (sql, arguments) = statement::walk(table, shape, span, limit, filter, cutting)?;
         let answer =
             sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(&mut *connection).await?;
         if let Some(rows) = statement::read_rows(&answer, table, &table.columns, shape, has_stamps)?
         {
+            // All that were asked for could be sent: so it may be with the next ones.
+            if rows.len() >= limit.rows {
+                shape.were_small(true);
+            }
             return Ok(rows);
         }
         if cutting == Cutting::ByRow {
             return Err(sqlx::Error::Protocol("rows were counted and not sent".to_owned()));
         }
-        shape.was_large();
+        shape.were_small(false);
     }
 }
 
