@@ -20,8 +20,8 @@ pub(super) struct Shape {
     /// An UPDATE of the table may run what somebody wrote, who named things without their schema:
     /// triggers, rules, row security, functions in checks, indexes and generated columns.
     pub(super) runs_theirs: bool,
-    /// Whether its rows are known to be small: as many as were asked for could be sent at once. Until
-    /// then each is looked at.
+    /// Whether its rows are known to be small: all of a read could be sent at once. Until then each is
+    /// looked at.
     small: Arc<AtomicBool>,
 }
 
@@ -163,7 +163,7 @@ impl Shape {
         !self.small.load(Ordering::Relaxed)
     }
 
-    /// Whether the rows of a read were so small that as many as were asked for could be sent at once.
+    /// Whether the rows of a read were so small that all of them could be sent at once.
     pub(super) fn were_small(&self, were: bool) {
         self.small.store(were, Ordering::Relaxed);
     }

@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnection;
 
 use super::connect::{Address, close};
 use super::queries::MARK;
+use super::records::Records;
 use super::shape::{Shape, schema_of, table_sql};
 use super::statement::{self, Cutting, OWN_ROW, Span};
 use crate::plan::{UnitTable, Walk};
@@ -18,6 +19,9 @@ use crate::value::RowKey;
 
 /// Pages of the first span: some thousand rows.
 const PAGES: u64 = 128;
+
+/// Rows of a read that say how large those are that follow.
+const MANY_ROWS: usize = 1_000;
 
 /// A snapshot that outlives its statement may lie idle while others work.
 // language=PostgreSQL
@@ -87,8 +91,10 @@ async fn rows(
             sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(&mut *connection).await?;
         if let Some(rows) = statement::read_rows(&answer, table, &table.columns, shape, has_stamps)?
         {
-            // All that were asked for could be sent: so it may be with the next ones.
-            if rows.len() >= limit.rows {
+            // Many, and less than may be sent: nothing was cut off, and so it may be with the next ones.
+            // A few say nothing, as the last of a range.
+            let is_uncut = Records::of(&answer, 0)?.bytes_left() < limit.bytes;
+            if is_uncut && rows.len() >= limit.rows.min(MANY_ROWS) {
                 shape.were_small(true);
             }
             return Ok(rows);
