@@ -1,6 +1,8 @@
 //! Walks by keys of every type: each row once, in pages, whatever its key is made of.
 
 use std::fmt::Write as _;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use sealift::engine::postgres::source::PostgresSource;
 use sealift::plan::{UnitColumn, UnitTable, Walk};
@@ -119,7 +121,19 @@ fn unit(table: &str, walk: Walk) -> UnitTable {
     }
 }
 
-/// Walks a table in pages of a few rows.
+/// Walks a table to its end.
+async fn read_out(source: &PostgresSource, table: &UnitTable, limit: Limit) -> Vec<Row> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let read = source.walk(table, after.as_ref(), None, limit, &WalkFilter::All).await;
+        let read = read.unwrap_or_else(|error| panic!("{}: {error:?}", table.table));
+        let Some(last) = read.last() else { return all };
+        after = Some(last.key.clone());
+        all.extend(read);
+    }
+}
+
+/// Walks tables in pages of a few rows.
 fn walked(db: &Postgres, tables: &[UnitTable], rows: usize) -> Vec<Vec<Row>> {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let url = db.url();
@@ -127,16 +141,7 @@ fn walked(db: &Postgres, tables: &[UnitTable], rows: usize) -> Vec<Vec<Row>> {
         let source = PostgresSource::open(&url).await.unwrap();
         let mut walks = Vec::new();
         for table in tables {
-            let (mut all, mut after) = (Vec::new(), None);
-            loop {
-                let limit = Limit { rows, bytes: 1 << 20 };
-                let filter = WalkFilter::All;
-                let read = source.walk(table, after.as_ref(), None, limit, &filter).await;
-                let read = read.unwrap_or_else(|error| panic!("{}: {error:?}", table.table));
-                let Some(last) = read.last() else { break };
-                after = Some(last.key.clone());
-                all.extend(read);
-            }
+            let all = read_out(&source, table, Limit { rows, bytes: 1 << 20 }).await;
             // Up to a key is up to it: the other half of each comparison.
             let half = all.get(all.len() / 2).map(|row| row.key.clone());
             if let (Some(half), Walk::Key(_)) = (half, &table.walk) {
@@ -188,6 +193,44 @@ fn a_run_over_keys_of_every_type_goes_there_and_back() {
     }
     desk.run(&["rollback", &run]).done();
     assert_eq!(db.dump(), before);
+}
+
+/// Blocks beside a table that were looked at since it was made, as soon as the server has counted them.
+fn blocks_aside(db: &mut Postgres, more_than: u64) -> u64 {
+    let sql = "SELECT (toast_blks_read + toast_blks_hit)::text FROM pg_statio_user_tables WHERE relname = 't'";
+    let (mut last, begun) = (0, Instant::now());
+    loop {
+        let now = db.value(sql).parse().unwrap();
+        if now > more_than && now == last {
+            return now;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the server counted nothing");
+        last = now;
+        sleep(Duration::from_millis(700));
+    }
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_large_value_is_fetched_for_the_read_that_sends_it_and_for_no_other() {
+    let mut db = Postgres::with(
+        "CREATE TABLE t (id integer PRIMARY KEY, email text);
+         ALTER TABLE t ALTER email SET STORAGE EXTERNAL;
+         INSERT INTO t SELECT i, repeat('x', 131072) || i FROM generate_series(1, 40) AS i;",
+    );
+    let made = blocks_aside(&mut db, 0);
+    db.value("SELECT sum(length(md5(email)))::text FROM t");
+    let looked = blocks_aside(&mut db, made);
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let rows = runtime.block_on(async {
+        let source = PostgresSource::open(&db.url()).await.unwrap();
+        let limit = Limit { rows: 1_000, bytes: 1 << 20 };
+        read_out(&source, &unit("t", Walk::Key(vec!["id".to_owned()])), limit).await.len()
+    });
+    assert_eq!(rows, 40);
+    let walked = blocks_aside(&mut db, looked) - looked;
+    let once = looked - made;
+    assert!(walked <= once + once / 4, "{walked} blocks, and one look at all values takes {once}");
 }
 
 /// How rows of a table are found, by the plan.
