@@ -5,7 +5,7 @@
 
 pub mod ident;
 pub mod postgres;
+mod read_pace;
 pub mod scan;
-mod scan_pace;
 pub mod sqlite;
 mod vault_rows;

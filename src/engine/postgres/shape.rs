@@ -4,10 +4,10 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Row as _};
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::catalog::table_name;
 use super::error::moved;
+use super::walk::WalkPace;
 use crate::catalog::postgres::DEFAULT_SCHEMA;
 use crate::engine::ident::{IdentError, quote, quote_table};
 use crate::policy::TableName;
@@ -20,9 +20,8 @@ pub(super) struct Shape {
     /// An UPDATE of the table may run what somebody wrote, who named things without their schema:
     /// triggers, rules, row security, functions in checks, indexes and generated columns.
     pub(super) runs_theirs: bool,
-    /// Whether its rows are known to be small: all of a read could be sent at once. Until then each is
-    /// looked at.
-    small: Arc<AtomicBool>,
+    /// How its rows are read, as those before them tell.
+    pub(super) pace: Arc<WalkPace>,
 }
 
 /// The type of one column.
@@ -155,17 +154,7 @@ impl Shape {
         };
         let runs_theirs = rows.first().map_or(Ok(true), |row| row.try_get(6))?;
         let columns = rows.iter().map(column).collect::<Result<_, sqlx::Error>>()?;
-        Ok(Self { columns, runs_theirs, small: Arc::default() })
-    }
-
-    /// Whether the rows of the next read may be more than may be sent at once.
-    pub(super) fn may_be_large(&self) -> bool {
-        !self.small.load(Ordering::Relaxed)
-    }
-
-    /// Whether the rows of a read were so small that all of them could be sent at once.
-    pub(super) fn were_small(&self, were: bool) {
-        self.small.store(were, Ordering::Relaxed);
+        Ok(Self { columns, runs_theirs, pace: Arc::default() })
     }
 
     /// Whether the columns are what they were.
@@ -249,6 +238,15 @@ impl Shape {
         Ok(match self.form(column)? {
             CellForm::Text => format!("{name}::text"),
             CellForm::Bytes => format!("pg_catalog.encode({name}, 'hex')"),
+        })
+    }
+
+    /// How long a cell is as it travels, NULL for none. Of bytes and of most texts the server knows it
+    /// without fetching what lies aside.
+    pub(super) fn length(&self, column: &str, name: &str) -> Result<String, sqlx::Error> {
+        Ok(match self.form(column)? {
+            CellForm::Text => format!("octet_length({name}::text)::int8"),
+            CellForm::Bytes => format!("2 * octet_length({name})::int8"),
         })
     }
 

@@ -97,14 +97,14 @@ pub(super) fn walk(
     let mut told = key_fields(keys)?;
     let mut lengths = Vec::new();
     for column in &table.columns {
-        let cell = shape.told(&column.column, &quoted(&column.column)?)?;
+        let name = quoted(&column.column)?;
+        let cell = shape.told(&column.column, &name)?;
         digests.add(&cell);
-        lengths.push(format!("coalesce(octet_length({cell}), 0)"));
+        lengths.push(format!("coalesce({}, 0)", shape.length(&column.column, &name)?));
         told.push(cell);
     }
     let digest = digests.end();
-    let beside =
-        FIXED_BYTES + FIELD_BYTES * told.len() + digest.as_ref().map_or(0, |_| DIGEST_BYTES);
+    let beside = beside(table, digest.is_some())?;
     told.extend(digest);
     let mut conditions = between(keys, shape, span, &mut arguments)?;
     conditions.extend(let_through(table, shape, filter, &mut arguments)?);
@@ -139,7 +139,7 @@ pub(super) fn walk(
         }
         Cutting::ByRow => {
             // The records of those that are sent, and of no others: to make one, a value is fetched
-            // from where large ones lie, and to know its length it is not.
+            // from where large ones lie, and to know the length of most it is not.
             let (order, record) = (order.join(", "), record(&told));
             format!(
                 "SELECT {MARK} pg_catalog.string_agg(c.record, ''::bytea), pg_catalog.count(*)
@@ -152,6 +152,24 @@ pub(super) fn walk(
         }
     };
     Ok((sql, arguments))
+}
+
+/// What a record of a row takes beside its key and its cells.
+fn beside(table: &UnitTable, has_stamp: bool) -> Result<usize, sqlx::Error> {
+    let fields = keys(table)?.len().max(1) + 2 + table.columns.len();
+    let stamp = if has_stamp { DIGEST_BYTES } else { 0 };
+    Ok(FIXED_BYTES + FIELD_BYTES * fields + stamp)
+}
+
+/// How many bytes of keys and cells so many rows of an answer to [`walk`] have, as limits count them.
+pub(super) fn bytes_of(
+    answer: &PgRow,
+    table: &UnitTable,
+    rows: usize,
+    has_stamps: bool,
+) -> Result<usize, sqlx::Error> {
+    let beside = beside(table, has_stamps)?;
+    Ok(Records::of(answer, 0)?.bytes_left().saturating_sub(beside * rows))
 }
 
 /// Reads keys, versions and stamps of so many rows with `after < key ≤ upto`, in key order (see

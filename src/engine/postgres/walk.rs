@@ -4,14 +4,16 @@
 //! in one snapshot: a row that an application changes moves to another page, and would be met twice
 //! or not at all.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::connect::{Address, close};
 use super::queries::MARK;
-use super::records::Records;
 use super::shape::{Shape, schema_of, table_sql};
 use super::statement::{self, Cutting, OWN_ROW, Span};
+use crate::engine::read_pace::ReadPace;
 use crate::plan::{UnitTable, Walk};
 use crate::policy::TableName;
 use crate::ports::{Limit, Row, WalkFilter};
@@ -20,8 +22,12 @@ use crate::value::RowKey;
 /// Pages of the first span: some thousand rows.
 const PAGES: u64 = 128;
 
-/// Rows of a read that say how large those are that follow.
-const MANY_ROWS: usize = 1_000;
+/// Rows of the first read of a table.
+const ROWS_AT_FIRST: usize = 250;
+
+/// How many reads are cut row by row after one that could not be sent as a whole: where one row in
+/// thousands is large, it is not found out anew with each read.
+const CAREFUL_READS: usize = 16;
 
 /// A snapshot that outlives its statement may lie idle while others work.
 // language=PostgreSQL
@@ -84,25 +90,65 @@ async fn rows(
     filter: &WalkFilter,
 ) -> Result<Vec<Row>, sqlx::Error> {
     let has_stamps = matches!(filter, WalkFilter::Stamped { .. });
+    let asked = shape.pace.rows(limit);
+    let limit = Limit { rows: asked, ..limit };
     loop {
-        let cutting = if shape.may_be_large() { Cutting::ByRow } else { Cutting::Whole };
+        let cutting = shape.pace.cutting();
         let (sql, arguments) = statement::walk(table, shape, span, limit, filter, cutting)?;
         let answer =
             sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_one(&mut *connection).await?;
         if let Some(rows) = statement::read_rows(&answer, table, &table.columns, shape, has_stamps)?
         {
-            // Many, and less than may be sent: nothing was cut off, and so it may be with the next ones.
-            // A few say nothing, as the last of a range.
-            let is_uncut = Records::of(&answer, 0)?.bytes_left() < limit.bytes;
-            if is_uncut && rows.len() >= limit.rows.min(MANY_ROWS) {
-                shape.were_small(true);
-            }
+            let bytes = statement::bytes_of(&answer, table, rows.len(), has_stamps)?;
+            shape.pace.saw(asked, rows.len(), bytes);
             return Ok(rows);
         }
         if cutting == Cutting::ByRow {
             return Err(sqlx::Error::Protocol("rows were counted and not sent".to_owned()));
         }
-        shape.were_small(false);
+        shape.pace.refused();
+    }
+}
+
+/// How the rows of a table are read: how many at once, and how they are kept within a limit of bytes.
+#[derive(Debug)]
+pub(super) struct WalkPace {
+    reads: ReadPace,
+    /// Reads that are still cut row by row.
+    careful: AtomicUsize,
+}
+
+impl Default for WalkPace {
+    /// Of how large its rows are, nothing is known: the first read is cut row by row.
+    fn default() -> Self {
+        Self { reads: ReadPace::new(ROWS_AT_FIRST), careful: AtomicUsize::new(1) }
+    }
+}
+
+impl WalkPace {
+    /// How many rows the next read may ask for: fewer than may be sent, because some are larger than
+    /// those before them.
+    fn rows(&self, limit: Limit) -> usize {
+        self.reads.rows(Limit { bytes: limit.bytes / 4 * 3, ..limit })
+    }
+
+    /// How the next read is cut.
+    fn cutting(&self) -> Cutting {
+        if self.careful.load(Ordering::Relaxed) > 0 { Cutting::ByRow } else { Cutting::Whole }
+    }
+
+    /// A read of all or none has brought none.
+    fn refused(&self) {
+        self.careful.store(CAREFUL_READS, Ordering::Relaxed);
+    }
+
+    /// Takes in what a read that asked for so many rows has brought.
+    fn saw(&self, asked: usize, rows: usize, bytes: usize) {
+        if rows > 0 {
+            let careful = self.careful.load(Ordering::Relaxed);
+            self.careful.store(careful.saturating_sub(1), Ordering::Relaxed);
+        }
+        self.reads.saw(asked, rows, bytes);
     }
 }
 
@@ -215,6 +261,25 @@ impl Standing {
 mod tests {
     use super::*;
     use crate::value::KeyPart;
+
+    #[test]
+    fn reads_are_cut_row_by_row_until_none_has_been_refused_for_a_while() {
+        let pace = WalkPace::default();
+        let limit = Limit { rows: 5_000, bytes: 4 << 20 };
+        assert_eq!((pace.rows(limit), pace.cutting()), (ROWS_AT_FIRST, Cutting::ByRow));
+        pace.saw(ROWS_AT_FIRST, 0, 0);
+        assert_eq!(pace.cutting(), Cutting::ByRow, "of no rows, nothing is known");
+        pace.saw(ROWS_AT_FIRST, ROWS_AT_FIRST, 10_000);
+        assert_eq!((pace.rows(limit), pace.cutting()), (8 * ROWS_AT_FIRST, Cutting::Whole));
+        pace.refused();
+        for _ in 0..CAREFUL_READS {
+            assert_eq!(pace.cutting(), Cutting::ByRow);
+            pace.saw(5_000, 5_000, 200_000);
+        }
+        assert_eq!((pace.rows(limit), pace.cutting()), (5_000, Cutting::Whole));
+        pace.saw(5_000, 4, 4 << 20);
+        assert_eq!(pace.rows(limit), 3, "room for those that are a little larger");
+    }
 
     #[test]
     fn the_page_of_a_row_is_the_first_number_of_where_it_lies() {

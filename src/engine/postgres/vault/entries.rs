@@ -11,11 +11,11 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::super::error::state;
 use super::Broken;
 use super::commit::signed;
-use crate::engine::scan_pace::ScanPace;
+use crate::engine::read_pace::ReadPace;
 use crate::engine::vault_rows::Columns as _;
 use crate::ledger::RowSetRoot;
 use crate::lifecycle::RunId;
-use crate::ports::{BlindRow, EntryRow, LoadCursor, Looked, VaultError};
+use crate::ports::{BlindRow, EntryRow, Limit, LoadCursor, Looked, VaultError};
 use crate::token::{DomainId, TokenBody};
 use crate::value::ValueType;
 
@@ -27,7 +27,10 @@ const SINGLES_A_SEGMENT: u64 = 65_536;
 
 /// Bytes of sealed values that one read of entries should bring: it is held as it came, and taken
 /// apart.
-pub(super) const SCAN_BYTES: usize = 4 << 20;
+const SCAN_BYTES: usize = 4 << 20;
+
+/// Entries of the first read of a domain.
+pub(super) const SCAN_AT_FIRST: usize = 2;
 
 /// Bytes that an entry takes besides token and envelope in the answer to a read.
 const FRAME_BYTES: usize = 12;
@@ -123,7 +126,7 @@ pub(super) async fn scan(
     connection: &mut PgConnection,
     after: Option<(DomainId, TokenBody)>,
     limit: usize,
-    pace: &ScanPace,
+    pace: &ReadPace,
 ) -> Result<Vec<EntryRow>, Broken> {
     let (first, mut token) = match &after {
         Some((domain, token)) => (i64::from(domain.0), token.as_bytes()),
@@ -141,10 +144,11 @@ pub(super) async fn scan(
             // Of how large the values of another domain are, nothing is known.
             pace.begin_again();
         }
-        let rows = pace.rows(limit);
+        let rows = pace.rows(Limit { rows: limit, bytes: SCAN_BYTES });
         let found = scan_domain(connection, domain, token, rows).await?;
         if !found.is_empty() {
-            pace.saw(rows, &found);
+            let bytes = found.iter().map(|entry| entry.envelope.len()).sum();
+            pace.saw(rows, found.len(), bytes);
             return Ok(found);
         }
     }

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::connect::{Address, Opened, close};
 use super::error::{is_lost, is_passing, state, vault_error};
 use super::watch::Watch;
-use crate::engine::scan_pace::ScanPace;
+use crate::engine::read_pace::ReadPace;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
@@ -55,7 +55,7 @@ pub struct PostgresVault {
     held: std::sync::Mutex<Option<Lease>>,
     watch: Watch,
     builds: Mutex<stage::Builds>,
-    scan_pace: ScanPace,
+    scan_pace: ReadPace,
 }
 
 /// Why a piece of work did not come to its end.
@@ -134,7 +134,7 @@ impl PostgresVault {
             session: Mutex::new(Some(opened.connection)),
             watch,
             builds: Mutex::default(),
-            scan_pace: ScanPace::new(entries::SCAN_BYTES),
+            scan_pace: ReadPace::new(entries::SCAN_AT_FIRST),
             held: std::sync::Mutex::new(None),
         }
     }

@@ -5,12 +5,12 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Row as _};
 
 use super::commit::signed;
-use crate::engine::scan_pace::ScanPace;
+use crate::engine::read_pace::ReadPace;
 use crate::engine::sqlite::error::vault_error;
 use crate::engine::vault_rows::Columns as _;
 use crate::ledger::RowSetRoot;
 use crate::lifecycle::RunId;
-use crate::ports::{BlindRow, EntryRow, LoadCursor, Looked, VaultError};
+use crate::ports::{BlindRow, EntryRow, Limit, LoadCursor, Looked, VaultError};
 use crate::token::{DomainId, TokenBody};
 use crate::value::ValueType;
 
@@ -19,7 +19,10 @@ const ROWS_A_STATEMENT: usize = 1_000;
 
 /// Bytes of sealed values that one read of entries should bring: it is held as hexadecimal text, twice,
 /// and taken apart.
-pub(super) const SCAN_BYTES: usize = 512 << 10;
+const SCAN_BYTES: usize = 512 << 10;
+
+/// Entries of the first read of a domain.
+pub(super) const SCAN_AT_FIRST: usize = 2;
 
 /// Entries of a segment of single inserts.
 const SINGLES_A_SEGMENT: u64 = 65_536;
@@ -145,7 +148,7 @@ pub(super) async fn scan(
     url: &str,
     after: Option<(DomainId, TokenBody)>,
     limit: usize,
-    pace: &ScanPace,
+    pace: &ReadPace,
 ) -> Result<Vec<EntryRow>, VaultError> {
     let failed = |error| vault_error(error, url, "reading entries");
     let (first, mut token) = match &after {
@@ -164,10 +167,11 @@ pub(super) async fn scan(
             // Of how large the values of another domain are, nothing is known.
             pace.begin_again();
         }
-        let rows = pace.rows(limit);
+        let rows = pace.rows(Limit { rows: limit, bytes: SCAN_BYTES });
         let found = scan_domain(connection, url, domain, token, rows).await?;
         if !found.is_empty() {
-            pace.saw(rows, &found);
+            let bytes = found.iter().map(|entry| entry.envelope.len()).sum();
+            pace.saw(rows, found.len(), bytes);
             return Ok(found);
         }
     }

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::connect;
 use super::error::{code, vault_error};
-use crate::engine::scan_pace::ScanPace;
+use crate::engine::read_pace::ReadPace;
 use crate::ledger::{Draft, Entry, Head};
 use crate::lifecycle::RunId;
 use crate::ports::{
@@ -40,7 +40,7 @@ pub struct SqliteVault {
     url: String,
     path: PathBuf,
     connection: Mutex<SqliteConnection>,
-    scan_pace: ScanPace,
+    scan_pace: ReadPace,
 }
 
 impl SqliteVault {
@@ -61,7 +61,7 @@ impl SqliteVault {
         if found > VAULT_FORMAT {
             return Err(VaultError::Newer { found, known: VAULT_FORMAT });
         }
-        let scan_pace = ScanPace::new(entries::SCAN_BYTES);
+        let scan_pace = ReadPace::new(entries::SCAN_AT_FIRST);
         Ok(Self { url: url.to_owned(), path, connection: Mutex::new(connection), scan_pace })
     }
 
