@@ -270,6 +270,10 @@ fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
         VaultError::Newer { .. } => {
             (Outcome::Failed, Some("use the Sealift that wrote it, or a newer one"))
         }
+        VaultError::Older { .. } => (
+            Outcome::Failed,
+            Some("finish its runs with the build that made it; `sealift init` makes a new vault"),
+        ),
         VaultError::Locked { .. } => {
             (Outcome::Failed, Some("another command works on the vault; try again"))
         }

@@ -42,7 +42,7 @@ pub use source::{
     SourceError, SourceIdentity, SourceRebuild, SourceWindow, Step, Visitor, WalkFilter,
     WindowOutcome, WriteOutcome,
 };
-pub use vault::{Change, VAULT_FORMAT, Vault, VaultError};
+pub use vault::{Change, VAULT_FORMAT, Vault, VaultError, check_format};
 
 /// What a program should do about an error, so that nobody has to read its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

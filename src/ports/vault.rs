@@ -1,5 +1,6 @@
 //! The vault: where sealed values, keys, runs and the ledger live.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -170,6 +171,16 @@ pub enum VaultError {
         /// The newest known.
         known: u32,
     },
+    /// The vault was written by a Sealift of before the first release.
+    #[error(
+        "vault has format {found}, which no release has written; this program knows format {known}"
+    )]
+    Older {
+        /// The vault's format.
+        found: u32,
+        /// The one that is known.
+        known: u32,
+    },
     /// Another process works on the vault.
     #[error("vault is locked by another process (waited {waited_ms} ms)")]
     Locked {
@@ -253,14 +264,29 @@ impl VaultError {
             | Self::NoVault { .. }
             | Self::Exists { .. }
             | Self::Newer { .. }
+            | Self::Older { .. }
             | Self::ColumnTaken { .. } => Remedy::ChangeRequest,
             Self::Inconsistent(_) | Self::Engine { .. } => Remedy::Escalate,
         }
     }
 }
 
-/// The newest format of a vault that this program writes and reads, on every engine.
-pub const VAULT_FORMAT: u32 = 1;
+/// The format of a vault that this program writes and reads, on every engine. Before 2, the roots of
+/// segments were made of other leaves.
+pub const VAULT_FORMAT: u32 = 2;
+
+/// Refuses a vault of another format than this program's.
+///
+/// # Errors
+///
+/// [`VaultError::Newer`] or [`VaultError::Older`].
+pub fn check_format(found: u32) -> Result<(), VaultError> {
+    match found.cmp(&VAULT_FORMAT) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(VaultError::Newer { found, known: VAULT_FORMAT }),
+        Ordering::Less => Err(VaultError::Older { found, known: VAULT_FORMAT }),
+    }
+}
 
 /// Where sealed values, keys, runs and the ledger live.
 ///

@@ -129,11 +129,13 @@ fn a_source_that_belongs_to_another_vault_is_refused() {
 }
 
 #[test]
-fn a_vault_of_a_newer_format_is_refused() {
+fn a_vault_of_another_format_is_refused() {
     let desk = small_shop();
     Db::open(&desk.vault()).exec("UPDATE sealift_vault SET format = 99");
-
     desk.run(&["plan", "--policy", "shop.toml"]).fails(2, &["newer", "99"]);
+
+    Db::open(&desk.vault()).exec("UPDATE sealift_vault SET format = 1");
+    desk.run(&["plan", "--policy", "shop.toml"]).fails(2, &["the build that made it", "format 1"]);
 }
 
 #[test]

@@ -368,9 +368,9 @@ async fn open_segment(connection: &mut PgConnection, run: Option<RunId>) -> Resu
     .bind(run.map(|run| i64::from(run.0)))
     .fetch_one(connection)
     .await?;
-    let segment = u32::try_from(segment)
-        .map_err(|_| VaultError::Inconsistent("segments ran out".to_owned()))?;
-    Ok(segment)
+    // As an entry keeps it.
+    let segment = i32::try_from(segment).ok().and_then(|segment| u32::try_from(segment).ok());
+    Ok(segment.ok_or_else(|| VaultError::Inconsistent("segments ran out".to_owned()))?)
 }
 
 /// Puts single entries into the open segment of their run (or of `tokenize`), and counts them.

@@ -24,8 +24,8 @@ use crate::ports::{
     ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow,
     CredentialUse, CutState, DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease,
     LoadCursor, Looked, Piece, PieceCounts, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow,
-    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, ToldRow, UnlockRow, VAULT_FORMAT,
-    Vault, VaultError, VaultHeader, WorkerRow,
+    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, ToldRow, UnlockRow, Vault,
+    VaultError, VaultHeader, WorkerRow, check_format,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -100,13 +100,11 @@ impl PostgresVault {
     ///
     /// # Errors
     ///
-    /// [`VaultError`] where there is none, it is of a newer format, or the server does not let us in.
+    /// [`VaultError`] where there is none, it is of another format, or the server does not let us in.
     pub async fn open(url: &str) -> Result<Self, VaultError> {
         let (address, mut opened) = connected(url).await?;
         let found = format_of(&mut opened.connection, &address).await?;
-        if found > VAULT_FORMAT {
-            return Err(VaultError::Newer { found, known: VAULT_FORMAT });
-        }
+        check_format(found)?;
         Ok(Self::over(address, opened))
     }
 

@@ -21,8 +21,8 @@ use crate::ports::{
     ApprovalRow, ArchiveError, ArchiveSink, Beat, BlindRow, CallerRow, Change, CheckRow,
     CredentialUse, CutState, DomainRow, EntryRow, FileRow, Holder, IntakeRow, KeyRow, Lease,
     LoadCursor, Looked, Piece, PieceCounts, PurposeRow, QuarantineRow, Quota, RangeRow, RunRow,
-    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, ToldRow, UnlockRow, VAULT_FORMAT,
-    Vault, VaultError, VaultHeader, WorkerRow,
+    RunState, SealedReason, SegmentRow, SlotRow, Taken, Task, ToldRow, UnlockRow, Vault,
+    VaultError, VaultHeader, WorkerRow, check_format,
 };
 use crate::token::{DomainId, TokenBody};
 
@@ -48,7 +48,7 @@ impl SqliteVault {
     ///
     /// # Errors
     ///
-    /// [`VaultError`] where there is none, it is of a newer format, or the file cannot be opened.
+    /// [`VaultError`] where there is none, it is of another format, or the file cannot be opened.
     pub async fn open(url: &str) -> Result<Self, VaultError> {
         let path = connect::path_of(url)
             .ok_or_else(|| unopened(&connect::kind_of(url), connect::no_path(url)))?;
@@ -58,9 +58,7 @@ impl SqliteVault {
         let mut connection =
             connect::vault(&path).await.map_err(|error| vault_error(error, url, "opening it"))?;
         let found = format_of(&mut connection, url).await?;
-        if found > VAULT_FORMAT {
-            return Err(VaultError::Newer { found, known: VAULT_FORMAT });
-        }
+        check_format(found)?;
         let scan_pace = ReadPace::new(entries::SCAN_AT_FIRST);
         Ok(Self { url: url.to_owned(), path, connection: Mutex::new(connection), scan_pace })
     }
@@ -624,6 +622,7 @@ impl Vault for SqliteVault {
 mod tests {
     use super::*;
     use crate::crypto::VaultId;
+    use crate::ports::VAULT_FORMAT;
 
     fn header(of: u8) -> VaultHeader {
         VaultHeader {
