@@ -23,7 +23,21 @@ impl ByKey {
         self.ends.len()
     }
 
+    /// Where a key is.
+    pub(crate) fn place_of(&self, key: &[u8]) -> Option<usize> {
+        // Nothing lies behind the last one: no place is likely.
+        self.find(self.len(), key)
+    }
+
+    /// Where a key is, which is added where it is not there yet.
+    pub(crate) fn place_or_push(&mut self, key: &[u8]) -> usize {
+        self.place_of(key).unwrap_or_else(|| self.push(key))
+    }
+
     /// Adds a key that is not there yet; says its place.
+    ///
+    /// **Invariant:** nobody adds one twice. The rows of a table come from a walk, which meets each of
+    /// them once.
     pub(crate) fn push(&mut self, key: &[u8]) -> usize {
         let place = self.len();
         if let Some(places) = self.places.get_mut() {
@@ -48,7 +62,9 @@ impl ByKey {
         }
         let places = self.places.get_or_init(|| {
             let keys = (0..self.len()).filter_map(|place| Some((self.get(place)?.to_vec(), place)));
-            keys.collect()
+            let places: HashMap<_, _> = keys.collect();
+            debug_assert_eq!(places.len(), self.len(), "a row was put in twice");
+            places
         });
         places.get(key).copied()
     }
@@ -77,7 +93,9 @@ mod tests {
             assert_eq!(keys.find(likely, b"two"), None);
         }
         // Also what comes after the map was made.
-        assert_eq!(keys.push(b"two"), 3);
+        assert_eq!(keys.place_of(b"two"), None);
+        assert_eq!(keys.place_or_push(b"two"), 3);
+        assert_eq!(keys.place_or_push(b"one"), 0);
         assert_eq!(keys.find(0, b"two"), Some(3));
         let mut all = ByKey::default();
         all.append(&keys);

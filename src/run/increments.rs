@@ -83,10 +83,9 @@ impl Newest {
             (BackupCell::Null | BackupCell::Empty | BackupCell::Value(_), _) => TokenCell::None,
         };
         let key = record.key.encode();
-        let row = self.rows.find(self.rows.len(), &key).unwrap_or_else(|| {
-            self.known.push(Known { cells: vec![TokenCell::None; columns.len()], stamp: None });
-            self.rows.push(&key)
-        });
+        let row = self.rows.place_or_push(&key);
+        let fresh = || Known { cells: vec![TokenCell::None; columns.len()], stamp: None };
+        self.known.resize_with(self.rows.len(), fresh);
         let Some(known) = self.known.get_mut(row) else { return };
         // The token file no longer counts for the row.
         known.stamp = None;
@@ -97,7 +96,7 @@ impl Newest {
 
     /// The newest entries of a row's cells, as far as there are any.
     pub(crate) fn row(&self, key: &[u8]) -> &[TokenCell] {
-        let row = self.rows.find(self.rows.len(), key).and_then(|row| self.known.get(row));
+        let row = self.rows.place_of(key).and_then(|row| self.known.get(row));
         row.map_or(&[], |known| &known.cells)
     }
 

@@ -91,11 +91,8 @@ impl Newest {
 
     fn put(&mut self, job: &Job, columns: &[Column], key: &[u8], at: usize, cell: &BackupCell) {
         let Some(column) = columns.get(at) else { return };
-        let row = self.rows.find(self.rows.len(), key).unwrap_or_else(|| {
-            let row = self.rows.push(key);
-            self.cells.resize(self.rows.len() * self.width, Expected::Nothing);
-            row
-        });
+        let row = self.rows.place_or_push(key);
+        self.cells.resize(self.rows.len() * self.width, Expected::Nothing);
         let Some(place) = self.cells.get_mut(row * self.width + at) else { return };
         match (cell, &*place) {
             // The original that the token replaced is still the newest that is known.
