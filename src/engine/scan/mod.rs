@@ -15,6 +15,7 @@ mod slots;
 
 use std::collections::BTreeSet;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
@@ -31,7 +32,7 @@ use crate::ports::{Originals, ScanDepth};
 use crate::residue::codec::{Codec, Stride, each_embedded};
 use crate::residue::pages::postgres::{RelationKind, holds_live};
 use crate::residue::{
-    Confirm, FileClass, FileReport, Filter, Place, ScanReport, SkippedFile, Tally,
+    Candidate, Confirm, FileClass, FileReport, Filter, Place, ScanReport, SkippedFile, Tally,
 };
 
 /// How much is looked at by one core.
@@ -40,6 +41,8 @@ const PIECE_BYTES: usize = 1 << 20;
 const WINDOW_BYTES: usize = 8 * PIECE_BYTES;
 /// How many candidates a round holds.
 const CANDIDATES_MAX: usize = 150_000;
+/// How many candidates of one value that lay compressed are kept.
+const CANDIDATES_A_VALUE: usize = 8_192;
 /// A control looks after so many candidates whether one is confirmed, and after sixteen times as
 /// many the next time: every look has the originals come by.
 const CONTROL_MIN: usize = 1;
@@ -239,7 +242,7 @@ impl<'a> ByteScan<'a> {
     /// Ends, and puts the report together.
     pub(crate) fn finish(mut self) -> Result<ScanReport, ScanError> {
         let last = self.log.finish();
-        self.search_records(&last);
+        self.search_records(&last)?;
         self.confirm()?;
         if self.log.cut() > 0 {
             let cut = self.log.cut();
@@ -342,11 +345,10 @@ impl<'a> ByteScan<'a> {
             Reading::Log => {
                 let base = window.offset + fresh as u64;
                 let records = self.log.read(file, base, &window.bytes[fresh..]);
-                self.search_records(&records);
+                self.search_records(&records)
             }
-            Reading::Plain | Reading::Settings | Reading::Packed(_) => {}
+            Reading::Plain | Reading::Settings | Reading::Packed(_) => Ok(()),
         }
-        if self.room() == 0 { self.confirm() } else { Ok(()) }
     }
 
     fn room(&self) -> usize {
@@ -381,39 +383,76 @@ impl<'a> ByteScan<'a> {
     }
 
     /// Looks into compressed values on the pages of a relation.
-    fn unpack_pages(&mut self, subject: &Subject, window: &Window<'_>, fresh: usize) {
+    fn unpack_pages(
+        &mut self,
+        subject: &Subject,
+        window: &Window<'_>,
+        fresh: usize,
+    ) -> Result<(), ScanError> {
         let file = self.file_number();
         let (filter, page_bytes) = (self.filter, self.layout.page_bytes);
-        let room = self.room();
-        let found: Vec<_> = window.bytes[fresh..]
-            .par_chunks(page_bytes)
-            .enumerate()
-            .flat_map_iter(|(number, page)| {
-                let mut found = Vec::new();
-                each_embedded(page, Stride::Aligned, |at, codec, unpacked| {
-                    let candidates = slots::probe_all(filter, &unpacked.bytes, room / 16 + 64);
-                    for (candidate, snippet) in candidates {
-                        found.push((fresh + number * page_bytes + at, codec, candidate, snippet));
-                    }
-                });
-                found
-            })
-            .collect();
-        for (from, codec, candidate, snippet) in found {
+        let pages: Vec<_> = window.bytes[fresh..].chunks(page_bytes).enumerate().collect();
+        let look = |(number, page): &(usize, &[u8])| {
+            let mut found = Vec::new();
+            each_embedded(page, Stride::Aligned, |at, codec, unpacked| {
+                for (candidate, snippet) in
+                    slots::probe_all(filter, &unpacked.bytes, CANDIDATES_A_VALUE)
+                {
+                    found.push(((fresh + number * page_bytes + at, codec), candidate, snippet));
+                }
+            });
+            found
+        };
+        self.in_rounds(&pages, look, |scan, (from, codec)| {
             let offset = window.offset + from as u64;
-            let place = self.place(subject, window, from);
-            self.slots.add(candidate, Spot { file, offset, via: Some(codec), place }, &snippet);
-        }
+            let place = scan.place(subject, window, from);
+            Spot { file, offset, via: Some(codec), place }
+        })
     }
 
     /// Looks into the records of the log: what is compressed, and what lies across pages.
-    fn search_records(&mut self, records: &[log::Record]) {
+    fn search_records(&mut self, records: &[log::Record]) -> Result<(), ScanError> {
         let filter = self.filter;
-        let found: Vec<_> =
-            records.par_iter().flat_map_iter(|record| record.candidates(filter)).collect();
-        for (spot, candidate, snippet) in found {
-            self.slots.add(candidate, spot, &snippet);
+        self.in_rounds(records, |record| record.candidates(filter), |_, spot| spot)
+    }
+
+    /// Looks into items on all cores. Those for whose candidates there is no room are looked into when
+    /// what was found before them is confirmed: a text that repeats itself is met thousands of times.
+    fn in_rounds<T: Sync, S: Send>(
+        &mut self,
+        items: &[T],
+        look: impl Fn(&T) -> Vec<(S, Candidate, Zeroizing<Vec<u8>>)> + Sync,
+        spot: impl Fn(&Self, S) -> Spot,
+    ) -> Result<(), ScanError> {
+        let mut left: Vec<&T> = items.iter().collect();
+        while !left.is_empty() {
+            let room = AtomicUsize::new(self.room());
+            let take = |found: usize| {
+                let less = |room: usize| Some(room.saturating_sub(found));
+                let _ = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+            };
+            let looked = left.par_iter().map(|item| {
+                let found = (room.load(Ordering::Relaxed) > 0).then(|| look(item))?;
+                take(found.len());
+                Some(found)
+            });
+            let looked: Vec<_> = looked.collect();
+            let mut later = Vec::new();
+            for (item, found) in left.into_iter().zip(looked) {
+                if found.is_none() {
+                    later.push(item);
+                }
+                for (at, candidate, snippet) in found.into_iter().flatten() {
+                    let spot = spot(self, at);
+                    self.slots.add(candidate, spot, &snippet);
+                }
+            }
+            if self.room() == 0 {
+                self.confirm()?;
+            }
+            left = later;
         }
+        Ok(())
     }
 
     /// Ends a round: the originals come by, and what is one of them is counted.
