@@ -9,6 +9,7 @@ use super::exit::Failure;
 use super::restore::restores;
 use crate::crypto::SlotKind;
 use crate::lifecycle::Phase;
+use crate::policy::Policy;
 use crate::ports::{Condition, QuarantineState, RunRow, SlotRow, Vault};
 use crate::words::shell_word;
 
@@ -162,6 +163,11 @@ fn second_way(row: &RunRow, slots: &[SlotRow]) -> Option<String> {
     Some(command.to_owned())
 }
 
+/// Whether the policy wants nobody else's signature under the purge.
+fn is_one_mans_purge(row: &RunRow) -> bool {
+    serde_json::from_str::<Policy>(&row.policy).is_ok_and(|policy| policy.approval.purge == 0)
+}
+
 fn of_run(row: &RunRow, slots: &[SlotRow]) -> (String, String) {
     let run = row.run;
     let steward = row.planned_by.clone();
@@ -176,8 +182,10 @@ fn of_run(row: &RunRow, slots: &[SlotRow]) -> (String, String) {
         Phase::Approved | Phase::BackedUp | Phase::Sealed | Phase::Rewritten => {
             (steward, format!("sealift run {run}"))
         }
-        Phase::Verified => ("an approver".to_owned(), format!("sealift approve {run} --purge")),
-        Phase::PurgeApproved => {
+        Phase::Verified if !is_one_mans_purge(row) => {
+            ("an approver".to_owned(), format!("sealift approve {run} --purge"))
+        }
+        Phase::Verified | Phase::PurgeApproved => {
             let purge = || format!("sealift purge {run} --confirm {run}");
             (steward, second_way(row, slots).unwrap_or_else(purge))
         }
