@@ -41,6 +41,9 @@ struct ColumnShape {
     takes_text: bool,
     /// Bytes travel as hexadecimal digits.
     is_bytes: bool,
+    /// Blanks at its end are its own, although a cast to text takes them for filling: `bpchar` without
+    /// a length.
+    keeps_blanks: bool,
 }
 
 /// How a cell travels between the server and us: always as text.
@@ -120,7 +123,10 @@ impl Shape {
                  JOIN pg_catalog.pg_operator o ON o.oid = ao.amopopr
                  JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
                  WHERE oc.opcdefault AND oc.opcintype = base.oid AND n.nspname <> 'pg_catalog'),
-                base.oid = 'pg_catalog.bytea'::pg_catalog.regtype, c.runs_theirs
+                base.oid = 'pg_catalog.bytea'::pg_catalog.regtype,
+                base.oid = 'pg_catalog.bpchar'::pg_catalog.regtype
+                    AND a.atttypmod = -1 AND base.modifier = -1,
+                c.runs_theirs
             FROM (SELECT c.oid, {theirs} AS runs_theirs FROM pg_catalog.pg_class c
                   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                   WHERE n.nspname = $1 AND c.relname = $2
@@ -129,13 +135,14 @@ impl Shape {
             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
             JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
             CROSS JOIN LATERAL (
-                WITH RECURSIVE down (oid, kind, below) AS (
-                    SELECT t.oid, t.typtype, t.typbasetype
+                WITH RECURSIVE down (oid, kind, below, modifier) AS (
+                    SELECT t.oid, t.typtype, t.typbasetype, t.typtypmod
                     UNION ALL
-                    SELECT b.oid, b.typtype, b.typbasetype
+                    SELECT b.oid, b.typtype, b.typbasetype,
+                        CASE WHEN down.modifier <> -1 THEN down.modifier ELSE b.typtypmod END
                     FROM down JOIN pg_catalog.pg_type b ON b.oid = down.below
                     WHERE down.kind = 'd')
-                SELECT down.oid FROM down WHERE down.kind <> 'd') AS base
+                SELECT down.oid, down.modifier FROM down WHERE down.kind <> 'd') AS base
             WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
         let rows = sqlx::query(AssertSqlSafe(SQL.replace("{theirs}", RUNS_THEIRS)))
             .bind(schema_of(table))
@@ -150,9 +157,10 @@ impl Shape {
                 key_type: row.try_get(3)?,
                 operators: row.try_get(4)?,
                 is_bytes: row.try_get(5)?,
+                keeps_blanks: row.try_get(6)?,
             })
         };
-        let runs_theirs = rows.first().map_or(Ok(true), |row| row.try_get(6))?;
+        let runs_theirs = rows.first().map_or(Ok(true), |row| row.try_get(7))?;
         let columns = rows.iter().map(column).collect::<Result<_, sqlx::Error>>()?;
         Ok(Self { columns, runs_theirs, pace: Arc::default() })
     }
@@ -235,6 +243,9 @@ impl Shape {
     /// A cell as it travels: what [`CellForm`] reads and writes. `name` is the column, quoted, with
     /// whatever stands before it.
     pub(super) fn told(&self, column: &str, name: &str) -> Result<String, sqlx::Error> {
+        if self.column(column)?.keeps_blanks {
+            return Ok(format!("pg_catalog.textin(pg_catalog.bpcharout({name}))"));
+        }
         Ok(match self.form(column)? {
             CellForm::Text => format!("{name}::text"),
             CellForm::Bytes => format!("pg_catalog.encode({name}, 'hex')"),
@@ -245,6 +256,9 @@ impl Shape {
     /// without fetching what lies aside.
     pub(super) fn length(&self, column: &str, name: &str) -> Result<String, sqlx::Error> {
         Ok(match self.form(column)? {
+            CellForm::Text if self.column(column)?.keeps_blanks => {
+                format!("octet_length({name})::int8")
+            }
             CellForm::Text => format!("octet_length({name}::text)::int8"),
             CellForm::Bytes => format!("2 * octet_length({name})::int8"),
         })

@@ -30,6 +30,7 @@ fn of_column(case: &Case<'_>, column: &InScope<'_>, facts: &PostgresColumn) -> V
     } else if facts.is_text_array() || !has_room(column, facts) {
         findings.push(nowhere(column));
     }
+    findings.extend(filled_up(column, facts));
     if let Some(to) = room::needed(column, facts) {
         findings.push(of_change(case, column, facts, &to));
     }
@@ -41,6 +42,32 @@ fn has_room(column: &InScope<'_>, facts: &PostgresColumn) -> bool {
     let is_bytes = facts.base_type == "bytea"
         && matches!(column.rule.token, TokenKind::Keyed | TokenKind::Random);
     facts.is_told_by_text() || is_bytes
+}
+
+/// A type that fills texts up with blanks, where a token would not read as itself any more. A `char(n)`
+/// alone reads without them.
+fn filled_up(column: &InScope<'_>, facts: &PostgresColumn) -> Option<Finding> {
+    let declared = &column.column.declared;
+    let (fact, remedy) = if facts.base_type == "_bpchar" {
+        // The braces of a template around an array are not part of its element.
+        let token = column.token_chars().map(|token| token.saturating_sub(2));
+        let max = facts.chars_max?;
+        if token.is_some_and(|token| token >= max) {
+            return None;
+        }
+        (
+            format!("type `{declared}` fills every element up to {max} characters"),
+            "change the column to `text[]` first, or leave it out of the policy",
+        )
+    } else if facts.base_type == "bpchar" && column.rule.template.as_ref()?.ends_with(' ') {
+        (
+            format!("type `{declared}` does not tell blanks at the end of a token from its own"),
+            "let the template end in something else",
+        )
+    } else {
+        return None;
+    };
+    Some(blocks(PITFALL, column.name(), fact, remedy))
 }
 
 fn nowhere(column: &InScope<'_>) -> Finding {

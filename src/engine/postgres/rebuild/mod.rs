@@ -143,7 +143,7 @@ impl TableRebuild {
         // A text of fixed width is filled up with blanks only where it lies in its column.
         let mut told = vec![untouched.clone()];
         for column in &self.table.columns {
-            told.push(format!("{}::text", quoted(&column.column)?));
+            told.push(self.shape.told(&column.column, &quoted(&column.column)?)?);
         }
         let told = told.join(", ");
         let connection = self.session.within()?;
@@ -302,11 +302,12 @@ async fn stage(
             None => format!("old.{name}"),
             // What is text stays text until it comes back: the column itself refuses what is too
             // long, and a cast would cut it.
-            Some(at) => format!(
-                "CASE WHEN new.place IS NULL THEN old.{name}{} ELSE {} END AS {name}",
-                if shape.takes_text(column)? { "::text" } else { "" },
-                shape.assign(column, &format!("new.c{at}"))?
-            ),
+            Some(at) => {
+                let old = format!("old.{name}");
+                let old = if shape.takes_text(column)? { shape.told(column, &old)? } else { old };
+                let new = shape.assign(column, &format!("new.c{at}"))?;
+                format!("CASE WHEN new.place IS NULL THEN {old} ELSE {new} END AS {name}")
+            }
         });
     }
     run(connection, JOINING.to_owned()).await?;
