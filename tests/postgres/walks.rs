@@ -340,6 +340,25 @@ fn a_table_of_sixteen_hundred_columns_is_walked_like_any_other() {
     assert_eq!(db.dump(), before);
 }
 
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn columns_may_be_named_as_what_statements_make() {
+    let mut db = Postgres::with(
+        "CREATE TABLE t (\"sealift.length\" integer, \"sealift.before\" text, record text, c0 text,
+             PRIMARY KEY (\"sealift.length\"));
+         INSERT INTO t SELECT i, 'a' || i, 'b' || i, 'c' || i FROM generate_series(1, 600) AS i;",
+    );
+    let desk = Desk::over(&db.url());
+    let columns = ["\\\"sealift.before\\\"", "record", "c0"];
+    let columns: String = columns.map(|name| column(&format!("t.{name}"), "d")).concat();
+    desk.write("shop.toml", &format!("[source]\nname = \"names\"\n{columns}"));
+    let before = db.dump();
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run]).done();
+    desk.run(&["rollback", &run]).done();
+    assert_eq!(db.dump(), before);
+}
+
 /// Tokens that look like originals, in a table without a key: nothing tells what is done but that each
 /// row is met once.
 #[test]

@@ -139,7 +139,9 @@ fn meaning(code: &str) -> Option<&'static str> {
         "55P03" => "a lock was waited for too long",
         "53200" => "the server is out of memory",
         "53400" => "a limit of the server's configuration is reached",
-        "54000" => "a row would be too wide for a page",
+        "54000" => {
+            "a limit of the server is passed: a row is too wide for a page, or a value is too large"
+        }
         "57014" => "the statement was cancelled",
         "57P01" => "the server was shut down",
         "57P05" => "the session was idle for too long",

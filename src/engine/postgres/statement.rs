@@ -35,10 +35,6 @@ const DIGEST_BYTES: usize = FIELD_BYTES + 8;
 /// not.
 const GATHERED_MAX: i64 = 8;
 
-/// How long the cells of a row are, and those of the rows before it: names that no column has by chance.
-const LENGTH: &str = "\"sealift.length\"";
-const BEFORE: &str = "\"sealift.before\"";
-
 /// A statement and what is bound to it.
 pub(super) type Statement = (String, PgArguments);
 
@@ -111,13 +107,15 @@ pub(super) fn walk(
     let rows = i64::try_from(limit.rows).unwrap_or(i64::MAX);
     let bytes = i64::try_from(limit.bytes).unwrap_or(i64::MAX);
     let order = order(keys)?;
+    // How long the cells of a row are, and those of the rows before it.
+    let (length, before) = (free_name(table, keys, "length")?, free_name(table, keys, "before")?);
     let read = match cutting {
         Cutting::Whole => {
             records(table, &told, &conditions, &order.join(", "), rows, &mut arguments)?
         }
         Cutting::ByRow => {
             let lengths = if lengths.is_empty() { "0".to_owned() } else { lengths.join(" + ") };
-            let beside = [format!("({lengths}) AS {LENGTH}")];
+            let beside = [format!("({lengths}) AS {length}")];
             cells(table, &beside, &conditions, &order.join(", "), rows, &mut arguments)?
         }
     };
@@ -144,10 +142,10 @@ pub(super) fn walk(
             format!(
                 "SELECT {MARK} pg_catalog.string_agg(c.record, ''::bytea), pg_catalog.count(*)
                  FROM (SELECT {record} FROM (
-                     SELECT t.*, pg_catalog.sum(t.{LENGTH}) OVER (
+                     SELECT t.*, pg_catalog.sum(t.{length}) OVER (
                          ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                     ) AS {BEFORE} FROM ({read}) AS t) AS t
-                     WHERE t.{BEFORE} < ${most} OR t.{BEFORE} IS NULL ORDER BY {order}) AS c"
+                     ) AS {before} FROM ({read}) AS t) AS t
+                     WHERE t.{before} < ${most} OR t.{before} IS NULL ORDER BY {order}) AS c"
             )
         }
     };
@@ -256,6 +254,15 @@ fn cells(
     wanted.extend(["t.ctid".to_owned(), "t.xmin".to_owned()]);
     wanted.extend_from_slice(beside);
     first_rows(table, &wanted.join(", "), conditions, order, rows, arguments)
+}
+
+/// A name beside those of a table's columns.
+fn free_name(table: &UnitTable, keys: &[String], name: &str) -> Result<String, sqlx::Error> {
+    let mut name = format!("sealift.{name}");
+    while keys.contains(&name) || table.columns.iter().any(|column| column.column == name) {
+        name.push('_');
+    }
+    quoted(&name)
 }
 
 /// One string of these fields.
