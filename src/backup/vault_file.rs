@@ -8,8 +8,8 @@
 //! The line holds wrapped keys only. What lies behind it opens with the identity that the line wraps,
 //! and with the recipients that were named: `tail -n +2 FILE | age -d -i KEY`.
 //!
-//! **Invariant:** a file has its name when it is whole and on disk; until then it is another one
-//! beside it. A file that is there already is never written over.
+//! **Invariant:** a file has its name when it is whole, on disk, and known to the ledger; until then it
+//! is another one beside it. A file that is there already is never written over.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -20,7 +20,7 @@ use age::x25519::{Identity, Recipient};
 use sha2::{Digest, Sha256};
 
 use super::{Hashing, failed, reader, sync_folder, writer};
-use crate::ports::{BackupError, FileSeal, RecordReader, RecordWriter};
+use crate::ports::{BackupError, RecordReader, RecordWriter};
 
 /// The longest first line that is read.
 const LINE_BYTES_MAX: u64 = 16 << 20;
@@ -53,7 +53,41 @@ impl VaultFile {
         self.dir().join(format!("{}.unfinished", self.name()))
     }
 
-    /// Begins the file; only its owner can read it.
+    /// The file as it lies until it has its name.
+    #[must_use]
+    pub fn unnamed(&self) -> Self {
+        Self { path: self.unfinished() }
+    }
+
+    /// Gives the file its name.
+    ///
+    /// # Errors
+    ///
+    /// [`BackupError`] where there is such a file already, or it cannot be renamed.
+    pub fn give_name(&self) -> Result<(), BackupError> {
+        self.is_free()?;
+        // ORDER: the bytes are on disk; then the name, then the folder that has it.
+        fs::rename(self.unfinished(), &self.path)
+            .and_then(|()| sync_folder(&self.dir()))
+            .map_err(|error| failed(&self.dir(), &self.name(), error))
+    }
+
+    /// Removes what has no name yet.
+    pub fn give_up(&self) {
+        // What stays behind is written over by the next who makes this file.
+        let _ = fs::remove_file(self.unfinished());
+    }
+
+    fn is_free(&self) -> Result<(), BackupError> {
+        if self.path.exists() {
+            let error = io::Error::new(io::ErrorKind::AlreadyExists, "it is there already");
+            return Err(failed(&self.dir(), &self.name(), error));
+        }
+        Ok(())
+    }
+
+    /// Begins the file; only its owner can read it. It has no name before it is [given
+    /// one](Self::give_name).
     ///
     /// `line` is the first line, without its end; `identity` opens what follows, and so does each of
     /// `others`, which are `age` public keys.
@@ -68,9 +102,7 @@ impl VaultFile {
         others: &[String],
     ) -> Result<Box<dyn RecordWriter>, BackupError> {
         let io = |error| failed(&self.dir(), &self.name(), error);
-        if self.path.exists() {
-            return Err(io(io::Error::new(io::ErrorKind::AlreadyExists, "it is there already")));
-        }
+        self.is_free()?;
         let invalid = |what: &'static str| io(io::Error::new(io::ErrorKind::InvalidInput, what));
         let identity = Identity::from_str(identity)
             .map_err(|_| invalid("its identity is not an age identity"))?;
@@ -87,8 +119,7 @@ impl VaultFile {
         let file = options.open(self.unfinished()).map_err(io)?;
         let mut out = Hashing { inner: BufWriter::new(file), hash: Sha256::new(), bytes: 0 };
         out.write_all(line.as_bytes()).and_then(|()| out.write_all(b"\n")).map_err(io)?;
-        let inner = writer(&self.dir(), &self.name(), out, &recipients)?;
-        Ok(Box::new(Renaming { inner, from: self.unfinished(), to: self.path.clone() }))
+        writer(&self.dir(), &self.name(), out, &recipients)
     }
 
     /// The first line, as it was written.
@@ -125,30 +156,6 @@ impl VaultFile {
     }
 }
 
-/// Gives a file its name once it is whole.
-struct Renaming {
-    inner: Box<dyn RecordWriter>,
-    from: PathBuf,
-    to: PathBuf,
-}
-
-impl RecordWriter for Renaming {
-    fn write(&mut self, record: &[u8]) -> Result<(), BackupError> {
-        self.inner.write(record)
-    }
-
-    fn finish(self: Box<Self>) -> Result<FileSeal, BackupError> {
-        let Self { inner, from, to } = *self;
-        let seal = inner.finish()?;
-        let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // ORDER: the bytes are on disk; then the name, then the folder that has it.
-        fs::rename(&from, &to)
-            .and_then(|()| sync_folder(dir))
-            .map_err(|error| failed(dir, &seal.name, error))?;
-        Ok(seal)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +169,9 @@ mod tests {
         let mut writer = file.create("{}", &identity, &[]).unwrap();
         writer.write(b"alice@example.com").unwrap();
         writer.finish().unwrap();
+        assert!(file.line().is_err(), "it has no name yet");
+        assert_eq!(file.unnamed().line().unwrap(), "{}");
+        file.give_name().unwrap();
         assert_eq!(file.line().unwrap(), "{}");
         let mut reader = file.open(&identity).unwrap();
         assert_eq!(reader.read().unwrap().unwrap().as_slice(), b"alice@example.com");
@@ -177,6 +187,7 @@ mod tests {
         let path = folder.path().join("vault.backup");
         fs::write(&path, "precious").unwrap();
         assert!(VaultFile::at(&path).create("{}", &new_identity(), &[]).is_err());
+        assert!(VaultFile::at(&path).give_name().is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 }

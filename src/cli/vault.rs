@@ -80,7 +80,7 @@ struct Copied {
 }
 
 /// Copies the vault into a new file, puts the copy back into a scratch vault and reads that through.
-/// The copy is on the ledger afterwards.
+/// The copy is on the ledger before it has its name.
 async fn copied(
     settings: &Settings,
     desk: &Desk,
@@ -97,19 +97,22 @@ async fn copied(
     })?;
     let (rows, seal) = copy(desk.vault.as_ref(), writer, progress).await?;
     let tried = async {
-        let tried = tried(settings, desk, &file, output, &identity, progress).await?;
+        let tried = tried(settings, desk, &file.unnamed(), output, &identity, progress).await?;
         if tried.rows != rows {
             return Err(Failure::finding("the copy, put back, has other rows than the vault")
                 .hint("copy again; look at the disk"));
         }
+        // ORDER: on the ledger first. A copy has keys that a purge destroys, and there is none by its
+        // name that the ledger does not list.
         record_backup(desk, output, &rows, &seal, recipients.len()).await?;
+        file.give_name()?;
         Ok(tried.checked)
     };
     match tried.await {
         Ok(checked) => Ok(Copied { rows, seal, checked }),
         // A copy that was never tried is none, and the same command may be given again.
         Err(failure) => {
-            let _ = std::fs::remove_file(output);
+            file.give_up();
             Err(failure)
         }
     }

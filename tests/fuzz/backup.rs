@@ -15,6 +15,7 @@ fn backup() {
         writer.write(record).unwrap();
     }
     writer.finish().unwrap();
+    VaultFile::at(&path).give_name().unwrap();
     let valid = fs::read(&path).unwrap();
     bolero::check!().for_each(|input: &[u8]| {
         let bytes = bent::bytes(input, &valid);
