@@ -24,7 +24,7 @@ use crate::lifecycle::{Event, Phase};
 use crate::plan::readable_bytes;
 use crate::ports::RunRow;
 use crate::residue::{ScanReport, Verdict};
-use crate::run::{CopyFact, PurgeFacts, PurgeOrder, RunError};
+use crate::run::{CopyFact, MismatchKind, PurgeFacts, PurgeOrder, RunError};
 use crate::words::counted;
 
 pub(super) async fn purge(
@@ -93,9 +93,17 @@ pub(super) async fn purge(
     let facts = match crate::run::purge(&job, &order, &copies).await {
         Ok(facts) => facts,
         Err(RunError::Mismatches(found)) => {
-            return Err(verify::named(Err(RunError::Mismatches(found))).err().unwrap_or_else(
-                || Failure::finding("the verification under the lock found mismatches"),
-            ));
+            verify::name_all(&found);
+            let is_late = found.iter().all(|mismatch| mismatch.kind == MismatchKind::Original);
+            let failure = Failure::from(RunError::Mismatches(found));
+            if !is_late {
+                return Err(failure);
+            }
+            return Err(failure.replace_hint(format!(
+                "somebody stored originals after the last sweep: `sealift run {}` makes tokens of them, \
+                 and the purge is approved anew",
+                row.run
+            )));
         }
         Err(error) => {
             let failure = Failure::from(error);

@@ -11,7 +11,7 @@ use super::settings::Settings;
 use crate::access::Verb;
 use crate::engine::postgres::vault::RunShare;
 use crate::lifecycle::Phase;
-use crate::run::{Drive, MismatchKind, RunError, Verified};
+use crate::run::{Drive, Mismatch, MismatchKind, RunError, Verified};
 
 /// Mismatches that are named one by one.
 const NAMED_MAX: usize = 100;
@@ -66,15 +66,20 @@ pub(super) async fn verify(
 /// Names mismatches on standard error before they become the failure of the command.
 pub(super) fn named(verified: Result<Verified, RunError>) -> Result<Verified, Failure> {
     if let Err(RunError::Mismatches(found)) = &verified {
-        // An original is mended by a command; whatever else there is must not be lost among many.
-        let (late, others): (Vec<_>, Vec<_>) =
-            found.iter().partition(|mismatch| mismatch.kind == MismatchKind::Original);
-        for mismatch in others.into_iter().chain(late).take(NAMED_MAX) {
-            note(format!("mismatch: {mismatch}"));
-        }
-        if found.len() > NAMED_MAX {
-            note(format!("… and {} more", found.len() - NAMED_MAX));
-        }
+        name_all(found);
     }
     verified.map_err(Into::into)
+}
+
+/// Names mismatches on standard error.
+pub(super) fn name_all(found: &[Mismatch]) {
+    // An original is mended by a command; whatever else there is must not be lost among many.
+    let (late, others): (Vec<_>, Vec<_>) =
+        found.iter().partition(|mismatch| mismatch.kind == MismatchKind::Original);
+    for mismatch in others.into_iter().chain(late).take(NAMED_MAX) {
+        note(format!("mismatch: {mismatch}"));
+    }
+    if found.len() > NAMED_MAX {
+        note(format!("… and {} more", found.len() - NAMED_MAX));
+    }
 }

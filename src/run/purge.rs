@@ -22,10 +22,10 @@ use crate::ports::{
 use crate::residue::{Evidence, FileReport, ScanReport, Verdict};
 use crate::run::crash::here;
 use crate::run::elsewhere::{CopyFact, elsewhere};
-use crate::run::error::RunError;
+use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::job::{Job, ms};
 use crate::run::residue::{as_json, control_report, count, scan, uncovered_copies};
-use crate::run::verify::{Drive, RoundTripProof, verify};
+use crate::run::verify::{Drive, RoundTripProof, record_mismatch, verify};
 
 /// The action of the entry after which there is no way back.
 pub(crate) const SCRUBBED: &str = "purge_scrubbed";
@@ -107,10 +107,27 @@ pub async fn purge(
 ) -> Result<PurgeFacts, RunError> {
     let facts = match scrubbed(job).await? {
         Some(facts) => facts,
-        None => scrub(job, order, copies).await?,
+        None => match scrub(job, order, copies).await {
+            Err(RunError::Mismatches(found)) => {
+                step_back(job, &found).await?;
+                return Err(RunError::Mismatches(found));
+            }
+            scrubbed => scrubbed?,
+        },
     };
     destroy(job).await?;
     Ok(facts)
+}
+
+/// Takes a run to where its originals are moved, if some came after the approval: what was approved is
+/// not what stands there any more, and cannot be again.
+async fn step_back(job: &Job, found: &[Mismatch]) -> Result<(), RunError> {
+    if found.iter().all(|mismatch| mismatch.kind != MismatchKind::Original) {
+        return Ok(());
+    }
+    // ORDER: after the lock has ended, because the vault may lie in the same file as the source.
+    let counts = BTreeMap::from([("mismatches".to_owned(), found.len() as u64)]);
+    record_mismatch(job, Phase::PurgeApproved, found, &counts).await
 }
 
 /// The facts of a purge that was cut off after its files were rewritten.

@@ -353,7 +353,8 @@ fn bucket_error(error: std::io::Error) -> RunError {
     RunError::Backup(crate::ports::BackupError::Io { name: "buckets".to_owned(), source: error })
 }
 
-async fn record_mismatch(
+/// Takes a run back to `rewritten`, and its verification and the approval of its purge with it.
+pub(crate) async fn record_mismatch(
     job: &Job,
     phase: Phase,
     found: &[Mismatch],

@@ -274,6 +274,14 @@ fn an_original_that_came_back_stops_the_purge() {
     assert_ne!(desk.json(&["status", &run]).done().text("phase"), "purged");
     let dump = crate::support::dump(&desk.source());
     assert!(dump.contains("sealift_"), "nothing was rewritten");
+
+    // What was approved is not what stands there: the run moves it, and the purge is approved anew.
+    answer.mentions(&["hint: ", &format!("`sealift run {run}`"), "approved anew"]);
+    assert_eq!(desk.json(&["status", &run]).done().text("phase"), "rewritten");
+    desk.run(&["run", &run]).done();
+    desk.run(&["purge", &run, "--confirm", &run]).fails(3, &["approve"]);
+    purge(&desk, &run);
+    assert!(found_in(&desk.source(), &[Needle::new("back.again of Nowhere")]).is_empty());
 }
 
 #[test]
