@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** the [`Catalog::fingerprint`] does not change by our own work.
 
+mod objects;
 mod parts;
 pub mod postgres;
 pub mod sqlite_ddl;
@@ -13,6 +14,8 @@ pub mod sqlite_trigger;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use objects::{Objects, differences};
 
 use crate::policy::TableName;
 
@@ -266,23 +269,30 @@ impl Catalog {
     }
 
     fn text_with(&self, sql: impl Fn(&Table) -> String) -> String {
-        let mut lines = vec![format!("encoding {}", self.encoding)];
+        let facts = self.facts_with(sql).into_iter();
+        let mut lines: Vec<String> = facts.map(|(object, sql)| format!("{object} {sql}")).collect();
+        lines.sort();
+        lines.join("\n")
+    }
+
+    /// What there is, by kind and name, and how it was made.
+    fn facts_with(&self, sql: impl Fn(&Table) -> String) -> Vec<(String, String)> {
+        let mut facts = vec![("encoding".to_owned(), self.encoding.clone())];
         for table in &self.tables {
-            lines.push(format!("table {} {}", table.name, flat(&sql(table))));
+            facts.push((format!("table {}", table.name), flat(&sql(table))));
             for index in &table.indexes {
                 if !index.sql.is_empty() {
-                    lines.push(format!("index {} {}", index.name, flat(&index.sql)));
+                    facts.push((format!("index {}", index.name), flat(&index.sql)));
                 }
             }
         }
         for view in &self.views {
-            lines.push(format!("view {} {}", view.name, flat(&view.sql)));
+            facts.push((format!("view {}", view.name), flat(&view.sql)));
         }
         for trigger in &self.triggers {
-            lines.push(format!("trigger {} {}", trigger.name, flat(&trigger.sql)));
+            facts.push((format!("trigger {}", trigger.name), flat(&trigger.sql)));
         }
-        lines.sort();
-        lines.join("\n")
+        facts
     }
 
     /// SHA-256 of [`Catalog::canonical_text`], in lowercase hex.

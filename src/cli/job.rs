@@ -11,7 +11,7 @@ use super::process::{bury_dead, shown_host, this};
 use super::settings::Settings;
 use crate::access::grants::{DomainGrant, Grant, RunGrant};
 use crate::backup::{AgeFolder, new_identity};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, differences};
 use crate::crypto::{DataKey, FormatKey, KeyHeader, KeyId, KeyPurpose, TokenKey, WrappedKey};
 use crate::engine::postgres::vault::{PostgresRunLock, RunShare};
 use crate::engine::postgres::{is_postgres, lease_time, process_name};
@@ -490,33 +490,45 @@ pub(super) async fn unchanged_catalog(desk: &Desk, job: &Job, phase: Phase) -> R
     if is_as_planned(job, phase, &catalog) {
         return Ok(());
     }
-    let reason = "the catalog of the source is not the one that was planned for";
+    let reason = &another_catalog(&job.plan, &catalog);
     let plan_again = "plan again with the same policy: `sealift plan --policy FILE`, then approve";
     if phase == Phase::Planned {
         // Nothing was signed, or is signed any more: there is nothing to hold.
-        return Err(Failure::refused(reason).hint(plan_again));
+        return Err(Failure::refused(reason.clone()).hint(plan_again));
     }
     if phase == Phase::Approved {
         let mut draft = job.draft(Event::ApprovalVoided.name());
-        draft.details.insert("why".into(), reason.into());
+        draft.details.insert("why".into(), reason.clone().into());
         let changes = vec![
             Change::Advance { run: job.run, from: phase, event: Event::ApprovalVoided },
             Change::VoidApprovals(job.run, crate::ledger::ApprovalKind::Plan),
         ];
         desk.commit(changes, draft).await?;
-        return Err(Failure::refused(reason).hint(plan_again));
+        return Err(Failure::refused(reason.clone()).hint(plan_again));
     }
     let change = Change::SetCondition {
         run: job.run,
         condition: Some(Condition::Paused),
-        reason: reason.to_owned(),
+        reason: reason.clone(),
     };
     let mut draft = job.draft("paused");
-    draft.details.insert("why".into(), reason.into());
+    draft.details.insert("why".into(), reason.clone().into());
     desk.commit(vec![change], draft).await?;
-    Err(Failure::refused(reason).hint(
+    Err(Failure::refused(reason.clone()).hint(
         "put the catalog back as it was and `sealift resume`, or go back with `sealift rollback`",
     ))
+}
+
+/// Says that a catalog is another one, and what of it.
+pub(super) fn another_catalog(plan: &Assessment, catalog: &Catalog) -> String {
+    // The run's own changes of columns are made or not, whichever leaves less to be said.
+    let told =
+        |is_changed: bool| differences(&plan.objects, &catalog.objects(&plan.changes, is_changed));
+    let what = [told(false), told(true)].into_iter().min_by_key(String::len).unwrap_or_default();
+    // Plans of earlier builds do not say what there was.
+    let is_told = !plan.objects.is_empty() && !what.is_empty();
+    let what = if is_told { format!(" ({what})") } else { String::new() };
+    format!("the catalog of the source is not the one that was planned for{what}")
 }
 
 /// Whether a catalog is the one that was signed. Where the run changes types of columns there are

@@ -197,6 +197,7 @@ pub fn assess(catalog: &Catalog, policy: &Policy, facts: &Facts, strategy: Strat
         extent: Some(extent(catalog, policy)),
         fingerprint_after: (!changes.is_empty())
             .then(|| fingerprint_of(policy, &catalog.canonical_text_before(&changes))),
+        objects: catalog.objects(&changes, false),
         changes,
         restores: None,
     }

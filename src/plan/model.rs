@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::ColumnChange;
+use crate::catalog::{ColumnChange, Objects};
 use crate::lifecycle::RunId;
 use crate::policy::{ColumnName, FormatShape, TableName, TokenKind, Waiver};
 
@@ -67,6 +67,9 @@ pub struct Assessment {
     /// What [`Assessment::fingerprint`] is once they are changed; `None` where nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint_after: Option<String>,
+    /// The objects of the catalog, so that it can be said which of them changed; none in older plans.
+    #[serde(default, skip_serializing_if = "Objects::is_empty")]
+    pub objects: Objects,
     /// The run whose originals this one brings back after its purge; `None` for a run of the usual
     /// kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]

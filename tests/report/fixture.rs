@@ -415,6 +415,7 @@ fn plan() -> Assessment {
         fingerprint: Digest::of(b"plan").to_string(),
         changes: Vec::new(),
         fingerprint_after: None,
+        objects: std::collections::BTreeMap::new(),
         restores: None,
         extent: Some(Extent {
             tables: 9,

@@ -18,7 +18,7 @@ use trial::{Stopped, Tried};
 use super::args::Rehearse;
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
-use super::job::{genuine, parsed};
+use super::job::{another_catalog, genuine, parsed};
 use super::output::Output;
 use super::settings::{Settings, shown};
 use crate::access::Verb;
@@ -85,10 +85,8 @@ async fn as_planned(
     let source = settings.open_source_to_read().await?;
     let catalog = source.catalog().await?;
     if fingerprint(&catalog, policy) != plan.fingerprint {
-        return Err(Failure::refused(
-            "the catalog of the source is not the one that was planned for",
-        )
-        .hint("plan again with the same policy, then rehearse that run"));
+        return Err(Failure::refused(another_catalog(plan, &catalog))
+            .hint("plan again with the same policy, then rehearse that run"));
     }
     Ok(catalog.canonical_text())
 }
