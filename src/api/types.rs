@@ -172,7 +172,7 @@ pub(super) struct Health {
 /// Refuses words that are longer than they may be.
 pub(super) fn checked(purpose: &str, reason: &str, domain: Option<&str>) -> Result<(), ApiError> {
     let is_long = |text: &str, max: usize| text.len() > max && text.chars().count() > max;
-    if reason.is_empty() {
+    if reason.trim().is_empty() {
         return Err(ApiError::invalid("say why in `reason`"));
     }
     if is_long(reason, REASON_CHARS_MAX) {

@@ -42,9 +42,12 @@ pub(super) async fn report(
             "purpose": name, "in_force": false, "requests": used.sums.requests, "refused": used.sums.refused,
             "last": used.sums.last, "callers": used.sums.callers,
         }));
+        // Whoever asked has named it, and may have put into it what moves a terminal's cursor.
         out.line(format!(
-            "purpose `{name}` is not in force: {} requests, {} refused",
-            used.sums.requests, used.sums.refused
+            "purpose `{}` is not in force: {} requests, {} refused",
+            name.escape_debug(),
+            used.sums.requests,
+            used.sums.refused
         ));
     }
     unread(out, &domains, &in_force, &used);
@@ -181,13 +184,17 @@ async fn tell(desk: &Desk, out: &Output, requests: &[Asked]) -> Result<(), Failu
             "purpose": asked.purpose, "action": asked.action, "asked": asked.tokens,
             "domains": asked.domains, "refusal": asked.refusal, "reason": words,
         }));
-        // Whoever gave a reason may have put anything into it, also what moves a terminal's cursor.
+        // Whoever asked may have put anything into purpose and reason, as above.
         let words =
             words.map_or("(erased)".to_owned(), |words| format!("“{}”", words.escape_debug()));
         let refusal = asked.refusal.as_ref().map_or(String::new(), |kind| format!(" ({kind})"));
         out.line(format!(
             "  {} `{}` {}{refusal} under `{}`, {} asked: {words}",
-            asked.at, asked.caller, asked.action, asked.purpose, asked.tokens
+            asked.at,
+            asked.caller.escape_debug(),
+            asked.action,
+            asked.purpose.escape_debug(),
+            asked.tokens
         ));
     }
     Ok(())

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::args::Caller;
@@ -15,6 +16,9 @@ use crate::crypto::Credential;
 use crate::keystore::write_secret_file;
 use crate::ledger::Draft;
 use crate::ports::{CallerRow, Change};
+
+/// The longest name.
+const NAME_CHARS_MAX: usize = 64;
 
 pub(super) async fn caller(
     settings: &Settings,
@@ -45,6 +49,21 @@ pub(super) fn added(row: &CallerRow, actor: &str) -> Draft {
     draft
 }
 
+/// Refuses names that read otherwise than they are: on a terminal, on the ledger, in a report.
+pub(super) fn checked_name(name: &str) -> Result<(), Failure> {
+    let is_plain = |sign: char| sign.is_alphanumeric() || "-_.@+ ".contains(sign);
+    let fits = (1..=NAME_CHARS_MAX).contains(&name.chars().count());
+    if fits && name.trim() == name && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    Err(Failure::failed(format!("`{}` cannot be the name of a caller", name.escape_debug())).hint(
+        format!(
+            "a name has 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_`, `.`, `@`, `+`, and blanks \
+             between them"
+        ),
+    ))
+}
+
 async fn add(
     settings: &Settings,
     out: &Output,
@@ -53,12 +72,17 @@ async fn add(
     file: &Path,
     expires: Option<String>,
 ) -> Result<Outcome, Failure> {
+    checked_name(name)?;
     Role::from_str(role)?;
     if let Some(expires) = &expires {
-        jiff::Timestamp::from_str(expires).map_err(|_| {
+        let at = Timestamp::from_str(expires).map_err(|_| {
             Failure::failed(format!("`{expires}` is not a time"))
                 .hint("write it as 2027-01-31T00:00:00Z")
         })?;
+        if at <= Timestamp::now() {
+            return Err(Failure::failed(format!("`{expires}` is past"))
+                .hint("a credential expires in the future, or never"));
+        }
     }
     let desk = Desk::open(settings, Verb::CallerAdd).await?;
     let callers = desk.vault.callers().await?;
@@ -125,13 +149,28 @@ async fn list(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
 async fn revoke(settings: &Settings, out: &Output, name: &str) -> Result<Outcome, Failure> {
     let desk = Desk::open(settings, Verb::CallerRevoke).await?;
     let callers = desk.vault.callers().await?;
-    let mut row = callers
-        .into_iter()
-        .find(|row| row.name == name && row.revoked_at.is_none())
-        .ok_or_else(|| {
-            Failure::failed(format!("there is no caller `{name}`"))
-                .hint("`sealift caller list` lists them")
-        })?;
+    let is_it = |row: &&CallerRow| row.name == name && row.revoked_at.is_none();
+    let mut row = callers.iter().find(is_it).cloned().ok_or_else(|| {
+        Failure::failed(format!("there is no caller `{}`", name.escape_debug()))
+            .hint("`sealift caller list` lists them")
+    })?;
+    let rules = |row: &CallerRow| {
+        let lasts = row
+            .expires_at
+            .as_ref()
+            .is_none_or(|at| Timestamp::from_str(at).is_ok_and(|at| at > Timestamp::now()));
+        row.role == Role::Steward.name()
+            && row.revoked_at.is_none()
+            && lasts
+            && is_genuine(&desk.keys, row)
+    };
+    let is_last = !callers.iter().any(|other| other.credential != row.credential && rules(other));
+    if rules(&row) && is_last {
+        // Nobody could add a caller any more, nor roll a run back: not even who has the root key.
+        return Err(Failure::refused(format!("`{name}` is the only steward in force")).hint(
+            "add another one first: `sealift caller add NAME --role steward --credential-file FILE`",
+        ));
+    }
     row.revoked_at = Some(now());
     row.mac = caller_mac(&desk.keys, &row);
     let draft = desk.draft("caller_revoked", format!("caller {name}"));

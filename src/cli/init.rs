@@ -24,6 +24,7 @@ pub(super) async fn init(
     typed: Init,
 ) -> Result<Outcome, Failure> {
     Role::from_str(&typed.role)?;
+    super::caller::checked_name(&typed.caller)?;
     let mut rng = OsRandom;
     let vault = VaultId::generate(&mut rng);
     let root = RootKey::generate(&mut rng);

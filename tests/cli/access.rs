@@ -166,6 +166,53 @@ fn a_request_with_too_many_tokens_is_refused() {
 }
 
 #[test]
+fn the_last_steward_stays() {
+    let desk = Desk::new();
+    desk.run(&["caller", "revoke", "alice"]).fails(3, &["the only steward", "caller add"]);
+    let soon = ["caller", "add", "eve", "--role", "steward", "--credential-file", "eve.key"];
+    desk.run(&soon).done();
+    desk.run(&["caller", "revoke", "alice"]).done();
+    desk.run_as("eve", &["caller", "revoke", "eve"]).fails(3, &["the only steward"]);
+}
+
+#[test]
+fn a_caller_has_a_name_that_reads_as_it_is() {
+    let desk = Desk::new();
+    for name in ["", " ", "zoe ", "zoe\nbob", "zoe\u{1b}[2J", &"z".repeat(65)] {
+        let words = ["caller", "add", name, "--role", "support", "--credential-file", "z.key"];
+        let said = desk.run(&words).fails(2, &["cannot be the name"]);
+        assert!(!said.stderr.contains('\u{1b}'), "{said}");
+        assert!(!desk.path("z.key").exists());
+    }
+    let past =
+        ["--role", "support", "--credential-file", "z.key", "--expires", "2020-01-01T00:00:00Z"];
+    desk.run(&[&["caller", "add", "Zoë O. Smith"][..], &past].concat()).fails(2, &["is past"]);
+    desk.run(&[&["caller", "add", "Zoë O. Smith"][..], &past[..4]].concat()).done();
+}
+
+#[test]
+fn who_asks_writes_nothing_into_the_terminal_of_who_reads_of_it() {
+    let desk = Desk::new();
+    let evil = "evil\u{1b}[31m`\npurpose `support_case`: 0 requests";
+    let words = ["detokenize", "--purpose", evil, "--reason", "r", "slk0000_x"];
+    desk.run_as("carol", &words).ends(3);
+    for typed in [&["access", "report"][..], &["access", "report", "--requests"]] {
+        let said = desk.run(typed).stdout;
+        assert!(said.contains("evil\\u{1b}[31m`\\npurpose"), "{said}");
+        assert!(!said.contains('\u{1b}'), "{said}");
+    }
+}
+
+#[test]
+fn a_reason_says_something() {
+    let desk = Desk::new();
+    for reason in ["", "  "] {
+        let words = ["detokenize", "--purpose", "support_case", "--reason", reason, "slk0000_x"];
+        desk.run_as("carol", &words).fails(2, &["--reason"]);
+    }
+}
+
+#[test]
 fn a_revoked_caller_is_nobody() {
     let (desk, mut db) = verified_shop();
     let token = db.value("SELECT email FROM customers WHERE id = 3");

@@ -19,6 +19,11 @@ pub(super) use self::vault::{
     Access, ApplyPolicy, Caller, Honeytoken, Init, Keys, Notify, Policy, Slot, VaultVerb,
 };
 
+/// Words that say something: a reason of blanks is none.
+fn words(typed: &str) -> Result<String, &'static str> {
+    if typed.trim().is_empty() { Err("say why, in words") } else { Ok(typed.to_owned()) }
+}
+
 /// What help opens with, below the examples.
 const SETTINGS: &str = "\
 Settings come from options or from the environment: SEALIFT_VAULT, SEALIFT_SOURCE,
@@ -207,6 +212,14 @@ pub enum Verb {
         #[arg(long, value_name = "DIR")]
         output: Option<PathBuf>,
     },
+}
+
+impl Args {
+    /// What is logged where `SEALIFT_LOG` says nothing: of a service, who was refused too.
+    #[must_use]
+    pub fn logs(&self) -> &'static str {
+        if matches!(self.verb, Verb::Serve(_)) { "sealift=info,error" } else { "error" }
+    }
 }
 
 /// `demo`

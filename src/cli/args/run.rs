@@ -147,7 +147,7 @@ pub struct Restore {
     /// The run that was purged; or the run that brings its originals back
     pub run: String,
     /// Why; kept sealed
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = super::words)]
     pub reason: Option<String>,
 }
 
@@ -233,7 +233,7 @@ pub enum Quarantine {
         #[arg(long)]
         row: String,
         /// Why
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
 }

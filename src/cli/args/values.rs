@@ -11,7 +11,7 @@ pub struct Detokenize {
     #[arg(long)]
     pub purpose: String,
     /// Why; kept sealed
-    #[arg(long)]
+    #[arg(long, value_parser = super::words)]
     pub reason: String,
     /// The domain of `format` and `uuid` tokens, which do not name one
     #[arg(long)]
@@ -27,7 +27,7 @@ pub struct Tokenize {
     #[arg(long)]
     pub purpose: String,
     /// Why; kept sealed
-    #[arg(long)]
+    #[arg(long, value_parser = super::words)]
     pub reason: String,
     /// The domain
     #[arg(long)]

@@ -182,7 +182,7 @@ pub enum Access {
         #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=60))]
         minutes: u32,
         /// Why; kept sealed
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
     /// Show the reason that stands behind an entry of the ledger
@@ -205,7 +205,7 @@ pub enum Access {
         /// The purpose
         purpose: String,
         /// What was found; kept sealed
-        #[arg(long)]
+        #[arg(long, value_parser = super::words)]
         reason: String,
     },
 }
