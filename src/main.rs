@@ -1,6 +1,6 @@
 //! The command `sealift`: parse, run, report the outcome.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use sealift::cli::Outcome;
@@ -37,8 +37,12 @@ fn main() -> ExitCode {
         Err(outcome) => return ExitCode::from(outcome as u8),
     };
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_env("SEALIFT_LOG"))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("SEALIFT_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(args.logs())),
+        )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .log_internal_errors(false)
         .init();
     let runtime = match tokio::runtime::Runtime::new() {

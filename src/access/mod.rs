@@ -20,5 +20,6 @@ mod verb;
 pub use caller::{Caller, Role, RoleError, RoleName};
 pub use decide::{Used, decide, decide_bulk, decide_rate, form_for, is_in_force, permit};
 pub use refusal::Refusal;
+pub(crate) use refusal::{DAY_S, MINUTE_S};
 pub use show::{Shown, show};
 pub use verb::{Decision, Verb, may};

@@ -2,9 +2,15 @@
 //!
 //! It knows no transport: what of this an outsider is told, the edge decides by [`Refusal::code`].
 
+use jiff::Timestamp;
+
 use crate::policy::Permission;
 
 use super::{Role, Verb};
+
+/// Seconds of the stretches of time that have rates: they begin with the minute and the day (UTC).
+pub(crate) const MINUTE_S: i64 = 60;
+pub(crate) const DAY_S: i64 = 86_400;
 
 /// Why a request was refused as a whole.
 ///
@@ -145,6 +151,14 @@ impl Refusal {
             Self::RateReached { .. } => "rate_reached",
             Self::UnreadableTime { .. } => "unreadable_time",
         }
+    }
+
+    /// In how many seconds the stretch of time ends whose rate is used up.
+    #[must_use]
+    pub fn passes_after_s(&self, now: Timestamp) -> Option<u64> {
+        let Self::RateReached { per, .. } = self else { return None };
+        let length_s = if *per == "minute" { MINUTE_S } else { DAY_S };
+        u64::try_from(length_s - now.as_second().rem_euclid(length_s)).ok()
     }
 
     /// The stable word for the caller.

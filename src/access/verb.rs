@@ -48,8 +48,6 @@ macro_rules! verbs {
 verbs! {
     /// Makes a vault.
     Init = "init",
-    /// Brings an older vault to this version's format.
-    InitUpgrade = "init --upgrade",
     /// Makes a caller and shows the credential once.
     CallerAdd = "caller add",
     /// Lists callers, their roles and until when.
@@ -259,8 +257,7 @@ fn nature(verb: Verb) -> Nature {
         | Verb::LedgerExport
         | Verb::LedgerProve => Nature::Reads,
 
-        Verb::InitUpgrade
-        | Verb::CallerAdd
+        Verb::CallerAdd
         | Verb::CallerRevoke
         | Verb::KeysRotate
         | Verb::KeysRotateLedger

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::Serialize;
 use tower_http::catch_panic::ResponseForPanic;
 use utoipa::ToSchema;
@@ -160,9 +161,10 @@ impl ApiError {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_tokens", refusal.to_string())
             }
             "bulk_locked" => Self::new(StatusCode::FORBIDDEN, "bulk_locked", refusal.to_string()),
-            "rate_limited" => {
-                Self::later(StatusCode::TOO_MANY_REQUESTS, "rate_limited", refusal.to_string())
-            }
+            "rate_limited" => Self {
+                retry_after_s: refusal.passes_after_s(Timestamp::now()),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", refusal.to_string())
+            },
             code => {
                 let message = format!("you may not do this for purpose `{purpose}`");
                 Self::new(StatusCode::FORBIDDEN, code, message)

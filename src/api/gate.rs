@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use rand::Rng;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
 use super::error::ApiError;
 use super::router::App;
@@ -45,7 +46,9 @@ pub(super) async fn gate(
             if let Ok(permit) = place {
                 request.extensions_mut().insert(Place { permit: Arc::new(permit) });
             }
-            let answered = tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await;
+            // Whatever is said meanwhile has the request's id beside it.
+            let answer = next.run(request).instrument(tracing::info_span!("request", id));
+            let answered = tokio::time::timeout(ANSWER_WITHIN, answer).await;
             answered.unwrap_or_else(|_| ApiError::timeout().into_response())
         }
     };

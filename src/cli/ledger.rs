@@ -141,7 +141,8 @@ async fn sign(settings: &Settings, out: &Output) -> Result<Outcome, Failure> {
     let note = checkpoint(desk.vault.as_ref(), &desk.keys).await?;
     out.object(&json!({"checkpoint": note}));
     out.line(note.trim_end());
-    out.next("an auditor", "sealift ledger export --output ledger/");
+    // Standard output is the note and nothing else: it is kept in a file, for `--since`.
+    out.next_aside("an auditor", "sealift ledger export --output ledger/");
     Ok(Outcome::Done)
 }
 

@@ -119,6 +119,13 @@ impl Output {
         self.line(format!("{arrow} {who}: {}", self.given.complete(command)));
     }
 
+    /// As [`next`](Self::next), on standard error.
+    pub fn next_aside(&self, who: &str, command: &str) {
+        if !self.is_json() {
+            self.note(format!("next: {who}: {}", self.given.complete(command)));
+        }
+    }
+
     /// A word in the colour of its meaning.
     #[must_use]
     pub fn verdict(&self, word: &str, color: AnsiColor) -> String {

@@ -9,16 +9,13 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::grants::{Grants, InForce};
 use super::reasons::Reason;
-use crate::access::{Caller, Refusal, Used, decide, decide_bulk, decide_rate};
+use crate::access::{Caller, DAY_S, MINUTE_S, Refusal, Used, decide, decide_bulk, decide_rate};
 use crate::crypto::KeyRing;
 use crate::ledger::{Digest, IntakeRecord};
 use crate::policy::{Permission, Purpose};
 use crate::ports::{Looked, Quota, Remedy, Taken, Vault, VaultError};
 use crate::run::RunError;
 use crate::token::{DomainId, TokenBody};
-
-const MINUTE_S: i64 = 60;
-const DAY_S: i64 = 86_400;
 
 /// Who asks, under which purpose, in which words.
 #[derive(Debug, Clone, Copy)]

@@ -36,7 +36,8 @@ fn every_verb_that_is_no_list_of_values_says_what_is_next() {
         &["rollback", &run],
     ] {
         let answer = desk.run(typed).done();
-        let command = next(&answer.stdout).unwrap_or_else(|| panic!("no next step: {answer}"));
+        let said = format!("{}{}", answer.stdout, answer.stderr);
+        let command = next(&said).unwrap_or_else(|| panic!("no next step: {answer}"));
         // The program itself says whether it would understand the command.
         let mut asked: Vec<&str> = command.iter().map(String::as_str).collect();
         asked.push("--help");
