@@ -232,6 +232,7 @@ fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
         SourceError::OtherVault { .. } => {
             "open the vault that owns these tokens with `--vault`; its runs have to end first"
         }
+        SourceError::NotOneValue => "a check is one SELECT that returns one value",
         SourceError::Engine { .. } | SourceError::Inconsistent(_) => {
             "what was committed stays as it is; `sealift status` says where the run stands"
         }

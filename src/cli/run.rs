@@ -18,7 +18,7 @@ use crate::engine::postgres::vault::RunShare;
 use crate::ledger::{ApprovalKind, Entry};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::{Expect, OnFailure};
-use crate::ports::{Change, CheckRow, Condition, Lease, RunRow};
+use crate::ports::{Change, CheckRow, Condition, Lease, RunRow, SourceError};
 use crate::run::{Ahead, Drive, Job, RunError, turn};
 
 pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result<Outcome, Failure> {
@@ -277,7 +277,9 @@ pub(super) async fn checks(job: &Job, moment: &str) -> Result<(), Failure> {
         let limit = took_before(&entries, &check.name)
             .filter(|_| moment != "before")
             .map(|before| (before * SLOWER_MAX).max(CHECK_MAX));
-        let asked = job.source.check(&check.sql);
+        let asked = async {
+            job.source.check(&check.sql).await.map_err(|error| of_check(&check.name, error))
+        };
         let answer = match limit {
             None => asked.await?,
             Some(limit) => tokio::time::timeout(limit, asked).await.map_err(|_| {
@@ -319,6 +321,24 @@ pub(super) async fn checks(job: &Job, moment: &str) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A check that gave no answer, by its name.
+fn of_check(name: &str, error: SourceError) -> Failure {
+    let what = match &error {
+        SourceError::NotOneValue => "returns more than one value",
+        SourceError::ReadOnly { .. } => "writes, and a check only reads",
+        SourceError::Engine { .. } => "cannot be run",
+        _ => return error.into(),
+    };
+    let detail = match &error {
+        SourceError::Engine { .. } => format!(": {}", crate::serve::chain(&error)),
+        _ => String::new(),
+    };
+    Failure::failed(format!("check `{name}` {what}{detail}")).hint(
+        "its statement in the policy has to be one SELECT that returns one value; plan again with \
+         another one, or go back with `sealift rollback`",
+    )
 }
 
 fn before<'r>(known: &'r [CheckRow], name: &str) -> Option<&'r CheckRow> {

@@ -364,6 +364,9 @@ pub enum SourceError {
     /// The source holds what Sealift cannot have written.
     #[error("source: {0}")]
     Inconsistent(String),
+    /// A statement of the steward's returned more than one value.
+    #[error("a check returned more than one value")]
+    NotOneValue,
     /// Something that somebody else has to end stands in the way of a purge.
     #[error("the purge is blocked: {blocker}")]
     Blocked {
@@ -383,6 +386,7 @@ impl SourceError {
             Self::Open { .. }
             | Self::NotADatabase { .. }
             | Self::ReadOnly { .. }
+            | Self::NotOneValue
             | Self::OtherVault { .. } => Remedy::ChangeRequest,
             Self::Damaged { .. } | Self::Engine { .. } | Self::Inconsistent(_) => Remedy::Escalate,
         }
@@ -401,6 +405,10 @@ pub trait Source: Send + Sync {
     async fn facts(&self, catalog: &Catalog, policy: &Policy) -> Result<Facts, SourceError>;
 
     /// Runs a statement of the steward's own that returns one value, read-only, as text.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError::NotOneValue`] where it returns more: what is not compared is not checked.
     async fn check(&self, sql: &str) -> Result<Option<String>, SourceError>;
 
     /// Reads rows with `after < key ≤ upto` in key order, in one short snapshot.

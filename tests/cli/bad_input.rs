@@ -139,12 +139,35 @@ fn a_vault_of_another_format_is_refused() {
 }
 
 #[test]
+fn a_check_that_does_not_return_one_value_is_named_before_anything_is_written() {
+    for (sql, what) in [
+        ("SELECT 1; SELECT count(*) FROM customers", "more than one value"),
+        ("SELECT id FROM customers", "more than one value"),
+        ("SELECT 1, 2", "more than one value"),
+        ("DELETE FROM customers", "writes"),
+        ("SELECT x FROM nowhere", "cannot be run"),
+    ] {
+        let desk = small_shop();
+        let policy = std::fs::read_to_string(desk.path("shop.toml")).unwrap();
+        let check =
+            format!("\n[[check]]\nname = \"alike\"\nsql = \"{sql}\"\nexpect = \"unchanged\"\n");
+        desk.write("shop.toml", &(policy + &check));
+        let before = dump(&desk.source());
+        let run = plan_and_approve(&desk);
+
+        desk.run(&["run", &run]).fails(2, &["check `alike`", what, "one SELECT"]);
+
+        assert!(before == dump(&desk.source()), "{sql}");
+    }
+}
+
+#[test]
 fn a_catalog_that_changed_since_the_plan_stops_the_run() {
     let desk = small_shop();
     let run = plan_and_approve(&desk);
     Db::open(&desk.source()).exec("ALTER TABLE customers ADD COLUMN nickname TEXT");
 
-    desk.run(&["run", &run]).fails(3, &["plan"]);
+    desk.run(&["run", &run]).fails(3, &["plan", "(changed: `table customers`)"]);
 
     let emails =
         Db::open(&desk.source()).number("SELECT count(*) FROM customers WHERE email LIKE '%@%'");

@@ -130,7 +130,8 @@ impl Source for PostgresSource {
         let mut connection = self.reader().await?;
         let answer = check(&mut connection, sql).await;
         close(connection).await;
-        answer.map_err(self.failed("running a check of the policy"))
+        let answer = answer.map_err(self.failed("running a check of the policy"))?;
+        answer.map_err(|NotOneValue| SourceError::NotOneValue)
     }
 
     async fn walk(
@@ -464,15 +465,22 @@ impl Source for PostgresSource {
     }
 }
 
+/// There was more than one row.
+struct NotOneValue;
+
 /// Runs a statement of the steward's, read-only; its answer as text.
-async fn check(connection: &mut PgConnection, sql: &str) -> Result<Option<String>, sqlx::Error> {
+async fn check(
+    connection: &mut PgConnection,
+    sql: &str,
+) -> Result<Result<Option<String>, NotOneValue>, sqlx::Error> {
     sqlx::raw_sql("BEGIN READ ONLY; SET LOCAL search_path = \"$user\", public, pg_catalog;")
         .execute(&mut *connection)
         .await?;
     let statement = sql.trim().trim_end_matches(';');
     // The line break ends a comment that the statement may close with.
-    let wrapped = format!("SELECT answer.value::text FROM ({statement}\n) AS answer (value)");
-    let answer: Option<Option<String>> =
-        sqlx::query_scalar(AssertSqlSafe(wrapped)).fetch_optional(connection).await?;
-    Ok(answer.flatten())
+    let wrapped =
+        format!("SELECT answer.value::text FROM ({statement}\n) AS answer (value) LIMIT 2");
+    let mut answers: Vec<Option<String>> =
+        sqlx::query_scalar(AssertSqlSafe(wrapped)).fetch_all(connection).await?;
+    Ok(if answers.len() > 1 { Err(NotOneValue) } else { Ok(answers.pop().flatten()) })
 }

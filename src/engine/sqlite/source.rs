@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures::TryStreamExt as _;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::{AssertSqlSafe, Connection, Row as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::catalog::CatalogError;
@@ -167,11 +168,14 @@ impl Source for SqliteSource {
     async fn check(&self, sql: &str) -> Result<Option<String>, SourceError> {
         let mut connection =
             connect::reader(&self.path).await.map_err(self.failed("opening it for reading"))?;
-        let row = sqlx::query(AssertSqlSafe(sql.to_owned()))
-            .fetch_optional(&mut connection)
-            .await
-            .map_err(self.failed("running a check of the policy"))?;
-        let Some(row) = row else { return Ok(None) };
+        // Of several statements the rows come one behind the other.
+        let mut rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(&mut connection);
+        let mut next =
+            async || rows.try_next().await.map_err(self.failed("running a check of the policy"));
+        let Some(row) = next().await? else { return Ok(None) };
+        if row.len() != 1 || next().await?.is_some() {
+            return Err(SourceError::NotOneValue);
+        }
         let cell =
             value::original(&row, 0).map_err(self.failed("reading the answer of a check"))?;
         Ok(cell.map(|cell| {
