@@ -94,6 +94,9 @@ fn tell(out: &Output, token: &str, shown: &Shown) {
         }
         return;
     }
+    if text.as_ref().is_some_and(|text| text.contains('\n')) {
+        out.note("sealift: a value has several lines; `--format json` keeps values apart");
+    }
     // The one place where an original is printed: it was asked for, permitted and recorded.
     let mut stdout = std::io::stdout().lock();
     let _ = match (&text, shown) {

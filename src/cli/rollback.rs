@@ -39,7 +39,8 @@ pub(super) async fn rollback(
         return Err(Failure::refused(format!("run {} is putting originals back", row.run))
             .hint(format!("let it end: `sealift restore {}`", row.run)));
     }
-    if row.phase == Phase::Planned || is_restore {
+    let was_begun = row.phase != Phase::Planned && !is_restore;
+    if !was_begun {
         // Nothing was done yet: not even the folder is there.
         let started =
             Change::Advance { run: row.run, from: row.phase, event: Event::RollbackStarted };
@@ -58,9 +59,13 @@ pub(super) async fn rollback(
     }
     let phase = Phase::RolledBack;
     out.object(&json!({"run": row.run.to_string(), "phase": phase.name()}));
-    // Not "as it was": what a trigger set on the way there and back, the plan names, stays.
-    out.line(format!("run {} is rolled back: every original is back in its cell", row.run));
-    out.line(format!("  its backup stays in {} until you remove it", row.backup_dir));
+    if was_begun {
+        // Not "as it was": what a trigger set on the way there and back, the plan names, stays.
+        out.line(format!("run {} is rolled back: every original is back in its cell", row.run));
+        out.line(format!("  its backup stays in {} until you remove it", row.backup_dir));
+    } else {
+        out.line(format!("run {} is given up: nothing of it was begun", row.run));
+    }
     out.next(&row.planned_by, "sealift scan --write-policy policy.toml");
     Ok(Outcome::Done)
 }

@@ -33,7 +33,8 @@ pub(super) async fn status(
             .iter()
             .filter(|row| match &typed.run {
                 Some(prefix) => row.run.to_string().starts_with(prefix),
-                None => typed.all || row.phase.is_open(),
+                // A run that is purged has its report before it.
+                None => typed.all || !row.phase.is_terminal(),
             })
             .collect();
         if let (Some(prefix), true) = (&typed.run, shown.is_empty()) {
