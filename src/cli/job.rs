@@ -438,7 +438,7 @@ async fn folder(
     let others = &policy.backup.recipients;
     // A purge that was cut off while it destroyed the folder has only that left to do.
     let is_leaving = row.phase == Phase::PurgeApproved
-        && crate::run::facts_of(&desk.vault.ledger_of(row.run).await?).is_some();
+        && crate::run::PurgeFacts::of(&desk.vault.ledger_of(row.run).await?).is_some();
     // Whoever joins must find the folder of those at work: one made here would be another.
     let has_begun = !desk.vault.files(row.run).await?.is_empty()
         || desk.vault.workers().await?.iter().any(|worker| worker.is_live && worker.run == row.run);

@@ -12,7 +12,7 @@ use super::ledger_prove::Asked;
 use super::output::Output;
 use super::settings::Settings;
 use crate::access::Verb;
-use crate::ledger::{Export, Verdict};
+use crate::ledger::{Export, Note, Verdict};
 use crate::ports::Vault;
 use crate::serve::{Signed, checkpoint, verifier_key};
 
@@ -87,8 +87,11 @@ fn verify(
     };
     let since = since.map(read).transpose()?;
     let verdict = if dir.is_file() {
-        let proof = super::ledger_prove::read(dir)?;
-        proof.check(key, since.as_deref())
+        let (proof, is_of_report) = super::ledger_prove::read(dir)?;
+        proof.check(key, since.as_deref()).map(|mut verdict| {
+            verdict.notes.extend(is_of_report.then_some(Note::OfReport));
+            verdict
+        })
     } else {
         export_in(dir)?.check(key, since.as_deref())
     };

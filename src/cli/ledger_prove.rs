@@ -72,8 +72,8 @@ pub(super) fn bundle(
     })
 }
 
-/// The proof in a file: the file itself, or what a report carries.
-pub(super) fn read(file: &Path) -> Result<ProofBundle, Failure> {
+/// The proof in a file: the file itself, or what a report carries; and which of the two.
+pub(super) fn read(file: &Path) -> Result<(ProofBundle, bool), Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| Failure::unreadable(file, &error))?;
     let none = || {
         Failure::failed(format!("`{}` is no proof, and no report with one", file.display()))
@@ -81,8 +81,11 @@ pub(super) fn read(file: &Path) -> Result<ProofBundle, Failure> {
     };
     let text = crate::report::embedded(&text).unwrap_or(text);
     let mut value: Value = serde_json::from_str(&text).map_err(|_| none())?;
-    if let Some(proofs) = value.get_mut("proofs").map(Value::take) {
+    let carried = value.get_mut("proofs").map(Value::take);
+    let is_of_report = carried.is_some();
+    if let Some(proofs) = carried {
         value = proofs;
     }
-    ProofBundle::deserialize(&value).ok_or_else(none)
+    let proof = ProofBundle::deserialize(&value).ok_or_else(none)?;
+    Ok((proof, is_of_report))
 }

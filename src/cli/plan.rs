@@ -258,6 +258,7 @@ async fn record(
     draft.counts.insert("columns".into(), policy.columns.len() as u64);
     draft.counts.insert("cells".into(), seen.plan.estimate.cells);
     draft.counts.insert("replaced".into(), replaced);
+    draft.details.insert("source".into(), row.source.clone().into());
     draft.details.insert("fingerprint".into(), row.fingerprint.clone().into());
     for (form, hash) in hashes {
         let name = match form {

@@ -109,6 +109,7 @@ async fn record(
     draft.run = Some(run);
     draft.policy = Some(policy.hash.clone());
     draft.counts.insert("columns".into(), policy.columns.len() as u64);
+    draft.details.insert("source".into(), row.source.clone().into());
     draft.details.insert("fingerprint".into(), row.fingerprint.clone().into());
     draft.details.insert("restores".into(), purged.run.to_string().into());
     let SealedReason { digest, sealed } = crate::serve::sealed_reason(&desk.keys, reason);

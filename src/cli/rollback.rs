@@ -40,7 +40,10 @@ pub(super) async fn rollback(
             .hint(format!("let it end: `sealift restore {}`", row.run)));
     }
     let was_begun = row.phase != Phase::Planned && !is_restore;
-    if !was_begun {
+    if was_begun {
+        let job = job(&desk, settings, out, &row).await?;
+        undo(&job, row.phase).await?;
+    } else {
         // Nothing was done yet: not even the folder is there.
         let started =
             Change::Advance { run: row.run, from: row.phase, event: Event::RollbackStarted };
@@ -53,9 +56,6 @@ pub(super) async fn rollback(
         };
         desk.commit(vec![started], draft(Event::RollbackStarted)).await?;
         desk.commit(vec![done], draft(Event::RolledBack)).await?;
-    } else {
-        let job = job(&desk, settings, out, &row).await?;
-        undo(&job, row.phase).await?;
     }
     let phase = Phase::RolledBack;
     out.object(&json!({"run": row.run.to_string(), "phase": phase.name()}));

@@ -125,6 +125,8 @@ pub enum Note {
         /// How many are not named.
         count: u64,
     },
+    /// A report carries the proof, and what it says was not looked at.
+    OfReport,
 }
 
 /// What a check of an export came to.
@@ -273,6 +275,10 @@ impl fmt::Display for Note {
                 write!(f, "the checkpoint over {size} entries could not be compared")
             }
             Self::LeftOut { count } => write!(f, "{count} more findings are left out"),
+            Self::OfReport => f.write_str(
+                "what the report says was not held against its entries: verdict, certificate, counts, \
+                 approvals and all else; `sealift report verify` does that",
+            ),
         }
     }
 }

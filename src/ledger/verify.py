@@ -446,10 +446,12 @@ is_hashes = every(matches("[0-9a-f]{64}"))
 is_proof = has(schema=matches("sealift/proof/1"), keys=every(is_text), checkpoint=is_text,
                entries=every(has(seq=is_count, entry=is_text, proof=is_hashes)),
                consistency=nullable(has(since=is_text, proof=is_hashes)))
+UNHELD = ("what the report says was not held against its entries: verdict, certificate, counts, "
+          "approvals and all else; `sealift report verify` does that")
 
 
 def read_proof(path):
-    """The proof in a file: the file itself, or what a report carries."""
+    """Returns the proof in a file, and the report that carries it, or None."""
     data = read("", path).decode("utf-8", "replace")
     if data.lstrip().startswith("<"):
         data = data.partition('<script type="application/json" id="report">')[2]
@@ -458,10 +460,11 @@ def read_proof(path):
         value = json.loads(data)
     except (ValueError, RecursionError):
         raise Cannot("`%s` is no proof and no report" % path)
-    value = value["proofs"] if type(value) is dict and "proofs" in value else value
+    report = value if type(value) is dict and "proofs" in value else None
+    value = report["proofs"] if report else value
     if not is_proof(value):
         raise Cannot("`%s` is no proof and no report with one" % path)
-    return value
+    return value, report
 
 
 def unhex(texts):
@@ -504,6 +507,27 @@ def check_proof(value, expected, since):
     return size, fingerprint, found, notes + more
 
 
+def check_report(report):
+    """Returns (findings, notes) of what a report says: here only whether it agrees with itself."""
+    found, notes = [], [UNHELD]
+    if report.get("schema") != "sealift/report/2":
+        return found, notes
+    try:
+        word, verdict = report["certificate"]["word"], report["summary"]["verdict"]
+        if report["certificate"]["status"] != "not_purged" and verdict != word:
+            found.append("differs: the verdict of the report is not the word of its certificate")
+        part = report["verification"]
+        counts = part["counts"]
+        passed = counts.get("mismatches") == 0 and not any(
+            check["holds"] is False for check in part["checks"])
+        if part["passed"] is not (passed if counts else None) or any(
+                part[name] != counts.get(name, 0) for name in ("opened", "mismatches")):
+            found.append("differs: the figures of the report's verification do not agree")
+    except (AttributeError, KeyError, TypeError):
+        found.append("differs: the report has not the shape that it names")
+    return found, notes
+
+
 def main():
     parser = argparse.ArgumentParser(description="Checks an export of a Sealift ledger.")
     parser.add_argument("dir", nargs="?", default=os.path.dirname(os.path.abspath(__file__)))
@@ -513,7 +537,10 @@ def main():
     try:
         since = read("", given.since) if given.since else None
         if os.path.isfile(given.dir):
-            verdict = check_proof(read_proof(given.dir), given.key, since)
+            proof, report = read_proof(given.dir)
+            verdict = check_proof(proof, given.key, since)
+            if report:
+                verdict = verdict[:2] + tuple(map(list.__add__, verdict[2:], check_report(report)))
         else:
             verdict = check(given.dir, given.key, since)
     except (Cannot, OSError) as error:

@@ -15,6 +15,7 @@ mod scratch;
 mod source;
 mod vault;
 
+pub use crate::ledger::{PageFacts, ScrubStep};
 pub use archive::{
     ARCHIVE_TABLES, ArchiveCell, ArchiveError, ArchiveSink, ArchiveTable, CellKind, NOT_COPIED,
     VaultCopies, VaultCopy, VaultRebuild,
@@ -37,10 +38,10 @@ pub use sample::{
 };
 pub use scratch::{Scratch, ScratchError, ScratchTable};
 pub use source::{
-    Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, PageFacts, Pass, Rejection,
-    Row, RowStamp, RowVersion, RowWrite, ScanDepth, ScrubStep, Scrubbed, ShownCopy, Source,
-    SourceError, SourceIdentity, SourceRebuild, SourceWindow, Step, Visitor, WalkFilter,
-    WindowOutcome, WriteOutcome,
+    Counts, CursorId, CursorState, FitTo, Interval, Limit, Originals, Pass, Rejection, Row,
+    RowStamp, RowVersion, RowWrite, ScanDepth, Scrubbed, ShownCopy, Source, SourceError,
+    SourceIdentity, SourceRebuild, SourceWindow, Step, Visitor, WalkFilter, WindowOutcome,
+    WriteOutcome,
 };
 pub use vault::{Change, VAULT_FORMAT, Vault, VaultError, check_format};
 

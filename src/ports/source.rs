@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Pressure, Remedy, Sampler, Wait};
 use crate::catalog::{Catalog, ColumnChange};
+use crate::ledger::{PageFacts, ScrubStep};
 use crate::lifecycle::RunId;
 use crate::plan::{Facts, UnitTable};
 use crate::policy::{ColumnName, CopyKind, Policy, TableName};
@@ -708,15 +709,6 @@ pub struct ShownCopy {
     pub shown: String,
 }
 
-/// What the pages of a source's files hold beside live content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PageFacts {
-    /// Pages that were taken apart.
-    pub pages: u64,
-    /// Pages whose unused part was not all zero.
-    pub pages_with_remains: u64,
-}
-
 /// What became of a purge's rewrite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scrubbed {
@@ -725,22 +717,6 @@ pub struct Scrubbed {
     /// Rows that others have written since the lock of the verification ended; where there are any,
     /// what was verified is verified again.
     pub written_since: u64,
-}
-
-/// One step of a purge, with what it came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScrubStep {
-    /// What was done.
-    pub step: String,
-    /// What it came to.
-    pub outcome: String,
-    /// Whether something of it could not be done.
-    #[serde(default)]
-    pub falls_short: bool,
-    /// When it began.
-    pub started_at: String,
-    /// When it was done.
-    pub finished_at: String,
 }
 
 /// A table that is filled anew, in one transaction that ends with [`SourceRebuild::commit`]. Dropped

@@ -12,10 +12,12 @@ use serde::Serialize;
 use super::counts::{Reconciliation, VerificationPart};
 use super::elsewhere::{self, ElsewhereLine};
 use super::evidence::{
-    BackupFate, ClaimLevel, Evidence, PurgeFacts, PurgeStep, QuarantineFact, QuarantineState,
+    BackupFate, ClaimLevel, PurgeFacts, PurgeStep, QuarantineFact, QuarantineState,
 };
+use super::grounds::Grounds;
 use super::places::{self, PlaceLine};
 use super::summary::Tone;
+use crate::ledger::Entry;
 use crate::lifecycle::Phase;
 use crate::residue::{self, Doubt, FileClass, ScanReport, Verdict};
 use crate::words::counted;
@@ -168,21 +170,21 @@ pub struct VaultCopyLine {
 
 impl Certificate {
     pub(super) fn of(
-        evidence: &Evidence,
+        grounds: &Grounds<'_>,
         counts: &Reconciliation,
         verification: &VerificationPart,
     ) -> Self {
-        let purge = purged(evidence);
-        let verdict = match (&evidence.residue_before, &evidence.residue_after) {
+        let purge = purged(grounds);
+        let verdict = match (grounds.residue_before, grounds.residue_after) {
             (Some(before), Some(after)) => Some(residue::Evidence::weigh(before, after)),
             _ => None,
         };
         let not_covered = purge
-            .map(|purge| not_covered(evidence, purge, counts, verification))
+            .map(|purge| not_covered(grounds, purge, counts, verification))
             .unwrap_or_default();
         // A purge that found residue has not moved the run along.
-        let residue_left = if purge.is_none() { evidence.residue_left } else { 0 };
-        let came_back = purge.map(|_| came_back(evidence)).unwrap_or_default();
+        let residue_left = if purge.is_none() { grounds.residue_left } else { 0 };
+        let came_back = purge.map(|_| came_back(grounds.entries)).unwrap_or_default();
         let status = match status(purge, residue_left, verdict.as_ref(), &not_covered) {
             // What was found since does not make worse what was bad already.
             status @ (CertificateStatus::Residue | CertificateStatus::NotPurged) => status,
@@ -192,31 +194,28 @@ impl Certificate {
         Self {
             status,
             word: status.word(),
-            statement: status.statement(evidence),
+            statement: status.statement(grounds),
             claims: ClaimLevel::ALL
-                .map(|level| claim(evidence, level, status, counts, verification))
+                .map(|level| claim(grounds, level, status, counts, verification))
                 .to_vec(),
             steps: purge.map(|purge| purge.steps.clone()).unwrap_or_default(),
-            scan_before: evidence.residue_before.as_ref().map(ScanFigures::of),
-            scan_after: evidence.residue_after.as_ref().map(ScanFigures::of),
-            places: places::lines(
-                evidence.residue_before.as_ref(),
-                evidence.residue_after.as_ref(),
-            ),
+            scan_before: grounds.residue_before.map(ScanFigures::of),
+            scan_after: grounds.residue_after.map(ScanFigures::of),
+            places: places::lines(grounds.residue_before, grounds.residue_after),
             doubts: doubts(verdict.as_ref()),
             uncovered_copies: purge.map(copies).unwrap_or_default(),
             came_back,
             vault_copies: purge.map(|purge| purge.vault_copies.clone()).unwrap_or_default(),
-            elsewhere: purge.map(|it| elsewhere::lines(evidence, it)).unwrap_or_default(),
+            elsewhere: purge.map(|it| elsewhere::lines(grounds, it)).unwrap_or_default(),
             not_covered,
         }
     }
 }
 
 /// The most that any scan of the run found in each of its columns, and what was put back on purpose.
-fn came_back(evidence: &Evidence) -> Vec<CopyLine> {
+fn came_back(entries: &[Entry]) -> Vec<CopyLine> {
     let mut columns = BTreeMap::new();
-    for entry in evidence.entries.iter().filter(|entry| entry.action == CAME_BACK) {
+    for entry in entries.iter().filter(|entry| entry.action == CAME_BACK) {
         let found = entry.details.get("columns").and_then(|columns| columns.as_object());
         for (column, cells) in found.into_iter().flatten() {
             let most = columns.entry(column.clone()).or_insert(0);
@@ -225,7 +224,7 @@ fn came_back(evidence: &Evidence) -> Vec<CopyLine> {
     }
     let mut lines: Vec<CopyLine> =
         columns.into_iter().map(|(column, cells)| CopyLine { column, cells }).collect();
-    for entry in evidence.entries.iter().filter(|entry| entry.action == RESTORED) {
+    for entry in entries.iter().filter(|entry| entry.action == RESTORED) {
         let by = entry.details.get("by").and_then(|by| by.as_str()).unwrap_or_default();
         let cells = entry.counts.get("restored").copied().unwrap_or_default();
         lines.push(CopyLine { column: format!("every column of the run, by restore {by}"), cells });
@@ -234,9 +233,9 @@ fn came_back(evidence: &Evidence) -> Vec<CopyLine> {
 }
 
 /// The facts of a purge that the ledger knows of.
-fn purged(evidence: &Evidence) -> Option<&PurgeFacts> {
-    let is_past = matches!(evidence.phase, Phase::Purged | Phase::Closed);
-    evidence.purge.as_ref().filter(|_| is_past)
+fn purged<'e>(grounds: &Grounds<'e>) -> Option<&'e PurgeFacts> {
+    let is_past = matches!(grounds.phase, Phase::Purged | Phase::Closed);
+    grounds.purge.filter(|_| is_past)
 }
 
 fn status(
@@ -263,13 +262,13 @@ fn status(
 }
 
 fn not_covered(
-    evidence: &Evidence,
+    grounds: &Grounds<'_>,
     purge: &PurgeFacts,
     counts: &Reconciliation,
     verification: &VerificationPart,
 ) -> Vec<String> {
     let mut list = purge.not_covered.clone();
-    if let Some(scan) = &evidence.residue_after {
+    if let Some(scan) = grounds.residue_after {
         let named = scan.skipped.iter().take(SKIPPED_MAX);
         list.extend(named.map(|skipped| format!("{}: {}", skipped.name, skipped.why)));
         let more = scan.skipped.len().saturating_sub(SKIPPED_MAX) as u64;
@@ -277,7 +276,7 @@ fn not_covered(
             list.push(format!("{} more", counted(more, "file", "files")));
         }
     }
-    let left: Vec<_> = evidence
+    let left: Vec<_> = grounds
         .quarantine
         .iter()
         .filter(|row| !matches!(row.state, QuarantineState::Replayed))
@@ -294,8 +293,7 @@ fn not_covered(
     if let BackupFate::KeptUntil(until) = &purge.backup {
         list.push(format!("the encrypted backup of the originals, kept until {until}"));
     }
-    let unsearched =
-        evidence.residue_after.as_ref().map_or(0, |scan| scan.not_byte_searchable.total());
+    let unsearched = grounds.residue_after.map_or(0, |scan| scan.not_byte_searchable.total());
     match purge.structure {
         Some(facts) if facts.pages_with_remains > 0 => list.push(format!(
             "pages whose unused part is not empty: {} of {}",
@@ -327,7 +325,7 @@ fn not_covered(
 }
 
 fn claim(
-    evidence: &Evidence,
+    grounds: &Grounds<'_>,
     level: ClaimLevel,
     status: CertificateStatus,
     counts: &Reconciliation,
@@ -335,7 +333,7 @@ fn claim(
 ) -> Claim {
     let (state, conclusion) = match level {
         ClaimLevel::Logical => logical(status, counts, verification),
-        ClaimLevel::DatabaseFiles => database_files(evidence, status),
+        ClaimLevel::DatabaseFiles => database_files(grounds, status),
         ClaimLevel::Media => (
             ClaimState::NotClaimed,
             "never claimed: file systems, solid-state disks and snapshots keep blocks that no \
@@ -343,7 +341,7 @@ fn claim(
                 .to_owned(),
         ),
     };
-    let added = purged(evidence).and_then(|purge| purge.statements.get(&level));
+    let added = purged(grounds).and_then(|purge| purge.statements.get(&level));
     let statement = match added {
         Some(added) => format!("{conclusion}. {added}"),
         None => conclusion,
@@ -373,7 +371,7 @@ fn logical(
     (state, conclusion.to_owned())
 }
 
-fn database_files(evidence: &Evidence, status: CertificateStatus) -> (ClaimState, String) {
+fn database_files(grounds: &Grounds<'_>, status: CertificateStatus) -> (ClaimState, String) {
     use CertificateStatus as Status;
     let (state, conclusion) = match status {
         Status::NotPurged => (ClaimState::Pending, "nothing is claimed before the purge"),
@@ -383,7 +381,7 @@ fn database_files(evidence: &Evidence, status: CertificateStatus) -> (ClaimState
             "there are not two scans that prove anything together: see the doubts",
         ),
         Status::UncoveredCopies => {
-            let lives = format!("no residue, but originals live on {}", live_places(evidence));
+            let lives = format!("no residue, but originals live on {}", live_places(grounds));
             return (ClaimState::Limited, lives);
         }
         Status::CameBack => (
@@ -402,10 +400,10 @@ fn database_files(evidence: &Evidence, status: CertificateStatus) -> (ClaimState
 }
 
 /// Where originals that SQL still sees can be: what is known of them, and no more.
-pub(super) fn live_places(evidence: &Evidence) -> &'static str {
-    let has_copies = purged(evidence).is_some_and(|purge| !purge.uncovered_copies.is_empty());
+pub(super) fn live_places(grounds: &Grounds<'_>) -> &'static str {
+    let has_copies = purged(grounds).is_some_and(|purge| !purge.uncovered_copies.is_empty());
     let is_left = |row: &QuarantineFact| !matches!(row.state, QuarantineState::Replayed);
-    match (has_copies, evidence.quarantine.iter().any(is_left)) {
+    match (has_copies, grounds.quarantine.iter().any(is_left)) {
         (true, false) => "in columns outside the policy",
         (true, true) => "in columns outside the policy and in rows left in quarantine",
         (false, true) => "in rows left in quarantine, or inside longer values of other columns",
@@ -417,8 +415,8 @@ pub(super) fn live_places(evidence: &Evidence) -> &'static str {
 }
 
 /// Whether somebody keeps copies elsewhere.
-fn has_copies(evidence: &Evidence) -> bool {
-    purged(evidence).is_some_and(|purge| !purge.elsewhere.is_empty())
+fn has_copies(grounds: &Grounds<'_>) -> bool {
+    purged(grounds).is_some_and(|purge| !purge.elsewhere.is_empty())
 }
 
 fn doubts(verdict: Option<&Verdict>) -> Vec<String> {
@@ -522,20 +520,20 @@ impl CertificateStatus {
         }
     }
 
-    fn statement(self, evidence: &Evidence) -> String {
+    fn statement(self, grounds: &Grounds<'_>) -> String {
         let statement = match self {
             Self::NotPurged => "originals have not been purged; nothing is claimed about them",
             Self::Residue => "originals survive in the files of the database",
             Self::NotEvidence => "the purge ran, and no scan proves that the originals are gone",
             Self::UncoveredCopies => {
-                let places = live_places(evidence);
+                let places = live_places(grounds);
                 return format!("no residue was found, but originals live on {places}");
             }
             Self::CameBack => {
                 "the purge is on record, and originals were found in its columns since"
             }
             Self::Limited => "no residue was found, but not everything was covered",
-            Self::Clean if has_copies(evidence) => {
+            Self::Clean if has_copies(grounds) => {
                 "no original in scope is left in the files of the database; copies elsewhere are \
                  with the owners that are listed, and the medium below is not covered by any claim"
             }

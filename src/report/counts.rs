@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::evidence::{CheckFact, Evidence, QuarantineCause, RowDigest, SegmentFact};
+use super::evidence::{
+    CheckFact, QuarantineCause, QuarantineFact, QuarantineState, RowDigest, SegmentFact,
+};
+use super::grounds::Grounds;
 use crate::policy::TokenKind;
 
 /// What every cell has become, in the order of the equation.
@@ -81,13 +84,13 @@ pub struct VerificationPart {
 }
 
 impl Reconciliation {
-    pub(super) fn of(evidence: &Evidence) -> Self {
-        let count = |name: &str| evidence.counts.get(name).copied().unwrap_or_default();
+    pub(super) fn of(grounds: &Grounds<'_>) -> Self {
+        let count = |name: &str| grounds.counts.get(name).copied().unwrap_or_default();
         let parts = parts_of(count);
         // Wide enough that a sum of counts cannot wrap around and seem to fit.
         let sum: u128 = parts.iter().map(|part| u128::from(part.cells)).sum();
         let cells = count("cells");
-        let was_counted = evidence.counts.contains_key("cells");
+        let was_counted = grounds.counts.contains_key("cells");
         let terms: Vec<String> =
             parts.iter().map(|part| format!("{} {}", part.cells, part.name)).collect();
         Self {
@@ -96,7 +99,7 @@ impl Reconciliation {
             rows: count("rows"),
             cells,
             parts,
-            quarantine: quarantine(evidence),
+            quarantine: grounds.quarantine.iter().map(quarantine_line).collect(),
         }
     }
 
@@ -108,20 +111,20 @@ impl Reconciliation {
 }
 
 impl VerificationPart {
-    pub(super) fn of(evidence: &Evidence) -> Self {
-        let count = |name: &str| evidence.verification.get(name).copied().unwrap_or_default();
+    pub(super) fn of(grounds: &Grounds<'_>) -> Self {
+        let count = |name: &str| grounds.verification.get(name).copied().unwrap_or_default();
         // A count that is absent is not a zero: without `mismatches` nothing has passed.
-        let was_done = !evidence.verification.is_empty();
-        let passed = evidence.verification.get("mismatches") == Some(&0)
-            && evidence.checks.iter().all(|check| check.holds != Some(false));
+        let was_done = !grounds.verification.is_empty();
+        let passed = grounds.verification.get("mismatches") == Some(&0)
+            && grounds.checks.iter().all(|check| check.holds != Some(false));
         Self {
             passed: was_done.then_some(passed),
             opened: count("opened"),
             mismatches: count("mismatches"),
-            method: method(evidence),
-            counts: evidence.verification.clone(),
-            checks: evidence.checks.clone(),
-            segments: evidence.segments.clone(),
+            method: method(&grounds.plan.tokens),
+            counts: grounds.verification.clone(),
+            checks: grounds.checks.to_vec(),
+            segments: grounds.segments.to_vec(),
         }
     }
 }
@@ -134,36 +137,29 @@ pub(super) fn parts_of(count: impl Fn(&str) -> u64) -> Vec<CountPart> {
         .collect()
 }
 
-fn quarantine(evidence: &Evidence) -> Vec<QuarantineLine> {
-    use super::evidence::QuarantineState as State;
-    evidence
-        .quarantine
-        .iter()
-        .map(|fact| QuarantineLine {
-            row: fact.row.clone(),
-            cause: fact.cause,
-            cells: fact.cells,
-            state: fact.state.name(),
-            waived_by: match &fact.state {
-                State::Waived { by } => Some(by.clone()),
-                State::Waiting | State::Replayed => None,
-            },
-        })
-        .collect()
+fn quarantine_line(fact: &QuarantineFact) -> QuarantineLine {
+    QuarantineLine {
+        row: fact.row.clone(),
+        cause: fact.cause,
+        cells: fact.cells,
+        state: fact.state.name(),
+        waived_by: match &fact.state {
+            QuarantineState::Waived { by } => Some(by.clone()),
+            QuarantineState::Waiting | QuarantineState::Replayed => None,
+        },
+    }
 }
 
-fn method(evidence: &Evidence) -> Vec<&'static str> {
-    let is_random = |token: TokenKind| token == TokenKind::Random;
-    let columns = &evidence.plan.columns;
+fn method(tokens: &[TokenKind]) -> Vec<&'static str> {
     let mut method =
         vec!["every cell in scope, no sample; fresh connections and freshly unwrapped keys"];
-    if columns.iter().any(|column| !is_random(column.token)) {
+    if tokens.iter().any(|token| *token != TokenKind::Random) {
         method.push(
             "keyed, format and uuid tokens: every vault entry opened, its token derived again by a \
              second implementation, and each cell compared with the token of the backup's original",
         );
     }
-    if columns.iter().any(|column| is_random(column.token)) {
+    if tokens.contains(&TokenKind::Random) {
         method.push(
             "random tokens: each pair of token and keyed digest compared with the opened vault, \
              as sets",

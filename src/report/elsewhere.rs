@@ -6,8 +6,12 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::evidence::{BackupFate, Evidence, PurgeFacts};
+use super::evidence::{BackupFate, PurgeFacts};
+use super::grounds::Grounds;
 use crate::ledger::ApprovalKind;
+
+/// What the run's own backup is called among the copies, where it is kept.
+pub(super) const OWN_BACKUP: &str = "the encrypted backup of this run";
 
 /// A copy of the source that lies elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -25,10 +29,10 @@ pub struct ElsewhereLine {
 }
 
 /// Every copy that the purge knew of, and the run's own backup where it is kept.
-pub(super) fn lines(evidence: &Evidence, purge: &PurgeFacts) -> Vec<ElsewhereLine> {
+pub(super) fn lines(grounds: &Grounds<'_>, purge: &PurgeFacts) -> Vec<ElsewhereLine> {
     let mut lines = purge.elsewhere.clone();
     if let BackupFate::KeptUntil(until) = &purge.backup {
-        let signed = evidence.approvals.iter().filter(|row| row.kind == ApprovalKind::Purge);
+        let signed = grounds.approvals.iter().filter(|row| row.kind == ApprovalKind::Purge);
         let signers: Vec<&str> = signed.map(|row| row.caller.as_str()).collect();
         let accepted = if signers.is_empty() {
             "by the policy; nobody has signed it".to_owned()
@@ -37,8 +41,8 @@ pub(super) fn lines(evidence: &Evidence, purge: &PurgeFacts) -> Vec<ElsewhereLin
         };
         lines.push(ElsewhereLine {
             kind: "backup".to_owned(),
-            name: "the encrypted backup of this run".to_owned(),
-            owner: evidence.policy.change.owner.clone(),
+            name: OWN_BACKUP.to_owned(),
+            owner: grounds.owner.map(str::to_owned),
             expires: Some(until.clone()),
             known: accepted,
         });

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::certificate::VaultCopyLine;
 use super::elsewhere::ElsewhereLine;
@@ -148,7 +148,7 @@ pub struct KeyFact {
 }
 
 /// Vault entries that came together, and the root over them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SegmentFact {
     /// Its number.
     pub number: u32,
@@ -160,7 +160,7 @@ pub struct SegmentFact {
 }
 
 /// What became of one of the steward's checks. Its query and its answer stay in the vault.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckFact {
     /// What it checks, in the steward's words.
     pub name: String,
@@ -282,7 +282,7 @@ pub struct RowDigestError;
 
 /// Why a row could not be tokenised. The database's own words stay in the vault: a trigger may put
 /// a value into its message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QuarantineCause {
     /// A CHECK refuses the token.

@@ -93,7 +93,7 @@ impl Header {
             plan_fingerprint: evidence.plan.fingerprint.clone(),
             checkpoint: evidence.checkpoint.as_deref().map(checkpoint),
             anchors: evidence.anchors.clone(),
-            steps: steps(evidence),
+            steps: steps(&evidence.entries, evidence.phase),
         }
     }
 }
@@ -117,20 +117,21 @@ pub(super) fn checkpoint(note: &str) -> CheckpointPart {
     CheckpointPart { size, note: note.to_owned() }
 }
 
-fn steps(evidence: &Evidence) -> Vec<Step> {
+/// The life of a run that stands in a phase, as its entries have it.
+pub(super) fn steps(entries: &[Entry], now: Phase) -> Vec<Step> {
     let is_rollback = |phase: Phase| matches!(phase, Phase::RollingBack | Phase::RolledBack);
-    let turned_back = is_rollback(evidence.phase);
+    let turned_back = is_rollback(now);
     Phase::ALL
         .into_iter()
         .filter(|phase| turned_back || !is_rollback(*phase))
         .map(|phase| {
-            let entry = entered(evidence, phase);
+            let entry = entered(entries, phase);
             let at = entry.map(|entry| entry.at.clone());
-            let state = if phase == evidence.phase {
+            let state = if phase == now {
                 StepState::Current
             } else if turned_back && !is_rollback(phase) {
                 if at.is_some() { StepState::Done } else { StepState::LeftOut }
-            } else if phase.rank() < evidence.phase.rank() {
+            } else if phase.rank() < now.rank() {
                 StepState::Done
             } else {
                 StepState::Ahead
@@ -144,9 +145,8 @@ fn steps(evidence: &Evidence) -> Vec<Step> {
 }
 
 /// When the run came into a phase last. A phase that was repeated keeps the time it came there.
-fn entered(evidence: &Evidence, phase: Phase) -> Option<&Entry> {
-    evidence
-        .entries
+fn entered(entries: &[Entry], phase: Phase) -> Option<&Entry> {
+    entries
         .iter()
         .rev()
         .find(|entry| entry.phase_after == Some(phase) && entry.phase_before != Some(phase))

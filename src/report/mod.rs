@@ -29,8 +29,10 @@ mod coverage;
 mod csv_table;
 mod elsewhere;
 mod evidence;
+mod grounds;
 mod header;
 mod html;
+mod ledger_facts;
 mod period;
 mod places;
 mod plan_document;
@@ -59,8 +61,10 @@ pub use evidence::{
     PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest,
     RowDigestError, SegmentFact, StructureFacts, UncoveredCopy, UnitFact,
 };
+use grounds::{Grounds, PlanFigures};
 pub use header::{CheckpointPart, Header, Step, StepState};
 pub use html::embedded;
+pub use ledger_facts::LedgerFacts;
 pub use period::{
     ActLine, AlteredLine, Asked, Carried, ColumnTotal, DomainFact, DomainLine, GapKind, GapLine,
     LedgerPart, PERIOD_SCHEMA, Period, PeriodError, PeriodEvidence, PeriodHeader, PeriodReport,
@@ -149,9 +153,11 @@ impl Report {
     /// Puts the evidence in order and draws the conclusions.
     #[must_use]
     pub fn of(evidence: &Evidence) -> Self {
-        let counts = Reconciliation::of(evidence);
-        let verification = VerificationPart::of(evidence);
-        let certificate = Certificate::of(evidence, &counts, &verification);
+        let plan = PlanFigures::of(&evidence.plan);
+        let grounds = Grounds::of(evidence, &plan);
+        let counts = Reconciliation::of(&grounds);
+        let verification = VerificationPart::of(&grounds);
+        let certificate = Certificate::of(&grounds, &counts, &verification);
         let approvals = ApprovalPart::of(evidence);
         let access = access::purposes(evidence);
         let controls = controls::list(&controls::Parts {
@@ -165,7 +171,7 @@ impl Report {
         Self {
             schema: SCHEMA,
             header: Header::of(evidence),
-            summary: Summary::of(evidence, &counts, &verification, &certificate),
+            summary: Summary::of(&grounds, &counts, &verification, &certificate),
             scope: ScopePart::of(evidence),
             plan: PlanPart::of(evidence),
             leakage: scope::leakage(evidence),
@@ -181,9 +187,9 @@ impl Report {
             access,
             access_beyond: access::others(evidence),
             controls,
-            stages: stages::list(evidence),
+            stages: stages::list(&evidence.entries, evidence.purge.as_ref()),
             timeline: timeline::entries(&evidence.entries),
-            how_to_verify: timeline::how_to_verify(evidence),
+            how_to_verify: timeline::how_to_verify(evidence.run, &evidence.key_fingerprint),
             proofs: evidence.proofs.clone(),
         }
     }

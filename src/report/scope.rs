@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::evidence::Evidence;
+use crate::ledger::Entry;
 use crate::plan::{ColumnPlan, Finding, Verdict};
 use crate::policy::{ColumnRule, EmptyRule, Fit, FormatShape, Normalise, TokenKind, Waiver};
 
@@ -146,7 +147,7 @@ impl PlanPart {
         };
         Self {
             fingerprint: plan.fingerprint.clone(),
-            document: document(evidence),
+            document: document(&evidence.entries),
             blocks: count(Verdict::Blocks),
             warns: count(Verdict::Warns),
             handled: count(Verdict::Handled),
@@ -156,8 +157,8 @@ impl PlanPart {
 }
 
 /// The newest entry about the plan has the hash of its document.
-fn document(evidence: &Evidence) -> Option<String> {
-    let planned = evidence.entries.iter().rfind(|entry| entry.action == "planned")?;
+pub(super) fn document(entries: &[Entry]) -> Option<String> {
+    let planned = entries.iter().rfind(|entry| entry.action == "planned")?;
     planned.details.get("document")?.as_str().map(str::to_owned)
 }
 

@@ -8,14 +8,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::evidence::{Evidence, PurgeFacts};
-use crate::ledger::Entry;
+use super::evidence::PurgeFacts;
+use crate::ledger::{Entry, RESIDUE_FOUND, SCRUBBED};
 use crate::lifecycle::Event;
 
-/// The action of the entry that a purge makes once the files are rewritten.
-const SCRUBBED: &str = "purge_scrubbed";
-/// The action of the entry of a purge that found originals afterwards.
-const RESIDUE_FOUND: &str = "residue_found";
 /// Shorter gaps than this are not worth a line.
 const WAIT_MILLIS_MIN: u64 = 1_000;
 
@@ -58,9 +54,9 @@ impl StageKind {
 }
 
 /// Lines up a run's stretches of time; none where a time cannot be read.
-pub(super) fn list(evidence: &Evidence) -> Vec<Stage> {
+pub(super) fn list(entries: &[Entry], purge: Option<&PurgeFacts>) -> Vec<Stage> {
     let mut line = Line { at: None, stages: Vec::new() };
-    for entry in &evidence.entries {
+    for entry in entries {
         let Ok(until) = entry.at.parse::<Timestamp>() else { continue };
         let Some(act) = act_of(&entry.action) else {
             line.at = line.at.or(Some(until));
@@ -74,7 +70,7 @@ pub(super) fn list(evidence: &Evidence) -> Vec<Stage> {
                 if let Some(began) = began {
                     line.wait(wait, &entry.actor, began);
                 }
-                let of_purge = evidence.purge.as_ref().filter(|_| entry.action == SCRUBBED);
+                let of_purge = purge.filter(|_| entry.action == SCRUBBED);
                 match of_purge.and_then(rewriting) {
                     Some((from, to)) if from <= to && to <= until => {
                         line.work("verify under the exclusive lock", &entry.actor, from);

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::certificate::{Certificate, CertificateStatus, live_places};
 use super::counts::{Reconciliation, VerificationPart};
-use super::evidence::{Condition, Evidence};
+use super::evidence::Condition;
+use super::grounds::Grounds;
 use crate::lifecycle::{Event, Phase};
 use crate::words::{counted, grouped};
 
@@ -59,7 +60,7 @@ pub struct Figure {
 
 /// What the sentences are made from.
 struct Facts<'a> {
-    evidence: &'a Evidence,
+    grounds: &'a Grounds<'a>,
     counts: &'a Reconciliation,
     verification: &'a VerificationPart,
     certificate: &'a Certificate,
@@ -67,17 +68,17 @@ struct Facts<'a> {
 
 impl Summary {
     pub(super) fn of(
-        evidence: &Evidence,
+        grounds: &Grounds<'_>,
         counts: &Reconciliation,
         verification: &VerificationPart,
         certificate: &Certificate,
     ) -> Self {
-        let facts = Facts { evidence, counts, verification, certificate };
+        let facts = Facts { grounds, counts, verification, certificate };
         let (verdict, tone) = facts.verdict();
         Self {
             verdict,
             tone,
-            is_finished: evidence.phase.is_terminal(),
+            is_finished: grounds.phase.is_terminal(),
             statements: facts.statements(),
             next: facts.next(),
             figures: facts.figures(),
@@ -92,10 +93,10 @@ impl Facts<'_> {
         if status != CertificateStatus::NotPurged {
             return (status.word(), status.tone());
         }
-        if self.verification.passed == Some(false) && self.evidence.phase.is_open() {
+        if self.verification.passed == Some(false) && self.grounds.phase.is_open() {
             return ("MISMATCH", Tone::Bad);
         }
-        let word = match self.evidence.phase {
+        let word = match self.grounds.phase {
             Phase::Planned => "PLANNED",
             Phase::Approved => "APPROVED, NOTHING CHANGED",
             Phase::BackedUp => "BACKED UP, SOURCE UNCHANGED",
@@ -106,9 +107,9 @@ impl Facts<'_> {
             Phase::RollingBack => "ROLLING BACK",
             Phase::RolledBack => "ROLLED BACK",
         };
-        let tone = if self.evidence.condition == Some(Condition::Failed) {
+        let tone = if self.grounds.condition == Some(Condition::Failed) {
             Tone::Bad
-        } else if self.evidence.condition == Some(Condition::Paused) {
+        } else if self.grounds.condition == Some(Condition::Paused) {
             Tone::Warn
         } else {
             Tone::Quiet
@@ -117,12 +118,11 @@ impl Facts<'_> {
     }
 
     fn statements(&self) -> Vec<String> {
-        let source = format!("`{}`", self.evidence.source);
-        let plan = &self.evidence.plan;
-        let columns = counted(plan.columns.len() as u64, "column", "columns");
-        let planned: u64 = plan.columns.iter().map(|column| column.cells).sum();
-        let planned = counted(planned, "value", "values");
-        let mut said = match self.evidence.phase {
+        let source = format!("`{}`", self.grounds.source);
+        let plan = self.grounds.plan;
+        let columns = counted(plan.columns, "column", "columns");
+        let planned = counted(plan.cells, "value", "values");
+        let mut said = match self.grounds.phase {
             Phase::Planned => vec![
                 format!("{planned} of {columns} are to move out of {source} into the vault"),
                 "Nothing has been changed; the plan waits for its approval".to_owned(),
@@ -163,7 +163,7 @@ impl Facts<'_> {
         if self.certificate.status != CertificateStatus::NotPurged {
             said.push(self.in_the_files());
         }
-        match self.evidence.condition {
+        match self.grounds.condition {
             Some(Condition::Paused) => {
                 said.push("The run is paused; `sealift status` says why".to_owned());
             }
@@ -179,7 +179,7 @@ impl Facts<'_> {
 
     fn moved(&self, columns: &str) -> String {
         let values = counted(self.counts.part("tokenized"), "value", "values");
-        format!("{values} of {columns} moved out of `{}` into the vault", self.evidence.source)
+        format!("{values} of {columns} moved out of `{}` into the vault", self.grounds.source)
     }
 
     fn verified(&self) -> String {
@@ -243,11 +243,11 @@ impl Facts<'_> {
             Status::UncoveredCopies => format!(
                 "No residue was found, but {} found {}",
                 counted(live, "original was", "originals were"),
-                live_places(self.evidence)
+                live_places(self.grounds)
             ),
             Status::Residue => {
                 let left = certificate.scan_after.as_ref().map_or(0, |scan| scan.residue);
-                let left = left.max(self.evidence.residue_left);
+                let left = left.max(self.grounds.residue_left);
                 format!("{} survive in the files", counted(left, "original", "originals"))
             }
             Status::NotEvidence | Status::NotPurged => {
@@ -258,17 +258,17 @@ impl Facts<'_> {
 
     /// Values that a rollback put back.
     fn restored(&self) -> u64 {
-        let entries = &self.evidence.entries;
+        let entries = self.grounds.entries;
         let last = entries.iter().rfind(|entry| entry.action == Event::RolledBack.name());
         last.and_then(|entry| entry.counts.get("restored").copied()).unwrap_or_default()
     }
 
     fn put_back(&self) -> Vec<String> {
-        let source = &self.evidence.source;
+        let source = self.grounds.source;
         let restored = self.restored();
         let mut said = vec![Self::what_was_put_back(source, restored)];
         let was_done =
-            |event: Event| self.evidence.entries.iter().any(|entry| entry.action == event.name());
+            |event: Event| self.grounds.entries.iter().any(|entry| entry.action == event.name());
         if was_done(Event::Sealed) {
             said.push(
                 "What was sealed stays in the vault: tokens of it may have travelled".to_owned(),
@@ -297,12 +297,12 @@ impl Facts<'_> {
     }
 
     fn next(&self) -> Option<String> {
-        let run = self.evidence.run;
-        if self.evidence.condition == Some(Condition::Paused) {
+        let run = self.grounds.run;
+        if self.grounds.condition == Some(Condition::Paused) {
             return Some(format!("sealift resume {run}"));
         }
-        match self.evidence.phase {
-            Phase::Planned if self.evidence.plan.is_blocked() => None,
+        match self.grounds.phase {
+            Phase::Planned if self.grounds.plan.is_blocked => None,
             Phase::Planned => Some(format!("sealift approve {run}")),
             Phase::Approved | Phase::BackedUp | Phase::Sealed | Phase::Rewritten => {
                 Some(format!("sealift run {run}"))
@@ -321,7 +321,7 @@ impl Facts<'_> {
     }
 
     fn values(&self) -> Figure {
-        if self.evidence.phase == Phase::RolledBack {
+        if self.grounds.phase == Phase::RolledBack {
             return Figure {
                 name: "values put back",
                 number: Some(self.restored()),
@@ -329,7 +329,7 @@ impl Facts<'_> {
             };
         }
         let is_counted = self.counts.reconciles.is_some();
-        let planned: u64 = self.evidence.plan.columns.iter().map(|column| column.cells).sum();
+        let planned = self.grounds.plan.cells;
         Figure {
             name: if is_counted { "values moved" } else { "values to move" },
             number: Some(if is_counted { self.counts.part("tokenized") } else { planned }),
@@ -340,7 +340,7 @@ impl Facts<'_> {
                 Some(false) => {
                     format!("of {} in scope; they do not add up", cells(self.counts.cells))
                 }
-                None if self.evidence.phase.rank() < Phase::Sealed.rank() => {
+                None if self.grounds.phase.rank() < Phase::Sealed.rank() => {
                     "by the plan; nothing is rewritten yet".to_owned()
                 }
                 None => "by the plan; the rewrite is not finished".to_owned(),
@@ -403,7 +403,7 @@ impl Facts<'_> {
         limits.extend(certificate.doubts.iter().cloned());
         if let Some(scan) = &certificate.scan_after
             && scan.not_byte_searchable > 0
-            && self.evidence.purge.as_ref().is_some_and(|purge| purge.structure.is_some())
+            && self.grounds.purge.is_some_and(|purge| purge.structure.is_some())
         {
             limits.push(format!(
                 "{} too short to be searched for, or kept in bytes of their type: for these the \
@@ -411,14 +411,7 @@ impl Facts<'_> {
                 counted(scan.not_byte_searchable, "value is", "values are")
             ));
         }
-        if let Some(extent) = &self.evidence.plan.extent {
-            let scope = self.evidence.plan.columns.len() as u64;
-            limits.push(format!(
-                "{} of {} of the source are outside the policy and were not treated",
-                grouped(extent.columns.saturating_sub(scope)),
-                counted(extent.columns, "column", "columns"),
-            ));
-        }
+        limits.extend(self.grounds.plan.outside.clone());
         limits.push("the medium below the file system is never covered by a claim".to_owned());
         limits.push(
             "dumps, replicas, snapshots and exports made before the run were not looked at, unless \

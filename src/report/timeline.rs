@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::evidence::Evidence;
-use crate::ledger::Entry;
-use crate::lifecycle::Phase;
+use crate::ledger::{Digest, Entry};
+use crate::lifecycle::{Phase, RunId};
 
 /// One entry of the ledger, as far as a report shows it. Its details stay in the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineEntry {
     /// Its place in the ledger.
     pub seq: u64,
@@ -55,8 +54,30 @@ pub(super) fn entries(entries: &[Entry]) -> Vec<TimelineEntry> {
         .collect()
 }
 
-pub(super) fn how_to_verify(evidence: &Evidence) -> Vec<Command> {
-    let (run, key) = (evidence.run, &evidence.key_fingerprint);
+impl TimelineEntry {
+    /// The entry of `run` as far as the line shows it: without its details.
+    pub(super) fn into_entry(self, run: RunId) -> Entry {
+        Entry {
+            seq: self.seq,
+            prev: Digest::ZERO,
+            at: self.at,
+            actor: self.actor,
+            action: self.action,
+            object: self.object,
+            run: Some(run),
+            purpose: None,
+            phase_before: self.phase_before,
+            phase_after: self.phase_after,
+            counts: self.counts,
+            key_ids: Vec::new(),
+            policy: None,
+            details: BTreeMap::new(),
+            tool: String::new(),
+        }
+    }
+}
+
+pub(super) fn how_to_verify(run: RunId, key: &str) -> Vec<Command> {
     vec![
         Command {
             shows: "take the ledger out of the vault; whoever holds the vault does this",

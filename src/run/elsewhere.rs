@@ -3,9 +3,8 @@
 //!
 //! It judges nothing: a copy that nobody is named for is told as it is.
 
-use serde::{Deserialize, Serialize};
-
-use crate::policy::{CopyKind, CopyRule};
+use crate::ledger::{CopyFact, NamedBy};
+use crate::policy::CopyRule;
 use crate::ports::ShownCopy;
 use crate::run::error::RunError;
 use crate::run::job::Job;
@@ -14,33 +13,6 @@ use crate::run::residue::CONTROL;
 
 /// Where the entry of the positive control keeps what the source showed then.
 pub(crate) const SHOWN: &str = "elsewhere";
-
-/// A copy of the source that lies elsewhere, as a purge knew of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CopyFact {
-    /// What it is.
-    pub kind: CopyKind,
-    /// What it is called.
-    pub name: String,
-    /// Who keeps it; `None` where nobody is named.
-    pub owner: Option<String>,
-    /// The day by which it holds no original any more; `None` where nobody is named.
-    pub expires: Option<String>,
-    /// Where it was named.
-    pub named: Option<NamedBy>,
-    /// What the source shows of it; `None` where the source cannot know.
-    pub shown: Option<String>,
-}
-
-/// Where the keeper of a copy was named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NamedBy {
-    /// In the policy, which approvers have signed with the plan.
-    Policy,
-    /// By whoever purged.
-    Purge,
-}
 
 /// Every copy that is known of. What was there when the run began counts also where it is gone by now.
 pub(super) async fn elsewhere(job: &Job, typed: &[CopyRule]) -> Result<Vec<CopyFact>, RunError> {
@@ -101,6 +73,7 @@ fn joined(shown: &[ShownCopy], policy: &[CopyRule], typed: &[CopyRule]) -> Vec<C
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::CopyKind;
 
     fn shown(kind: CopyKind, name: &str) -> ShownCopy {
         ShownCopy { kind, name: name.to_owned(), shown: "seen".to_owned() }

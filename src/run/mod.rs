@@ -58,6 +58,7 @@ mod watch;
 mod window;
 mod worker;
 
+pub use crate::ledger::{CopyFact, NamedBy, PurgeFacts, VaultCopyFact};
 pub use backup::{Ahead, backup};
 pub(crate) use batch::compute;
 pub use came_back::{CameBack, came_back};
@@ -66,14 +67,13 @@ pub use copies::{COPY_ROWS_MAX, copies};
 #[cfg(feature = "failpoints")]
 pub use crash::{bend, die_at, hold_at};
 pub use draft::draft;
-pub use elsewhere::{CopyFact, NamedBy};
 pub(crate) use entries::token_name;
 pub use entries::{add_entries, draw as draw_token, open_entry};
 pub use error::{Mismatch, MismatchKind, RunError};
 pub use job::{Began, Job, LockMeter, Stop, manifest_hash};
 pub use manifest::{MANIFEST, Manifest, ManifestFile, ManifestRange};
 pub(crate) use purge::VAULT_COPIED;
-pub use purge::{PurgeFacts, PurgeOrder, VaultCopyFact, facts_of, purge, residue_of};
+pub use purge::{PurgeOrder, purge};
 pub use put_back::{PutBack, can_be_put_back, put_back};
 pub use record::{BackupCell, BackupRecord, RecordError};
 pub use rehearse::{Differences, differences, objects as objects_unlike};

@@ -11,75 +11,25 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::crypto::{KeyHeader, KeyPurpose, KeyState};
+use crate::ledger::{PurgeFacts, RESIDUE_FOUND, SCRUBBED, ScrubStep, VaultCopyFact};
 use crate::lifecycle::{Event, Phase};
 use crate::policy::{CopyRule, TableName};
-use crate::ports::{
-    Change, FileKind, KeyRow, PageFacts, ScanDepth, ScrubStep, Scrubbed, VaultCopies, VaultCopy,
-};
-use crate::residue::{Evidence, FileReport, ScanReport, Verdict};
+use crate::ports::{Change, FileKind, KeyRow, ScanDepth, Scrubbed, VaultCopies, VaultCopy};
+use crate::residue::{Evidence, FileReport, Verdict};
 use crate::run::crash::here;
-use crate::run::elsewhere::{CopyFact, elsewhere};
+use crate::run::elsewhere::elsewhere;
 use crate::run::error::{Mismatch, MismatchKind, RunError};
 use crate::run::job::{Job, ms};
 use crate::run::residue::{as_json, control_report, count, scan, uncovered_copies};
 use crate::run::verify::{Drive, RoundTripProof, record_mismatch, verify};
-
-/// The action of the entry after which there is no way back.
-pub(crate) const SCRUBBED: &str = "purge_scrubbed";
-
-/// The action of the entry of a purge that found originals after it had rewritten the files. Nothing
-/// is destroyed then: the purge may be tried again, and the run may still be rolled back.
-pub(crate) const RESIDUE_FOUND: &str = "residue_found";
 
 /// The action of the entry of a copy of the vault.
 pub(crate) const VAULT_COPIED: &str = "vault_backed_up";
 
 /// How many places of residue an error names.
 const PLACES_MAX: usize = 8;
-
-/// What a purge found out.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PurgeFacts {
-    /// What was done to the files, in order.
-    pub steps: Vec<ScrubStep>,
-    /// The scan before the rewrite.
-    pub before: Option<ScanReport>,
-    /// The same scan afterwards.
-    pub after: ScanReport,
-    /// What the two prove.
-    pub verdict: Verdict,
-    /// Originals that came after the backup, searched without a control of their own: hits.
-    pub late_hits: u64,
-    /// The files in which these lie.
-    #[serde(default)]
-    pub late_files: Vec<String>,
-    /// Copies in columns outside the policy: column → cells.
-    pub uncovered: BTreeMap<String, u64>,
-    /// Cells that were opened and compared inside the lock.
-    pub cells: u64,
-    /// The pages of the files, taken apart.
-    pub structure: Option<PageFacts>,
-    /// Copies of the vault since the run was planned: each holds the wrapped key of its backup.
-    #[serde(default)]
-    pub vault_copies: Vec<VaultCopyFact>,
-    /// Copies of the source that lie elsewhere.
-    #[serde(default)]
-    pub elsewhere: Vec<CopyFact>,
-}
-
-/// A copy of the vault, as the ledger has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VaultCopyFact {
-    /// When.
-    pub at: String,
-    /// Its file, as it was named then.
-    pub file: String,
-    /// Its hash, in hex.
-    pub sha256: String,
-}
 
 /// What a purge is given by whoever asks for it.
 #[derive(Debug, Clone)]
@@ -132,25 +82,7 @@ async fn step_back(job: &Job, found: &[Mismatch]) -> Result<(), RunError> {
 
 /// The facts of a purge that was cut off after its files were rewritten.
 async fn scrubbed(job: &Job) -> Result<Option<PurgeFacts>, RunError> {
-    Ok(facts_of(&job.vault.ledger_of(job.run).await?))
-}
-
-/// The facts of a run's purge, as its ledger entries have them.
-#[must_use]
-pub fn facts_of(entries: &[crate::ledger::Entry]) -> Option<PurgeFacts> {
-    facts_in(entries.iter().rfind(|entry| entry.action == SCRUBBED)?)
-}
-
-/// The facts of the last purge that found residue, unless one that found none came after it.
-#[must_use]
-pub fn residue_of(entries: &[crate::ledger::Entry]) -> Option<PurgeFacts> {
-    let is_end = |action: &str| action == SCRUBBED || action == RESIDUE_FOUND;
-    let last = entries.iter().rfind(|entry| is_end(&entry.action))?;
-    if last.action == RESIDUE_FOUND { facts_in(last) } else { None }
-}
-
-fn facts_in(entry: &crate::ledger::Entry) -> Option<PurgeFacts> {
-    serde_json::from_value(entry.details.get("facts")?.clone()).ok()
+    Ok(PurgeFacts::of(&job.vault.ledger_of(job.run).await?))
 }
 
 async fn scrub(
@@ -335,8 +267,7 @@ async fn vault_copies(job: &Job) -> Result<Vec<VaultCopyFact>, RunError> {
 
 fn residue_found(facts: &PurgeFacts) -> RunError {
     let residue = |file: &&FileReport| file.hits.residue() > 0;
-    let hits: u64 =
-        facts.after.files.iter().map(|file| file.hits.residue()).sum::<u64>() + facts.late_hits;
+    let hits = facts.residue();
     let mut places: Vec<String> = facts
         .after
         .files

@@ -42,7 +42,7 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         .ledger_of(job.run)
         .await?
         .iter()
-        .any(|entry| entry.action == crate::run::purge::SCRUBBED)
+        .any(|entry| entry.action == crate::ledger::SCRUBBED)
     {
         return Err(RunError::Inconsistent(
             "the purge has rewritten the files already; there is no way back".to_owned(),

@@ -8,15 +8,13 @@ use std::collections::BTreeMap;
 use super::checkpoint::{signed, verifier_key};
 use crate::crypto::{KeyPurpose, KeyState};
 use crate::ledger::{self, Entry, ProofBundle};
-use crate::lifecycle::{Event, Phase};
+use crate::lifecycle::Phase;
 use crate::plan::Assessment;
 use crate::ports::{self, QuarantineState as Waits, RunRow, Vault, VaultError};
 use crate::report::{
-    AnchorFact, ApprovalFact, BackupFate, CheckFact, Condition, ElsewhereLine, Evidence, KeyFact,
-    PurgeFacts, PurgeStep, QuarantineCause, QuarantineFact, QuarantineState, RowDigest,
-    SegmentFact, StructureFacts, UncoveredCopy, UnitFact, Usage, VaultCopyLine,
+    AnchorFact, ApprovalFact, CheckFact, Condition, Evidence, KeyFact, LedgerFacts,
+    QuarantineCause, QuarantineFact, QuarantineState, RowDigest, SegmentFact, Usage,
 };
-use crate::run::{CopyFact, NamedBy, PurgeFacts as Purged, facts_of, residue_of};
 
 /// Where a run stood when it is told of.
 pub(super) struct Stood {
@@ -34,8 +32,9 @@ pub(super) struct Stood {
 ///
 /// [`VaultError`] where they cannot be read, or a row is not what Sealift wrote.
 pub async fn evidence(vault: &dyn Vault, row: &RunRow) -> Result<Evidence, VaultError> {
-    let entries = vault.ledger_of(row.run).await?;
+    // ORDER: before the run's entries: a report shows every entry of its run that its checkpoint signs.
     let signed = signed(vault).await?;
+    let entries = vault.ledger_of(row.run).await?;
     let stood = Stood { entries, phase: row.phase, condition: row.condition };
     let mut evidence = of_run(vault, row, stood).await?;
     for body in signed.iter().flat_map(|signed| &signed.bodies) {
@@ -67,24 +66,16 @@ pub(super) async fn of_run(
     let plan: Assessment = serde_json::from_str(&row.plan).map_err(malformed)?;
     let header = vault.header().await?;
     let Stood { entries, phase, condition: held } = stood;
-    let counts_of = |action: &[&str]| {
-        entries
-            .iter()
-            .rfind(|entry| action.contains(&entry.action.as_str()))
-            .map(|entry| entry.counts.clone())
-            .unwrap_or_default()
-    };
-    let control = entries
-        .iter()
-        .rfind(|entry| entry.action == "residue_control")
-        .and_then(|entry| serde_json::from_value(entry.details.get("report")?.clone()).ok());
-    let facts = facts_of(&entries);
-    let stopped = residue_of(&entries);
-    let purged = matches!(phase, Phase::Purged | Phase::Closed);
-    let kept = entries
-        .iter()
-        .rfind(|entry| entry.action == Event::Purged.name())
-        .and_then(|entry| entry.details.get("backup_kept_until")?.as_str().map(str::to_owned));
+    let LedgerFacts {
+        counts,
+        units,
+        opened,
+        verification,
+        residue_before,
+        residue_after,
+        residue_left,
+        purge,
+    } = LedgerFacts::of(&entries, phase);
     Ok(Evidence {
         tool: concat!("sealift ", env!("CARGO_PKG_VERSION")).to_owned(),
         vault: header.vault.to_string(),
@@ -94,15 +85,15 @@ pub(super) async fn of_run(
         source: row.source.clone(),
         phase,
         condition: held.map(condition),
-        counts: counts_of(&["rewritten"]),
-        units: units(&entries),
-        opened: opened(&entries),
-        verification: counts_of(&["verified", "mismatch"]),
+        counts,
+        units,
+        opened,
+        verification,
         checks: checks(vault, row, &policy).await?,
-        residue_before: control,
-        residue_after: facts.as_ref().or(stopped.as_ref()).map(|facts| facts.after.clone()),
-        residue_left: stopped.as_ref().map_or(0, residue_left),
-        purge: facts.filter(|_| purged).map(|facts| purge_facts(facts, kept)),
+        residue_before,
+        residue_after,
+        residue_left,
+        purge,
         checkpoint: None,
         approvals: approvals(vault, row).await?,
         keys: keys(vault, row, &plan).await?,
@@ -159,94 +150,6 @@ fn condition(condition: ports::Condition) -> Condition {
         ports::Condition::Paused => Condition::Paused,
         ports::Condition::Failed => Condition::Failed,
     }
-}
-
-/// What the rewrite counted in each unit of the plan.
-fn units(entries: &[Entry]) -> Vec<UnitFact> {
-    let units = entries
-        .iter()
-        .rfind(|entry| entry.action == Event::Rewritten.name())
-        .and_then(|entry| entry.details.get("units")?.as_object());
-    let mut units: Vec<UnitFact> = units
-        .into_iter()
-        .flatten()
-        .filter_map(|(unit, counts)| {
-            let counts = serde_json::from_value(counts.clone()).ok()?;
-            Some(UnitFact { unit: unit.parse().ok()?, counts })
-        })
-        .collect();
-    units.sort_by_key(|fact| fact.unit);
-    units
-}
-
-/// What the last verification opened, by column.
-fn opened(entries: &[Entry]) -> BTreeMap<String, u64> {
-    let is_last = |entry: &&Entry| {
-        [Event::Verified.name(), Event::Mismatch.name()].contains(&entry.action.as_str())
-    };
-    entries
-        .iter()
-        .rfind(is_last)
-        .and_then(|entry| serde_json::from_value(entry.details.get("columns")?.clone()).ok())
-        .unwrap_or_default()
-}
-
-/// The hits for which a purge stopped.
-fn residue_left(facts: &Purged) -> u64 {
-    let hits: u64 = facts.after.files.iter().map(|file| file.hits.residue()).sum();
-    hits + facts.late_hits
-}
-
-fn purge_facts(facts: Purged, kept: Option<String>) -> PurgeFacts {
-    PurgeFacts {
-        steps: facts
-            .steps
-            .into_iter()
-            .map(|step| PurgeStep {
-                name: step.step,
-                outcome: step.outcome,
-                falls_short: step.falls_short,
-                started_at: step.started_at,
-                finished_at: step.finished_at,
-            })
-            .collect(),
-        statements: BTreeMap::new(),
-        uncovered_copies: facts
-            .uncovered
-            .into_iter()
-            .filter_map(|(column, cells)| {
-                let column = crate::policy::ColumnName::parse(&column).ok()?;
-                Some(UncoveredCopy { column, cells })
-            })
-            .collect(),
-        not_covered: Vec::new(),
-        structure: facts.structure.map(|structure| StructureFacts {
-            pages: structure.pages,
-            pages_with_remains: structure.pages_with_remains,
-        }),
-        backup: kept.map_or(BackupFate::Destroyed, BackupFate::KeptUntil),
-        vault_copies: facts
-            .vault_copies
-            .into_iter()
-            .map(|copy| VaultCopyLine { at: copy.at, file: copy.file, sha256: copy.sha256 })
-            .collect(),
-        elsewhere: facts.elsewhere.into_iter().map(copy_line).collect(),
-    }
-}
-
-/// A copy elsewhere, with how it is known in words.
-fn copy_line(copy: CopyFact) -> ElsewhereLine {
-    let named = copy.named.map(|by| match by {
-        NamedBy::Policy => "named in the policy",
-        NamedBy::Purge => "named by who purged",
-    });
-    let known = match (named, &copy.shown) {
-        (Some(named), Some(shown)) => format!("{named}; the server shows it: {shown}"),
-        (Some(named), None) => format!("{named}; the source cannot know of it"),
-        (None, shown) => format!("the server shows it: {}", shown.as_deref().unwrap_or_default()),
-    };
-    let CopyFact { kind, name, owner, expires, .. } = copy;
-    ElsewhereLine { kind: kind.name().to_owned(), name, owner, expires, known }
 }
 
 async fn keys(

@@ -16,6 +16,7 @@ use sealift::report::{
 mod browser;
 mod canaries;
 mod fixture;
+mod forged;
 mod handed;
 mod issued;
 mod numbers;

@@ -1,15 +1,18 @@
-//! Checking a report that somebody hands over: its proofs, and its figures against the entries.
+//! Checking a report that somebody hands over: its proofs, and what it says against the entries.
 //!
-//! It reads what any report of these shapes holds and makes nothing of it. It knows no file and no
-//! vault; the ledger comes as an export, where there is one.
+//! It reads what any report of these shapes holds. The report of a run is made again from its entries, as
+//! far as they go, and compared; of the one over a period the sums are. It knows no file and no vault; the
+//! ledger comes as an export, where there is one.
 
 use serde_json::Value;
 
 use super::{PERIOD_SCHEMA, SCHEMA};
 use crate::ledger::{Digest, Entry, Export, ExportError, ProofBundle};
 
+mod approvals;
 mod of_period;
 mod of_run;
+mod rebuilt;
 mod verdict;
 
 pub use verdict::{ReportFinding, ReportNote, ReportVerdict};
@@ -131,12 +134,15 @@ impl HandedReport {
         let proven = proofs.parsed();
         self.figures(&Held { entries: &proven, size, are_all: false }, &mut verdict);
         let Some(export) = ledger else {
-            verdict.notes.push(ReportNote::NoLedger);
+            verdict.note(ReportNote::NoLedger);
+            if self.shape == Shape::Run {
+                of_run::without_ledger(&self.report, size, &mut verdict);
+            }
             return Ok(verdict);
         };
         // The report's own checkpoint is one that was kept: the ledger has to begin with it.
         verdict.take(export.check(expected_key, Some(&proofs.checkpoint))?);
-        self.in_ledger(&entries_of(export), size, &proven, &mut verdict);
+        self.in_ledger(&entries_of(export), size, &mut verdict);
         Ok(verdict)
     }
 
@@ -160,7 +166,7 @@ impl HandedReport {
         let size = self.last_told().saturating_add(1);
         verdict.entries = told.len();
         self.figures(&Held { entries: &told, size, are_all: true }, verdict);
-        self.in_ledger(&all, size, &told, verdict);
+        self.in_ledger(&all, size, verdict);
         Ok(())
     }
 
@@ -180,9 +186,9 @@ impl HandedReport {
     }
 
     /// Holds it against the whole ledger: is anything left out, was it issued, has the run gone on?
-    fn in_ledger(&self, all: &[Entry], size: u64, proven: &[Entry], verdict: &mut ReportVerdict) {
+    fn in_ledger(&self, all: &[Entry], size: u64, verdict: &mut ReportVerdict) {
         match self.shape {
-            Shape::Run => of_run::in_ledger(&self.report, all, proven, verdict),
+            Shape::Run => of_run::in_ledger(&self.report, all, verdict),
             Shape::Period => of_period::in_ledger(&self.report, all, size, verdict),
         }
         self.issued(all, verdict);
@@ -206,9 +212,17 @@ impl HandedReport {
             verdict.findings.push(ReportFinding::OtherFile { seq: entry.seq });
             return;
         }
-        verdict.notes.push(ReportNote::NotIssued);
+        if self.shape == Shape::Run
+            && let Some(seq) = of_run::issued_instead(&self.report, self.json, all)
+        {
+            verdict.add(ReportFinding::OtherReport { seq });
+        }
+        verdict.note(ReportNote::NotIssued);
+        if self.shape == Shape::Run {
+            verdict.note(ReportNote::Unheld);
+        }
         if self.is_page {
-            verdict.notes.push(ReportNote::WordsUnchecked);
+            verdict.note(ReportNote::WordsUnchecked);
         }
     }
 }

@@ -25,6 +25,11 @@ pub enum ReportFinding {
         /// The entry.
         seq: u64,
     },
+    /// A report of the run as it stood then was issued, and it was another one.
+    OtherReport {
+        /// The entry that says so.
+        seq: u64,
+    },
 }
 
 /// What was not checked, or what a reader should know.
@@ -57,6 +62,15 @@ pub enum ReportNote {
         /// How many.
         count: usize,
     },
+    /// What its verdict, its counts and its certificate are made of is younger than its checkpoint.
+    NotMadeAgain,
+    /// Another version of the program made it: sentences may have been others then.
+    OtherVersion {
+        /// Name and version.
+        tool: String,
+    },
+    /// Parts of which no entry speaks.
+    Unheld,
     /// The ledger has entries of the run that came after the report.
     GoneOn {
         /// How many.
@@ -89,10 +103,15 @@ impl ReportVerdict {
             .filter(|it| !known(it))
             .collect();
         self.findings.extend(findings);
-        for note in verdict.notes.into_iter().map(ReportNote::Ledger) {
-            if !self.notes.contains(&note) {
-                self.notes.push(note);
-            }
+        for note in verdict.notes {
+            self.note(ReportNote::Ledger(note));
+        }
+    }
+
+    /// Adds a note, once.
+    pub(super) fn note(&mut self, note: ReportNote) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
         }
     }
 
@@ -126,6 +145,7 @@ impl ReportFinding {
             Self::Differs { .. } => "differs",
             Self::LeftOut { .. } => "left_out",
             Self::OtherFile { .. } => "other_file",
+            Self::OtherReport { .. } => "other_report",
         }
     }
 }
@@ -137,6 +157,9 @@ impl fmt::Display for ReportFinding {
             Self::Differs { part: "checkpoint" } => f.write_str(
                 "differs: the checkpoint that the report shows is not the one that signs its proofs",
             ),
+            Self::Differs { part: "shape" } => {
+                f.write_str("differs: the report has not the shape that it names")
+            }
             Self::Differs { part } => {
                 write!(f, "differs: the {part} of the report is not what its entries say")
             }
@@ -146,6 +169,11 @@ impl fmt::Display for ReportFinding {
             Self::OtherFile { seq } => {
                 write!(f, "other file: entry {seq} issued a page with this data and other words")
             }
+            Self::OtherReport { seq } => write!(
+                f,
+                "other report: entry {seq} issued the report of the run as it stood then, and this is \
+                 not that one"
+            ),
         }
     }
 }
@@ -163,7 +191,9 @@ impl fmt::Display for ReportNote {
                 "the report carries the entries of its runs and not the others of the period: its sums \
                  over those are checked against a ledger only",
             ),
-            Self::NotIssued => f.write_str("no entry of the ledger says that it was issued"),
+            Self::NotIssued => {
+                f.write_str("not issued: no entry of the ledger says that this file was issued")
+            }
             Self::WordsUnchecked => f.write_str(
                 "the words of the page were not compared with its data: make it again, and compare",
             ),
@@ -171,6 +201,20 @@ impl fmt::Display for ReportNote {
             Self::Younger { count } => {
                 write!(f, "{count} lines of its timeline are younger than its checkpoint")
             }
+            Self::NotMadeAgain => f.write_str(
+                "lines that its verdict, its counts or its certificate rest on are younger than its \
+                 checkpoint: without a ledger these were held against nothing",
+            ),
+            Self::OtherVersion { tool } => write!(
+                f,
+                "`{tool}` made it, and this is another version: verdict, certificate, counts and \
+                 approvals were held against the entries, the sentences beside them were not"
+            ),
+            Self::Unheld => f.write_str(
+                "no entry speaks of what the plan found, estimated and measured, of the policy's rules, \
+                 keys, purposes, risks, controls and anchors, nor of rows that wait in quarantine: only \
+                 an issued file, whose SHA-256 is on the ledger, vouches for these",
+            ),
             Self::GoneOn { count } => {
                 write!(f, "the run has gone on since: {count} entries are younger than the report")
             }
