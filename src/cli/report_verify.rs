@@ -7,7 +7,7 @@ use serde_json::json;
 use super::args::VerifyReport;
 use super::exit::{Failure, Outcome};
 use super::output::Output;
-use crate::report::HandedReport;
+use crate::report::{HandedReport, ReportNote};
 
 pub(super) fn verify(out: &Output, typed: &VerifyReport) -> Result<Outcome, Failure> {
     let read = |file: &Path| std::fs::read(file).map_err(|error| Failure::unreadable(file, &error));
@@ -23,6 +23,17 @@ pub(super) fn verify(out: &Output, typed: &VerifyReport) -> Result<Outcome, Fail
         report.check(typed.key.as_deref(), since.as_deref(), ledger.as_ref()).map_err(|error| {
             Failure::failed(error).hint("check `--key`, `--since` and the folder of `--ledger`")
         })?;
+    // Whoever takes out proofs and checkpoint is not to be told that nothing is wrong.
+    if ledger.is_none() && verdict.is_consistent() && verdict.notes.contains(&ReportNote::NoProofs)
+    {
+        return Err(Failure::failed(format!(
+            "`{}` carries no proofs: nothing of it was checked",
+            typed.file.display()
+        ))
+        .hint(
+            "hold it against the ledger: `--ledger DIR`; or have it made anew, with its proofs",
+        ));
+    }
     let findings: Vec<serde_json::Value> = verdict
         .findings
         .iter()

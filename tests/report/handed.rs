@@ -104,6 +104,20 @@ fn a_figure_that_is_not_what_the_entries_say_is_named() {
 }
 
 #[test]
+fn a_report_whose_proofs_were_taken_out_is_not_called_checked() {
+    let (desk, _, key) = handed();
+    let mut report: Value =
+        serde_json::from_str(&fs::read_to_string(desk.path("report.json")).unwrap()).unwrap();
+    report["proofs"] = Value::Null;
+    report["header"]["checkpoint"] = Value::Null;
+    fs::write(desk.path("bare.json"), report.to_string()).unwrap();
+    for key in [&["--key", key.as_str()][..], &[]] {
+        let typed = [&["report", "verify", "bare.json"][..], key].concat();
+        desk.run(&typed).fails(2, &["carries no proofs", "--ledger"]);
+    }
+}
+
+#[test]
 fn a_page_whose_words_were_changed_is_not_the_one_that_was_issued() {
     let (desk, _, key) = handed();
     let file = changed(&desk, "report.html", "<h1>Run", "<h1>A run");
