@@ -28,7 +28,7 @@ fn loading() -> Loading {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let header = VaultHeader {
         vault: VaultId([1; 16]),
-        format: 1,
+        format: sealift::ports::VAULT_FORMAT,
         created_at: String::new(),
         key_check: Vec::new(),
         origin: String::new(),
