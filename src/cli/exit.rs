@@ -411,6 +411,16 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
             "nothing is purged while this lasts; repair what is named (write the value itself where \
              somebody copied a token), then `sealift run`",
         ),
+        // As after a session that somebody ended while the log was retired.
+        RunError::Residue { places, .. }
+            if places.split(", ").all(|it| it.starts_with("pg_wal/") || it.ends_with(" more")) =>
+        {
+            (
+                Outcome::Finding,
+                "the backup is still there, and the server's own log is no place to remove a file from: \
+             purge again, and the log is retired anew",
+            )
+        }
         RunError::Residue { .. } => (
             Outcome::Finding,
             "the backup is still there; remove what is named, or rewrite it (VACUUM FULL), and purge again",
