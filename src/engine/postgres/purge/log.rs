@@ -15,6 +15,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::Steps;
 use crate::engine::postgres::cursor;
+use crate::engine::postgres::error::state;
 use crate::engine::postgres::shape::quoted;
 
 /// Settings that keep files of the log, with what they are for as long as it is retired.
@@ -31,7 +32,7 @@ pub(super) async fn mark(
 ) -> Result<(), sqlx::Error> {
     // language=PostgreSQL
     const ADDRESS: &str = "SELECT pg_catalog.pg_current_wal_insert_lsn()::text";
-    if checkpoint(connection).await {
+    if checkpoint(connection).await? {
         let address: String = sqlx::query_scalar(ADDRESS).fetch_one(connection).await?;
         steps.done("CHECKPOINT", format!("purge address {address}"));
     } else {
@@ -41,8 +42,20 @@ pub(super) async fn mark(
     Ok(())
 }
 
-async fn checkpoint(connection: &mut PgConnection) -> bool {
-    sqlx::raw_sql("CHECKPOINT").execute(connection).await.is_ok()
+/// Whether the server did it; `false` where the role may not.
+async fn checkpoint(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let done = sqlx::raw_sql("CHECKPOINT").execute(connection).await;
+    done_if_permitted(done).map(|done| done.is_some())
+}
+
+/// What was done, or `None` where the server refused it. A session that was ended has been refused
+/// nothing: what it was to do is tried again with the whole step.
+fn done_if_permitted<T>(done: Result<T, sqlx::Error>) -> Result<Option<T>, sqlx::Error> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if state(&error).is_some_and(|code| !code.starts_with("57")) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Retires the log, as far as the role may.
@@ -51,7 +64,7 @@ pub(super) async fn retire(
     steps: &mut Steps,
 ) -> Result<(), sqlx::Error> {
     let settings =
-        if checkpoint(connection).await { Settings::set(connection).await? } else { None };
+        if checkpoint(connection).await? { Settings::set(connection).await? } else { None };
     let Some(settings) = settings else {
         steps.fell_short(
             "retire the log of changes",
@@ -150,14 +163,14 @@ impl Settings {
             WHERE sourcefile LIKE '%postgresql.auto.conf' AND name = ANY ($1)";
         put_back_left(connection).await?;
         let names: Vec<&str> = KEEPING.iter().map(|(name, _)| *name).collect();
-        let Ok(own) = sqlx::query_as(OWN).bind(&names).fetch_all(&mut *connection).await else {
-            return Ok(None);
-        };
+        let own = sqlx::query_as(OWN).bind(&names).fetch_all(&mut *connection).await;
+        let Some(own) = done_if_permitted(own)? else { return Ok(None) };
         let settings = Self(own);
         // ORDER: what they were, durable, before the first of them changes.
         cursor::keep_settings(connection, &settings.0).await?;
         for (name, value) in KEEPING {
-            if alter(connection, name, Some(value)).await.is_err() {
+            let set = alter(connection, name, Some(value)).await;
+            if done_if_permitted(set)?.is_none() {
                 settings.put_back(connection).await?;
                 return Ok(None);
             }
