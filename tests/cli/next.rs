@@ -115,6 +115,20 @@ fn before_a_purge_the_second_way_into_the_vault_comes_next() {
 }
 
 #[test]
+fn where_nobody_has_to_sign_the_purge_it_comes_next() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 3);
+    let policy = std::fs::read_to_string(desk.path("shop.toml")).unwrap();
+    desk.write("shop.toml", &(policy + "\n[approval]\nplan = 0\npurge = 0\n"));
+    desk.run(&["plan", "--policy", "shop.toml"]).done();
+    desk.run(&["run"]).done().mentions(&["next: alice: sealift keys slot check"]);
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    let run = desk.json(&["status"]).done().text("run");
+    let purge = format!("next: alice: sealift purge {run} --confirm {run}");
+    desk.run(&["status"]).done().mentions(&[&purge]);
+}
+
+#[test]
 fn a_blocked_plan_says_so_and_what_to_do() {
     let desk = Desk::new();
     shop(&desk, Journal::Delete, 3);
