@@ -184,3 +184,18 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_comes_back_when_its_minute_or_day_ends() {
+        let now: Timestamp = "2026-11-22T23:58:45Z".parse().unwrap();
+        let reached = |per| Refusal::RateReached { purpose: "p".to_owned(), per, used: 5, max: 5 };
+        assert_eq!(reached("minute").passes_after_s(now), Some(15));
+        assert_eq!(reached("day").passes_after_s(now), Some(75));
+        let other = Refusal::PurposeUnknown { purpose: "p".to_owned() };
+        assert_eq!(other.passes_after_s(now), None);
+    }
+}

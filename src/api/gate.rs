@@ -46,8 +46,9 @@ pub(super) async fn gate(
             if let Ok(permit) = place {
                 request.extensions_mut().insert(Place { permit: Arc::new(permit) });
             }
-            // Whatever is said meanwhile has the request's id beside it.
-            let answer = next.run(request).instrument(tracing::info_span!("request", id));
+            // Whatever is said meanwhile has the request's id beside it, also where faults alone are said.
+            let answer =
+                next.run(request).instrument(tracing::error_span!("request", request_id = id));
             let answered = tokio::time::timeout(ANSWER_WITHIN, answer).await;
             answered.unwrap_or_else(|_| ApiError::timeout().into_response())
         }

@@ -164,7 +164,7 @@ fn second_way(row: &RunRow, slots: &[SlotRow]) -> Option<String> {
 }
 
 /// Whether the policy wants nobody else's signature under the purge.
-fn is_one_mans_purge(row: &RunRow) -> bool {
+fn needs_no_signature(row: &RunRow) -> bool {
     serde_json::from_str::<Policy>(&row.policy).is_ok_and(|policy| policy.approval.purge == 0)
 }
 
@@ -182,7 +182,7 @@ fn of_run(row: &RunRow, slots: &[SlotRow]) -> (String, String) {
         Phase::Approved | Phase::BackedUp | Phase::Sealed | Phase::Rewritten => {
             (steward, format!("sealift run {run}"))
         }
-        Phase::Verified if !is_one_mans_purge(row) => {
+        Phase::Verified if !needs_no_signature(row) => {
             ("an approver".to_owned(), format!("sealift approve {run} --purge"))
         }
         Phase::Verified | Phase::PurgeApproved => {

@@ -40,6 +40,8 @@ pub(super) struct Grounds<'e> {
     pub(super) segments: &'e [SegmentFact],
     /// Who answers for the data, by the policy.
     pub(super) owner: Option<&'e str>,
+    /// Signatures that the policy wants under a purge.
+    pub(super) purge_needs: u64,
     pub(super) plan: &'e PlanFigures,
 }
 
@@ -78,6 +80,7 @@ impl<'e> Grounds<'e> {
             checks: &evidence.checks,
             segments: &evidence.segments,
             owner: evidence.policy.change.owner.as_deref(),
+            purge_needs: u64::from(evidence.policy.approval.purge),
             plan,
         }
     }

@@ -307,8 +307,12 @@ impl Facts<'_> {
             Phase::Approved | Phase::BackedUp | Phase::Sealed | Phase::Rewritten => {
                 Some(format!("sealift run {run}"))
             }
-            Phase::Verified => Some(format!("sealift approve {run} --purge")),
-            Phase::PurgeApproved => Some(format!("sealift purge {run} --confirm {run}")),
+            Phase::Verified if self.grounds.purge_needs > 0 => {
+                Some(format!("sealift approve {run} --purge"))
+            }
+            Phase::Verified | Phase::PurgeApproved => {
+                Some(format!("sealift purge {run} --confirm {run}"))
+            }
             Phase::Purged => Some(format!("sealift report {run} --close")),
             Phase::RollingBack => Some(format!("sealift rollback {run}")),
             Phase::Closed | Phase::RolledBack => None,

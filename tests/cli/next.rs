@@ -126,6 +126,8 @@ fn where_nobody_has_to_sign_the_purge_it_comes_next() {
     let run = desk.json(&["status"]).done().text("run");
     let purge = format!("next: alice: sealift purge {run} --confirm {run}");
     desk.run(&["status"]).done().mentions(&[&purge]);
+    let report = desk.run(&["report", "--format", "json"]).done();
+    report.mentions(&[&format!("\"next\": \"sealift purge {run} --confirm {run}\"")]);
 }
 
 #[test]

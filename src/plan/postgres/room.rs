@@ -21,9 +21,7 @@ pub(super) fn needed(column: &InScope<'_>, facts: &PostgresColumn) -> Option<Str
         return None;
     }
     if facts.is_text() || facts.is_text_array() {
-        let (chars_max, token) = (facts.chars_max?, column.token_chars()?);
-        // The braces of a template around an array are not part of its element.
-        let token = if facts.is_text_array() { token.saturating_sub(2) } else { token };
+        let (chars_max, token) = (facts.chars_max?, text_chars(column, facts)?);
         if token <= chars_max {
             return None;
         }
@@ -35,6 +33,13 @@ pub(super) fn needed(column: &InScope<'_>, facts: &PostgresColumn) -> Option<Str
         });
     }
     facts.is_told_by_text().then(|| "text".to_owned())
+}
+
+/// How many characters a token has in a text of the column, where that is not up to the value.
+pub(super) fn text_chars(column: &InScope<'_>, facts: &PostgresColumn) -> Option<u64> {
+    let token = column.token_chars()?;
+    // The braces of a template around an array are not part of its element.
+    Some(if facts.is_text_array() { token.saturating_sub(2) } else { token })
 }
 
 /// Whether a column only gets longer, and stays of its type.

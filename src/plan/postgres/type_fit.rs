@@ -49,10 +49,8 @@ fn has_room(column: &InScope<'_>, facts: &PostgresColumn) -> bool {
 fn filled_up(column: &InScope<'_>, facts: &PostgresColumn) -> Option<Finding> {
     let declared = &column.column.declared;
     let (fact, remedy) = if facts.base_type == "_bpchar" {
-        // The braces of a template around an array are not part of its element.
-        let token = column.token_chars().map(|token| token.saturating_sub(2));
         let max = facts.chars_max?;
-        if token.is_some_and(|token| token >= max) {
+        if room::text_chars(column, facts).is_some_and(|token| token >= max) {
             return None;
         }
         (

@@ -79,6 +79,7 @@ struct Own {
     source: String,
     key: String,
     owner: Option<String>,
+    purge_needs: u64,
     approvals: Vec<ApprovalFact>,
     quarantine: Vec<QuarantineFact>,
     checks: Vec<CheckFact>,
@@ -136,6 +137,7 @@ fn made(own: &Own, entries: &[Entry]) -> Option<(LedgerFacts, Value)> {
         checks: &checks,
         segments: &own.segments,
         owner: own.owner.as_deref(),
+        purge_needs: own.purge_needs,
         plan: &own.plan,
     };
     let counts = Reconciliation::of(&grounds);
@@ -295,6 +297,7 @@ impl Own {
             source: text(&report["header"], "source")?,
             key: text(&report["header"], "key_fingerprint")?,
             owner: owner(report),
+            purge_needs: report["approvals"]["purge_required"].as_u64()?,
             approvals: all(&report["approvals"]["signatures"], signature)?,
             quarantine: all(&report["counts"]["quarantine"], quarantined)?,
             checks: Vec::deserialize(&verification["checks"]).ok()?,
