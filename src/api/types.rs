@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::error::ApiError;
 use super::sent_value::SentValue;
 use crate::policy::{Form, Permission};
+use crate::words::says_something;
 
 /// Characters of a reason.
 const REASON_CHARS_MAX: usize = 1_000;
@@ -23,7 +24,8 @@ pub(super) struct DetokenizeRequest {
     #[schema(example = "support_case", max_length = 300)]
     pub(super) purpose: String,
     /// Why, in words. It is kept sealed; the ledger holds a digest.
-    #[schema(example = "case 4711", min_length = 1, max_length = 1000)]
+    #[schema(example = "case 4711", max_length = 1000)]
+    #[schema(pattern = r"[^\s\u0000-\u001f\u007f-\u009f\ufeff]")]
     pub(super) reason: String,
     /// The domain of the tokens. Needed for tokens that do not name one (`format`, `uuid`).
     #[serde(default)]
@@ -42,7 +44,8 @@ pub(super) struct ValuesRequest {
     #[schema(example = "onboarding", max_length = 300)]
     pub(super) purpose: String,
     /// Why, in words. It is kept sealed; the ledger holds a digest.
-    #[schema(example = "new customer", min_length = 1, max_length = 1000)]
+    #[schema(example = "new customer", max_length = 1000)]
+    #[schema(pattern = r"[^\s\u0000-\u001f\u007f-\u009f\ufeff]")]
     pub(super) reason: String,
     /// The domain.
     #[schema(example = "email", max_length = 300)]
@@ -172,7 +175,7 @@ pub(super) struct Health {
 /// Refuses words that are longer than they may be.
 pub(super) fn checked(purpose: &str, reason: &str, domain: Option<&str>) -> Result<(), ApiError> {
     let is_long = |text: &str, max: usize| text.len() > max && text.chars().count() > max;
-    if reason.trim().is_empty() {
+    if !says_something(reason) {
         return Err(ApiError::invalid("say why in `reason`"));
     }
     if is_long(reason, REASON_CHARS_MAX) {
@@ -183,4 +186,26 @@ pub(super) fn checked(purpose: &str, reason: &str, domain: Option<&str>) -> Resu
         return Err(ApiError::invalid(format!("a name has {NAME_CHARS_MAX} characters at most")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+    use utoipa::PartialSchema;
+
+    use super::*;
+
+    /// What the document says of a reason is what is asked of it: of every character there is.
+    #[test]
+    fn the_document_says_which_reasons_say_something() {
+        for schema in [DetokenizeRequest::schema(), ValuesRequest::schema()] {
+            let schema = serde_json::to_value(schema).unwrap();
+            let pattern = schema["properties"]["reason"]["pattern"].as_str().unwrap();
+            let pattern = Regex::new(pattern).unwrap();
+            assert!(!pattern.is_match(""));
+            for each in ('\0'..=char::MAX).map(String::from) {
+                assert_eq!(pattern.is_match(&each), says_something(&each), "{each:?}");
+            }
+        }
+    }
 }

@@ -21,6 +21,7 @@ use crate::lifecycle::{Phase, RunId};
 use crate::plan::Assessment;
 use crate::ports::{Change, RunRow, SealedReason};
 use crate::report::{RESTORED, StoredPlan, plan_digest};
+use crate::words::says_something;
 
 /// The run whose originals a run brings back; `None` for a run of the usual kind.
 pub(super) fn restores(row: &RunRow) -> Option<RunId> {
@@ -60,7 +61,7 @@ pub(super) async fn restore(
             }
         }
     }
-    let Some(reason) = typed.reason.filter(|reason| !reason.trim().is_empty()) else {
+    let Some(reason) = typed.reason.filter(|reason| says_something(reason)) else {
         return Err(Failure::failed("a restore wants a reason")
             .hint(format!("`sealift restore {} --reason \"why\"`; it is kept sealed", row.run)));
     };

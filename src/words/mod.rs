@@ -58,6 +58,12 @@ pub fn between(from: &str, until: &str) -> Option<u64> {
     u64::try_from(until.as_millisecond() - from.as_millisecond()).ok()
 }
 
+/// Whether a text says something: a reason of blanks or of control characters is none.
+#[must_use]
+pub fn says_something(text: &str) -> bool {
+    text.chars().any(|each| !each.is_whitespace() && !each.is_control() && each != '\u{feff}')
+}
+
 /// Writes a sentence with a capital letter: statements of a report are parts of sentences.
 #[must_use]
 pub fn capital(text: &str) -> String {

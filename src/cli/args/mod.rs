@@ -18,10 +18,11 @@ pub(super) use self::values::{Detokenize, Serve, Tokenize};
 pub(super) use self::vault::{
     Access, ApplyPolicy, Caller, Honeytoken, Init, Keys, Notify, Policy, Slot, VaultVerb,
 };
+use crate::words::says_something;
 
 /// Words that say something: a reason of blanks is none.
 fn words(typed: &str) -> Result<String, &'static str> {
-    if typed.trim().is_empty() { Err("say why, in words") } else { Ok(typed.to_owned()) }
+    if says_something(typed) { Ok(typed.to_owned()) } else { Err("say why, in words") }
 }
 
 /// What help opens with, below the examples.
