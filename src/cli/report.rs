@@ -32,6 +32,8 @@ pub(super) async fn report(
     if super::report_period::is_meant(&typed) {
         return super::report_period::report(settings, out, &typed).await;
     }
+    // ORDER: before anything is closed.
+    let form = form_of(out.format(), typed.output.as_deref())?;
     let vault = settings.open_vault().await?;
     let row = match typed.run.first() {
         Some(run) => find_run(vault.as_ref(), Some(run), |_| true).await?,
@@ -42,7 +44,7 @@ pub(super) async fn report(
     }
     let row = find_run(vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
     let report = Report::of(&evidence(vault.as_ref(), &row).await?);
-    let Some(form) = form_of(out.format(), typed.output.as_deref()) else {
+    let Some(form) = form else {
         print_text(out, &row, &report);
         next(vault.as_ref(), out, &row, &report).await?;
         return Ok(Outcome::Done);
@@ -93,18 +95,29 @@ impl Form {
 }
 
 /// The form that was asked for; `None` for the first screen of a terminal.
-pub(super) fn form_of(format: Format, output: Option<&Path>) -> Option<Form> {
-    Some(match format {
-        Format::Html => Form::Html,
-        Format::Csv => Form::Csv,
-        Format::Json => Form::Json,
-        Format::Text => match ending(output?).as_str() {
+///
+/// # Errors
+///
+/// A file whose ending names no form that there is: who asks for a page of paper must not get JSON
+/// under its name.
+pub(super) fn form_of(format: Format, output: Option<&Path>) -> Result<Option<Form>, Failure> {
+    Ok(Some(match (format, output) {
+        (Format::Html, _) => Form::Html,
+        (Format::Csv, _) => Form::Csv,
+        (Format::Json, _) => Form::Json,
+        (Format::Text, None) => return Ok(None),
+        (Format::Text, Some(file)) => match ending(file).as_str() {
             "html" | "htm" => Form::Html,
             "csv" => Form::Csv,
             "txt" => Form::Text,
-            _ => Form::Json,
+            "json" => Form::Json,
+            _ => {
+                let fact = format!("no report is written as `{}`", file.display());
+                return Err(Failure::failed(fact)
+                    .hint("end the name with .html, .json, .csv or .txt, or say --format"));
+            }
         },
-    })
+    }))
 }
 
 /// A report as it was written.

@@ -49,7 +49,7 @@ pub(super) async fn report(
         .hint("`sealift status --all` says when each was planned"));
     }
     let report = PeriodReport::of(&evidence);
-    let Some(form) = form_of(out.format(), typed.output.as_deref()) else {
+    let Some(form) = form_of(out.format(), typed.output.as_deref())? else {
         for line in report.to_text().lines() {
             out.line(line);
         }

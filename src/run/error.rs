@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::ports::{BackupError, Remedy, SourceError, VaultError};
 use crate::run::record::RecordError;
+use crate::words::counted;
 
 /// Why a pass stopped. What was committed stays; `run` goes on from there.
 ///
@@ -104,7 +105,7 @@ pub enum RunError {
         fact: String,
     },
     /// Verification found cells or entries that are not what they have to be.
-    #[error("verification found {} mismatches", .0.len())]
+    #[error("verification found {}", counted(.0.len() as u64, "mismatch", "mismatches"))]
     Mismatches(Vec<Mismatch>),
     /// The files still hold originals.
     #[error("originals survive in {places} ({hits} hits)")]

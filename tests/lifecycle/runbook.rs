@@ -19,7 +19,7 @@ const BROUGHT_ABOUT: [&str; 13] = [
     "table … cannot be rewritten",
     "check `…` does not hold",
     "the catalog of the source is not the one …",
-    "verification found … mismatches",
+    "verification found … mismatch",
     "the vault is older than its source",
     "backup file … is missing",
     "… was altered",
@@ -229,7 +229,7 @@ fn a_cell_that_holds_what_it_should_not_is_named_mended_and_verified() {
     let was = db.value("SELECT email FROM people WHERE id = 3");
     db.exec("UPDATE people SET email = (SELECT email FROM people WHERE id = 4) WHERE id = 3");
     let answer = desk.run(&["verify", &run]).fails(1, &["people"]);
-    says(&answer, "verification found … mismatches");
+    says(&answer, "verification found … mismatch");
     desk.run(&["purge", &run, "--confirm", &run]).ends(3);
     db.exec(format!("UPDATE people SET email = '{was}' WHERE id = 3"));
     drop(db);

@@ -50,6 +50,27 @@ fn no_form_of_a_report_holds_an_original_at_any_time() {
 }
 
 #[test]
+fn an_ending_that_names_no_form_is_refused_before_a_run_is_closed() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 3);
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run]).done();
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    desk.run(&["purge", &run, "--confirm", &run]).done();
+
+    for file in ["report.docx", "report"] {
+        let asked = desk.run(&["report", &run, "--output", file, "--close"]);
+        asked.fails(2, &["no report is written as", file, "hint:", ".html"]);
+        desk.run(&["report", "--all", "--output", file]).fails(2, &["no report is written as"]);
+        assert!(!desk.path(file).exists(), "{file}");
+    }
+
+    assert_eq!(desk.json(&["status", &run]).done().text("phase"), "purged");
+    desk.run(&["--format", "json", "report", &run, "--output", "report"]).done();
+}
+
+#[test]
 fn the_same_vault_gives_the_same_bytes() {
     let (desk, run) = life();
 

@@ -48,14 +48,22 @@ async fn checkpoint(connection: &mut PgConnection) -> Result<bool, sqlx::Error> 
     done_if_permitted(done).map(|done| done.is_some())
 }
 
-/// What was done, or `None` where the server refused it. A session that was ended has been refused
-/// nothing: what it was to do is tried again with the whole step.
+/// What was done, or `None` where the server refused it. A session that was ended, a full disk or a
+/// checkpoint that failed has refused nothing: what it was to do is tried again with the whole step.
 fn done_if_permitted<T>(done: Result<T, sqlx::Error>) -> Result<Option<T>, sqlx::Error> {
     match done {
         Ok(done) => Ok(Some(done)),
-        Err(error) if state(&error).is_some_and(|code| !code.starts_with("57")) => Ok(None),
+        Err(error) if state(&error).is_some_and(is_refusal) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the state of an error says that the server does not do such a thing, whenever it is asked.
+/// What it cannot do at the moment has a class of the list.
+fn is_refusal(state: &str) -> bool {
+    // Appendix A of PostgreSQL's manual: connection, resources, intervention, system, internal.
+    const PASSING: [&str; 5] = ["08", "53", "57", "58", "XX"];
+    !PASSING.iter().any(|class| state.starts_with(class))
 }
 
 /// Retires the log, as far as the role may.
@@ -218,4 +226,17 @@ async fn reload(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::raw_sql("SELECT pg_catalog.pg_reload_conf()").execute(connection).await?;
     tokio::time::sleep(RELOAD).await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_for_now_is_no_refusal() {
+        // Not permitted; not possible on this server; a setting that cannot be changed now.
+        assert!(["42501", "0A000", "55P02"].into_iter().all(is_refusal));
+        // A session that was ended; a disk that is full; a checkpoint that failed.
+        assert!(!["57P01", "53100", "58030", "XX000"].into_iter().any(is_refusal));
+    }
 }
