@@ -41,7 +41,7 @@ pub enum Encoding {
     Timestamp,
 }
 
-/// From here on an integer in eight bytes is met nowhere by chance.
+/// From here on an integer in eight bytes is met nowhere by chance, where its bytes tell.
 const WIDE_MIN: u64 = 1 << 48;
 /// From here on an integer in digits is: it has twelve of them.
 const LONG_MIN: u64 = 100_000_000_000;
@@ -127,7 +127,7 @@ impl Encoding {
             | Self::Decimal => return None,
         };
         // What begins with one byte repeated is met on every unused page.
-        (!super::filter::is_uniform(&bytes)).then(|| Zeroizing::new(bytes))
+        (!super::filter::is_uniform(&bytes) && tells(&bytes)).then(|| Zeroizing::new(bytes))
     }
 
     /// Writes what the first [`STEM_BYTES_MAX`] bytes of [`Encoding::encode`] would be, without
@@ -159,8 +159,8 @@ impl Encoding {
     /// The forms of an integer, as far as its width allows to tell it from others.
     fn integer(self, original: &Original) -> Option<Zeroizing<Vec<u8>>> {
         let number = i64::from_be_bytes(original.expose().try_into().ok()?);
-        let (is_wide, is_long) =
-            (number.unsigned_abs() >= WIDE_MIN, number.unsigned_abs() >= LONG_MIN);
+        let is_wide = number.unsigned_abs() >= WIDE_MIN && tells(&number.to_be_bytes());
+        let is_long = number.unsigned_abs() >= LONG_MIN;
         let written = match self {
             Self::Raw if is_wide => number.to_be_bytes().to_vec(),
             Self::IntegerLe if is_wide => number.to_le_bytes().to_vec(),
@@ -208,6 +208,20 @@ fn text_of(original: &Original) -> Option<&str> {
     (original.kind() == ValueType::Text)
         .then(|| std::str::from_utf8(original.expose()).ok())
         .flatten()
+}
+
+/// Whether the bytes of a binary form tell it from what any file holds. Counters, flags, masks and
+/// small numbers beside each other are `00` and `ff` for the most part: 2^48 in eight bytes, or a
+/// UUID that counts from one, is found everywhere.
+fn tells(form: &[u8]) -> bool {
+    let (telling_min, different_min) = if form.len() < 16 { (5, 4) } else { (8, 6) };
+    // A stem is a hit already.
+    let stem = &form[..form.len().min(STEM_BYTES_MAX)];
+    let telling: Zeroizing<Vec<u8>> =
+        Zeroizing::new(stem.iter().copied().filter(|byte| !matches!(byte, 0x00 | 0xff)).collect());
+    let is_first = |(at, byte): &(usize, &u8)| !telling[..*at].contains(byte);
+    let different = telling.iter().enumerate().filter(is_first).count();
+    telling.len() >= telling_min && different >= different_min
 }
 
 /// The bytes of a UUID in its usual form.
@@ -355,13 +369,49 @@ mod tests {
             [1_u16, 2345, 6789, 123, 4567].into_iter().flat_map(u16::to_le_bytes).collect();
         assert_eq!(encoded(Encoding::Numeric, "-1234567890123.4567"), Some(groups));
         assert_eq!(encoded(Encoding::Numeric, "1234.5"), None);
-        let second = 1_000_000_i64;
-        assert_eq!(
-            encoded(Encoding::Timestamp, "2000-01-01 00:00:01+00"),
-            Some(second.to_le_bytes().to_vec())
-        );
+        // SELECT timestamptz_send('2024-05-06 07:08:09.123456+00'), the other way round.
+        let moment = vec![0x80, 0x6a, 0x1b, 0x80, 0xc2, 0xba, 0x02, 0x00];
+        assert_eq!(encoded(Encoding::Timestamp, "2024-05-06 07:08:09.123456+00"), Some(moment));
         assert_eq!(encoded(Encoding::Timestamp, "2000-01-02 00:00:00"), None);
         assert_eq!(encoded(Encoding::Timestamp, "alice@example.com, at large"), None);
+    }
+
+    #[test]
+    fn bytes_that_lie_in_every_file_are_not_sought() {
+        for number in [i64::MIN, i64::MIN + 1, i64::MAX, 1 << 40, 1 << 48, 1 << 56, (1 << 53) + 1] {
+            let text = number.to_string();
+            assert_eq!(encoded(Encoding::IntegerLe, &text), None, "{text}");
+            let integer = Original::integer(number);
+            for form in [Encoding::Raw, Encoding::IntegerLe] {
+                assert!(form.encode(&integer).is_none(), "{text}");
+                assert!(form.stem(&integer).is_none(), "{text}");
+            }
+            assert!(Encoding::Decimal.encode(&integer).is_some(), "{text}");
+            assert!(encoded(Encoding::Raw, &text).is_some(), "{text}");
+        }
+        for (form, text) in [
+            (Encoding::Uuid, "00000001-0000-0000-0000-000000000000"),
+            (Encoding::Uuid, "01000000-0000-0000-0000-000000000000"),
+            (Encoding::Uuid, "00000000-0000-4000-8000-000000000001"),
+            (Encoding::Timestamp, "2000-01-01 00:00:00.000001+00"),
+            (Encoding::Timestamp, "2000-01-01 00:00:01+00"),
+            (Encoding::Numeric, "1000000000001"),
+        ] {
+            assert_eq!(encoded(form, text), None, "{text}");
+            assert!(form.stem(&Original::text(text)).is_none(), "{text}");
+            assert!(encoded(Encoding::Raw, text).is_some(), "{text}");
+        }
+        for (form, text) in [
+            (Encoding::Uuid, "6f1c0b52-93d7-4a1e-b0c4-52e8a97f3d10"),
+            (Encoding::Uuid, "018f4e2a-7c31-7b09-9d55-3e6f20c1a8b4"),
+            (Encoding::Timestamp, "2024-05-06 07:08:09.123456+00"),
+            (Encoding::Timestamp, "2024-05-06 07:08:09+00"),
+            (Encoding::IntegerLe, "4929123456781234"),
+            (Encoding::IntegerLe, "-4929123456781234"),
+            (Encoding::Numeric, "4929123456781234"),
+        ] {
+            assert!(encoded(form, text).is_some(), "{text}");
+        }
     }
 
     #[test]

@@ -56,8 +56,8 @@ pub struct Unsearchable {
     pub real: u64,
     /// Values that begin with one byte repeated, as every unused page does.
     pub uniform: u64,
-    /// Values of a type that the database keeps in bytes of its own, which are not searched for;
-    /// their texts are.
+    /// Values of a type that the database keeps in bytes of its own, which are not searched for, or
+    /// lie in every file; their texts are.
     #[serde(default)]
     pub typed: u64,
 }
@@ -114,6 +114,11 @@ impl FilterBuilder {
             ValueType::Text | ValueType::Blob if is_uniform(bytes) => not_searchable.uniform += 1,
             ValueType::Text | ValueType::Blob | ValueType::Integer => {
                 self.filter.values += 1;
+                if original.kind() == ValueType::Integer && Encoding::Raw.encode(original).is_none()
+                {
+                    // In digits it is told from others, in its bytes it is not.
+                    not_searchable.typed += 1;
+                }
                 for encoding in Encoding::ALL {
                     if let Some(stem) = encoding.stem(original) {
                         self.filter.insert(&stem);
@@ -131,9 +136,15 @@ impl FilterBuilder {
         let (values, not_searchable) = (self.filter.values, self.filter.unsearchable.total());
         self.add(original);
         let was_added = self.filter.values > values;
-        let has_bytes = Encoding::ALL
-            .into_iter()
-            .any(|form| form.is_binary() && form.encode(original).is_some());
+        let is_sought = |form: Encoding| form.is_binary() && form.encode(original).is_some();
+        // A whole number may be a `bigint` or a `numeric`: which of them, nobody says here.
+        let is_whole =
+            std::str::from_utf8(original.expose()).is_ok_and(|text| text.parse::<i64>().is_ok());
+        let has_bytes = if is_whole {
+            is_sought(Encoding::IntegerLe) && is_sought(Encoding::Numeric)
+        } else {
+            Encoding::ALL.into_iter().any(is_sought)
+        };
         if was_added && !has_bytes && self.filter.unsearchable.total() == not_searchable {
             self.filter.unsearchable.typed += 1;
         }
@@ -437,6 +448,26 @@ mod tests {
         let filter = builder.build();
         let expected = Unsearchable { typed: 1, short_text: 1, ..Unsearchable::default() };
         assert_eq!((filter.values(), filter.unsearchable()), (2, expected));
+    }
+
+    #[test]
+    fn a_value_whose_bytes_lie_in_every_file_is_sought_as_a_text_and_counted() {
+        let sparse = [
+            "281474976710656",
+            "-9223372036854775808",
+            "00000001-0000-0000-0000-000000000000",
+            "2000-01-01 00:00:00.000001+00",
+        ];
+        let mut builder = FilterBuilder::new(KEY, 5);
+        for text in sparse {
+            builder.add_typed(&Original::text(text));
+        }
+        builder.add_typed(&Original::text("4929123456781234"));
+        builder.add(&Original::integer(1 << 48));
+        builder.add(&Original::integer(4_929_123_456_781_234));
+        let filter = builder.build();
+        let expected = Unsearchable { typed: 5, ..Unsearchable::default() };
+        assert_eq!((filter.values(), filter.unsearchable()), (7, expected));
     }
 
     #[test]

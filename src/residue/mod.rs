@@ -20,7 +20,8 @@
 //!
 //! # What a byte scan cannot see
 //!
-//! - Numbers of few digits and values under [`WINDOW_BYTES`] bytes: they would be found everywhere. They are
+//! - Numbers of few digits, values under [`WINDOW_BYTES`] bytes, and the bytes of numbers, UUIDs and
+//!   timestamps that are `00` and `ff` for the most part: they would be found everywhere. They are
 //!   counted as [`Unsearchable`] and proven by structure (pages without used free space, every cell
 //!   a token).
 //! - What is left of a value whose first bytes were overwritten, and less than
