@@ -90,6 +90,27 @@ fn a_deadlock_with_an_application_is_tried_again_and_both_get_through() {
     assert_eq!(db.value("SELECT count(*)::text FROM log"), if kept { "1" } else { "0" });
 }
 
+/// Somebody keeps a table that the run has nothing to do with, longer than one lock is waited for.
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_lock_on_another_table_is_waited_for_where_the_catalog_is_read() {
+    let mut db = Postgres::with(&format!(
+        "{PEOPLE} INSERT INTO people SELECT i, 'person' || i || '@example.com' FROM generate_series(1, 200) AS i;
+         CREATE TABLE log (id integer DEFAULT 1 + 1, at timestamptz DEFAULT now());
+         CREATE INDEX ON log ((id + 1)) WHERE id > 7;"
+    ));
+    let desk = desk(&db, POLICY);
+    let run = plan_and_approve(&desk);
+    let mut holder = Postgres::beside(&db);
+    holder.exec("BEGIN");
+    holder.exec("LOCK TABLE log IN ACCESS EXCLUSIVE MODE");
+    let child = start(&desk, &run);
+    std::thread::sleep(Duration::from_secs(4));
+    holder.exec("COMMIT");
+    ends_well(child);
+    assert_eq!(db.value(TOKENS), "200");
+}
+
 /// Old rows can be cleared up while a run goes on: no transaction of ours is as long as the run.
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]

@@ -86,6 +86,8 @@ fn stage(name: &str) -> (Postgres, Desk, Roles) {
          GRANT USAGE ON SCHEMA public, \"Sales dept\" TO {reader}, {owner};
          GRANT SELECT ON person, letters TO {owner};
          ALTER VIEW local OWNER TO {owner};
+         CREATE STATISTICS public.\"By city\" (dependencies) ON email, city FROM person;
+         ALTER STATISTICS public.\"By city\" OWNER TO {owner};
          CREATE FUNCTION public.who() RETURNS name LANGUAGE sql AS 'SELECT current_user';
          CREATE MATERIALIZED VIEW public.signed AS
              SELECT min(email) AS first, public.who() AS by FROM person;

@@ -285,8 +285,8 @@ impl Postgres {
              FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
              WHERE relkind IN ('i', 'I') AND coalesce(attstattarget, -1) <> -1
                AND relnamespace <> 'pg_catalog'::regnamespace ORDER BY 1",
-            "SELECT concat_ws(' ', pg_get_statisticsobjdef(oid), stxstattarget)
-             FROM pg_statistic_ext ORDER BY 1",
+            "SELECT concat_ws(' ', pg_get_statisticsobjdef(oid), stxstattarget,
+                    pg_get_userbyid(stxowner)) FROM pg_statistic_ext ORDER BY 1",
         ];
         const COMMENTS: &str = "SELECT concat_ws(' ', 'comment',
                 pg_describe_object(classoid, objoid, objsubid), description) FROM pg_description

@@ -16,7 +16,7 @@ use crate::policy::TableName;
 use crate::ports::SourceError;
 
 /// How often something that may pass is tried again.
-const ATTEMPTS_MAX: u32 = 12;
+pub(super) const ATTEMPTS_MAX: u32 = 12;
 
 /// The first pause; each next one is twice as long, up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(50);
@@ -211,7 +211,7 @@ enum Waits {
 }
 
 /// Waits, the longer the more often it was tried, and never as long as another worker.
-async fn pause(attempt: u32) {
+pub(super) async fn pause(attempt: u32) {
     let longest = PAUSE.saturating_mul(1 << attempt.min(10)).min(PAUSE_MAX);
     let part = rand::rng().random_range(0.5..1.0);
     tokio::time::sleep(longest.mul_f64(part)).await;

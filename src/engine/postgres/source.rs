@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::connect::{Address, close};
-use super::error::{open_error, source_error};
+use super::error::{LOCK_TIMEOUT, millis, open_error, source_error};
 use super::files::{ServerFiles, Sought};
 use super::rebuild::TableRebuild;
 use super::sample::PostgresSampler;
@@ -113,9 +113,13 @@ impl Source for PostgresSource {
         let mut connection = self.reader().await?;
         let read = catalog::read(&mut connection).await;
         close(connection).await;
-        read.map_err(|error| SourceError::Engine {
-            doing: "reading its catalog",
-            source: Box::new(error),
+        read.map_err(|error| match error {
+            catalog::CatalogError::Locked { .. } => {
+                SourceError::Locked { waited_ms: millis(LOCK_TIMEOUT) }
+            }
+            error @ catalog::CatalogError::Query { .. } => {
+                SourceError::Engine { doing: "reading its catalog", source: Box::new(error) }
+            }
         })
     }
 

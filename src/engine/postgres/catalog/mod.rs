@@ -11,7 +11,8 @@ mod tables;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::error::safe;
+use super::error::{is_passing, safe};
+use super::session::{ATTEMPTS_MAX, pause};
 use crate::catalog::postgres::{DEFAULT_SCHEMA, PostgresCatalog};
 use crate::catalog::{Catalog, EngineKind};
 use crate::policy::TableName;
@@ -45,18 +46,44 @@ pub enum CatalogError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Somebody keeps what a query over the catalog waits for.
+    #[error("cannot read {what} of the database: a lock was waited for too long")]
+    Locked {
+        /// Which part.
+        what: &'static str,
+    },
 }
 
 fn failed(what: &'static str) -> impl Fn(sqlx::Error) -> CatalogError {
-    move |error| CatalogError::Query { what, source: safe(error) }
+    move |error| {
+        if is_passing(&error) {
+            return CatalogError::Locked { what };
+        }
+        CatalogError::Query { what, source: safe(error) }
+    }
 }
 
 /// Reads the catalog of the database.
+///
+/// Sizes and expressions of a table cannot be had while somebody keeps it to themselves, as `VACUUM
+/// FULL` does. Then the whole is read again, so that all of it is of one snapshot.
 ///
 /// # Errors
 ///
 /// Returns [`CatalogError`] where a query fails; the database is as it was.
 pub async fn read(conn: &mut PgConnection) -> Result<Catalog, CatalogError> {
+    let mut attempt = 0;
+    loop {
+        let catalog = read_once(conn).await;
+        attempt += 1;
+        if attempt >= ATTEMPTS_MAX || !matches!(catalog, Err(CatalogError::Locked { .. })) {
+            return catalog;
+        }
+        pause(attempt).await;
+    }
+}
+
+async fn read_once(conn: &mut PgConnection) -> Result<Catalog, CatalogError> {
     let snapshot = "the catalog";
     sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .execute(&mut *conn)

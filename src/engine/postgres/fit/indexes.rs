@@ -2,7 +2,8 @@
 //!
 //! The server makes them anew by itself, and forgets what is not part of their definition: what the
 //! index of a partition was called, what it says of itself, what a table is clustered on, how much
-//! of it is sampled. Here that is read before, and given back where it is not as it was.
+//! of it is sampled, whose the statistics are. Here that is read before, and given back where it is
+//! not as it was.
 
 use std::collections::HashMap;
 
@@ -33,6 +34,8 @@ struct Said {
     options: Vec<String>,
     /// Which column of it is sampled how much; 0: the whole.
     targets: Vec<String>,
+    /// Whose they are, quoted; an index is whose its table is.
+    owner: Option<String>,
 }
 
 /// Reads what there is over the tables of these columns.
@@ -56,7 +59,7 @@ pub(super) async fn read(
                   FROM pg_catalog.pg_options_to_table(c.reloptions) o ORDER BY 1),
             ARRAY(SELECT a.attnum || ' ' || a.attstattarget FROM pg_catalog.pg_attribute a
                   WHERE a.attrelid = c.oid AND coalesce(a.attstattarget, -1) <> -1
-                  ORDER BY a.attnum)
+                  ORDER BY a.attnum), NULL::text
         FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE i.indrelid::int8 = ANY ($1)
@@ -66,7 +69,12 @@ pub(super) async fn read(
             e.stxrelid::pg_catalog.regclass::text, 'STATISTICS',
             pg_catalog.obj_description(e.oid, 'pg_statistic_ext'), NULL, false, false, '{}',
             CASE WHEN coalesce(e.stxstattarget, -1) <> -1
-                 THEN ARRAY['0 ' || e.stxstattarget] ELSE '{}' END
+                 THEN ARRAY['0 ' || e.stxstattarget] ELSE '{}' END,
+            -- As far as the role may give them to somebody else.
+            CASE WHEN pg_catalog.current_setting('is_superuser') = 'on'
+                      OR (pg_catalog.pg_has_role(e.stxowner, 'MEMBER') AND
+                          pg_catalog.has_schema_privilege(e.stxowner, e.stxnamespace, 'CREATE'))
+                 THEN pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.stxowner)) END
         FROM pg_catalog.pg_statistic_ext e
         JOIN pg_catalog.pg_namespace n ON n.oid = e.stxnamespace
         WHERE e.stxrelid::int8 = ANY ($1)";
@@ -90,6 +98,7 @@ fn said(row: &PgRow) -> Result<Said, sqlx::Error> {
         is_replica_identity: row.try_get(9)?,
         options: row.try_get(10)?,
         targets: row.try_get(11)?,
+        owner: row.try_get(12)?,
     })
 }
 
@@ -161,6 +170,10 @@ fn statements(was: &Said, is: &Said) -> Vec<String> {
         let Some((column, target)) = target.split_once(' ') else { continue };
         let column = if column == "0" { String::new() } else { format!(" ALTER COLUMN {column}") };
         all.push(format!("ALTER {kind} {schema}.{name}{column} SET STATISTICS {target}"));
+    }
+    // ORDER: last, while they are still ours to alter.
+    if let Some(owner) = was.owner.as_ref().filter(|_| was.owner != is.owner) {
+        all.push(format!("ALTER {kind} {schema}.{name} OWNER TO {owner}"));
     }
     all
 }
