@@ -19,6 +19,9 @@ use crate::ports::{Change, KeyRow, RunRow, SlotRow, Vault};
 use crate::serve::{Callers, KeysError};
 pub(super) use crate::serve::{caller_mac, is_genuine, stored_id};
 
+/// Runs that are named where none is meant.
+const RUNS_NAMED_MAX: usize = 8;
+
 /// A caller at an unlocked vault.
 pub(super) struct Desk {
     pub(super) vault: Arc<dyn Vault>,
@@ -217,20 +220,42 @@ pub(super) async fn find_run(
     fits: impl Fn(Phase) -> bool,
 ) -> Result<RunRow, Failure> {
     let runs = vault.runs().await?;
-    let mut found: Vec<RunRow> = match typed {
-        Some(prefix) => {
-            runs.into_iter().filter(|row| row.run.to_string().starts_with(prefix)).collect()
-        }
-        None => runs.into_iter().filter(|row| fits(row.phase)).collect(),
+    let is_meant = |row: &RunRow| match typed {
+        Some(prefix) => row.run.to_string().starts_with(prefix),
+        None => fits(row.phase),
     };
+    let (mut found, others): (Vec<RunRow>, Vec<RunRow>) = runs.into_iter().partition(is_meant);
     match (found.len(), typed) {
         (1, _) => Ok(found.remove(0)),
         (0, Some(typed)) => Err(Failure::failed(format!("there is no run `{typed}`"))
             .hint("`sealift status --all` lists them")),
-        (0, None) => Err(Failure::failed("there is no run that this could mean")
-            .hint("`sealift status --all` lists them")),
+        (0, None) => Err(none_fits(&others)),
         (many, _) => Err(Failure::failed(format!("{many} runs could be meant"))
             .hint("name one; `sealift status` lists them")),
+    }
+}
+
+/// No run stands where the verb begins: the open ones are named with where they stand.
+fn none_fits(others: &[RunRow]) -> Failure {
+    let open: Vec<&RunRow> = others.iter().filter(|row| row.phase.is_open()).collect();
+    match open.as_slice() {
+        [] => Failure::failed("there is no run that this could mean")
+            .hint("`sealift status --all` lists them"),
+        [one] => Failure::failed(format!(
+            "there is no run that this could mean: run {} is `{}`",
+            one.run, one.phase
+        ))
+        .hint(format!("`sealift status {}` says what comes next", one.run)),
+        [_, ..] => {
+            let stand = open.iter().map(|row| format!("{} is `{}`", row.run, row.phase));
+            let stand: Vec<String> = stand.take(RUNS_NAMED_MAX).collect();
+            Failure::failed(format!(
+                "there is no run that this could mean, of {} that are open: {}",
+                open.len(),
+                stand.join(", ")
+            ))
+            .hint("`sealift status` says what comes next for each")
+        }
     }
 }
 

@@ -194,7 +194,8 @@ fn of_run(row: &RunRow, slots: &[SlotRow]) -> (String, String) {
         Phase::Closed => {
             ("an auditor".to_owned(), "sealift ledger export --output ledger/".to_owned())
         }
-        Phase::RolledBack => (steward, "sealift scan --write-policy policy.toml".to_owned()),
+        // Whoever planned it has a policy, which a scan would not overwrite.
+        Phase::RolledBack => (steward, "sealift plan --policy FILE".to_owned()),
     }
 }
 

@@ -253,15 +253,19 @@ impl InScope<'_> {
 
     /// How many characters its tokens have, where that is not up to the value.
     pub(super) fn token_chars(&self) -> Option<u64> {
-        match self.rule.token {
-            TokenKind::Keyed | TokenKind::Random => {
-                let template = self.rule.template.as_deref().unwrap_or("{token}");
-                let around = template.replace("{token}", "").chars().count();
-                Some(35 + around as u64)
-            }
-            TokenKind::Uuid => Some(36),
-            TokenKind::Format => None,
+        token_chars(self.rule.token, self.rule.template.as_deref())
+    }
+}
+
+/// How many characters a token of a kind has within its template, where that is not up to the value.
+pub(super) fn token_chars(token: TokenKind, template: Option<&str>) -> Option<u64> {
+    match token {
+        TokenKind::Keyed | TokenKind::Random => {
+            let around = template.unwrap_or("{token}").replace("{token}", "").chars().count();
+            Some(35 + around as u64)
         }
+        TokenKind::Uuid => Some(36),
+        TokenKind::Format => None,
     }
 }
 

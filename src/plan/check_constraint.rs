@@ -3,8 +3,17 @@
 use super::case::{Case, blocks, counted, handled, listed, reads_column, warns};
 use super::facts::CheckTrial;
 use super::model::Finding;
+use crate::catalog::sqlite_text::mentions;
 
 const PITFALL: &str = "check_constraint";
+
+/// A token as a whole JSON document.
+pub(super) const JSON_TEMPLATE: &str = "\"{token}\"";
+
+/// Whether an expression asks for JSON, which no bare token is.
+pub(super) fn wants_json(expression: &str) -> bool {
+    mentions(expression, "json_valid")
+}
 
 pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     let changes = super::postgres::changes(case);
@@ -37,6 +46,11 @@ fn of_trial(case: &Case<'_>, trial: &CheckTrial) -> Finding {
         );
     }
     if trial.refused > 0 {
+        let example = if wants_json(&trial.expression) {
+            format!("'{JSON_TEMPLATE}'")
+        } else {
+            "\"{token}@tokens.invalid\"".to_owned()
+        };
         return blocks(
             PITFALL,
             object,
@@ -46,9 +60,8 @@ fn of_trial(case: &Case<'_>, trial: &CheckTrial) -> Finding {
                 counted(trial.rows, "row")
             ),
             format!(
-                "give {} a `template` that satisfies it (such as \
-                 `template = \"{{token}}@tokens.invalid\"`) or another `token` kind, or relax the \
-                 constraint",
+                "give {} a `template` that satisfies it (such as `template = {example}`) or another \
+                 `token` kind, or relax the constraint",
                 listed(&names)
             ),
         );

@@ -1,5 +1,8 @@
 //! Columns by their names alone: a table of names, and what each means.
 
+use sealift::classify::{Detectors, Profile, Subject};
+use sealift::value::Original;
+
 use super::{beside, findings, kind};
 
 /// Column → kind, for an empty column of a table whose name says nothing.
@@ -244,4 +247,28 @@ fn a_name_beside_a_given_name_is_the_family_name() {
     assert_eq!(kind(&beside("t", "nom", &["prénom", "ville"], &[])), "last_name");
     assert_eq!(kind(&beside("t", "nombre", &["apellidos"], &[])), "first_name");
     assert_eq!(kind(&beside("t", "name", &["vorname"], &[])), "last_name");
+}
+
+/// The word for a column of a declared type.
+fn of_type(column: &str, declared: &str, values: &[&str]) -> String {
+    let detectors = Detectors::new(&[]).unwrap();
+    let subject = Subject { table: "t", column, declared, siblings: &[] };
+    let mut profile = Profile::new(&detectors, &subject);
+    for value in values {
+        profile.add(&Original::text(value));
+    }
+    kind(&profile.findings()).to_owned()
+}
+
+#[test]
+fn a_user_name_is_text_whatever_its_column_is_called() {
+    for declared in ["", "text", "varchar(40)", "character varying", "citext"] {
+        assert_eq!(of_type("login", declared, &[]), "username", "{declared}");
+    }
+    for declared in ["timestamptz", "timestamp with time zone", "DATE", "bigint", "numeric(10,2)"] {
+        assert_eq!(of_type("login", declared, &[]), "-", "{declared}");
+    }
+    let seen = ["2026-03-01 10:00:00+00", "2026-03-02 11:30:00+00", "2026-03-02 12:45:10+00"];
+    assert_eq!(of_type("last_login", "timestamp with time zone", &seen), "-");
+    assert_eq!(of_type("line_id", "integer", &["1", "2", "3", "4", "5"]), "-");
 }

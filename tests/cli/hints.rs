@@ -96,6 +96,7 @@ const WAYS: &[Way] = &[
     // the life of a run
     ("bob", "approve 00000000", ALL, 2, "00000000"),
     ("bob", "approve RUN", ALL, 3, "RUN"),
+    ("bob", "approve", ALL, 2, "run RUN is `verified`"),
     ("alice", "approve RUN --purge", ALL, 3, "approve"),
     ("alice", "run 00000000", ALL, 2, "00000000"),
     ("alice", "run RUN --until tomorrow", ALL, 2, "tomorrow"),
@@ -109,6 +110,8 @@ const WAYS: &[Way] = &[
     ("bob", "purge RUN --confirm RUN", ALL, 3, "approver"),
     ("carol", "rollback RUN", ALL, 3, "support"),
     ("alice", "rollback 00000000", ALL, 2, "00000000"),
+    ("alice", "throttle RUN --rate 0", ALL, 2, "`0` is not a rate"),
+    ("alice", "throttle RUN --rate -5", ALL, 2, "`-5` is not a rate"),
     ("alice", "pause 00000000", ALL, 2, "00000000"),
     ("alice", "resume 00000000", ALL, 2, "00000000"),
     ("alice", "status 00000000", ALL, 2, "00000000"),

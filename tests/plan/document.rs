@@ -258,6 +258,18 @@ async fn a_column_that_holds_copies_is_told_as_one() {
 }
 
 #[tokio::test]
+async fn columns_whose_copies_cannot_be_recognised_are_a_limit() {
+    let about = "copies in other forms";
+    let has = |document: &PlanDocument| document.limits.iter().any(|line| line.about == about);
+    assert!(!has(&crm().await.document()));
+
+    let with_bytes = SQL.to_owned() + "CREATE TABLE scans (id INTEGER PRIMARY KEY, image BLOB);";
+    let document = Case::of(&with_bytes, POLICY).await.document();
+    let limit = document.limits.iter().find(|line| line.about == about).unwrap();
+    assert!(limit.statement.starts_with("`scans.image`: "), "{limit:?}");
+}
+
+#[tokio::test]
 async fn what_is_touched_is_named_and_said_how() {
     let document = crm().await.document();
     let names = |kind: TouchedKind| -> Vec<&str> {

@@ -125,6 +125,19 @@ async fn checks_are_tried_with_tokens() {
 }
 
 #[tokio::test]
+async fn a_check_for_json_is_answered_with_a_token_that_is_json() {
+    let sql = "CREATE TABLE t (id INTEGER PRIMARY KEY, doc TEXT CHECK (JSON_VALID(doc)));
+               INSERT INTO t VALUES (1, '{\"to\": \"alice@example.com\"}');";
+    let bare = plan(sql, &policy(vec![column("t.doc")])).await;
+    bare.blocks("check_constraint", "t.doc", "`template = '\"{token}\"'`");
+
+    let mut rule = column("t.doc");
+    rule.template = Some("\"{token}\"".into());
+    let whole = plan(sql, &policy(vec![rule])).await;
+    whole.handles("check_constraint", "t.doc", "nothing to do");
+}
+
+#[tokio::test]
 async fn a_unique_index_keeps_its_meaning_or_blocks() {
     let sql = include_str!("fixtures/unique.sql");
     let rules = vec![

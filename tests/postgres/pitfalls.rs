@@ -383,6 +383,8 @@ fn words_for_a_search_are_copies_and_named() {
     let email = column("t.email", "");
     let plain = format!("{T} ALTER TABLE t ADD words tsvector;");
     holds(&plain, &email, "full_text_column", "warns");
+    let elsewhere = format!("{T} CREATE TABLE found (id integer PRIMARY KEY, words tsvector);");
+    holds(&elsewhere, &email, "full_text_column", "warns");
     let filled = format!(
         "{plain} CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION
          tsvector_update_trigger('words', 'pg_catalog.simple', 'email');"

@@ -98,6 +98,27 @@ fn values_inside_longer_texts_are_counted_by_cells() {
 }
 
 #[test]
+fn a_column_with_copies_of_two_is_proposed_once_and_as_its_check_wants_it() {
+    let desk = desk();
+    let mut db = Db::open(&desk.source());
+    db.exec("CREATE TABLE event (id INTEGER PRIMARY KEY, doc TEXT CHECK (json_valid(doc)))");
+    db.exec(
+        "INSERT INTO event SELECT customer_id, json_object('to', email, 'at', address)
+         FROM customer",
+    );
+    drop(db);
+
+    let answer = desk.run(&["scan", "--policy", "shop.toml"]).ends(1);
+
+    let proposed = r#"name = "event.doc", class = "contact", token = "random""#;
+    assert_eq!(answer.stdout.matches(proposed).count(), 1, "{answer}");
+    answer.mentions(&[
+        r#"token = "random", template = '"{token}"'; or accept"#,
+        "nothing more: what is said of the copies of `customer.address` in `event.doc`",
+    ]);
+}
+
+#[test]
 fn small_numbers_and_few_short_words_are_no_copies() {
     let desk = Desk::new();
     let mut db = Db::open(&desk.source());

@@ -125,7 +125,8 @@ impl Heading {
             || (has(Kind::Email) && has(Kind::Phone));
         let words = words_of(subject.column);
         let (mut hint, mut blocked) = find(&words);
-        if is_switch(subject.declared) {
+        let is_username = hint.as_ref().is_some_and(|hint| hint.kind == Kind::Username);
+        if is_switch(subject.declared) || (is_username && is_no_text(subject.declared)) {
             (hint, blocked) = (None, true);
         }
         if hint.is_none() && !blocked {
@@ -150,6 +151,43 @@ impl Heading {
 fn is_switch(declared: &str) -> bool {
     let declared = declared.to_lowercase();
     declared.starts_with("bool") || matches!(declared.as_str(), "bit" | "bit(1)" | "tinyint(1)")
+}
+
+/// Whether a declared type holds numbers or times: `last_login` is when, and `line_id` which line.
+fn is_no_text(declared: &str) -> bool {
+    const TYPES: [&str; 27] = [
+        "int",
+        "integer",
+        "tinyint",
+        "smallint",
+        "mediumint",
+        "bigint",
+        "int2",
+        "int4",
+        "int8",
+        "serial",
+        "smallserial",
+        "bigserial",
+        "numeric",
+        "decimal",
+        "number",
+        "real",
+        "double",
+        "float",
+        "money",
+        "date",
+        "datetime",
+        "time",
+        "timetz",
+        "timestamp",
+        "timestamptz",
+        "interval",
+        "year",
+    ];
+    let declared = declared.to_lowercase();
+    let is_inner = |each: char| each.is_alphanumeric() || each == '_';
+    let word = declared.split(|each: char| !is_inner(each)).next().unwrap_or_default();
+    TYPES.contains(&word)
 }
 
 /// Whether some of the words in a row are one of the phrases.

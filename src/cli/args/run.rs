@@ -130,7 +130,8 @@ pub struct Throttle {
     /// The run; may be left out where only one is open
     pub run: Option<String>,
     /// Rows a second that are rewritten at most, or `unlimited`
-    #[arg(long, value_name = "ROWS_PER_S")]
+    // A negative number is an answer of ours, and no option that clap would look for.
+    #[arg(long, value_name = "ROWS_PER_S", allow_negative_numbers = true)]
     pub rate: String,
 }
 

@@ -174,7 +174,8 @@ fn copies(out: &Output, found: &Found<'_>) {
             plain(&copy.of.to_string()),
             plain(&copied_line(copy))
         ));
-        out.line(format!("    {}", plain(&copied_remedy(policy, copy))));
+        let remedy = copied_remedy(found.catalog, policy, &found.copies, copy);
+        out.line(format!("    {}", plain(&remedy)));
     }
 }
 

@@ -3,8 +3,8 @@
 use super::super::case::{Case, blocks, handled, reads_column, warns};
 use super::super::model::Finding;
 use super::{facts, sheets};
-use crate::catalog::Table;
-use crate::catalog::postgres::{PostgresCatalog, PostgresTable, PostgresTrigger};
+use crate::catalog::postgres::{PostgresCatalog, PostgresColumn, PostgresTable, PostgresTrigger};
+use crate::catalog::{Table, TableKind};
 
 const PITFALL: &str = "full_text_column";
 
@@ -24,6 +24,53 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
         for column in sheet.columns.iter().filter(|column| column.base_type == "tsvector") {
             if !case.covers(&sheet.name, &column.name) {
                 findings.extend(of_column(case, postgres, sheet, table, &column.name));
+            }
+        }
+    }
+    findings.extend(elsewhere(case, postgres));
+    findings
+}
+
+/// Such columns of tables out of scope: words are no values any more, so that the search for copies
+/// does not tell whether they were made from texts in scope.
+fn elsewhere(case: &Case<'_>, postgres: &PostgresCatalog) -> Vec<Finding> {
+    let in_scope = sheets(case);
+    let is_text =
+        |column: &PostgresColumn| column.is_text() || column.is_text_array() || column.is_json();
+    let has_text = in_scope.iter().any(|sheet| {
+        let mut columns = sheet.columns.iter();
+        columns.any(|column| is_text(column) && case.covers(&sheet.name, &column.name))
+    });
+    if !has_text {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for table in case.catalog.tables.iter().filter(|table| table.kind == TableKind::Ordinary) {
+        let Some(sheet) = postgres.table(&table.name) else { continue };
+        if in_scope.iter().any(|known| known.name == sheet.name) {
+            continue;
+        }
+        for column in sheet.columns.iter().filter(|column| column.base_type == "tsvector") {
+            // What the server makes from columns of the same row holds what these hold, and they are
+            // searched.
+            let is_made = table.column(&column.name).is_none_or(|one| one.generated.is_some())
+                || postgres.triggers.iter().any(|trigger| {
+                    trigger.table == sheet.name
+                        && fills(trigger)
+                        && names(case, trigger, &column.name)
+                });
+            if !is_made {
+                findings.push(warns(
+                    PITFALL,
+                    format!("{}.{}", sheet.name, column.name),
+                    "the column may hold the words of a column in scope of another table, and words \
+                     are not compared with values",
+                    format!(
+                        "look what fills it; if these are texts in scope, after the run: UPDATE {} \
+                         SET {} = … from tokens, or drop the column",
+                        sheet.name, column.name
+                    ),
+                ));
             }
         }
     }

@@ -4,20 +4,19 @@
 //! `fit = "widen"`: a longer `varchar`, or `text` in the place of what a text tells in full.
 
 use super::super::case::{Case, InScope, listed, reads_column};
+use super::super::check_constraint::JSON_TEMPLATE;
 use super::super::groups;
 use super::facts;
 use crate::catalog::ColumnChange;
 use crate::catalog::postgres::{PostgresCatalog, PostgresColumn};
 use crate::policy::{Fit, TokenKind};
 
+/// A token as an array of one element.
+const ARRAY_TEMPLATE: &str = "{{token}}";
+
 /// The type that a column needs; `None` where a token fits as it is, or into no type at all.
 pub(super) fn needed(column: &InScope<'_>, facts: &PostgresColumn) -> Option<String> {
-    let is_at_home = match column.rule.token {
-        TokenKind::Keyed | TokenKind::Random => facts.is_json() || facts.base_type == "bytea",
-        TokenKind::Uuid => facts.base_type == "uuid",
-        TokenKind::Format => facts.is_text(),
-    };
-    if is_at_home {
+    if is_at_home(facts, column.rule.token) {
         return None;
     }
     if facts.is_text() || facts.is_text_array() {
@@ -33,6 +32,51 @@ pub(super) fn needed(column: &InScope<'_>, facts: &PostgresColumn) -> Option<Str
         });
     }
     facts.is_told_by_text().then(|| "text".to_owned())
+}
+
+/// Whether a type takes tokens of a kind of any length.
+fn is_at_home(facts: &PostgresColumn, token: TokenKind) -> bool {
+    match token {
+        TokenKind::Keyed | TokenKind::Random => facts.is_json() || facts.base_type == "bytea",
+        TokenKind::Uuid => facts.base_type == "uuid",
+        TokenKind::Format => facts.is_text(),
+    }
+}
+
+/// What a line of the policy has to say of a column that no line names yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Room {
+    /// Nothing: a token fits as it is.
+    Enough,
+    /// `fit = "widen"`: the column needs another type for as long as it holds tokens.
+    Widened,
+    /// Nothing helps: the type has no room for a token of the kind.
+    Nowhere,
+}
+
+/// The room that a column has for a token of a kind, of so many characters where that is not up to
+/// the value.
+pub(in super::super) fn room(facts: &PostgresColumn, token: TokenKind, chars: Option<u64>) -> Room {
+    if is_at_home(facts, token) {
+        return Room::Enough;
+    }
+    let is_text_token = matches!(token, TokenKind::Keyed | TokenKind::Random);
+    if facts.is_text() || (facts.is_text_array() && is_text_token) {
+        let is_short = facts.chars_max.zip(chars).is_some_and(|(max, token)| token > max);
+        return if is_short { Room::Widened } else { Room::Enough };
+    }
+    if facts.is_told_by_text() { Room::Widened } else { Room::Nowhere }
+}
+
+/// The template that makes a token a whole value of a type which takes no bare one.
+pub(in super::super) fn whole_template(facts: &PostgresColumn) -> Option<&'static str> {
+    if facts.is_json() {
+        Some(JSON_TEMPLATE)
+    } else if facts.is_text_array() {
+        Some(ARRAY_TEMPLATE)
+    } else {
+        None
+    }
 }
 
 /// How many characters a token has in a text of the column, where that is not up to the value.
@@ -160,4 +204,38 @@ pub(in super::super) fn changes(case: &Case<'_>) -> Vec<ColumnChange> {
         }
     }
     changes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_type(base_type: &str, chars_max: Option<u64>) -> PostgresColumn {
+        PostgresColumn { base_type: base_type.into(), chars_max, ..PostgresColumn::default() }
+    }
+
+    #[test]
+    fn documents_and_arrays_ask_for_a_whole_value_and_others_for_none() {
+        let template = |base_type| whole_template(&of_type(base_type, None));
+        assert_eq!(template("jsonb"), Some(r#""{token}""#));
+        assert_eq!(template("_text"), Some("{{token}}"));
+        assert_eq!((template("text"), template("tsvector")), (None, None));
+    }
+
+    #[test]
+    fn a_type_has_room_as_it_is_or_widened_or_not_at_all() {
+        let keyed =
+            |base_type, chars_max| room(&of_type(base_type, chars_max), TokenKind::Keyed, Some(35));
+        for base_type in ["text", "jsonb", "bytea", "_text"] {
+            assert_eq!(keyed(base_type, None), Room::Enough, "{base_type}");
+        }
+        assert_eq!(keyed("varchar", Some(40)), Room::Enough);
+        assert_eq!(keyed("varchar", Some(20)), Room::Widened);
+        assert_eq!(keyed("int8", None), Room::Widened);
+        for base_type in ["tsvector", "_int4", "xml"] {
+            assert_eq!(keyed(base_type, None), Room::Nowhere, "{base_type}");
+        }
+        let uuid = |base_type| room(&of_type(base_type, None), TokenKind::Uuid, Some(36));
+        assert_eq!((uuid("uuid"), uuid("jsonb")), (Room::Enough, Room::Nowhere));
+    }
 }

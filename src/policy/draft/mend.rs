@@ -37,7 +37,8 @@ impl Draft {
                 "low_entropy" => self.hide_few_values(at),
                 "no_key" => self.keep_equal(at, "because the table has no key that stays"),
                 "unique" | "collation" => self.fold(at, finding),
-                "check_constraint" | "format_fit" => self.shape(at),
+                "check_constraint" => self.write_whole(at, finding) || self.shape(at),
+                "format_fit" => self.shape(at),
                 "type_fit" => self.make_room(at, finding),
                 _ => false,
             };
@@ -180,16 +181,26 @@ impl Draft {
         true
     }
 
+    /// A column that takes documents or arrays: the finding names the template that makes one of a
+    /// token.
+    fn write_whole(&mut self, at: usize, finding: &Finding) -> bool {
+        let one = &mut self.columns[at];
+        let Some(template) = template_in(&finding.remedy) else { return false };
+        let takes_one = matches!(one.rule.token, TokenKind::Keyed | TokenKind::Random);
+        if one.rule.template.is_some() || !takes_one {
+            return false;
+        }
+        one.rule.template = Some(template.to_owned());
+        one.notes.push("the whole value is one token, written as its type asks".to_owned());
+        true
+    }
+
     /// A type or a width without room for a token: the finding names what helps.
     fn make_room(&mut self, at: usize, finding: &Finding) -> bool {
-        let one = &mut self.columns[at];
-        if let Some(template) = template_in(&finding.remedy)
-            && one.rule.template.is_none()
-        {
-            one.rule.template = Some(template.to_owned());
-            one.notes.push("the whole value is one token, written as its type asks".to_owned());
+        if self.write_whole(at, finding) {
             return true;
         }
+        let one = &mut self.columns[at];
         if finding.remedy.contains("`token = \"uuid\"`")
             && one.rule.token != TokenKind::Uuid
             && one.group.is_none()

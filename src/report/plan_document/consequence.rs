@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::scope::equal_values_show;
 use super::{PlanFacts, counted, listed};
+use crate::catalog::TableKind;
 use crate::plan::{ColumnPlan, Unit, UnitMode, Verdict, Walk};
 use crate::policy::TokenKind;
 
@@ -126,6 +127,7 @@ fn warned(facts: &PlanFacts<'_>) -> Option<Acceptance> {
 pub(super) fn limits(facts: &PlanFacts<'_>) -> Vec<LimitLine> {
     let mut limits = of_columns(facts);
     limits.extend(of_tables(facts));
+    limits.extend(not_compared(facts));
     limits.extend(of_policy(facts));
     let remaining = REMAINING.iter().map(|(about, statement)| line(about, *statement));
     limits.extend(remaining);
@@ -205,6 +207,35 @@ fn of_tables(facts: &PlanFacts<'_>) -> Vec<LimitLine> {
         ));
     }
     limits
+}
+
+/// Columns out of scope whose values the search for copies cannot recognise.
+fn not_compared(facts: &PlanFacts<'_>) -> Option<LimitLine> {
+    let catalog = facts.catalog;
+    let mut names = Vec::new();
+    for table in catalog.tables.iter().filter(|table| table.kind == TableKind::Ordinary) {
+        let sheet = catalog.postgres.as_ref().and_then(|postgres| postgres.table(&table.name));
+        for column in table.columns.iter().filter(|column| column.generated.is_none()) {
+            let is_other_form = match sheet.and_then(|sheet| sheet.column(&column.name)) {
+                Some(known) => matches!(known.base_type.as_str(), "bytea" | "tsvector"),
+                None => column.declared.to_ascii_lowercase().contains("blob"),
+            };
+            let is_covered = catalog.rule_of(facts.policy, &table.name, &column.name).is_some();
+            if is_other_form && !is_covered {
+                names.push(format!("{}.{}", table.name, column.name));
+            }
+        }
+    }
+    (!names.is_empty()).then(|| {
+        line(
+            "copies in other forms",
+            format!(
+                "{}: texts inside bytes are not searched for, and search words are no whole values; \
+                 that no copy was reported says nothing of them",
+                listed(names, NAMES_MAX)
+            ),
+        )
+    })
 }
 
 fn of_policy(facts: &PlanFacts<'_>) -> Vec<LimitLine> {

@@ -57,7 +57,8 @@ pub(super) fn lines(document: &PlanDocument) -> Vec<TextLine> {
     out.section("What breaks");
     findings(&mut out, &document.breaks, "no query was found that will not work as before");
     out.section("Copies");
-    findings(&mut out, &document.copies, "no copy of the values was reported in other columns");
+    let none = "no copy of the values was reported in the columns that were compared";
+    findings(&mut out, &document.copies, none);
     out.section("Accepted by signing");
     for line in &document.accepted {
         out.item(

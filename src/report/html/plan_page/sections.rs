@@ -250,8 +250,8 @@ pub(super) fn breaks(markup: &mut Markup, document: &PlanDocument) {
 pub(super) fn copies(markup: &mut Markup, document: &PlanDocument) {
     if document.copies.is_empty() {
         markup.paragraph(
-            "No copy of the values was reported in other columns. The purge searches the files \
-             again, and reports what it meets.",
+            "No copy of the values was reported in the columns that were compared. The purge \
+             searches the files again, and reports what it meets.",
         );
         return;
     }
