@@ -52,6 +52,9 @@ pub struct Role {
     pub bypasses_row_security: bool,
     /// It may make the schema `sealift`, or may use the one that is there.
     pub may_make_schema: bool,
+    /// The schema `sealift` is there, whoever made it.
+    #[serde(default)]
+    pub has_schema: bool,
     /// Its statements and their parameters may appear in the server's log.
     pub is_logged: bool,
     /// It may make temporary tables.
@@ -78,6 +81,16 @@ pub struct PostgresTable {
     pub has_row_security: bool,
     /// Row security holds for the owner too.
     pub forces_row_security: bool,
+    /// Row security holds for the role: the server would leave rows out, and refuses to read instead.
+    #[serde(default)]
+    pub hides_rows: bool,
+    /// The role may use the schema that it lies in.
+    #[serde(default)]
+    pub may_use_schema: bool,
+    /// The role may read it as a whole: a right to each of its columns does not reach where a row
+    /// lies (`ctid`) and who wrote it (`xmin`).
+    #[serde(default)]
+    pub may_select: bool,
     /// Rules on UPDATE.
     pub update_rules: Vec<String>,
     /// Publications that it is in.
@@ -174,10 +187,8 @@ pub struct PostgresColumn {
     pub dependents: Vec<String>,
     /// What reads it and cannot be made anew by the way, so that its type stays as it is.
     pub holders: Vec<String>,
-    /// The role may read it.
-    pub may_read: bool,
-    /// The role may read and write it.
-    pub may_rewrite: bool,
+    /// The role may write it.
+    pub may_update: bool,
 }
 
 /// Facts about one trigger.
@@ -318,6 +329,12 @@ impl PostgresTable {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&PostgresColumn> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether the role may read every row of it.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.may_use_schema && self.may_select && !self.hides_rows
     }
 }
 

@@ -206,6 +206,12 @@ fn is_read(table: &Table) -> bool {
     table.kind == TableKind::Ordinary || keeps_text(table)
 }
 
+/// Whether a table has rows that the role may not read: it was scanned as if it were empty.
+fn is_withheld(catalog: &Catalog, table: &Table) -> bool {
+    let sheet = catalog.postgres.as_ref().and_then(|postgres| postgres.table(&table.name));
+    table.kind == TableKind::Ordinary && sheet.is_some_and(|sheet| !sheet.is_readable())
+}
+
 /// The tables to be read: those that were named, or all that hold rows of their own.
 fn chosen<'c>(catalog: &'c Catalog, wanted: &[String]) -> Result<Vec<&'c Table>, Failure> {
     let ordinary = || catalog.tables.iter().filter(|table| is_read(table));
@@ -265,13 +271,16 @@ fn unknown(catalog: &Catalog) -> Option<String> {
     let names: Vec<String> = catalog
         .tables
         .iter()
-        .filter(|table| !is_read(table) && !shows_another(table))
+        .filter(|table| is_withheld(catalog, table) || !(is_read(table) || shows_another(table)))
         .filter_map(|table| match &table.kind {
             TableKind::Virtual(module) => {
                 Some(format!("`{}` (virtual table of module `{module}`)", table.name))
             }
             TableKind::Foreign => Some(format!("`{}` (lies on another server)", table.name)),
-            TableKind::Shadow | TableKind::Ordinary | TableKind::Partitioned => None,
+            TableKind::Ordinary => {
+                Some(format!("`{}` (the role may not read all of it)", table.name))
+            }
+            TableKind::Shadow | TableKind::Partitioned => None,
         })
         .collect();
     let names = (!names.is_empty()).then(|| listed(&names, 12))?;

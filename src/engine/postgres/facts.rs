@@ -69,7 +69,10 @@ pub(super) async fn read(
 
 fn may_rewrite(catalog: &Catalog, table: &Table, column: &str) -> bool {
     let sheet = catalog.postgres.as_ref().and_then(|postgres| postgres.table(&table.name));
-    sheet.and_then(|sheet| sheet.column(column)).is_some_and(|column| column.may_rewrite)
+    sheet
+        .filter(|sheet| sheet.is_readable())
+        .and_then(|sheet| sheet.column(column))
+        .is_some_and(|column| column.may_update)
 }
 
 /// Adds the trials of a part to those of the table that the policy names.
@@ -156,13 +159,14 @@ pub(super) async fn uncovered(
 ) -> Result<(), sqlx::Error> {
     let Some(postgres) = &catalog.postgres else { return Ok(()) };
     for table in catalog.tables.iter().filter(|table| table.kind == TableKind::Ordinary) {
-        let Some(sheet) = postgres.table(&table.name) else { continue };
+        // The plan has said what the role cannot read.
+        let Some(sheet) = postgres.table(&table.name).filter(|sheet| sheet.is_readable()) else {
+            continue;
+        };
         let names: Vec<ColumnName> = sheet
             .columns
             .iter()
             .filter(|column| column.is_text() || column.is_json() || column.base_type == "uuid")
-            // The plan has said what the role cannot read.
-            .filter(|column| column.may_read)
             .map(|column| ColumnName { table: table.name.clone(), column: column.name.clone() })
             .filter(|name| catalog.rule_of(policy, &name.table, &name.column).is_none())
             .collect();

@@ -54,7 +54,9 @@ async fn foreign_keys(
             ARRAY(SELECT a.attname::text FROM unnest(con.confkey) WITH ORDINALITY AS k (num, at)
                   JOIN pg_catalog.pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.num
                   ORDER BY k.at),
-            pg_catalog.has_table_privilege(p.oid, 'SELECT'),
+            pg_catalog.has_schema_privilege(pn.oid, 'USAGE')
+                AND pg_catalog.has_table_privilege(p.oid, 'SELECT')
+                AND NOT pg_catalog.row_security_active(p.oid),
             ARRAY(SELECT pg_catalog.format('OPERATOR(%I.%s)', o.nspname, o.oprname)
                   FROM unnest(con.conpfeqop) WITH ORDINALITY AS k (op, at)
                   JOIN (SELECT x.oid, x.oprname, xn.nspname FROM pg_catalog.pg_operator x

@@ -3,8 +3,8 @@
 use super::super::case::{Case, blocks, listed, warns};
 use super::super::model::{Finding, UnitMode};
 use super::super::units;
-use super::{facts, sheets};
-use crate::catalog::postgres::{OWN_SCHEMA as SCHEMA, PostgresTable, Role};
+use super::{facts, sheets, sql_name};
+use crate::catalog::postgres::{DEFAULT_SCHEMA, OWN_SCHEMA as SCHEMA, PostgresTable, Role};
 
 const PITFALL: &str = "privileges";
 
@@ -13,29 +13,24 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     let role = &postgres.role;
     let mut findings = Vec::new();
     if !role.may_make_schema {
-        findings.push(blocks(
-            PITFALL,
-            "database",
-            format!("role `{}` may not make the schema `{SCHEMA}`", role.name),
-            format!(
-                "as the owner of the database: GRANT CREATE ON DATABASE … TO the role, or \
-                 CREATE SCHEMA {SCHEMA} AUTHORIZATION the role"
-            ),
-        ));
+        findings.push(schema_needed(role));
     }
     if !role.may_make_temporary && !role.is_superuser {
         findings.push(blocks(
             PITFALL,
             "database",
             format!("role `{}` may not make temporary tables", role.name),
-            "GRANT TEMPORARY ON DATABASE … TO the role: values travel through one, so that the \
-             server's log has none of them",
+            format!(
+                "GRANT TEMPORARY ON DATABASE … TO {}: values travel through one, so that the \
+                 server's log has none of them",
+                sql_name(&role.name)
+            ),
         ));
     }
     let unread: Vec<String> = postgres
         .tables
         .iter()
-        .filter(|sheet| sheet.columns.iter().any(|column| !column.may_read))
+        .filter(|sheet| !sheet.is_readable())
         .map(|sheet| sheet.name.to_string())
         .collect();
     if !unread.is_empty() {
@@ -43,7 +38,8 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
             PITFALL,
             "database",
             format!("role `{}` may not read all of {}", role.name, listed(unread)),
-            "copies of values in scope are not looked for there: GRANT SELECT, or look yourself",
+            "copies of values in scope are not looked for there: GRANT SELECT on the whole table, \
+             BYPASSRLS where row security is on, or look yourself",
         ));
     }
     let in_windows: Vec<_> = units::cut(case)
@@ -57,26 +53,78 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
             findings.extend(lock_needed(sheet, role));
         }
         findings.extend(owner_of_keys_needed(case, sheet, role));
-        let columns = case.of_table(&sheet.name);
-        let withheld: Vec<String> = columns
-            .filter(|column| {
-                sheet.column(&column.column.name).is_some_and(|facts| !facts.may_rewrite)
-            })
-            .map(super::super::case::InScope::name)
-            .collect();
-        if !withheld.is_empty() {
-            findings.push(blocks(
-                PITFALL,
-                format!("table {}", sheet.name),
-                format!("role `{}` may not read and write {}", role.name, listed(withheld)),
-                format!("GRANT SELECT, UPDATE ON {} TO the role", sheet.name),
-            ));
-        }
+        findings.extend(rights_needed(case, sheet, role));
         if !sheet.is_owned && !role.is_superuser {
             findings.push(owner_needed(case, sheet, &role.name));
         }
     }
     findings
+}
+
+/// Everything of our own lies in one schema.
+fn schema_needed(role: &Role) -> Finding {
+    let name = sql_name(&role.name);
+    let (fact, remedy) = if role.has_schema {
+        (
+            format!("role `{}` may not make tables in the schema `{SCHEMA}`", role.name),
+            format!(
+                "as its owner: GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {name}; where another role \
+                 has tables of Sealift in it, GRANT that role to {name} instead"
+            ),
+        )
+    } else {
+        (
+            format!("role `{}` may not make the schema `{SCHEMA}`", role.name),
+            format!(
+                "as the owner of the database: GRANT CREATE ON DATABASE … TO {name}, or \
+                 CREATE SCHEMA {SCHEMA} AUTHORIZATION {name}"
+            ),
+        )
+    };
+    blocks(PITFALL, "database", fact, remedy)
+}
+
+/// The columns in scope are read and written. What row security hides is found by itself.
+fn rights_needed(case: &Case<'_>, sheet: &PostgresTable, role: &Role) -> Option<Finding> {
+    let may_write = |name: &str| sheet.column(name).is_none_or(|facts| facts.may_update);
+    let may_read = sheet.may_use_schema && sheet.may_select;
+    let columns: Vec<_> = case.of_table(&sheet.name).collect();
+    let withheld: Vec<String> = columns
+        .iter()
+        .filter(|column| !may_read || !may_write(&column.column.name))
+        .map(|column| column.name())
+        .collect();
+    if withheld.is_empty() {
+        return None;
+    }
+    let name = sql_name(&role.name);
+    let mut grants = Vec::new();
+    if !sheet.may_use_schema {
+        let schema = sheet.name.schema.as_deref().unwrap_or(DEFAULT_SCHEMA);
+        grants.push(format!("GRANT USAGE ON SCHEMA {} TO {name}", sql_name(schema)));
+    }
+    let may_write_all = columns.iter().all(|column| may_write(&column.column.name));
+    let rights = match (sheet.may_select, may_write_all) {
+        (false, false) => Some("SELECT, UPDATE"),
+        (false, true) => Some("SELECT"),
+        (true, false) => Some("UPDATE"),
+        (true, true) => None,
+    };
+    if let Some(rights) = rights {
+        grants.push(format!("GRANT {rights} ON {} TO {name}", sheet.name));
+    }
+    let mut remedy = grants.join("; ");
+    if !sheet.may_select {
+        remedy.push_str(
+            ": the right to read columns is not enough, because where a row lies is read too",
+        );
+    }
+    Some(blocks(
+        PITFALL,
+        format!("table {}", sheet.name),
+        format!("role `{}` may not read and write {}", role.name, listed(withheld)),
+        remedy,
+    ))
 }
 
 /// A table that is rewritten in one transaction is locked against writers.
@@ -90,7 +138,7 @@ fn lock_needed(sheet: &PostgresTable, role: &Role) -> Option<Finding> {
                  needs that",
                 role.name
             ),
-            format!("GRANT UPDATE ON {} TO the role", sheet.name),
+            format!("GRANT UPDATE ON {} TO {}", sheet.name, sql_name(&role.name)),
         )
     })
 }

@@ -2,7 +2,7 @@
 
 use super::super::case::{Case, blocks, handled};
 use super::super::model::Finding;
-use super::{facts, sheets};
+use super::{facts, sheets, sql_name};
 
 const PITFALL: &str = "row_security";
 
@@ -14,24 +14,28 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
         .filter(|sheet| sheet.has_row_security)
         .map(|sheet| {
             let object = format!("table {}", sheet.name);
-            let sees_all = role.is_superuser
-                || role.bypasses_row_security
-                || (sheet.is_owned && !sheet.forces_row_security);
-            if sees_all {
-                handled(
+            if !sheet.hides_rows {
+                return handled(
                     PITFALL,
                     object,
                     "row security is on",
                     format!("it does not hold for role `{}`, which sees every row", role.name),
-                )
-            } else {
-                blocks(
-                    PITFALL,
-                    object,
-                    format!("row security hides rows from role `{}`", role.name),
-                    "run as the owner of the table, or as a role with BYPASSRLS",
-                )
+                );
             }
+            let otherwise = match (sheet.is_owned, sheet.forces_row_security) {
+                (true, _) => format!("ALTER TABLE {} NO FORCE ROW LEVEL SECURITY", sheet.name),
+                (false, true) => "run as the owner of the table, without FORCE".to_owned(),
+                (false, false) => "run as the owner of the table".to_owned(),
+            };
+            blocks(
+                PITFALL,
+                object,
+                format!("row security hides rows from role `{}`", role.name),
+                format!(
+                    "as a superuser: ALTER ROLE {} BYPASSRLS; or {otherwise}",
+                    sql_name(&role.name)
+                ),
+            )
         })
         .collect()
 }

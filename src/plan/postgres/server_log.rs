@@ -3,12 +3,9 @@
 
 use super::super::case::{Case, warns};
 use super::super::model::Finding;
-use super::facts;
+use super::{facts, sql_name};
 
 const PITFALL: &str = "server_log";
-
-const GRANT: &str = "GRANT SET ON PARAMETER log_parameter_max_length TO the role (PostgreSQL 15), or \
-                     set it to 0 for the role";
 
 pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
     let Some(postgres) = facts(case) else { return Vec::new() };
@@ -20,6 +17,10 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
          own sessions",
         postgres.role.name
     );
-    let rest = "row keys are logged, and tokens; originals are not: they travel by COPY.";
-    vec![warns(PITFALL, "database", fact, format!("{rest} {GRANT}"))]
+    let remedy = format!(
+        "row keys are logged, and tokens; originals are not: they travel by COPY. GRANT SET ON \
+         PARAMETER log_parameter_max_length TO {} (PostgreSQL 15), or set it to 0 for the role",
+        sql_name(&postgres.role.name)
+    );
+    vec![warns(PITFALL, "database", fact, remedy)]
 }

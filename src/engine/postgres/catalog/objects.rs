@@ -168,13 +168,15 @@ pub(super) async fn role(conn: &mut PgConnection) -> Result<Role, CatalogError> 
     const SQL: &str = "SELECT r.rolname::text, r.rolsuper, r.rolbypassrls,
             CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'sealift')
                  THEN pg_catalog.has_schema_privilege('sealift', 'CREATE')
+                      AND pg_catalog.has_schema_privilege('sealift', 'USAGE')
                  ELSE pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
             END,
             pg_catalog.current_setting('log_parameter_max_length', true)
                 IS DISTINCT FROM '0'
                 AND (pg_catalog.current_setting('log_statement') IN ('mod', 'all')
                      OR pg_catalog.current_setting('log_min_duration_statement') <> '-1'),
-            pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')
+            pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY'),
+            EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'sealift')
         FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
     let what = "the role";
     let rows = ask(conn, what, SQL).await?;
@@ -187,6 +189,7 @@ pub(super) async fn role(conn: &mut PgConnection) -> Result<Role, CatalogError> 
             may_make_schema: row.try_get(3)?,
             is_logged: row.try_get(4)?,
             may_make_temporary: row.try_get(5)?,
+            has_schema: row.try_get(6)?,
         })
     };
     read().map_err(failed(what))

@@ -65,7 +65,11 @@ impl Found {
                 coalesce(pg_catalog.pg_get_expr(c.relpartbound, c.oid), ''),
                 pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'),
                 EXISTS (SELECT FROM unnest(c.reloptions) AS o (said)
-                        WHERE o.said ~* '^autovacuum_enabled=(of?f?|fa?l?s?e?|no?|0)$')
+                        WHERE o.said ~* '^autovacuum_enabled=(of?f?|fa?l?s?e?|no?|0)$'),
+                -- Rows are read where they lie: what a partitioned table says holds for none of them.
+                c.relkind = 'r' AND pg_catalog.row_security_active(c.oid),
+                pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
+                pg_catalog.has_table_privilege(c.oid, 'SELECT')
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE c.relkind IN ('r', 'p', 'f') AND {theirs} AND c.relpersistence <> 't'
             ORDER BY n.nspname, c.relname";
@@ -135,8 +139,6 @@ impl Found {
                 CASE WHEN t.typtype = 'd'
                      THEN pg_catalog.format_type(a.atttypid, NULL) END,
                 coalesce(NOT co.collisdeterministic, false), co.collname::text,
-                pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT')
-                    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
                 pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'UPDATE'),
                 a.attinhcount > 0
             FROM pg_catalog.pg_attribute a
@@ -463,6 +465,9 @@ impl Entry {
             keys: Vec::new(),
             has_row_security: secured,
             forces_row_security: forced,
+            hides_rows: row.try_get(14)?,
+            may_use_schema: row.try_get(15)?,
+            may_select: row.try_get(16)?,
             update_rules: Vec::new(),
             publications: Vec::new(),
             update_refused: None,
@@ -511,11 +516,10 @@ impl Entry {
             domain: row.try_get(9)?,
             is_nondeterministic: row.try_get(10)?,
             is_identity: !identity.is_empty(),
-            is_inherited: row.try_get(14)?,
+            is_inherited: row.try_get(13)?,
             dependents: Vec::new(),
             holders: Vec::new(),
-            may_read: row.try_get(12)?,
-            may_rewrite: row.try_get::<bool, _>(12)? && row.try_get::<bool, _>(13)?,
+            may_update: row.try_get(12)?,
         };
         self.lines.push(format!(
             "column {name} {declared} not_null={not_null} generated={generated} \
