@@ -25,9 +25,11 @@ use crate::ports::{BackupError, BackupStore, FileSeal, PlainReader, RecordReader
 const RECORD_BYTES_MAX: usize = 256 << 20;
 
 mod header;
+mod lost;
 mod vault_file;
 
 pub use header::recipients_of;
+pub use lost::LostFolder;
 pub use vault_file::VaultFile;
 
 /// What is read or written at a time.

@@ -144,6 +144,11 @@ impl Failure {
         )
     }
 
+    /// Whether the folder of a run's backup is not where it was, or is not the run's.
+    pub(super) fn is_without_folder(&self) -> bool {
+        matches!(self.error.downcast_ref::<BackupError>(), Some(BackupError::NoMarker { .. }))
+    }
+
     /// The same, with another exit code.
     pub(super) fn ending(mut self, outcome: Outcome) -> Self {
         self.outcome = outcome;
@@ -311,7 +316,8 @@ impl From<BackupError> for Failure {
             BackupError::Folder { .. } => "check `[backup] dir` of the policy",
             BackupError::NoMarker { .. } => {
                 "the folder is gone, or belongs to another run or vault: put it back from a copy, or \
-                 start from the folder where the run began"
+                 start from the folder where the run began; a run that has written nothing to the \
+                 source can be given up without it: `sealift rollback`"
             }
             BackupError::Missing { .. } | BackupError::Altered { .. } => {
                 "put the file back from a copy of the folder; the source still has what it has"
@@ -418,12 +424,15 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
             (
                 Outcome::Finding,
                 "the backup is still there, and the server's own log is no place to remove a file from: \
-             purge again, and the log is retired anew",
+             purge again, and the log is retired anew. Where a table outside the policy keeps \
+             copies, its writers rest meanwhile: what they write brings copies into the log",
             )
         }
         RunError::Residue { .. } => (
             Outcome::Finding,
-            "the backup is still there; remove what is named, or rewrite it (VACUUM FULL), and purge again",
+            "the backup is still there; remove what is named, or rewrite it (VACUUM FULL), and purge \
+             again. Where a table outside the policy keeps copies, its writers rest from that \
+             VACUUM FULL until the purge has ended",
         ),
         RunError::VaultCopy(_) => (
             Outcome::Failed,

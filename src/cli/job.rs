@@ -10,7 +10,7 @@ use super::output::Output;
 use super::process::{bury_dead, shown_host, this};
 use super::settings::Settings;
 use crate::access::grants::{DomainGrant, Grant, RunGrant};
-use crate::backup::{AgeFolder, new_identity};
+use crate::backup::{AgeFolder, LostFolder, new_identity};
 use crate::catalog::{Catalog, differences};
 use crate::crypto::{DataKey, FormatKey, KeyHeader, KeyId, KeyPurpose, TokenKey, WrappedKey};
 use crate::engine::postgres::vault::{PostgresRunLock, RunShare};
@@ -19,7 +19,9 @@ use crate::engine::sqlite::path_of;
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{Assessment, fingerprint, fingerprint_after};
 use crate::policy::{ColumnRule, Policy, TokenKind};
-use crate::ports::{Change, Condition, DomainRow, Holder, Piece, RunRow, Task, Vault};
+use crate::ports::{
+    BackupError, BackupStore, Change, Condition, DomainRow, Holder, Piece, RunRow, Task, Vault,
+};
 use crate::run::{Began, Crew, Job, RunError, Stop, Throttle, Watch, Watching};
 use crate::token::DomainId;
 
@@ -171,6 +173,25 @@ pub(super) async fn job(
     job_of(desk, settings, out, row, None).await
 }
 
+/// As [`job`], of a run whose backup folder is lost: for who needs no file of it.
+pub(super) async fn job_without_folder(
+    desk: &Desk,
+    settings: &Settings,
+    out: &Output,
+    row: &RunRow,
+) -> Result<Job, Failure> {
+    Box::pin(brought(desk, settings, out, row, (None, Kept::Lost))).await
+}
+
+/// Whether the folder of a run's backup is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// It has to be.
+    There,
+    /// It is known not to be.
+    Lost,
+}
+
 /// As [`job`], with so many workers.
 pub(super) async fn job_of(
     desk: &Desk,
@@ -179,15 +200,41 @@ pub(super) async fn job_of(
     row: &RunRow,
     workers: Option<u16>,
 ) -> Result<Job, Failure> {
+    Box::pin(brought(desk, settings, out, row, (workers, Kept::There))).await
+}
+
+async fn brought(
+    desk: &Desk,
+    settings: &Settings,
+    out: &Output,
+    row: &RunRow,
+    (workers, kept): (Option<u16>, Kept),
+) -> Result<Job, Failure> {
     genuine(desk, row)?;
     let (policy, plan) = parsed(row)?;
     let source = settings.open_source().await?;
     same_source(desk, source.as_ref()).await?;
     // Before anything is written: an older copy would begin its backup anew, over the only one.
     let marker = super::backup::marker(desk, row);
-    let noted = AgeFolder::ledger_noted(Path::new(&row.backup_dir), row.run, &marker)?;
+    let base = Path::new(&row.backup_dir);
+    let noted = match AgeFolder::ledger_noted(base, row.run, &marker) {
+        // It is another run's, and says nothing of this vault.
+        Err(BackupError::NoMarker { .. }) if kept == Kept::Lost => 0,
+        noted => noted?,
+    };
     no_older_than(desk, noted).await?;
-    let (keys, files) = prepared(desk, settings, row, &policy).await?;
+    let (keys, files) = match kept {
+        Kept::There => {
+            let (keys, files) = prepared(desk, settings, row, &policy).await?;
+            let files: Arc<dyn BackupStore> = Arc::new(files);
+            (keys, files)
+        }
+        Kept::Lost => {
+            let keys = prepared_keys(desk, row, &policy).await?;
+            let files: Arc<dyn BackupStore> = Arc::new(LostFolder::of(base, row.run));
+            (keys, files)
+        }
+    };
     let keys = Arc::new(keys);
     let has_workers = settings.has_workers();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -203,7 +250,7 @@ pub(super) async fn job_of(
         fingerprint: row.fingerprint.clone(),
         source,
         vault: Arc::clone(&desk.vault),
-        files: Arc::new(files),
+        files,
         keys,
         actor: desk.caller.name.clone(),
         progress: Arc::from(out.progress()),

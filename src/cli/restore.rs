@@ -21,6 +21,7 @@ use crate::lifecycle::{Phase, RunId};
 use crate::plan::Assessment;
 use crate::ports::{Change, RunRow, SealedReason};
 use crate::report::{RESTORED, StoredPlan, plan_digest};
+use crate::run::RunError;
 use crate::words::says_something;
 
 /// The run whose originals a run brings back; `None` for a run of the usual kind.
@@ -166,7 +167,17 @@ async fn carry_out(
         let put_back = crate::run::rollback(&job, row.phase).await;
         at_work.leave().await;
         if let Err(error) = put_back {
-            let failure = Failure::from(error).or_hint(format!("sealift restore {}", row.run));
+            let again = format!("sealift restore {}", row.run);
+            let failure = if let RunError::Mismatches(found) = &error {
+                super::verify::name_all(found);
+                Failure::from(error).replace_hint(format!(
+                    "what is named still holds a token; where the vault does not know it, put a copy \
+                     of the vault back that does (`sealift vault restore`), then `{again}`: it goes on \
+                     with what is left"
+                ))
+            } else {
+                Failure::from(error).or_hint(again)
+            };
             note_failure(&job, &failure).await;
             return Err(failure);
         }
@@ -184,7 +195,7 @@ async fn carry_out(
     }));
     out.line(format!("run {}: {restored} cells hold their originals again", row.run));
     out.line(format!("  what the purge of run {purged} has proven does not hold any more"));
-    out.next(&row.planned_by, "sealift scan --write-policy policy.toml");
+    out.next(&row.planned_by, "sealift plan --policy FILE");
     Ok(Outcome::Done)
 }
 

@@ -5,14 +5,14 @@ use serde_json::json;
 use super::args::OneRun;
 use super::desk::{Desk, find_run};
 use super::exit::{Failure, Outcome};
-use super::job::{RunLock, at_work, job, note_failure};
+use super::job::{RunLock, at_work, job, job_without_folder, note_failure};
 use super::output::Output;
 use super::settings::Settings;
 use crate::access::Verb;
 use crate::engine::postgres::vault::RunShare;
 use crate::lifecycle::{Event, Phase};
-use crate::ports::Change;
-use crate::run::Job;
+use crate::ports::{Change, RunRow};
+use crate::run::{Job, RunError, Undone};
 
 pub(super) async fn rollback(
     settings: &Settings,
@@ -40,9 +40,12 @@ pub(super) async fn rollback(
             .hint(format!("let it end: `sealift restore {}`", row.run)));
     }
     let was_begun = row.phase != Phase::Planned && !is_restore;
+    let mut undone = None;
+    let mut is_lost = false;
     if was_begun {
-        let job = job(&desk, settings, out, &row).await?;
-        undo(&job, row.phase).await?;
+        let back = on_the_way_back(&desk, settings, out, &row).await?;
+        is_lost = back.is_lost;
+        undone = Some(undo(&back.job, row.phase).await?);
     } else {
         // Nothing was done yet: not even the folder is there.
         let started =
@@ -59,15 +62,60 @@ pub(super) async fn rollback(
     }
     let phase = Phase::RolledBack;
     out.object(&json!({"run": row.run.to_string(), "phase": phase.name()}));
-    if was_begun {
+    match undone {
         // Not "as it was": what a trigger set on the way there and back, the plan names, stays.
-        out.line(format!("run {} is rolled back: every original is back in its cell", row.run));
-        out.line(format!("  its backup stays in {} until you remove it", row.backup_dir));
-    } else {
-        out.line(format!("run {} is given up: nothing of it was begun", row.run));
+        Some(Undone::PutBack) => {
+            out.line(format!("run {} is rolled back: every original is back in its cell", row.run));
+        }
+        Some(Undone::NothingWritten) => {
+            out.line(format!("run {} is rolled back: nothing of it was in the source", row.run));
+        }
+        None => out.line(format!("run {} is given up: nothing of it was begun", row.run)),
     }
-    out.next(&row.planned_by, "sealift scan --write-policy policy.toml");
+    if is_lost {
+        out.line(format!("  its backup is not in {} any more, and was not needed", row.backup_dir));
+    } else if undone.is_some() {
+        out.line(format!("  its backup stays in {} until you remove it", row.backup_dir));
+    }
+    out.next(&row.planned_by, "sealift plan --policy FILE");
     Ok(Outcome::Done)
+}
+
+/// A run brought to work on its way back.
+struct Back {
+    job: Job,
+    /// Whether that is without the folder of its backup.
+    is_lost: bool,
+}
+
+/// Brings a run to work, without the folder of its backup where that is lost and the run has written
+/// nothing to the source: there is nothing to put back, and it would be open for good.
+async fn on_the_way_back(
+    desk: &Desk,
+    settings: &Settings,
+    out: &Output,
+    row: &RunRow,
+) -> Result<Back, Failure> {
+    let refused = match job(desk, settings, out, row).await {
+        Ok(job) => return Ok(Back { job, is_lost: false }),
+        Err(failure) if failure.is_without_folder() => failure,
+        Err(failure) => return Err(failure),
+    };
+    let may_be_untouched =
+        matches!(row.phase, Phase::Approved | Phase::BackedUp | Phase::Sealed | Phase::RollingBack);
+    let needed = refused.replace_hint(
+        "the folder is gone, or belongs to another run or vault: put it back from a copy; the source \
+         may hold tokens of the run, and the way back needs it",
+    );
+    if !may_be_untouched {
+        return Err(needed);
+    }
+    let job = job_without_folder(desk, settings, out, row).await?;
+    if crate::run::is_untouched(&job).await? {
+        Ok(Back { job, is_lost: true })
+    } else {
+        Err(needed)
+    }
 }
 
 /// What the ledger calls a way back that did not end.
@@ -75,12 +123,18 @@ const FAILED: &str = "rollback_failed";
 
 /// Rolls a run back. Where that fails for more than a moment, some cells hold tokens and some
 /// originals: it is critical, on the ledger, and the process says so by its exit code.
-pub(super) async fn undo(job: &Job, phase: Phase) -> Result<(), Failure> {
+pub(super) async fn undo(job: &Job, phase: Phase) -> Result<Undone, Failure> {
     let at_work = at_work(job).await?;
     job.watch.does("rolls back");
     let rolled_back = crate::run::rollback(job, phase).await;
     at_work.leave().await;
-    let Err(error) = rolled_back else { return Ok(()) };
+    let error = match rolled_back {
+        Ok(undone) => return Ok(undone),
+        Err(error) => error,
+    };
+    if let RunError::Mismatches(found) = &error {
+        super::verify::name_all(found);
+    }
     let failure = Failure::from(error).or_hint(format!("sealift rollback {}", job.run));
     note_failure(job, &failure).await;
     if !failure.is_lasting() {

@@ -125,7 +125,7 @@ async fn rolled_back(desk: &Desk, settings: &Settings, job: &Job, failure: Failu
         "the run cannot go on; rolling it back, as `on_failure` of its policy says",
     );
     match super::rollback::undo(job, phase).await {
-        Ok(()) => failure.replace_hint(format!(
+        Ok(_) => failure.replace_hint(format!(
             "run {} is rolled back, and the source is as it was; mend the cause, then plan again",
             job.run
         )),

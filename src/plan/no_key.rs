@@ -94,6 +94,15 @@ fn of_column(column: &InScope<'_>, walk: Option<&Walk>) -> Option<Finding> {
             "set `dedupe = true`, or `token = \"keyed\"`",
         ));
     }
+    if column.rule.token == TokenKind::Random && column.rule.lossy_ok {
+        return Some(blocks(
+            PITFALL,
+            column.name(),
+            "a `random` token does not follow from its value, and the table has no key that stays: a \
+             rollback could not tell which of several spellings a row had",
+            "set `token = \"keyed\"`, or take `normalise` out",
+        ));
+    }
     let moves = matches!(walk, Some(Walk::ScopedKey(_)));
     (moves && !column.is_recognisable()).then(|| {
         blocks(

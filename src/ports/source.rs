@@ -129,6 +129,12 @@ pub enum WalkFilter {
         /// Whether the column keeps `''`, for each of the unit's columns.
         keeps_empty: Vec<bool>,
     },
+    /// Those with a cell that matches its column's pattern (one `GLOB` pattern a column; `None`: the
+    /// column is not looked at).
+    Tokens {
+        /// One pattern for each of the unit's columns.
+        globs: Vec<Option<String>>,
+    },
 }
 
 /// Which pass over the source.

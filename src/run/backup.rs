@@ -10,8 +10,8 @@ use std::time::Instant;
 use crate::lifecycle::{Event, Phase};
 use crate::plan::{SEALED_AHEAD, Unit, UnitMode, UnitTable, Walk};
 use crate::ports::{
-    Change, CutState, FileKind, FileRow, Lease, Limit, Piece, RangeRow, RecordWriter, Row, Task,
-    VaultError, WalkFilter,
+    Change, CutState, FileKind, FileRow, FileSeal, Lease, Limit, Piece, RangeRow, RecordWriter,
+    Row, Task, VaultError, WalkFilter,
 };
 use crate::run::batch::BYTES_MAX;
 use crate::run::column::{Column, Fate};
@@ -199,40 +199,29 @@ pub(crate) async fn back_up_piece(job: &Job, lease: &Lease) -> Result<(), RunErr
     let unit = unit_of(job, *unit)?;
     let table = table_of(unit, *at)?;
     let columns = job.columns(table).await?;
-    let bytes = job.crew.batch_bytes();
-    let _room = job.crew.room(3 * bytes).await;
-    // INVARIANT: a name of its own for each attempt, because a worker that was passed over may still
-    // be writing its file.
-    let attempt = if lease.epoch == 1 { String::new() } else { format!("-e{}", lease.epoch) };
-    let writer = job.files.create(&format!("u{}-r{number}{attempt}.backup", unit.id))?;
-    let mut range = Filling { writer, columns: &columns, rows: 0, bytes: 0, originals: 0 };
-    let mut position = lower.clone();
-    let rest = loop {
-        job.may_go_on()?;
-        let limit = Limit { rows: SNAPSHOT_ROWS, bytes };
-        let (after, upto) = (position.as_ref(), upper.as_ref());
-        let filter = WalkFilter::Stamped { seed: job.stamp_seed() };
-        let rows = job.source.walk(table, after, upto, limit, &filter).await?;
-        let Some(last) = rows.last() else { break None };
-        position = Some(last.key.clone());
-        range.add(job, &rows).await?;
-        job.progress.advance(rows.len() as u64);
-        let is_full = range.rows >= 2 * RANGE_ROWS || range.bytes >= RANGE_BYTES;
-        if is_full && position != *upper {
-            break position.clone();
+    let _room = job.crew.room(3 * job.crew.batch_bytes()).await;
+    remove_earlier(job, lease).await?;
+    let name = attempt(lease, lease.epoch);
+    let filled = match fill(job, lease, table, &columns, &name).await {
+        Ok(filled) => filled,
+        Err(error) => {
+            // It is on no record, and half of it would only take up room. What stays all the same is
+            // removed by whoever takes the piece over. Once a record of it was asked for, it stays: the
+            // answer may be lost, and the record there.
+            let _ = job.files.remove(&name);
+            return Err(error);
         }
     };
+    let Filled { seal, rows, originals, rest } = filled;
     let row = RangeRow {
         unit: unit.id,
         table: *at,
         number: *number,
         lower: lower.clone(),
         upper: rest.clone().or_else(|| upper.clone()),
-        rows: range.rows,
-        originals: range.originals,
+        rows,
+        originals,
     };
-    here("backup.before_file_ends");
-    let seal = range.writer.finish()?;
     here("backup.after_file");
     let file = FileRow {
         kind: FileKind::Backup,
@@ -262,6 +251,80 @@ pub(crate) async fn back_up_piece(job: &Job, lease: &Lease) -> Result<(), RunErr
         }
     }
     Err(VaultError::Locked { waited_ms: 0 }.into())
+}
+
+/// The file of an attempt at a piece.
+///
+/// INVARIANT: a name of its own for each attempt, because a worker that was passed over may still be
+/// writing its file.
+fn attempt(lease: &Lease, epoch: u64) -> String {
+    let (unit, range) = (lease.piece.unit, lease.piece.range);
+    let attempt = if epoch == 1 { String::new() } else { format!("-e{epoch}") };
+    format!("u{unit}-r{range}{attempt}.backup")
+}
+
+/// Removes what earlier attempts at a piece have left: on a full disk, each would leave less room to the
+/// next one.
+///
+/// INVARIANT: a file goes on record together with the end of its piece, by the lease that it was written
+/// under, and a piece that has ended is not taken again. So whoever was given a piece knows that no file
+/// of an earlier epoch is on record, or ever will be. Who is still writing one has lost its lease.
+async fn remove_earlier(job: &Job, lease: &Lease) -> Result<(), RunError> {
+    if lease.epoch == 1 {
+        return Ok(());
+    }
+    let files = job.vault.files_of(job.run, lease.piece.unit, &[lease.piece.range]).await?;
+    for epoch in 1..lease.epoch {
+        let name = attempt(lease, epoch);
+        // What is on record is kept, whatever a lease says.
+        if files.iter().all(|file| file.seal.name != name) {
+            // What cannot be removed is in nobody's way but the room's.
+            let _ = job.files.remove(&name);
+        }
+    }
+    Ok(())
+}
+
+/// What an attempt at a piece has put into its file.
+struct Filled {
+    seal: FileSeal,
+    rows: u64,
+    originals: u64,
+    /// Where the file ends before its piece.
+    rest: Option<RowKey>,
+}
+
+/// Writes the file of a piece, to its end or until it is large enough.
+async fn fill(
+    job: &Job,
+    lease: &Lease,
+    table: &UnitTable,
+    columns: &[Column],
+    name: &str,
+) -> Result<Filled, RunError> {
+    let Piece { lower, upper, .. } = &lease.piece;
+    let bytes = job.crew.batch_bytes();
+    let writer = job.files.create(name)?;
+    let mut range = Filling { writer, columns, rows: 0, bytes: 0, originals: 0 };
+    let mut position = lower.clone();
+    let rest = loop {
+        job.may_go_on()?;
+        let limit = Limit { rows: SNAPSHOT_ROWS, bytes };
+        let (after, upto) = (position.as_ref(), upper.as_ref());
+        let filter = WalkFilter::Stamped { seed: job.stamp_seed() };
+        let rows = job.source.walk(table, after, upto, limit, &filter).await?;
+        let Some(last) = rows.last() else { break None };
+        position = Some(last.key.clone());
+        range.add(job, &rows).await?;
+        job.progress.advance(rows.len() as u64);
+        let is_full = range.rows >= 2 * RANGE_ROWS || range.bytes >= RANGE_BYTES;
+        if is_full && position != *upper {
+            break position.clone();
+        }
+    };
+    here("backup.before_file_ends");
+    let (rows, originals) = (range.rows, range.originals);
+    Ok(Filled { seal: range.writer.finish()?, rows, originals, rest })
 }
 
 /// Backs up the next range of a table; `false` where the table is complete.

@@ -7,9 +7,10 @@ use std::collections::{HashMap, HashSet};
 
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::plan::{Assessment, Unit, UnitMode, UnitTable, Walk};
+use crate::policy::TokenKind;
 use crate::ports::{
-    Change, Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Row,
-    RowWrite, SourceWindow, Step, WalkFilter, WriteOutcome,
+    Change, Counts, CursorId, CursorState, FileKind, FileRow, FitTo, Interval, Limit, Pass,
+    RangeRow, Row, RowWrite, SourceWindow, Step, WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::Column;
@@ -22,21 +23,36 @@ use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};
 use crate::run::rewrite::{bind_source, renew_statistics};
 use crate::run::sweep::{late_records, sweep_range};
+use crate::run::untouched::{give_up, has_written};
 use crate::run::verify::entries_of;
 use crate::run::window::Image;
 use crate::run::worker::Known;
 use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
 
+mod before;
+mod sweep;
+
+use before::{Before, Spelled, SpelledRow};
+
 /// How often a batch that somebody changed is read again.
 const MISSES_MAX: u32 = 50;
+
+/// What a way back came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undone {
+    /// Every original is back in its cell.
+    PutBack,
+    /// The run had written nothing to the source; its backup was not read.
+    NothingWritten,
+}
 
 /// Rolls a run back, from any phase before the purge.
 ///
 /// # Errors
 ///
 /// [`RunError`]; what is committed stays, and the next call goes on from the cursors.
-pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
+pub async fn rollback(job: &Job, phase: Phase) -> Result<Undone, RunError> {
     if job
         .vault
         .ledger_of(job.run)
@@ -59,6 +75,11 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
     if job.crew.shares {
         fence(job, touched).await?;
     }
+    // ORDER: behind the fence, so that nobody who was passed over writes after the look.
+    if restores.is_none() && !has_written(job).await? {
+        give_up(job, touched).await?;
+        return Ok(Undone::NothingWritten);
+    }
     let mut counts = Counts::default();
     if touched {
         bind_source(job).await?;
@@ -67,9 +88,13 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         for unit in &job.plan.units {
             match unit.mode {
                 UnitMode::Ranges => roll_back_ranges(job, unit).await?,
-                UnitMode::Window => roll_back_window(job, unit).await?,
+                UnitMode::Window => {
+                    roll_back_window(job, unit, false).await?;
+                }
             }
         }
+        // ORDER: behind every table, because a row can go from one to another.
+        sweep::sweep(job).await?;
         job.progress.end();
         for (_, _, state) in job.source.cursors(job.run, Pass::Rollback).await? {
             counts.add(&state.counts);
@@ -82,12 +107,7 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
         // ORDER: no token is left, and our tables still say that the source is ours.
         fit(job, FitTo::Originals).await?;
         renew_statistics(job).await?;
-        // Traces of another open run in this source are not ours to remove.
-        if only_run_in_source(job).await? {
-            here("rollback.before_traces");
-            job.source.remove_traces().await?;
-            here("rollback.after_traces");
-        }
+        leave_source(job).await?;
     }
     job.advance(Phase::RollingBack, Event::RolledBack, Vec::new(), |draft| {
         draft.counts = counts.by_name();
@@ -98,6 +118,16 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<(), RunError> {
     if restores.is_some() {
         // It holds a marker and wrapped keys, and no file.
         job.files.destroy()?;
+    }
+    Ok(Undone::PutBack)
+}
+
+/// Removes our tables from the source. Traces of another open run there are not ours to remove.
+pub(crate) async fn leave_source(job: &Job) -> Result<(), RunError> {
+    if only_run_in_source(job).await? {
+        here("rollback.before_traces");
+        job.source.remove_traces().await?;
+        here("rollback.after_traces");
     }
     Ok(())
 }
@@ -121,31 +151,47 @@ async fn ranges_of_restore(job: &Job) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Holds that no cell has a token that opens: after a restore there is no backup to compare with.
+/// Holds that no cell has a token that opens, or one that the vault has lost: after a restore there is no
+/// backup to compare with. A UUID or a number may have the shape of a token by chance, and a text that
+/// the vault knows as an original may be another vault's token.
 async fn no_token_is_left(job: &Job) -> Result<(), RunError> {
     let mut found = Vec::new();
-    let ranges = job.vault.ranges(job.run).await?;
-    for unit in &job.plan.units {
-        for range in ranges.iter().filter(|range| range.unit == unit.id) {
-            let table = table_of(unit, range.table)?;
-            let columns = job.columns(table).await?;
-            let mut position: Option<RowKey> = None;
-            loop {
-                let limit = Limit { rows: 10_000, bytes: BYTES_MAX };
-                let after = position.as_ref();
-                let rows = job.source.walk(table, after, None, limit, &WalkFilter::All).await?;
-                let Some(last) = rows.last() else { break };
-                position = Some(last.key.clone());
-                let mut none = Before::Cells(HashMap::new());
-                let spelled = Spelled::default();
-                for write in restored(job, &columns, &rows, &mut none, &spelled).await?.0 {
-                    let place = format!("row {} of `{}`", write.key, table.table);
-                    found.push(Mismatch { kind: MismatchKind::Different, place });
+    for table in job.plan.units.iter().flat_map(|unit| &unit.tables) {
+        let columns = job.columns(table).await?;
+        let mut position: Option<RowKey> = None;
+        loop {
+            let limit = Limit { rows: 10_000, bytes: BYTES_MAX };
+            let after = position.as_ref();
+            let rows = job.source.walk(table, after, None, limit, &tokens(&columns)).await?;
+            let Some(last) = rows.last() else { break };
+            position = Some(last.key.clone());
+            let (mut none, mut spelled) = (Before::none(), Spelled::default());
+            let left = restored(job, &columns, &rows, &mut none, &mut spelled).await?;
+            for write in &left.writes {
+                let place = match table.walk {
+                    Walk::Key(_) => format!("row {} of `{}`", write.key, table.table),
+                    Walk::RowId | Walk::ScopedKey(_) => format!("a row of `{}`", table.table),
+                };
+                found.push(Mismatch { kind: MismatchKind::Different, place });
+            }
+            for cell in Unknown::all(table, &columns, &rows, &left) {
+                let Some(column) = columns.get(cell.at) else { continue };
+                let has_check =
+                    matches!(column.treatment.kind(), TokenKind::Keyed | TokenKind::Random);
+                if has_check && !is_original(job, column, &cell.token).await? {
+                    found.push(cell.named());
                 }
             }
         }
     }
     if found.is_empty() { Ok(()) } else { Err(RunError::Mismatches(found)) }
+}
+
+/// Whether the vault knows the text of a token as an original.
+async fn is_original(job: &Job, column: &Column, token: &TokenBody) -> Result<bool, RunError> {
+    let Ok(text) = column.treatment.token_text(token) else { return Ok(false) };
+    let Ok(derived) = column.derive(&job.keys, &Original::text(&text)) else { return Ok(false) };
+    Ok(!entries_of(job, vec![(column.domain_id(), derived)]).await?.is_empty())
 }
 
 /// Fences off every worker that may still live: its leases are void in the vault, and its epochs in
@@ -183,90 +229,17 @@ pub(crate) async fn only_run_in_source(job: &Job) -> Result<bool, RunError> {
     }))
 }
 
-/// Cells that were tokens before the run: they stay.
-enum Before {
-    /// By row key and column.
-    Cells(HashMap<(Vec<u8>, usize), TokenBody>),
-    /// Of a table without a key: how often each token stood in each column. So many stay, whichever
-    /// rows they stand in.
-    Counted(HashMap<(usize, TokenBody), u64>),
-}
-
-impl Before {
-    fn add(&mut self, key: &RowKey, cells: Vec<BackupCell>) {
-        for (at, cell) in cells.into_iter().enumerate() {
-            let BackupCell::Token(token) = cell else { continue };
-            match self {
-                Self::Cells(known) => {
-                    known.insert((key.encode(), at), token);
-                }
-                Self::Counted(known) => *known.entry((at, token)).or_default() += 1,
-            }
-        }
-    }
-
-    /// Whether a token is one that stays; each is asked for once.
-    fn keeps(&mut self, key: &[u8], at: usize, token: &TokenBody) -> bool {
-        match self {
-            Self::Cells(known) => known.get(&(key.to_vec(), at)) == Some(token),
-            Self::Counted(known) => match known.get_mut(&(at, token.clone())) {
-                Some(left) if *left > 0 => {
-                    *left -= 1;
-                    true
-                }
-                Some(_) | None => false,
-            },
-        }
-    }
-}
-
-/// How cells were spelled before the run, of columns whose tokens open to one spelling of several:
-/// the vault has that one alone, the backup has each cell's own.
-#[derive(Default)]
-struct Spelled(HashMap<(Vec<u8>, usize), Original>);
-
-impl Spelled {
-    /// Whether there is anything to know of these columns.
-    fn is_wanted(columns: &[Column]) -> bool {
-        columns.iter().any(|column| column.treatment.is_lossy_ok())
-    }
-
-    fn add(&mut self, columns: &[Column], key: &RowKey, at: usize, cell: &BackupCell) {
-        let is_lossy = columns.get(at).is_some_and(|column| column.treatment.is_lossy_ok());
-        match cell {
-            BackupCell::Value(original) if is_lossy => {
-                self.0.insert((key.encode(), at), original.duplicate());
-            }
-            _ => {}
-        }
-    }
-
-    /// What a cell gets whose token opens to a value: that value as the cell had it, where it is the
-    /// same one. A token that was moved here from another row opens to another.
-    fn of(
-        &self,
-        job: &Job,
-        column: &Column,
-        row: &RowKey,
-        at: usize,
-        opened: Original,
-    ) -> Original {
-        match self.0.get(&(row.encode(), at)) {
-            Some(own) if column.digest(&job.keys, own) == column.digest(&job.keys, &opened) => {
-                own.duplicate()
-            }
-            _ => opened,
-        }
-    }
-}
-
 /// The newest spelling of each cell of a range.
-async fn spelled(job: &Job, range: &RangeRow, columns: &[Column]) -> Result<Spelled, RunError> {
+fn spelled_in(
+    job: &Job,
+    files: &[FileRow],
+    range: &RangeRow,
+    columns: &[Column],
+) -> Result<Spelled, RunError> {
     let mut spelled = Spelled::default();
     if !Spelled::is_wanted(columns) {
         return Ok(spelled);
     }
-    let files = job.vault.files(job.run).await?;
     let of = |kind: FileKind, number: u32| {
         files.iter().filter(move |f| f.kind == kind && f.unit == range.unit && f.range == number)
     };
@@ -305,8 +278,9 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
         return Ok(());
     }
     let columns = job.columns(table).await?;
-    let mut before = tokens_before(job, range).await?;
-    let spelled = spelled(job, range, &columns).await?;
+    let files = job.vault.files(job.run).await?;
+    let mut before = tokens_before(job, &files, range)?;
+    let mut spelled = spelled_in(job, &files, range, &columns)?;
     let mut pace = Pace::new(job);
     let rows_max = rows_in_memory(job, table);
     let mut stored = state.position.clone();
@@ -323,7 +297,8 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
             .await?;
         let is_end = read.is_empty();
         let to = read.last().map(|row| row.key.clone()).or_else(|| position.clone());
-        let (writes, counts) = restored(job, &columns, &read, &mut before, &spelled).await?;
+        let restored = restored(job, &columns, &read, &mut before, &mut spelled).await?;
+        let (writes, counts) = restored.writes();
         let upto = if is_end { range.upper.clone() } else { to.clone() };
         let step = Step {
             cursor,
@@ -380,9 +355,8 @@ fn rows_in_memory(job: &Job, table: &UnitTable) -> usize {
 }
 
 /// The cells of a range that the backup file says were tokens before the run.
-async fn tokens_before(job: &Job, range: &RangeRow) -> Result<Before, RunError> {
-    let mut before = Before::Cells(HashMap::new());
-    let files = job.vault.files(job.run).await?;
+fn tokens_before(job: &Job, files: &[FileRow], range: &RangeRow) -> Result<Before, RunError> {
+    let mut before = Before::none();
     let file = files.iter().find(|file| {
         file.kind == FileKind::Backup && file.unit == range.unit && file.range == range.number
     });
@@ -396,14 +370,30 @@ async fn tokens_before(job: &Job, range: &RangeRow) -> Result<Before, RunError> 
     Ok(before)
 }
 
+/// The rows of a batch with their originals back.
+struct Restored {
+    /// What is to be written; rows without a token of ours are left out.
+    writes: Vec<RowWrite>,
+    counts: Counts,
+    /// Cells with the shape of a token that the vault does not know, by number of the row and column.
+    unknown: Vec<(usize, usize)>,
+}
+
+impl Restored {
+    /// What is written, where a later look sees what is left.
+    fn writes(self) -> (Vec<RowWrite>, Counts) {
+        (self.writes, self.counts)
+    }
+}
+
 /// The rows of a batch with their originals back; rows without a token of ours are left out.
 async fn restored(
     job: &Job,
     columns: &[Column],
     rows: &[Row],
     before: &mut Before,
-    spelled: &Spelled,
-) -> Result<(Vec<RowWrite>, Counts), RunError> {
+    spelled: &mut Spelled,
+) -> Result<Restored, RunError> {
     let ours: Vec<Vec<Option<TokenBody>>> = rows
         .iter()
         .map(|row| {
@@ -425,10 +415,14 @@ async fn restored(
         .filter_map(|(column, token)| Some((column.domain_id(), token.clone()?)))
         .collect();
     let known = entries_of(job, tokens).await?;
-    let numbered: Vec<(&Row, &Vec<Option<TokenBody>>)> = rows.iter().zip(&ours).collect();
-    let opened = compute(&numbered, |(row, tokens)| {
-        restored_row(job, columns, row, tokens, &known, spelled)
-    });
+    let numbered: Vec<Numbered<'_>> = rows
+        .iter()
+        .zip(&ours)
+        .map(|(row, tokens)| (row, tokens, spelled.take_row(columns, tokens)))
+        .collect();
+    let spelled = &*spelled;
+    let opened =
+        compute(&numbered, |numbered| restored_row(job, columns, numbered, &known, spelled));
     let mut counts = Counts { rows: rows.len() as u64, ..Counts::default() };
     let mut writes = Vec::new();
     for row in opened {
@@ -436,7 +430,85 @@ async fn restored(
         counts.tokenized += restored;
         writes.extend(write);
     }
-    Ok((writes, counts))
+    let mut unknown = Vec::new();
+    for (row, tokens) in ours.iter().enumerate() {
+        for (at, (column, token)) in columns.iter().zip(tokens).enumerate() {
+            let Some(token) = token else { continue };
+            let is_shaped = column.treatment.is_recognisable_by_shape();
+            if is_shaped && !known.contains_key(&(column.domain_id(), token.clone())) {
+                unknown.push((row, at));
+            }
+        }
+    }
+    Ok(Restored { writes, counts, unknown })
+}
+
+/// A cell with the shape of a token that the vault does not know.
+struct Unknown {
+    at: usize,
+    token: TokenBody,
+    /// Its column, and its row where that has a key.
+    place: String,
+}
+
+impl Unknown {
+    fn all(table: &UnitTable, columns: &[Column], rows: &[Row], restored: &Restored) -> Vec<Self> {
+        let named = |(row, at): &(usize, usize)| {
+            let (row, column) = (rows.get(*row)?, columns.get(*at)?);
+            let token = token_in(column, row.cells.get(*at)?.as_ref())?;
+            Some(Self { at: *at, token, place: cell_name(table, *at, &row.key) })
+        };
+        restored.unknown.iter().filter_map(named).collect()
+    }
+
+    fn named(self) -> Mismatch {
+        Mismatch { kind: MismatchKind::Unknown, place: self.place }
+    }
+}
+
+/// Those of the unknown tokens that stood for an original of the backup: the vault has lost them. What
+/// else has the shape of a token is somebody's word, and stays. `random` tokens follow from nothing, and
+/// count as lost.
+async fn lost(
+    job: &Job,
+    unit: &Unit,
+    at: u16,
+    columns: &[Column],
+    mut unknown: Vec<Unknown>,
+) -> Result<Vec<Mismatch>, RunError> {
+    if unknown.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut derived: HashSet<(usize, TokenBody)> = HashSet::new();
+    let asked: HashSet<usize> = unknown.iter().map(|cell| cell.at).collect();
+    let mut image = Image::open(job, unit, at, columns.len()).await?;
+    while let Some(record) = image.next()? {
+        for (at, (column, cell)) in columns.iter().zip(&record.cells).enumerate() {
+            if let (true, BackupCell::Value(original)) = (asked.contains(&at), cell) {
+                derived.extend(column.derive(&job.keys, original).ok().map(|token| (at, token)));
+            }
+        }
+    }
+    unknown.retain(|cell| {
+        let is_random = columns.get(cell.at).is_some_and(|c| !c.treatment.is_deterministic());
+        is_random || derived.contains(&(cell.at, cell.token.clone()))
+    });
+    Ok(unknown.into_iter().map(Unknown::named).collect())
+}
+
+/// How messages name a cell. A key that is in scope may be an original: it is left out.
+fn cell_name(table: &UnitTable, at: usize, key: &RowKey) -> String {
+    let name = table.columns.get(at).map_or("?", |column| &column.column);
+    match table.walk {
+        Walk::Key(_) => format!("`{}.{name}` of row {key}", table.table),
+        Walk::RowId | Walk::ScopedKey(_) => format!("a cell of `{}.{name}`", table.table),
+    }
+}
+
+/// Rows that hold a token of ours, as far as its shape tells.
+pub(crate) fn tokens(columns: &[Column]) -> WalkFilter {
+    let globs = columns.iter().map(|column| column.treatment.sqlite_glob()).collect();
+    WalkFilter::Tokens { globs }
 }
 
 /// What token a cell holds. Tokens without a shape of their own are taken at their word: the vault
@@ -453,23 +525,27 @@ pub(crate) fn token_in(column: &Column, cell: Option<&Original>) -> Option<Token
     }
 }
 
+/// A row, its tokens, and how it was spelled where it has no key.
+type Numbered<'r> = (&'r Row, &'r Vec<Option<TokenBody>>, Option<SpelledRow>);
+
 fn restored_row(
     job: &Job,
     columns: &[Column],
-    row: &Row,
-    tokens: &[Option<TokenBody>],
+    (row, tokens, own): &Numbered<'_>,
     known: &Known,
     spelled: &Spelled,
 ) -> Result<(Option<RowWrite>, u64), RunError> {
     let mut cells = Vec::with_capacity(row.cells.len());
     let mut restored = 0;
-    for (at, ((column, cell), token)) in columns.iter().zip(&row.cells).zip(tokens).enumerate() {
+    for (at, ((column, cell), token)) in columns.iter().zip(&row.cells).zip(*tokens).enumerate() {
         let entry =
             token.as_ref().and_then(|token| known.get(&(column.domain_id(), token.clone())));
         match entry {
             Some(entry) => {
                 let opened = open_entry(&job.keys, column, entry)?;
-                cells.push(Some(spelled.of(job, column, &row.key, at, opened)));
+                let place = (&row.key, at);
+                let own = own.as_ref();
+                cells.push(Some(spelled.of(&job.keys, column, place, &entry.token, own, opened)));
                 restored += 1;
             }
             None => cells.push(cell.as_ref().map(Original::duplicate)),
@@ -479,7 +555,9 @@ fn restored_row(
     Ok((write, restored))
 }
 
-async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
+/// Puts the tables of a unit back under its lock; a window that was closed is opened again where that is
+/// asked. Returns how many cells were put back.
+async fn roll_back_window(job: &Job, unit: &Unit, is_again: bool) -> Result<u64, RunError> {
     let rewrite = CursorId { run: job.run, pass: Pass::Rewrite, unit: unit.id, range: 0 };
     let cursor = CursorId { pass: Pass::Rollback, ..rewrite };
     let ledger_size = job.vault.head().await?.size();
@@ -491,8 +569,8 @@ async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
         .iter()
         .any(|(id, range, state)| *id == unit.id && *range == 0 && state.done)
         || was_rewritten_as_a_whole(job).await?;
-    if state.done || !was_rewritten {
-        return Ok(());
+    if (state.done && !is_again) || !was_rewritten {
+        return Ok(0);
     }
     job.may_go_on()?;
     // Nothing was read before the lock, so it does not matter who has written what.
@@ -501,7 +579,7 @@ async fn roll_back_window(job: &Job, unit: &Unit) -> Result<(), RunError> {
         let table = unit.tables.first().map(|table| table.table.to_string()).unwrap_or_default();
         return Err(RunError::Busy { table, attempts: 1 });
     };
-    roll_back_held(job, unit, cursor, state.epoch, window).await
+    roll_back_held(job, unit, cursor, &state, window).await
 }
 
 /// Whether every unit was done once. A purge that was cut off has dropped the cursors that say so;
@@ -518,9 +596,9 @@ async fn roll_back_held(
     job: &Job,
     unit: &Unit,
     cursor: CursorId,
-    epoch: u64,
+    state: &CursorState,
     mut window: Box<dyn SourceWindow>,
-) -> Result<(), RunError> {
+) -> Result<u64, RunError> {
     let mut counts = Counts::default();
     for (at, table) in unit.tables.iter().enumerate() {
         let at = u16::try_from(at).unwrap_or(u16::MAX);
@@ -532,12 +610,18 @@ async fn roll_back_held(
             }
         }
     }
+    let put_back = counts.tokenized;
+    if state.done {
+        // Its rows were counted before: only what changes counts.
+        counts = Counts { tokenized: put_back, ..Counts::default() };
+    }
+    let epoch = state.epoch;
     let step = Step { cursor, epoch, from: None, to: None, done: true, counts, interval: None };
     here("rollback.before_window_commit");
     match window.commit(&step).await? {
         WriteOutcome::Written => {
             here("rollback.after_window_commit");
-            Ok(())
+            Ok(put_back)
         }
         WriteOutcome::Rejected(rejection) => {
             let table = unit.tables.first().map(|t| t.table.to_string()).unwrap_or_default();
@@ -558,7 +642,7 @@ async fn roll_back_table(
 ) -> Result<Counts, RunError> {
     let columns = job.columns(table).await?;
     let mut before = match table.walk {
-        Walk::Key(_) => Before::Cells(HashMap::new()),
+        Walk::Key(_) => Before::none(),
         Walk::RowId | Walk::ScopedKey(_) => Before::Counted(HashMap::new()),
     };
     // A newer image may have met tokens of this run, carried here from a table that was done.
@@ -567,28 +651,34 @@ async fn roll_back_table(
         before.add(&record.key, record.cells);
     }
     let mut spelled = Spelled::default();
-    let is_found_by_key = matches!(table.walk, Walk::Key(_)) && Spelled::is_wanted(&columns);
-    if is_found_by_key {
+    if Spelled::is_wanted(&columns) {
+        let is_found_by_key = matches!(table.walk, Walk::Key(_));
         let mut image = Image::open(job, unit, at, columns.len()).await?;
         while let Some(record) = image.next()? {
+            if !is_found_by_key {
+                spelled.add_row(&job.keys, &columns, record.cells);
+                continue;
+            }
             for (at, cell) in record.cells.iter().enumerate() {
                 spelled.add(&columns, &record.key, at, cell);
             }
         }
         let files = job.vault.files(job.run).await?;
-        for record in late_records(job, &files, unit.id, at)? {
+        for record in late_records(job, &files, unit.id, at)?.iter().filter(|_| is_found_by_key) {
             spelled.add(&columns, &record.key, usize::from(record.column), &record.cell);
         }
     }
-    let mut counts = Counts::default();
+    let (mut counts, mut unknown) = (Counts::default(), Vec::new());
     let rows_max = rows_in_memory(job, table).min(5_000);
     let mut position: Option<RowKey> = None;
     loop {
         let limit = Limit { rows: rows_max, bytes: BYTES_MAX };
         let rows = window.walk(table, position.as_ref(), limit).await?;
-        let Some(last) = rows.last() else { return Ok(counts) };
+        let Some(last) = rows.last() else { break };
         position = Some(last.key.clone());
-        let (writes, batch) = restored(job, &columns, &rows, &mut before, &spelled).await?;
+        let restored = restored(job, &columns, &rows, &mut before, &mut spelled).await?;
+        unknown.extend(Unknown::all(table, &columns, &rows, &restored));
+        let (writes, batch) = restored.writes();
         counts.add(&batch);
         job.progress.advance(rows.len() as u64);
         if let Some(rejection) = window.write(table, &writes).await? {
@@ -596,6 +686,13 @@ async fn roll_back_table(
             return Err(RunError::WindowRefused { table, reason: rejection.reason });
         }
     }
+    if job.plan.restores.is_some() {
+        // There is no backup to ask: what is left is named at the end.
+        return Ok(counts);
+    }
+    // Its rows are not found again to be compared with the backup: what is left shows here or nowhere.
+    let lost = lost(job, unit, at, &columns, unknown).await?;
+    if lost.is_empty() { Ok(counts) } else { Err(RunError::Mismatches(lost)) }
 }
 
 /// Compares every cell with the backup: no token of ours is left, and where a cell was backed up
@@ -664,8 +761,7 @@ async fn compare_range(
                     && !expected[&(key.clone(), at)]
                         .contains(&column.second_digest(&job.keys, cell));
                 if is_left {
-                    let name = table.columns.get(at).map_or("?", |column| &column.column);
-                    let place = format!("`{}.{name}` of row {}", table.table, row.key);
+                    let place = cell_name(table, at, &row.key);
                     found.push(Mismatch { kind: MismatchKind::Different, place });
                 }
             }

@@ -1,12 +1,13 @@
 //! Guards that no accident of a test shows: something is made wrong on purpose, and has to be found.
 
 use super::every_engine;
-use super::stage::Stage;
-use crate::support::{Db, plan_and_approve};
+use super::stage::{Engine, Stage};
+use crate::support::{Db, plan_and_approve, verified};
 
 every_engine! {
     a_token_derived_wrong_is_found_by_the_derivation_of_verify_itself,
     a_value_that_went_and_came_back_around_a_death_is_backed_up_anew,
+    a_token_that_came_behind_a_rollback_is_opened_too,
 }
 
 /// Seal and rewrite share one derivation. If it is wrong they agree with each other, and only code that
@@ -56,4 +57,85 @@ fn a_value_that_went_and_came_back_around_a_death_is_backed_up_anew(mut stage: S
     assert_eq!(look.column("SELECT body FROM notes WHERE code = 'N1'"), ["A note as it was"]);
     stage.desk.run(&["rollback", &run]).done();
     assert_eq!(stage.all_cells(), before);
+}
+
+/// Rows of `notes` beside those that are there, in the order of their keys behind `M`.
+fn many_notes(stage: &mut Stage) {
+    stage.exec(
+        "WITH RECURSIVE number (i) AS (SELECT 10001 UNION ALL SELECT i + 1 FROM number WHERE i < 16000)
+         INSERT INTO notes SELECT 'M' || i, 'A note with the number ' || i FROM number",
+    );
+}
+
+/// While a range is put back, an application moves a row behind the cursor, and copies a token there.
+fn a_token_that_came_behind_a_rollback_is_opened_too(mut stage: Stage) {
+    many_notes(&mut stage);
+    // Put back in a window, before the notes.
+    let in_one = "domain = \"body\"\ntoken = \"random\"\ndedupe = true";
+    let of_notes = ("token = \"random\"\nempty", &*format!("{in_one}\nempty"));
+    with_calls(&mut stage, in_one, of_notes);
+    let run = verified(&stage.desk);
+    let mut command = stage.desk.command(&["rollback", &run]);
+    command.env("SEALIFT_DIE_AT", "rollback.after_commit");
+    stage.desk.finish(command, "").ends(-1);
+    let tokens = "SELECT CAST(count(*) AS text) FROM notes WHERE body LIKE 'slr%'";
+    assert_ne!(stage.column(tokens), ["0"], "it died on the way");
+    stage.exec("UPDATE notes SET code = 'A0' WHERE code = 'M16000'");
+    stage.exec("UPDATE notes SET body = (SELECT body FROM notes WHERE code = 'M15999') WHERE code = 'M10001'");
+    stage.exec("INSERT INTO calls SELECT body, 'C' FROM notes WHERE code = 'M15998'");
+
+    stage.desk.run(&["rollback", &run]).done();
+
+    assert_eq!(stage.column(tokens), ["0"]);
+    let copied = "SELECT phone FROM calls WHERE who = 'C'";
+    assert_eq!(stage.column(copied), ["A note with the number 15998"]);
+    let moved = "SELECT body FROM notes WHERE code IN ('A0', 'M10001') ORDER BY code";
+    assert_eq!(
+        stage.column(moved),
+        ["A note with the number 16000", "A note with the number 15999"]
+    );
+    stage.is_left_clean();
+}
+
+/// A table without a key, so that its rows cannot be compared with the backup afterwards. Its column is
+/// the first of the policy, which `edit` has another word in.
+fn with_calls(stage: &mut Stage, rule: &str, edit: (&str, &str)) {
+    // Where the vault is in the database too, its schema has the name of the role and comes first.
+    let calls = if matches!(stage.engine, Engine::Postgres(_)) { "public.calls" } else { "calls" };
+    stage.exec(format!("CREATE TABLE {calls} (phone text, who text)"));
+    stage.exec("INSERT INTO calls VALUES ('+49 30 1234', 'A'), ('+49 30 5678', 'B')");
+    let policy = std::fs::read_to_string(stage.desk.path("shop.toml")).unwrap();
+    assert!(policy.contains(edit.0));
+    let first =
+        format!("[[column]]\nname = \"calls.phone\"\nclass = \"contact\"\n{rule}\n\n[[column]]");
+    let policy = policy.replacen(edit.0, edit.1, 1).replacen("[[column]]", &first, 1);
+    stage.desk.write("shop.toml", &policy);
+}
+
+/// A cell whose entry is gone keeps its token: the rollback says where, and does not end.
+fn a_token_that_the_vault_lost_is_named(mut stage: Stage) {
+    with_calls(&mut stage, "domain = \"calls\"\ntoken = \"keyed\"", ("", ""));
+    let run = verified(&stage.desk);
+    Db::open(&stage.desk.vault()).exec(
+        "DELETE FROM sealift_entry WHERE domain =
+            (SELECT domain FROM sealift_domain WHERE name = 'calls')
+            AND token = (SELECT max(token) FROM sealift_entry e WHERE e.domain = sealift_entry.domain)",
+    );
+
+    let answer = stage.desk.run(&["rollback", &run]);
+    answer.fails(4, &["calls.phone", "the vault does not know", "Do not purge"]);
+
+    let tokens = "SELECT CAST(count(*) AS text) FROM calls WHERE phone LIKE 'slk%'";
+    assert_eq!(stage.column(tokens), ["2"], "its table is left as it was");
+}
+
+#[test]
+fn a_token_that_the_vault_lost_is_named_by_the_way_back() {
+    a_token_that_the_vault_lost_is_named(Stage::sqlite());
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_token_that_the_vault_lost_is_named_by_the_way_back_on_postgres() {
+    a_token_that_the_vault_lost_is_named(Stage::postgres());
 }

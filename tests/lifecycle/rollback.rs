@@ -1,5 +1,8 @@
 //! The way back: from every phase before the purge the source is as it was, byte for byte.
 
+use std::fs;
+use std::path::PathBuf;
+
 use crate::support::{
     Db, Desk, Journal, assert_same, dump, dump_beside_vault, shop, to_phase, verified,
 };
@@ -122,4 +125,107 @@ fn after_a_rollback_the_same_columns_can_be_run_again() {
     assert_ne!(first, second);
     let again = db.value("SELECT email FROM customers WHERE id = 1");
     assert_eq!(again, token, "the domain's keys are the same");
+}
+
+/// The folder of the backups, and where it is moved to.
+fn moved_away(desk: &Desk) -> (PathBuf, PathBuf) {
+    let (folder, away) = (desk.path("sealift-backup"), desk.path("away"));
+    fs::rename(&folder, &away).unwrap();
+    (folder, away)
+}
+
+#[test]
+fn a_run_that_has_written_nothing_is_rolled_back_without_its_backup() {
+    for phase in ["backed_up", "sealed"] {
+        let desk = Desk::new();
+        shop(&desk, Journal::Delete, 10);
+        let before = dump(&desk.source());
+        let run = to_phase(&desk, phase);
+        let (folder, _) = moved_away(&desk);
+        desk.run(&["run", &run]).fails(2, &["holds no marker of this run", "sealift rollback"]);
+        desk.run(&["plan", "--policy", "shop.toml"]).ends(3);
+
+        desk.run(&["rollback", &run]).done().mentions(&["nothing of it was in the source"]);
+
+        assert_same(&before, &dump(&desk.source()));
+        assert!(!folder.exists(), "nothing was made in its place");
+        assert_eq!(desk.json(&["status", &run]).done().text("phase"), "rolled_back");
+        desk.run(&["plan", "--policy", "shop.toml"]).done();
+    }
+}
+
+#[test]
+fn a_run_that_has_written_nothing_is_rolled_back_with_half_its_backup() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 10);
+    let before = dump(&desk.source());
+    let run = to_phase(&desk, "sealed");
+    let files = fs::read_dir(desk.path("sealift-backup").join(&run)).unwrap();
+    let mut files = files.flatten().map(|entry| entry.path());
+    let file = files.find(|path| path.extension().is_some_and(|end| end == "backup")).unwrap();
+    fs::remove_file(file).unwrap();
+
+    desk.run(&["rollback", &run]).done();
+
+    assert_same(&before, &dump(&desk.source()));
+}
+
+#[test]
+fn a_run_that_has_written_is_not_rolled_back_without_its_backup() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 10);
+    let before = dump(&desk.source());
+    let run = to_phase(&desk, "rewritten");
+    let (folder, away) = moved_away(&desk);
+
+    desk.run(&["rollback", &run]).fails(2, &["holds no marker of this run", "from a copy"]);
+
+    assert_eq!(desk.json(&["status", &run]).done().text("phase"), "rewritten");
+    fs::rename(away, folder).unwrap();
+    desk.run(&["rollback", &run]).done();
+    assert_same(&before, &dump(&desk.source()));
+}
+
+/// No cursor says that the run has written; the cells do.
+#[test]
+fn tokens_that_nothing_accounts_for_keep_a_run_from_being_given_up() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 10);
+    let first = to_phase(&desk, "rewritten");
+    let token = Db::open(&desk.source()).value("SELECT email FROM customers WHERE id = 3");
+    desk.run(&["rollback", &first]).done();
+    let run = to_phase(&desk, "sealed");
+    Db::open(&desk.source()).exec(format!("UPDATE customers SET email = '{token}' WHERE id = 3"));
+    moved_away(&desk);
+
+    desk.run(&["rollback", &run]).fails(2, &["holds no marker of this run", "from a copy"]);
+
+    assert_eq!(desk.json(&["status", &run]).done().text("phase"), "sealed");
+}
+
+/// Before the backup of a run is whole it has written nothing: the tokens that stand in its columns are
+/// those of the run before, whose purge is proven, and stay.
+#[test]
+fn a_run_that_is_given_up_opens_no_token_of_the_run_before() {
+    let desk = Desk::new();
+    Db::open(&desk.source()).exec(
+        "CREATE TABLE people (id integer PRIMARY KEY, email text);
+         INSERT INTO people VALUES (1, 'alice@example.com'), (2, 'bob@example.com')",
+    );
+    let column = "[[column]]\nname = \"people.email\"\nclass = \"contact\"\ntoken = \"keyed\"";
+    desk.write("shop.toml", &format!("[source]\nname = \"crm\"\n\n{column}\n"));
+    let run = to_phase(&desk, "purge_approved");
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    desk.run(&["purge", &run, "--confirm", &run]).done();
+    let cells = || Db::reading(&desk.source()).column("SELECT email FROM people ORDER BY id");
+    let before = cells();
+    let beginning = desk.save();
+    for phase in ["approved", "backed_up", "sealed", "verified"] {
+        desk.restore(&beginning);
+        let next = to_phase(&desk, phase);
+
+        desk.run(&["rollback", &next]).done();
+
+        assert_eq!(cells(), before, "after a rollback from `{phase}`");
+    }
 }

@@ -11,7 +11,7 @@ use crate::support::{Answer, Db, Desk, actions, assert_same, dump, plan_and_appr
 const PAGE: &str = include_str!("../../docs/RUNBOOK.md");
 
 /// What the page has messages say, and this file, `full_disk` or `failure` brings about.
-const BROUGHT_ABOUT: [&str; 13] = [
+const BROUGHT_ABOUT: [&str; 14] = [
     "no space is left …",
     "… is locked …",
     "… kept changing …",
@@ -25,6 +25,7 @@ const BROUGHT_ABOUT: [&str; 13] = [
     "… was altered",
     "… stands for two different values",
     "… failed authentication",
+    "… holds a token that the vault does not know",
 ];
 
 /// The messages in the first column of the page's tables: what stands in backticks.

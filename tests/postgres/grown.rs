@@ -286,11 +286,16 @@ fn each_row_gets_its_own_spelling_back_where_one_token_stands_for_several() {
          INSERT INTO login SELECT (ARRAY['Login', 'LOGIN', 'login'])[1 + i % 3] || i || '@Example.com', i
              FROM generate_series(1, 30) AS i;
          INSERT INTO visit SELECT id, CASE WHEN id % 2 = 0 THEN lower(address::text) ELSE upper(address::text) END FROM login;
-         INSERT INTO note SELECT id, initcap(address::text) FROM login;",
+         INSERT INTO note SELECT id, initcap(address::text) FROM login;
+         CREATE TABLE call (address citext, id integer);
+         INSERT INTO call SELECT upper(address::text), id FROM login;
+         INSERT INTO call SELECT initcap(address::text), id FROM login WHERE id < 9;
+         CREATE TABLE holder (address citext PRIMARY KEY, id integer);
+         INSERT INTO holder SELECT initcap(address::text), id FROM login;",
     );
     let desk = Desk::over(&db.url());
     let policy = |more: &str| {
-        let columns = ["login", "visit", "note"].map(|table| {
+        let columns = ["login", "visit", "note", "call", "holder"].map(|table| {
             format!(
                 "[[column]]\nname = \"{table}.address\"\nclass = \"contact\"\ntoken = \"keyed\"\n\
                  domain = \"address\"\nnormalise = \"casefold\"\n{more}\n"

@@ -52,6 +52,40 @@ fn a_process_stopped_in_the_backup_leaves_no_file_of_its_own_in_the_run() {
     stage.is_whole();
 }
 
+/// Backup files in the run's folder, and ranges on record; each range has one file.
+fn files_and_ranges(stage: &mut Stage) -> (usize, usize) {
+    let base = stage.vault.value("SELECT backup_dir FROM sealift.run");
+    let folder = stage.desk.path(&base).join(&stage.run);
+    let files = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let files = files.filter(|path| path.extension().is_some_and(|end| end == "backup")).count();
+    let ranges = stage.vault.value("SELECT count(*)::text FROM sealift.range");
+    (files, ranges.parse().unwrap())
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_backup_that_ends_early_leaves_no_file_that_is_not_on_record() {
+    // Stopped by its user, each removes what it was writing; killed, the next one does.
+    for signal in [Signal::INT, Signal::KILL] {
+        let mut stage = Stage::with(104_000, "");
+        let mut first = stage.start("first.log", &["--workers", "1", "--until", "backed_up"]);
+        stage.wait_for("the first range", |stage| {
+            stage.vault.value("SELECT count(*)::text FROM sealift.range") != "0"
+        });
+        first.signal(signal);
+        stage.wait_for("its end", |_| !first.is_alive());
+        if signal == Signal::INT {
+            let (files, ranges) = files_and_ranges(&mut stage);
+            assert_eq!(files, ranges, "it leaves what it was writing");
+        }
+        stage.run(&["--until", "backed_up"]).done();
+        let (files, ranges) = files_and_ranges(&mut stage);
+        assert_eq!(files, ranges, "somebody leaves a file that is not on record");
+        stage.run(&[]).done();
+        stage.is_whole();
+    }
+}
+
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_batch_whose_process_is_stopped_does_not_hold_its_rows_past_the_lease() {

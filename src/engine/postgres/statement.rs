@@ -343,10 +343,15 @@ fn let_through(
     filter: &WalkFilter,
     arguments: &mut PgArguments,
 ) -> Result<Vec<String>, sqlx::Error> {
-    let WalkFilter::Originals { run, globs, keeps_empty } = filter else { return Ok(Vec::new()) };
-    // The cheap condition first: patterns are looked for in few rows then.
-    let not_ours = cursor::not_ours(*run, arguments)?;
-    Ok(vec![not_ours, originals(table, shape, globs, keeps_empty, arguments)?])
+    match filter {
+        WalkFilter::All | WalkFilter::Stamped { .. } => Ok(Vec::new()),
+        WalkFilter::Originals { run, globs, keeps_empty } => {
+            // The cheap condition first: patterns are looked for in few rows then.
+            let not_ours = cursor::not_ours(*run, arguments)?;
+            Ok(vec![not_ours, originals(table, shape, globs, keeps_empty, arguments)?])
+        }
+        WalkFilter::Tokens { globs } => Ok(vec![tokens(table, shape, globs, arguments)?]),
+    }
 }
 
 /// The conditions that a span sets.
@@ -436,6 +441,25 @@ fn originals(
         let shown = shape.shown(&column.column, &name)?;
         let kept = if *keeps_empty { format!(" AND {shown} <> ''") } else { String::new() };
         any.push(format!("({name} IS NOT NULL{kept} AND {shown} COLLATE \"C\" !~ ${mark}::text)"));
+    }
+    Ok(if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" OR ")) })
+}
+
+/// True for a row with a cell that is a token by its shape.
+fn tokens(
+    table: &UnitTable,
+    shape: &Shape,
+    globs: &[Option<String>],
+    arguments: &mut PgArguments,
+) -> Result<String, sqlx::Error> {
+    let mut any = Vec::new();
+    for (column, glob) in table.columns.iter().zip(globs) {
+        let Some(glob) = glob else { continue };
+        let name = quoted(&column.column)?;
+        arguments.add(regex_of(glob)).map_err(sqlx::Error::Encode)?;
+        let mark = arguments.len();
+        let shown = shape.shown(&column.column, &name)?;
+        any.push(format!("{shown} COLLATE \"C\" ~ ${mark}::text"));
     }
     Ok(if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" OR ")) })
 }

@@ -198,6 +198,15 @@ impl Source for SqliteSource {
         walk(&mut guarded.connection, &self.url, table, after, upto, limit, filter).await
     }
 
+    async fn may_hold(&self, table: &UnitTable, filter: &WalkFilter) -> Result<bool, SourceError> {
+        // Of originals the walk itself tells: one statement would be a long one beside writers.
+        if !matches!(filter, WalkFilter::Tokens { .. }) {
+            return Ok(true);
+        }
+        let limit = Limit { rows: 1, bytes: usize::MAX };
+        Ok(!self.walk(table, None, None, limit, filter).await?.is_empty())
+    }
+
     async fn version(&self) -> Result<i64, SourceError> {
         let mut guarded = self.lock().await?;
         data_version(&mut guarded.connection).await.map_err(self.failed("reading its version"))

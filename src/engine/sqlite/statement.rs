@@ -58,6 +58,9 @@ pub(super) fn walk(
     if let WalkFilter::Originals { run: _, globs, keeps_empty } = filter {
         conditions.push(originals(table, globs, keeps_empty, &mut arguments)?);
     }
+    if let WalkFilter::Tokens { globs } = filter {
+        conditions.push(tokens(table, globs, &mut arguments)?);
+    }
     let condition =
         if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
     let rows = i64::try_from(limit.rows).unwrap_or(i64::MAX);
@@ -121,6 +124,22 @@ fn originals(
         any.push(format!(
             "({name} IS NOT NULL{kept} AND (typeof({name}) <> 'text' OR {name} NOT GLOB ?))"
         ));
+        arguments.add(glob.clone()).map_err(sqlx::Error::Encode)?;
+    }
+    Ok(if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" OR ")) })
+}
+
+/// True for a row with a cell that is a token by its shape.
+fn tokens(
+    table: &UnitTable,
+    globs: &[Option<String>],
+    arguments: &mut SqliteArguments,
+) -> Result<String, StatementError> {
+    let mut any = Vec::new();
+    for (column, glob) in table.columns.iter().zip(globs) {
+        let Some(glob) = glob else { continue };
+        let name = quote(&column.column)?;
+        any.push(format!("(typeof({name}) = 'text' AND {name} GLOB ?)"));
         arguments.add(glob.clone()).map_err(sqlx::Error::Encode)?;
     }
     Ok(if any.is_empty() { "false".to_owned() } else { format!("({})", any.join(" OR ")) })
