@@ -9,8 +9,8 @@ use crate::lifecycle::{Event, Phase, RunId};
 use crate::plan::{Assessment, Unit, UnitMode, UnitTable, Walk};
 use crate::policy::TokenKind;
 use crate::ports::{
-    Change, Counts, CursorId, CursorState, FileKind, FileRow, FitTo, Interval, Limit, Pass,
-    RangeRow, Row, RowWrite, SourceWindow, Step, WalkFilter, WriteOutcome,
+    Change, Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Row,
+    RowWrite, SourceWindow, Step, WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::Column;
@@ -156,17 +156,18 @@ async fn ranges_of_restore(job: &Job) -> Result<(), RunError> {
 /// the vault knows as an original may be another vault's token.
 async fn no_token_is_left(job: &Job) -> Result<(), RunError> {
     let mut found = Vec::new();
-    for table in job.plan.units.iter().flat_map(|unit| &unit.tables) {
+    for (mode, table) in tables_of(job) {
         let columns = job.columns(table).await?;
+        let look = if mode == UnitMode::Ranges { Look::All } else { Look::Shaped };
         let mut position: Option<RowKey> = None;
         loop {
             let limit = Limit { rows: 10_000, bytes: BYTES_MAX };
             let after = position.as_ref();
-            let rows = job.source.walk(table, after, None, limit, &tokens(&columns)).await?;
+            let rows = job.source.walk(table, after, None, limit, &tokens(mode, &columns)).await?;
             let Some(last) = rows.last() else { break };
             position = Some(last.key.clone());
             let (mut none, mut spelled) = (Before::none(), Spelled::default());
-            let left = restored(job, &columns, &rows, &mut none, &mut spelled).await?;
+            let left = restored(job, &columns, &rows, (look, &mut none), &mut spelled).await?;
             for write in &left.writes {
                 let place = match table.walk {
                     Walk::Key(_) => format!("row {} of `{}`", write.key, table.table),
@@ -185,6 +186,11 @@ async fn no_token_is_left(job: &Job) -> Result<(), RunError> {
         }
     }
     if found.is_empty() { Ok(()) } else { Err(RunError::Mismatches(found)) }
+}
+
+/// Every table of a run, with how it is rewritten.
+fn tables_of(job: &Job) -> impl Iterator<Item = (UnitMode, &UnitTable)> {
+    job.plan.units.iter().flat_map(|unit| unit.tables.iter().map(|table| (unit.mode, table)))
 }
 
 /// Whether the vault knows the text of a token as an original.
@@ -297,7 +303,8 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
             .await?;
         let is_end = read.is_empty();
         let to = read.last().map(|row| row.key.clone()).or_else(|| position.clone());
-        let restored = restored(job, &columns, &read, &mut before, &mut spelled).await?;
+        let restored =
+            restored(job, &columns, &read, (Look::All, &mut before), &mut spelled).await?;
         let (writes, counts) = restored.writes();
         let upto = if is_end { range.upper.clone() } else { to.clone() };
         let step = Step {
@@ -391,9 +398,10 @@ async fn restored(
     job: &Job,
     columns: &[Column],
     rows: &[Row],
-    before: &mut Before,
+    (look, before): (Look, &mut Before),
     spelled: &mut Spelled,
 ) -> Result<Restored, RunError> {
+    let looked: Vec<bool> = columns.iter().map(|column| look.takes(column)).collect();
     let ours: Vec<Vec<Option<TokenBody>>> = rows
         .iter()
         .map(|row| {
@@ -403,7 +411,7 @@ async fn restored(
                 .zip(&row.cells)
                 .enumerate()
                 .map(|(at, (column, cell))| {
-                    let token = token_in(column, cell.as_ref())?;
+                    let token = token_in(column, cell.as_ref()).filter(|_| looked[at])?;
                     (!before.keeps(&key, at, &token)).then_some(token)
                 })
                 .collect()
@@ -467,8 +475,8 @@ impl Unknown {
 }
 
 /// Those of the unknown tokens that stood for an original of the backup: the vault has lost them. What
-/// else has the shape of a token is somebody's word, and stays. `random` tokens follow from nothing, and
-/// count as lost.
+/// else has the shape of a token is somebody's word, and stays. A `random` token of a table with a key
+/// follows from nothing: it counts as lost, unless it was itself an original.
 async fn lost(
     job: &Job,
     unit: &Unit,
@@ -479,21 +487,65 @@ async fn lost(
     if unknown.is_empty() {
         return Ok(Vec::new());
     }
-    let mut derived: HashSet<(usize, TokenBody)> = HashSet::new();
+    let mut stood = Stood::default();
     let asked: HashSet<usize> = unknown.iter().map(|cell| cell.at).collect();
     let mut image = Image::open(job, unit, at, columns.len()).await?;
     while let Some(record) = image.next()? {
-        for (at, (column, cell)) in columns.iter().zip(&record.cells).enumerate() {
-            if let (true, BackupCell::Value(original)) = (asked.contains(&at), cell) {
-                derived.extend(column.derive(&job.keys, original).ok().map(|token| (at, token)));
-            }
+        for (at, cell) in record.cells.iter().enumerate().filter(|(at, _)| asked.contains(at)) {
+            stood.add(job, columns, at, cell).await?;
+        }
+    }
+    let files = job.vault.files(job.run).await?;
+    for record in late_records(job, &files, unit.id, at)? {
+        let at = usize::from(record.column);
+        if asked.contains(&at) {
+            stood.add(job, columns, at, &record.cell).await?;
+            stood.tokens.extend(record.token.map(|token| (at, token)));
         }
     }
     unknown.retain(|cell| {
-        let is_random = columns.get(cell.at).is_some_and(|c| !c.treatment.is_deterministic());
-        is_random || derived.contains(&(cell.at, cell.token.clone()))
+        let place = (cell.at, cell.token.clone());
+        let follows = columns.get(cell.at).is_some_and(follows);
+        stood.tokens.contains(&place) || (!follows && !stood.originals.contains(&place))
     });
     Ok(unknown.into_iter().map(Unknown::named).collect())
+}
+
+/// Whether the token of a value can be found from the value: it follows from it, or there is an index.
+fn follows(column: &Column) -> bool {
+    column.treatment.is_deterministic() || column.treatment.is_deduplicated()
+}
+
+/// What stood in the columns of a table, as its backup has it.
+#[derive(Default)]
+struct Stood {
+    /// The tokens of its originals.
+    tokens: HashSet<(usize, TokenBody)>,
+    /// Originals that look like tokens.
+    originals: HashSet<(usize, TokenBody)>,
+}
+
+impl Stood {
+    async fn add(
+        &mut self,
+        job: &Job,
+        columns: &[Column],
+        at: usize,
+        cell: &BackupCell,
+    ) -> Result<(), RunError> {
+        let (Some(column), BackupCell::Value(original)) = (columns.get(at), cell) else {
+            return Ok(());
+        };
+        self.originals.extend(column.treatment.recognise(original).map(|token| (at, token)));
+        let token = match column.blind_digest(&job.keys, original) {
+            Some(digest) if !column.treatment.is_deterministic() => {
+                job.vault.blind(column.domain_id(), &[digest]).await?.into_iter().flatten().next()
+            }
+            _ => column.derive(&job.keys, original).ok(),
+        };
+        self.tokens.extend(token.map(|token| (at, token)));
+        Ok(())
+    }
 }
 
 /// How messages name a cell. A key that is in scope may be an original: it is left out.
@@ -505,10 +557,30 @@ fn cell_name(table: &UnitTable, at: usize, key: &RowKey) -> String {
     }
 }
 
-/// Rows that hold a token of ours, as far as its shape tells.
-pub(crate) fn tokens(columns: &[Column]) -> WalkFilter {
-    let globs = columns.iter().map(|column| column.treatment.sqlite_glob()).collect();
+/// Rows that hold a token of ours, as far as its shape tells. In a unit of ranges every column has such a
+/// shape, also one that no pattern tells; of a window only the columns with a pattern are looked at.
+pub(crate) fn tokens(mode: UnitMode, columns: &[Column]) -> WalkFilter {
+    let globs: Vec<_> = columns.iter().map(|column| column.treatment.sqlite_glob()).collect();
+    if mode == UnitMode::Ranges && globs.iter().any(Option::is_none) {
+        return WalkFilter::All;
+    }
     WalkFilter::Tokens { globs }
+}
+
+/// Which columns of a table are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// All of them.
+    All,
+    /// Those whose tokens a pattern tells. Where originals and tokens look alike, nothing is done twice:
+    /// an original that is back may equal the token of another value.
+    Shaped,
+}
+
+impl Look {
+    fn takes(self, column: &Column) -> bool {
+        self == Self::All || column.treatment.sqlite_glob().is_some()
+    }
 }
 
 /// What token a cell holds. Tokens without a shape of their own are taken at their word: the vault
@@ -569,7 +641,7 @@ async fn roll_back_window(job: &Job, unit: &Unit, is_again: bool) -> Result<u64,
         .iter()
         .any(|(id, range, state)| *id == unit.id && *range == 0 && state.done)
         || was_rewritten_as_a_whole(job).await?;
-    if (state.done && !is_again) || !was_rewritten {
+    if !is_again && (state.done || !was_rewritten) {
         return Ok(0);
     }
     job.may_go_on()?;
@@ -579,7 +651,8 @@ async fn roll_back_window(job: &Job, unit: &Unit, is_again: bool) -> Result<u64,
         let table = unit.tables.first().map(|table| table.table.to_string()).unwrap_or_default();
         return Err(RunError::Busy { table, attempts: 1 });
     };
-    roll_back_held(job, unit, cursor, &state, window).await
+    let look = if is_again { Look::Shaped } else { Look::All };
+    roll_back_held(job, unit, (cursor, state.epoch), look, window).await
 }
 
 /// Whether every unit was done once. A purge that was cut off has dropped the cursors that say so;
@@ -595,14 +668,14 @@ async fn was_rewritten_as_a_whole(job: &Job) -> Result<bool, RunError> {
 async fn roll_back_held(
     job: &Job,
     unit: &Unit,
-    cursor: CursorId,
-    state: &CursorState,
+    (cursor, epoch): (CursorId, u64),
+    look: Look,
     mut window: Box<dyn SourceWindow>,
 ) -> Result<u64, RunError> {
     let mut counts = Counts::default();
     for (at, table) in unit.tables.iter().enumerate() {
         let at = u16::try_from(at).unwrap_or(u16::MAX);
-        match roll_back_table(job, unit, at, table, window.as_mut()).await {
+        match roll_back_table(job, unit, (at, table), look, window.as_mut()).await {
             Ok(table_counts) => counts.add(&table_counts),
             Err(error) => {
                 window.abandon().await?;
@@ -611,11 +684,10 @@ async fn roll_back_held(
         }
     }
     let put_back = counts.tokenized;
-    if state.done {
+    if look == Look::Shaped {
         // Its rows were counted before: only what changes counts.
         counts = Counts { tokenized: put_back, ..Counts::default() };
     }
-    let epoch = state.epoch;
     let step = Step { cursor, epoch, from: None, to: None, done: true, counts, interval: None };
     here("rollback.before_window_commit");
     match window.commit(&step).await? {
@@ -636,8 +708,8 @@ async fn roll_back_held(
 async fn roll_back_table(
     job: &Job,
     unit: &Unit,
-    at: u16,
-    table: &UnitTable,
+    (at, table): (u16, &UnitTable),
+    look: Look,
     window: &mut dyn SourceWindow,
 ) -> Result<Counts, RunError> {
     let columns = job.columns(table).await?;
@@ -676,7 +748,7 @@ async fn roll_back_table(
         let rows = window.walk(table, position.as_ref(), limit).await?;
         let Some(last) = rows.last() else { break };
         position = Some(last.key.clone());
-        let restored = restored(job, &columns, &rows, &mut before, &mut spelled).await?;
+        let restored = restored(job, &columns, &rows, (look, &mut before), &mut spelled).await?;
         unknown.extend(Unknown::all(table, &columns, &rows, &restored));
         let (writes, batch) = restored.writes();
         counts.add(&batch);

@@ -66,8 +66,8 @@ async fn holds_tokens(job: &Job) -> Result<bool, RunError> {
     for unit in &job.plan.units {
         for table in &unit.tables {
             let columns = job.columns(table).await?;
-            if columns.iter().all(|column| column.treatment.is_recognisable_by_shape()) {
-                if job.source.may_hold(table, &tokens(&columns)).await? {
+            if columns.iter().all(|column| column.treatment.sqlite_glob().is_some()) {
+                if job.source.may_hold(table, &tokens(unit.mode, &columns)).await? {
                     return Ok(true);
                 }
                 continue;

@@ -8,6 +8,7 @@ every_engine! {
     a_token_derived_wrong_is_found_by_the_derivation_of_verify_itself,
     a_value_that_went_and_came_back_around_a_death_is_backed_up_anew,
     a_token_that_came_behind_a_rollback_is_opened_too,
+    an_original_that_is_back_is_never_taken_for_a_token,
 }
 
 /// Seal and rewrite share one derivation. If it is wrong they agree with each other, and only code that
@@ -95,6 +96,39 @@ fn a_token_that_came_behind_a_rollback_is_opened_too(mut stage: Stage) {
         ["A note with the number 16000", "A note with the number 15999"]
     );
     stage.is_left_clean();
+}
+
+/// Tokens of six digits are numbers like any other: some of these are the tokens of others. Where a window
+/// is opened once more, for a token that came into another column, they stay as they are.
+fn an_original_that_is_back_is_never_taken_for_a_token(mut stage: Stage) {
+    let badges =
+        if matches!(stage.engine, Engine::Postgres(_)) { "public.badges" } else { "badges" };
+    stage.exec(format!("CREATE TABLE {badges} (phone text, code text)"));
+    stage.exec(
+        "WITH RECURSIVE number (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < 3000)
+         INSERT INTO badges SELECT '+49 30 ' || i, CAST(100000 + i * 37 AS text) FROM number",
+    );
+    let policy = std::fs::read_to_string(stage.desk.path("shop.toml")).unwrap();
+    let rule = |name: &str, kind: &str| {
+        format!("[[column]]\nname = \"badges.{name}\"\nclass = \"contact\"\ntoken = {kind}\n\n")
+    };
+    let first = rule("phone", "\"keyed\"") + &rule("code", "\"format\"\nformat = \"digits\"");
+    stage.desk.write("shop.toml", &policy.replacen("[[column]]", &format!("{first}[[column]]"), 1));
+    let codes = "SELECT code FROM badges WHERE phone <> 'late' ORDER BY phone";
+    let before = stage.column(codes);
+    let run = verified(&stage.desk);
+    let token = stage.column("SELECT min(phone) FROM badges").remove(0);
+    let mut command = stage.desk.command(&["rollback", &run]);
+    command.env("SEALIFT_DIE_AT", "rollback.after_window_commit");
+    stage.desk.finish(command, "").ends(-1);
+    stage.exec(format!("INSERT INTO badges VALUES ('{token}', 'late')"));
+
+    stage.desk.run(&["rollback", &run]).done();
+
+    let again = "SELECT code FROM badges WHERE code <> 'late' ORDER BY phone";
+    assert!(stage.column(again) == before, "a number was taken for a token");
+    let late = stage.column("SELECT phone FROM badges WHERE code = 'late'");
+    assert!(late[0].starts_with("+49 30 "), "{late:?}");
 }
 
 /// A table without a key, so that its rows cannot be compared with the backup afterwards. Its column is

@@ -3,7 +3,7 @@
 
 use super::before::{Before, Spelled};
 use super::{
-    MISSES_MAX, restored, roll_back_window, rows_in_memory, spelled_in, tokens, tokens_before,
+    Look, MISSES_MAX, restored, roll_back_window, rows_in_memory, spelled_in, tokens, tokens_before,
 };
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::ports::{Counts, CursorId, FileRow, Limit, Pass, RangeRow, Step, WriteOutcome};
@@ -17,15 +17,18 @@ use crate::run::sweep::sweep_range;
 const SWEEPS_MAX: u32 = 20;
 
 /// Opens tokens that stand behind a cursor, or in a table whose window was closed, until a round finds
-/// none. Of several tables a second round has to find none either: a row can have gone from one that was
-/// not looked at yet to one that was.
+/// none. A second round has to find none either where the first was more than one statement: a row can
+/// have gone from a place that was not looked at yet to one that was.
 pub(super) async fn sweep(job: &Job) -> Result<(), RunError> {
     let tables = job.plan.units.iter().map(|unit| unit.tables.len()).sum::<usize>();
-    let wanted = if tables > 1 { 2 } else { 1 };
     let (mut clean, mut sweeps) = (0, 0);
-    while clean < wanted {
-        let Some(busy) = round(job).await? else {
+    loop {
+        let round = round(job).await?;
+        let Some(busy) = round.found else {
             clean += 1;
+            if clean == 2 || (tables == 1 && !round.has_walked) {
+                return Ok(());
+            }
             continue;
         };
         clean = 0;
@@ -34,47 +37,62 @@ pub(super) async fn sweep(job: &Job) -> Result<(), RunError> {
             return Err(RunError::Busy { table: busy, attempts: sweeps });
         }
     }
-    Ok(())
 }
 
-/// One look at every table; returns the last in which something was found.
-async fn round(job: &Job) -> Result<Option<String>, RunError> {
-    let mut found = None;
+/// What a look at every table has shown.
+#[derive(Default)]
+struct Round {
+    /// The last table in which something was put back.
+    found: Option<String>,
+    /// Whether a table was walked.
+    has_walked: bool,
+}
+
+async fn round(job: &Job) -> Result<Round, RunError> {
+    let mut round = Round::default();
     for unit in &job.plan.units {
         if unit.mode == UnitMode::Window {
             if window_holds_tokens(job, unit).await? && roll_back_window(job, unit, true).await? > 0
             {
-                found = unit.tables.first().map(|table| table.table.to_string());
+                round.found = unit.tables.first().map(|table| table.table.to_string());
             }
             continue;
         }
         for (at, table) in unit.tables.iter().enumerate() {
             let at = u16::try_from(at).unwrap_or(u16::MAX);
-            if sweep_table(job, unit, at, table).await? > 0 {
-                found = Some(table.table.to_string());
+            if let Some(put_back) = sweep_table(job, unit, at, table).await? {
+                round.has_walked = true;
+                if put_back > 0 {
+                    round.found = Some(table.table.to_string());
+                }
             }
         }
     }
-    Ok(found)
+    Ok(round)
 }
 
 /// Whether a table of a unit that is put back in a window may hold a token again.
 async fn window_holds_tokens(job: &Job, unit: &Unit) -> Result<bool, RunError> {
     for table in &unit.tables {
         let columns = job.columns(table).await?;
-        if job.source.may_hold(table, &tokens(&columns)).await? {
+        if job.source.may_hold(table, &tokens(unit.mode, &columns)).await? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// One look at a table; returns how many cells it has put back. What holds of the whole table is asked
-/// in one statement: most rollbacks have nothing to sweep.
-async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Result<u64, RunError> {
+/// One look at a table; returns how many cells it has put back, or `None` where one statement said that
+/// there is nothing: most rollbacks have nothing to sweep.
+async fn sweep_table(
+    job: &Job,
+    unit: &Unit,
+    at: u16,
+    table: &UnitTable,
+) -> Result<Option<u64>, RunError> {
     let columns = job.columns(table).await?;
-    if !job.source.may_hold(table, &tokens(&columns)).await? {
-        return Ok(0);
+    if !job.source.may_hold(table, &tokens(unit.mode, &columns)).await? {
+        return Ok(None);
     }
     let cursor =
         CursorId { run: job.run, pass: Pass::Rollback, unit: unit.id, range: sweep_range(at) };
@@ -87,7 +105,7 @@ async fn sweep_table(job: &Job, unit: &Unit, at: u16, table: &UnitTable) -> Resu
             put_back += sweep.range(&range).await?;
         }
     }
-    Ok(put_back)
+    Ok(Some(put_back))
 }
 
 /// A sweep of a table at work.
@@ -105,7 +123,7 @@ impl Sweep<'_> {
     /// is read where there is a row to ask it of.
     async fn range(&self, range: &RangeRow) -> Result<u64, RunError> {
         let Self { job, table, columns, .. } = *self;
-        let filter = tokens(columns);
+        let filter = tokens(UnitMode::Ranges, columns);
         let mut pace = Pace::new(job);
         let rows_max = rows_in_memory(job, table);
         let mut known: Option<(Before, Spelled)> = None;
@@ -128,7 +146,7 @@ impl Sweep<'_> {
                     (&mut known.0, &mut known.1)
                 }
             };
-            let restored = restored(job, columns, &read, before, spelled).await?;
+            let restored = restored(job, columns, &read, (Look::All, before), spelled).await?;
             let (writes, counts) = restored.writes();
             if writes.is_empty() {
                 position = Some(last);
