@@ -31,6 +31,7 @@ use crate::token::TokenBody;
 use crate::value::{Original, RowKey};
 
 mod before;
+mod compare;
 mod sweep;
 
 use before::{Before, Spelled, SpelledRow};
@@ -102,7 +103,7 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<Undone, RunError> {
         if restores.is_some() {
             no_token_is_left(job).await?;
         } else {
-            compare(job).await?;
+            compare::compare(job).await?;
         }
         // ORDER: no token is left, and our tables still say that the source is ours.
         fit(job, FitTo::Originals).await?;
@@ -765,78 +766,4 @@ async fn roll_back_table(
     // Its rows are not found again to be compared with the backup: what is left shows here or nowhere.
     let lost = lost(job, unit, at, &columns, unknown).await?;
     if lost.is_empty() { Ok(counts) } else { Err(RunError::Mismatches(lost)) }
-}
-
-/// Compares every cell with the backup: no token of ours is left, and where a cell was backed up
-/// and not changed since, it is what it was.
-async fn compare(job: &Job) -> Result<(), RunError> {
-    let mut found = Vec::new();
-    for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Ranges) {
-        let ranges = job.vault.ranges(job.run).await?;
-        let files = job.vault.files(job.run).await?;
-        for range in ranges.iter().filter(|range| range.unit == unit.id) {
-            let table = table_of(unit, range.table)?;
-            compare_range(job, table, range, &files, &mut found).await?;
-        }
-    }
-    if found.is_empty() { Ok(()) } else { Err(RunError::Mismatches(found)) }
-}
-
-async fn compare_range(
-    job: &Job,
-    table: &UnitTable,
-    range: &RangeRow,
-    files: &[FileRow],
-    found: &mut Vec<Mismatch>,
-) -> Result<(), RunError> {
-    let columns = job.columns(table).await?;
-    let mut expected: HashMap<(Vec<u8>, usize), HashSet<[u8; 16]>> = HashMap::new();
-    let mut expect = |key: Vec<u8>, at: usize, cell: &BackupCell| {
-        if let (BackupCell::Value(original), Some(column)) = (cell, columns.get(at)) {
-            let digest = column.second_digest(&job.keys, original);
-            expected.insert((key, at), HashSet::from([digest]));
-        }
-    };
-    let of = |kind: FileKind, number: u32| {
-        files.iter().filter(move |f| f.kind == kind && f.unit == range.unit && f.range == number)
-    };
-    for file in of(FileKind::Backup, range.number) {
-        for record in crate::run::seal::read_backup(job, file)? {
-            for (at, cell) in record.cells.iter().enumerate() {
-                expect(record.key.encode(), at, cell);
-            }
-        }
-    }
-    let swept = of(FileKind::Increment, sweep_range(range.table));
-    for file in of(FileKind::Increment, range.number).chain(swept) {
-        for record in read_increment(job, file)? {
-            expect(record.key.encode(), usize::from(record.column), &record.cell);
-        }
-    }
-    let mut position = range.lower.clone();
-    loop {
-        let limit = Limit { rows: 10_000, bytes: BYTES_MAX };
-        let rows = job
-            .source
-            .walk(table, position.as_ref(), range.upper.as_ref(), limit, &WalkFilter::All)
-            .await?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        position = Some(last.key.clone());
-        for row in &rows {
-            let key = row.key.encode();
-            for (at, (column, cell)) in columns.iter().zip(&row.cells).enumerate() {
-                let Some(cell) = cell else { continue };
-                // A cell that an application changed since is not in the backup as it is now: only
-                // a token that is still there is a fault of ours.
-                let is_left = expected.contains_key(&(key.clone(), at))
-                    && column.treatment.recognise(cell).is_some()
-                    && !expected[&(key.clone(), at)]
-                        .contains(&column.second_digest(&job.keys, cell));
-                if is_left {
-                    let place = cell_name(table, at, &row.key);
-                    found.push(Mismatch { kind: MismatchKind::Different, place });
-                }
-            }
-        }
-    }
 }
