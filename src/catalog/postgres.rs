@@ -217,6 +217,15 @@ pub struct PostgresTrigger {
     pub body: String,
 }
 
+impl PostgresTrigger {
+    /// Whether an `UPDATE` of ours that sets these columns fires it.
+    #[must_use]
+    pub fn fires_on_update_of<'a>(&self, mut columns: impl Iterator<Item = &'a str>) -> bool {
+        let is_named = |column: &str| self.update_of.iter().any(|name| name == column);
+        self.fires_on_update && (self.update_of.is_empty() || columns.any(is_named))
+    }
+}
+
 /// What a view reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostgresView {

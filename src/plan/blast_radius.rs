@@ -9,6 +9,7 @@ use super::case::{Case, InScope, reads_column};
 use super::facts::Facts;
 use super::model::{Finding, Strategy, Verdict};
 use super::view;
+use crate::catalog::postgres::PostgresTrigger;
 use crate::catalog::sqlite_trigger::TriggerText;
 use crate::catalog::{Catalog, ForeignKey, Index, Table, Trigger};
 use crate::policy::{ColumnName, Policy, TableName};
@@ -161,6 +162,19 @@ impl Radius<'_> {
 
     fn trigger(&self, table: &Table, trigger: &Trigger) -> Touched {
         let names = || self.case.of_table(&table.name);
+        if let Some(known) = self.of_server(trigger) {
+            let fires = known.fires_on_update_of(names().map(|column| column.column.name.as_str()));
+            let is_named = |name: &String| known.update_of.contains(name);
+            let columns = names().map(InScope::name).filter(is_named).collect();
+            let (effect, handling) = if fires {
+                ("it fires for each row that is rewritten", "it is left to fire")
+            } else {
+                ("it does not fire for the rewrite", "nothing to do")
+            };
+            let finding = self.finding(&["trigger_function"], &format!("trigger {}", trigger.name));
+            let kind = TouchedKind::Trigger;
+            return told(table, kind, &trigger.name, columns, finding, effect, handling);
+        }
         let text = TriggerText::parse(&trigger.sql);
         let fires = text.as_ref().is_none_or(|text| {
             text.fires_on_update_of(names().map(|column| column.column.name.as_str()))
@@ -178,6 +192,12 @@ impl Radius<'_> {
         };
         let finding = self.finding(&about, &object);
         told(table, TouchedKind::Trigger, &trigger.name, columns, finding, effect, handling)
+    }
+
+    /// What the catalog of a server says of a trigger.
+    fn of_server(&self, trigger: &Trigger) -> Option<&PostgresTrigger> {
+        let triggers = &self.case.catalog.postgres.as_ref()?.triggers;
+        triggers.iter().find(|known| known.table == trigger.table && known.name == trigger.name)
     }
 
     /// Foreign keys of the table, and those of other tables that point to it.

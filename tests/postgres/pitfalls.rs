@@ -1,7 +1,8 @@
 //! The plan names what can go wrong in PostgreSQL, before anything is written.
 
+use sealift::catalog::Catalog;
 use sealift::engine::postgres::source::PostgresSource;
-use sealift::plan::{Facts, Strategy, Verdict, assess};
+use sealift::plan::{Facts, Strategy, Verdict, assess, blast_radius};
 use sealift::policy::Policy;
 use sealift::ports::Source as _;
 use serde_json::Value;
@@ -284,12 +285,7 @@ fn what_the_server_does_beside_is_named() {
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_table_near_a_wraparound_is_named() {
     let db = Postgres::with(T);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let url = db.url();
-    let mut catalog = runtime
-        .block_on(async { PostgresSource::open(&url).await.unwrap().catalog().await })
-        .unwrap();
+    let mut catalog = catalog_of(&db);
     let policy = format!("{BEGIN}{}", column("t.email", ""));
     let policy = Policy::parse(&policy, "crm.toml").unwrap();
     for (age, verdict) in
@@ -330,12 +326,7 @@ fn what_keeps_old_rows_and_old_changes_is_named() {
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_transaction_that_is_open_for_long_is_named() {
     let db = Postgres::with(T);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let url = db.url();
-    let mut catalog = runtime
-        .block_on(async { PostgresSource::open(&url).await.unwrap().catalog().await })
-        .unwrap();
+    let mut catalog = catalog_of(&db);
     let policy = format!("{BEGIN}{}", column("t.email", ""));
     let policy = Policy::parse(&policy, "crm.toml").unwrap();
     for (age, verdict) in [("0", None), ("3600", Some(Verdict::Warns))] {
@@ -353,6 +344,23 @@ fn said(sql: &str, policy: &str) -> String {
     let desk = Desk::over(&db.url());
     desk.write("shop.toml", &format!("{BEGIN}{policy}"));
     desk.json(&["plan", "--policy", "shop.toml", "--dry-run"]).last()["findings"].to_string()
+}
+
+/// What the rewrite of a fixture touches, in words.
+fn touched(sql: &str, policy: &str) -> String {
+    let db = Postgres::with(sql);
+    let catalog = catalog_of(&db);
+    let policy = Policy::parse(&format!("{BEGIN}{policy}"), "crm.toml").unwrap();
+    let plan = assess(&catalog, &policy, &Facts::default(), Strategy::InPlace);
+    let touched = blast_radius(&catalog, &policy, &Facts::default(), &plan.findings);
+    touched.iter().fold(String::new(), |all, one| all + &one.effect + "\n")
+}
+
+fn catalog_of(db: &Postgres) -> Catalog {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let url = db.url();
+    runtime.block_on(async { PostgresSource::open(&url).await.unwrap().catalog().await }).unwrap()
 }
 
 #[test]
@@ -375,6 +383,16 @@ fn a_trigger_is_told_by_where_originals_go_and_what_it_sets() {
     let stamp = trigger("BEFORE UPDATE", "NEW.updated_at := now(); RETURN NEW;");
     let found = said(&stamp, &email);
     assert!(found.contains("sets `updated_at` of each row"), "{found}");
+    // What is touched says the same of a trigger as what is found.
+    for (when, effect) in [
+        ("BEFORE INSERT OR UPDATE", "is called for each row"),
+        ("BEFORE DELETE OR UPDATE OF email", "is called for each row"),
+        ("BEFORE INSERT OR UPDATE OF updated_at", "it does not fire for the rewrite"),
+        ("AFTER INSERT OR DELETE", "it does not fire for the rewrite"),
+    ] {
+        let touched = touched(&trigger(when, "RETURN NEW;"), &email);
+        assert!(touched.contains(effect), "{when}: {touched}");
+    }
 }
 
 #[test]

@@ -26,11 +26,8 @@ pub(super) fn find(case: &Case<'_>) -> Vec<Finding> {
             case.of_table(&table.name).map(|column| column.column.name.as_str()).collect();
         let suppressed = case.suppressed(&table.name);
         for trigger in &postgres.triggers {
-            let fires = trigger.table == table.name
-                && trigger.fires_on_update
-                && (trigger.update_of.is_empty()
-                    || trigger.update_of.iter().any(|name| columns.contains(&name.as_str())));
-            if fires {
+            let is_mine = trigger.table == table.name;
+            if is_mine && trigger.fires_on_update_of(columns.iter().copied()) {
                 let is_suppressed = suppressed.contains(&trigger.name);
                 let named = case.named_as(&table.name);
                 findings.push(of_trigger(table, named, trigger, &columns, is_suppressed));
