@@ -58,6 +58,9 @@ pub(super) async fn identity(
 
 /// Takes a range under an epoch of its own. One statement is one transaction: it either raises the
 /// epoch or changes nothing.
+///
+/// INVARIANT: its answer is read to the end, not to its only row: the statement commits behind that
+/// row, and whoever stops there never hears that a full disk took the epoch back.
 pub(super) async fn take(
     connection: &mut SqliteConnection,
     cursor: CursorId,
@@ -74,11 +77,14 @@ pub(super) async fn take(
     .bind(i64::from(cursor.unit))
     .bind(i64::from(cursor.range))
     .bind(signed(ledger_size))
-    .fetch_one(connection)
-    .await
+    .fetch_all(connection)
+    .await?
+    .pop()
+    .ok_or(sqlx::Error::RowNotFound)
 }
 
-/// Takes a range under the epoch of a lease; none where it was taken under a later one.
+/// Takes a range under the epoch of a lease; none where it was taken under a later one. Read to its
+/// end, as [`take`] is.
 pub(super) async fn take_as(
     connection: &mut SqliteConnection,
     cursor: CursorId,
@@ -98,8 +104,9 @@ pub(super) async fn take_as(
     .bind(i64::from(cursor.range))
     .bind(signed(epoch))
     .bind(signed(ledger_size))
-    .fetch_optional(connection)
+    .fetch_all(connection)
     .await
+    .map(|mut rows| rows.pop())
 }
 
 /// The cursors of a pass, in order.

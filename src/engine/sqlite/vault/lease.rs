@@ -195,9 +195,11 @@ pub(super) async fn take(
     .bind(&holder.worker)
     .bind(i64::from(holder.slot))
     .bind(signed(lease_ms))
-    .fetch_optional(connection)
+    // To the end: the statement commits behind its only row.
+    .fetch_all(connection)
     .await
-    .map_err(failed)?;
+    .map_err(failed)?
+    .pop();
     let Some(row) = row else { return Ok(None) };
     let tiny = |column| u16::try_from(row.get::<i64, _>(column)).unwrap_or(u16::MAX);
     let piece = Piece {
