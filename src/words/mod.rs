@@ -73,9 +73,25 @@ pub fn capital(text: &str) -> String {
         .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
+/// A name as a remedy writes it in SQL: in quotes where SQL would take it for another.
+#[must_use]
+pub fn sql_name(name: &str) -> String {
+    let is_plain = name.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_quoted_where_sql_would_take_it_for_another() {
+        assert_eq!(
+            ["crm", "CRM", "a\"b", ""].map(sql_name),
+            ["crm", "\"CRM\"", "\"a\"\"b\"", "\"\""]
+        );
+    }
 
     #[test]
     fn thousands_are_parted() {

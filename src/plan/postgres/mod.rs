@@ -7,6 +7,7 @@ pub(super) use room::{Room, changes, room as room_of, whole_template};
 use super::case::Case;
 use super::model::Finding;
 use crate::catalog::postgres::{PostgresCatalog, PostgresTable};
+use crate::words::sql_name;
 
 mod autovacuum;
 mod event_trigger;
@@ -69,13 +70,6 @@ fn sheets<'a>(case: &Case<'a>) -> Vec<&'a PostgresTable> {
 /// The facts of the database; empty for another engine.
 fn facts<'a>(case: &Case<'a>) -> Option<&'a PostgresCatalog> {
     case.catalog.postgres.as_ref()
-}
-
-/// A name as a remedy writes it: in quotes where SQL would take it for another.
-fn sql_name(name: &str) -> String {
-    let is_plain = name.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// The value of a setting.

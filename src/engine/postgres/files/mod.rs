@@ -25,6 +25,16 @@ use crate::ports::{Originals, PageFacts, ScanDepth, SourceError};
 use crate::residue::pages::postgres::{RelationKind, Repeats, examine};
 use crate::residue::{FileClass, Filter, ScanReport, SkippedFile};
 
+/// The data directory of the server, where it is on this machine and this process may look into it.
+pub(super) async fn data_folder(
+    connection: &mut PgConnection,
+) -> Result<Option<PathBuf>, sqlx::Error> {
+    Ok(match Reach::find(connection).await? {
+        Reach::Local(root) => Some(root),
+        Reach::Server | Reach::None => None,
+    })
+}
+
 /// A server's files.
 pub(super) struct ServerFiles {
     reach: Reach,

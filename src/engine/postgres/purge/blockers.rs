@@ -6,17 +6,19 @@ use std::time::{Duration, Instant};
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
+use super::{materialised, room, with_descendants};
 use crate::engine::postgres::shape::table_sql;
 use crate::policy::TableName;
+use crate::words::sql_name;
 
 /// How often it is looked whether older snapshots are gone.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// The first thing that somebody has to end before a purge can begin, and how.
+/// The first thing that somebody has to end or to grant before a purge can begin, and how.
 pub(super) async fn find(
     connection: &mut PgConnection,
     tables: &[TableName],
-) -> Result<Option<(String, &'static str)>, sqlx::Error> {
+) -> Result<Option<(String, String)>, sqlx::Error> {
     // language=PostgreSQL
     const PREPARED: &str = "SELECT gid FROM pg_catalog.pg_prepared_xacts
         WHERE database = pg_catalog.current_database() ORDER BY prepared LIMIT 1";
@@ -29,7 +31,8 @@ pub(super) async fn find(
     if let Some(name) = one(connection, PREPARED).await? {
         return Ok(Some((
             format!("prepared transaction `{name}` is neither committed nor rolled back"),
-            "COMMIT PREPARED or ROLLBACK PREPARED it, then purge again: nothing was destroyed",
+            "COMMIT PREPARED or ROLLBACK PREPARED it, then purge again: nothing was destroyed"
+                .to_owned(),
         )));
     }
     if let Some(name) = one(connection, SLOT).await? {
@@ -38,16 +41,82 @@ pub(super) async fn find(
                 "replication slot `{name}` is not in use and keeps the log of changes, with \
                  originals in it"
             ),
-            "let its consumer catch up, or drop it with pg_drop_replication_slot, then purge again",
+            "let its consumer catch up, or drop it with pg_drop_replication_slot, then purge again"
+                .to_owned(),
         )));
     }
     if let Some(age) = one(connection, DEFERRED).await? {
         return Ok(Some((
             format!("`vacuum_defer_cleanup_age` is {age}: dead rows are kept on purpose"),
-            "set it to 0 for the purge",
+            "set it to 0 for the purge".to_owned(),
         )));
     }
-    room(connection, tables).await
+    let tables = with_descendants(connection, tables).await?;
+    let views = materialised(connection, &tables).await?;
+    if let Some((role, others)) = of_others(connection, &tables, &views).await? {
+        return Ok(Some(not_ours(&role, &others)));
+    }
+    room::lack(connection, &tables, &views).await
+}
+
+/// The role, and the relations that it may not write anew, each with its owner: of these the server
+/// would only warn, and go on with the next.
+type Others = (String, Vec<(String, String)>);
+
+async fn of_others(
+    connection: &mut PgConnection,
+    tables: &[TableName],
+    views: &[TableName],
+) -> Result<Option<Others>, sqlx::Error> {
+    // The owner of the database may rewrite every table, and fills no view of somebody else.
+    // language=PostgreSQL
+    const OTHERS: &str =
+        "SELECT w.at, pg_catalog.pg_get_userbyid(c.relowner)::text, current_user::text
+        FROM unnest($1::text[]) WITH ORDINALITY AS w (name, at)
+        JOIN pg_catalog.pg_class c ON c.oid = w.name::pg_catalog.regclass
+        JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()
+        WHERE NOT (pg_catalog.pg_has_role(c.relowner, 'USAGE')
+            OR (c.relkind IN ('r', 'p') AND pg_catalog.pg_has_role(d.datdba, 'USAGE'))
+            OR CASE WHEN pg_catalog.current_setting('server_version_num')::int >= 170000
+                    THEN pg_catalog.has_table_privilege(c.oid, 'MAINTAIN') ELSE false END)
+        ORDER BY w.at";
+    let all: Vec<&TableName> = tables.iter().chain(views).collect();
+    let names = all.iter().copied().map(table_sql).collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<(i64, String, String)> =
+        sqlx::query_as(OTHERS).bind(&names).fetch_all(connection).await?;
+    let Some((_, _, role)) = rows.first() else { return Ok(None) };
+    let role = role.clone();
+    let owned = rows.into_iter().filter_map(|(number, owner, _)| {
+        let at = usize::try_from(number).ok()?.checked_sub(1)?;
+        Some((all.get(at)?.to_string(), owner))
+    });
+    Ok(Some((role, owned.collect())))
+}
+
+/// Says which relations are whose, and what their owners can do about it.
+fn not_ours(role: &str, others: &[(String, String)]) -> (String, String) {
+    /// So many are owned one by one.
+    const NAMED_MAX: usize = 8;
+    let mut owned: Vec<String> = others
+        .iter()
+        .take(NAMED_MAX)
+        .map(|(name, owner)| format!("`{name}` (owner `{owner}`)"))
+        .collect();
+    if let Some(more) = others.len().checked_sub(NAMED_MAX).filter(|more| *more > 0) {
+        owned.push(format!("{more} more"));
+    }
+    let mut owners: Vec<String> = others.iter().map(|(_, owner)| sql_name(owner)).collect();
+    owners.sort();
+    owners.dedup();
+    (
+        format!("role `{role}` may not write {} anew", owned.join(", ")),
+        format!(
+            "GRANT {} TO {} for as long as the purge takes, or purge as the owner or as a superuser; \
+             nothing was locked or changed",
+            owners.join(", "),
+            sql_name(role)
+        ),
+    )
 }
 
 async fn one(
@@ -55,37 +124,6 @@ async fn one(
     sql: &'static str,
 ) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar(sql).fetch_optional(connection).await
-}
-
-/// The largest table is written a second time before its first file goes. Where the disk can be
-/// asked, there has to be room.
-async fn room(
-    connection: &mut PgConnection,
-    tables: &[TableName],
-) -> Result<Option<(String, &'static str)>, sqlx::Error> {
-    // language=PostgreSQL
-    const PLACE: &str = "SELECT setting FROM pg_catalog.pg_settings
-        WHERE name = 'data_directory' AND setting IS NOT NULL";
-    // language=PostgreSQL
-    const SIZE: &str = "SELECT pg_catalog.pg_total_relation_size($1::pg_catalog.regclass)";
-    let Some(place) = one(connection, PLACE).await? else { return Ok(None) };
-    // A server elsewhere has its disk elsewhere.
-    let Ok(disk) = rustix::fs::statvfs(place.as_str()) else { return Ok(None) };
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    for table in tables {
-        let size: i64 =
-            sqlx::query_scalar(SIZE).bind(table_sql(table)?).fetch_one(&mut *connection).await?;
-        if let Some(lack) = lack(table, size.unsigned_abs(), free) {
-            return Ok(Some((lack, "make room where the server keeps its data, then purge again")));
-        }
-    }
-    Ok(None)
-}
-
-/// What a table of this size lacks to be written a second time.
-fn lack(table: &TableName, size: u64, free: u64) -> Option<String> {
-    (size > free)
-        .then(|| format!("table `{table}` needs {size} bytes to be written anew; {free} are free"))
 }
 
 /// The number that the next transaction gets.
@@ -153,10 +191,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_that_has_no_room_to_be_written_anew_is_named_with_what_it_needs() {
-        let table = TableName::bare("people".to_owned());
-        assert_eq!(lack(&table, 100, 100), None);
-        let said = lack(&table, 101, 100).unwrap();
-        assert_eq!(said, "table `people` needs 101 bytes to be written anew; 100 are free");
+    fn what_belongs_to_others_is_named_with_its_owner_and_the_line_that_mends_it() {
+        let others = [("people", "crm"), ("notes", "Notes"), ("visits", "crm")];
+        let others = others.map(|(name, owner)| (name.to_owned(), owner.to_owned()));
+        let (fact, hint) = not_ours("steward", &others);
+        assert_eq!(
+            fact,
+            "role `steward` may not write `people` (owner `crm`), `notes` (owner `Notes`), `visits` \
+             (owner `crm`) anew"
+        );
+        assert!(hint.starts_with("GRANT \"Notes\", crm TO steward for as long"), "{hint}");
+        let many: Vec<_> = (0..10).map(|n| (format!("t{n}"), "crm".to_owned())).collect();
+        assert!(not_ours("steward", &many).0.ends_with("`t7` (owner `crm`), 2 more anew"));
     }
 }

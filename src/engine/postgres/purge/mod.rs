@@ -11,6 +11,7 @@
 mod blockers;
 mod elsewhere;
 mod log;
+mod room;
 
 pub(super) use elsewhere::shown;
 pub(super) use log::put_back_left as put_back_settings;
@@ -60,7 +61,7 @@ pub(super) async fn check(
 ) -> Result<Result<(), SourceError>, sqlx::Error> {
     let connection = session.connection().await?;
     Ok(match blockers::find(connection, tables).await? {
-        Some((blocker, hint)) => Err(SourceError::Blocked { blocker, hint: hint.to_owned() }),
+        Some((blocker, hint)) => Err(SourceError::Blocked { blocker, hint }),
         None => Ok(()),
     })
 }
