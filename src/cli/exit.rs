@@ -195,10 +195,14 @@ impl fmt::Display for Failure {
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {
         let (outcome, hint) = of_source(&error);
-        let hint = match &error {
+        let told = match &error {
             SourceError::Blocked { hint, .. } => Some(hint.clone()),
-            _ => hint.map(str::to_owned),
+            SourceError::Open { source, .. } | SourceError::Engine { source, .. } => {
+                refusal(source.as_ref())
+            }
+            _ => None,
         };
+        let hint = told.or_else(|| hint.map(str::to_owned));
         Self { outcome, error: Box::new(error), hint }
     }
 }
@@ -207,11 +211,6 @@ fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     let hint = match error {
         SourceError::Blocked { .. } => {
             return (Outcome::Refused, Some("end it, then purge again: nothing was destroyed"));
-        }
-        SourceError::Open { source, .. } | SourceError::Engine { source, .. }
-            if refusal(source.as_ref()).is_some() =>
-        {
-            return (Outcome::Failed, refusal(source.as_ref()));
         }
         SourceError::Open { url, .. } if url.starts_with("postgres") => {
             "check `--source`: it is `postgres://USER@HOST:PORT/DATABASE`, the password in PGPASSWORD, \
@@ -245,25 +244,27 @@ fn of_source(error: &SourceError) -> (Outcome, Option<&'static str>) {
     (Outcome::Failed, Some(hint))
 }
 
-/// What helps where a server of PostgreSQL was refused, by TLS or by us.
-fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+/// What helps where a server of PostgreSQL was refused, by TLS or by us, or refuses us.
+fn refusal(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     error.downcast_ref::<Refusal>().map(Refusal::hint)
 }
 
 impl From<VaultError> for Failure {
     fn from(error: VaultError) -> Self {
         let (outcome, hint) = of_vault(&error);
-        Self { outcome, error: Box::new(error), hint: hint.map(str::to_owned) }
+        let told = match &error {
+            VaultError::Open { source, .. } | VaultError::Engine { source, .. } => {
+                refusal(source.as_ref())
+            }
+            _ => None,
+        };
+        let hint = told.or_else(|| hint.map(str::to_owned));
+        Self { outcome, error: Box::new(error), hint }
     }
 }
 
 fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
     match error {
-        VaultError::Open { source, .. } | VaultError::Engine { source, .. }
-            if refusal(source.as_ref()).is_some() =>
-        {
-            (Outcome::Failed, refusal(source.as_ref()))
-        }
         VaultError::Open { .. } | VaultError::NoVault { .. } => (
             Outcome::Failed,
             Some(
@@ -433,6 +434,12 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
             "the backup is still there; remove what is named, or rewrite it (VACUUM FULL), and purge \
              again. Where a table outside the policy keeps copies, its writers rest from that \
              VACUUM FULL until the purge has ended",
+        ),
+        RunError::Scratch { .. } => (
+            Outcome::Failed,
+            "make room on its disk, and see that you may write there; then the same command again. It \
+             lies beside the vault's file, or beside the run's backup where the vault is on a server: \
+             a vault that is moved to another disk (`--vault`) takes it along",
         ),
         RunError::VaultCopy(_) => (
             Outcome::Failed,

@@ -237,8 +237,7 @@ async fn brought(
     };
     let keys = Arc::new(keys);
     let has_workers = settings.has_workers();
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = workers.map_or(cores + 1, usize::from);
+    let workers = workers.map_or_else(Crew::usual, usize::from);
     let tell = |told: &str| super::output::note(told);
     Ok(Job {
         run: row.run,

@@ -39,7 +39,7 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
             return Err(Failure::refused(format!("run {} is `{}`", row.run, row.phase))
                 .hint("plan again to start anew"));
         }
-        return told(out, &desk, &row).await;
+        return told(out, &desk, &row, Came::Before).await;
     }
     not_paused(&row)?;
     if row.phase == Phase::Planned {
@@ -90,7 +90,7 @@ pub(super) async fn run(settings: &Settings, out: &Output, typed: Run) -> Result
         return Err(failure.or_hint(format!("sealift run {}", row.run)));
     }
     let row = find_run(desk.vault.as_ref(), Some(&row.run.to_string()), |_| true).await?;
-    told(out, &desk, &row).await
+    told(out, &desk, &row, Came::Now).await
 }
 
 /// Refuses to go on with a run that somebody paused.
@@ -386,24 +386,51 @@ fn digest(job: &Job, name: &str, answer: Option<&str>) -> Vec<u8> {
         .to_vec()
 }
 
-async fn told(out: &Output, desk: &Desk, row: &RunRow) -> Result<Outcome, Failure> {
+/// Whether this command has brought the run to where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Came {
+    /// It has.
+    Now,
+    /// The run stood there already: what was counted on the way was counted then.
+    Before,
+}
+
+async fn told(out: &Output, desk: &Desk, row: &RunRow, came: Came) -> Result<Outcome, Failure> {
     let entries = desk.vault.ledger_of(row.run).await?;
-    let counts = entries
+    let entry = entries
         .iter()
-        .rfind(|entry| entry.phase_after == Some(row.phase) && entry.action == row.phase.name())
-        .map(|entry| entry.counts.clone())
-        .unwrap_or_default();
+        .rfind(|entry| entry.phase_after == Some(row.phase) && entry.action == row.phase.name());
+    let since = entry.map(|entry| entry.at.as_str());
+    let counts = entry.map(|entry| entry.counts.clone()).unwrap_or_default();
     let checks = estimates::checks(row, &entries)?;
     out.object(&json!({
-        "run": row.run.to_string(), "phase": row.phase.name(), "counts": counts,
-        "estimates": checks,
+        "run": row.run.to_string(), "phase": row.phase.name(), "since": since,
+        "worked": came == Came::Now, "counts": counts, "estimates": checks,
     }));
-    out.line(format!("run {} is `{}`", row.run, row.phase));
-    for (name, count) in counts.iter().filter(|(name, _)| !estimates::is_measure(name)) {
-        out.line(format!("  {name:<16} {count}"));
+    match came {
+        Came::Now => {
+            out.line(format!("run {} is `{}`", row.run, row.phase));
+            for (name, count) in counts.iter().filter(|(name, _)| !estimates::is_measure(name)) {
+                out.line(format!("  {name:<16} {count}"));
+            }
+            estimates::tell(out, &checks);
+        }
+        Came::Before => stood(out, row, since),
     }
-    estimates::tell(out, &checks);
     let (who, command) = super::next::in_vault(desk.vault.as_ref(), row).await?;
     out.next(&who, &command);
     Ok(Outcome::Done)
+}
+
+/// Says since when a run stands where it does. Figures of that time would look like news.
+fn stood(out: &Output, row: &RunRow, since: Option<&str>) {
+    let since = since.map_or_else(String::new, |at| format!(" since {at}"));
+    out.line(format!("run {} is `{}`{since}, and this command did nothing", row.run, row.phase));
+    if matches!(row.phase, Phase::Verified | Phase::PurgeApproved) {
+        out.line(format!(
+            "  whatever was written to the source after its verification was not looked at; `sealift \
+             verify {}` looks",
+            row.run
+        ));
+    }
 }

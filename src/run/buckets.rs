@@ -212,6 +212,11 @@ impl Buckets {
         Ok(Self { files, chooser: Chooser::new(), bytes: AtomicU64::new(0) })
     }
 
+    /// The folder that they lie in.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.files.dir
+    }
+
     /// Begins to add about so many records.
     pub(crate) fn records(&self, about: usize) -> Records<'_> {
         let (bytes, ends) = (Vec::with_capacity(about * RECORD_BYTES), Vec::with_capacity(about));

@@ -1,6 +1,7 @@
 //! Why a run does not go on.
 
 use std::fmt;
+use std::io;
 
 use crate::ports::{BackupError, Remedy, SourceError, VaultError};
 use crate::run::record::RecordError;
@@ -21,6 +22,18 @@ pub enum RunError {
     /// The backup folder.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// The folder where a verification sorts what it compares: tokens, digests and row keys.
+    #[error(
+        "{} scratch folder `{folder}`, where a verification sorts what it compares",
+        of_sorting(.source)
+    )]
+    Scratch {
+        /// The folder. It is made for a verification, and removed after it.
+        folder: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// A record of a file is not what was written.
     #[error("file `{name}` holds a malformed record")]
     Record {
@@ -153,7 +166,9 @@ impl RunError {
             Self::Source(error) => error.remedy(),
             Self::Vault(error) => error.remedy(),
             Self::Backup(error) => error.remedy(),
-            Self::OutsideWindow
+            Self::Scratch { source, .. } if !has_no_room(source) => Remedy::ChangeRequest,
+            Self::Scratch { .. }
+            | Self::OutsideWindow
             | Self::Paused
             | Self::Stopped
             | Self::Busy { .. }
@@ -173,6 +188,16 @@ impl RunError {
             | Self::Inconsistent(_) => Remedy::Escalate,
         }
     }
+}
+
+/// What became of the sorting.
+fn of_sorting(error: &io::Error) -> &'static str {
+    if has_no_room(error) { "no space is left in" } else { "nothing can be sorted in" }
+}
+
+/// Whether a file could not grow.
+fn has_no_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// One thing that a verification found.
@@ -235,5 +260,26 @@ impl fmt::Display for Mismatch {
             MismatchKind::Segment => "is not the set of entries that the ledger knows",
         };
         write!(f, "{} {fact}", self.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scratch_folder_without_room_is_told_apart_from_one_that_cannot_be_written() {
+        let of = |kind: io::ErrorKind| {
+            let folder = "vault.db.verify".to_owned();
+            RunError::Scratch { folder, source: io::Error::from(kind) }
+        };
+        let full = of(io::ErrorKind::StorageFull);
+        assert!(
+            full.to_string().starts_with("no space is left in scratch folder `vault.db.verify`")
+        );
+        assert_eq!(full.remedy(), Remedy::RetryLater);
+        let closed = of(io::ErrorKind::PermissionDenied);
+        assert!(closed.to_string().starts_with("nothing can be sorted in scratch folder"));
+        assert_eq!(closed.remedy(), Remedy::ChangeRequest);
     }
 }

@@ -8,6 +8,7 @@
 //! lease first. A worker that was stopped and passed over therefore writes nothing to the vault, and
 //! the epoch in the source's cursor keeps it from the source.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,13 @@ pub(crate) struct Laid {
 }
 
 impl Crew {
+    /// How many workers a process has where nobody says: while one waits for a file or a commit, the
+    /// others keep the cores busy.
+    #[must_use]
+    pub fn usual() -> usize {
+        std::thread::available_parallelism().map_or(1, NonZero::get) + 1
+    }
+
     /// A crew of so many workers.
     #[must_use]
     pub fn new(worker: &str, workers: usize, lease: Duration, shares: bool) -> Self {

@@ -13,7 +13,8 @@
 //! **Invariant:** [`RoundTripProof`] is made here and nowhere else.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -220,7 +221,8 @@ struct Pass<'p> {
 impl<'p> Pass<'p> {
     async fn begin(job: &'p Job, scratch: PathBuf, drive: Drive) -> Result<Self, RunError> {
         let cells = job.plan.estimate.cells;
-        let buckets = Buckets::make(scratch, cells.saturating_mul(2)).map_err(bucket_error)?;
+        let buckets = Buckets::make(scratch.clone(), cells.saturating_mul(2));
+        let buckets = buckets.map_err(unsorted(&scratch))?;
         let mut sources = vec![Arc::clone(&job.source)];
         // INVARIANT: what is part of a larger act is done in the session that has the locks.
         if drive == Drive::Record
@@ -283,6 +285,7 @@ impl<'p> Pass<'p> {
         // ORDER: after the last row was read.
         let carried = Mutex::new(Carried::begin(job).await?);
         let shared = || RunError::Inconsistent("buckets are still being filled".to_owned());
+        let scratch = self.buckets.folder().to_owned();
         Arc::into_inner(self.buckets)
             .ok_or_else(shared)?
             .compare(
@@ -300,7 +303,7 @@ impl<'p> Pass<'p> {
                 },
                 &mut found,
             )
-            .map_err(bucket_error)?;
+            .map_err(unsorted(&scratch))?;
         let mut carried = carried.into_inner().unwrap_or_else(PoisonError::into_inner);
         carried.tell(job);
         found.sort_by(|one, two| (one.kind, &one.place).cmp(&(two.kind, &two.place)));
@@ -349,8 +352,9 @@ fn column_name(table: &UnitTable, place: usize) -> String {
     format!("{}.{column}", table.table)
 }
 
-fn bucket_error(error: std::io::Error) -> RunError {
-    RunError::Backup(crate::ports::BackupError::Io { name: "buckets".to_owned(), source: error })
+/// What went wrong with the buckets, which lie in this folder.
+fn unsorted(folder: &Path) -> impl FnOnce(io::Error) -> RunError + '_ {
+    move |source| RunError::Scratch { folder: folder.display().to_string(), source }
 }
 
 /// Takes a run back to `rewritten`, and its verification and the approval of its purge with it.

@@ -93,3 +93,17 @@ fn where_the_way_back_is_barred_originals_come_from_the_backup() {
     let mut db = Db::reading(&desk.path("originals.db"));
     assert_eq!(db.column("SELECT email FROM customers ORDER BY id"), emails);
 }
+
+#[test]
+fn a_verification_that_cannot_sort_names_its_scratch_folder_and_what_it_is_for() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 12);
+    let run = verified(&desk);
+    // A file, where the folder would be made.
+    desk.write("vault.db.verify", "");
+    let words = ["scratch folder `vault.db.verify`, where a verification sorts", "`--vault`"];
+    let answer = desk.run(&["verify", &run]).fails(2, &words);
+    assert!(!answer.stderr.contains("backup file"), "{answer}");
+    std::fs::remove_file(desk.path("vault.db.verify")).unwrap();
+    desk.run(&["verify", &run]).done();
+}

@@ -31,8 +31,14 @@ struct Setting {
 
 impl Setting {
     fn of(on_it: OnIt) -> Self {
+        Self::with(on_it, "DELETE")
+    }
+
+    /// With this kind of journal beside the source.
+    fn with(on_it: OnIt, journal: &str) -> Self {
         let desk = Desk::new();
         let mut db = Db::open(&desk.source());
+        db.exec(format!("PRAGMA journal_mode = {journal}"));
         db.exec("CREATE TABLE people (id INTEGER PRIMARY KEY, email TEXT)");
         db.exec(format!(
             "INSERT INTO people WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {PEOPLE})
@@ -109,6 +115,25 @@ fn a_source_whose_disk_is_full_goes_there_and_back_when_there_is_room() {
     drop(db);
     // The way back makes the file no larger; its journal is what finds no room.
     setting.is_met_by("rollback", &[]);
+    setting.ends_rolled_back();
+}
+
+/// A range is taken by a statement that commits behind its answer.
+#[test]
+fn a_full_disk_under_a_write_ahead_log_is_not_taken_for_another_process() {
+    let mut setting = Setting::with(OnIt::Source, "WAL");
+    setting.act("run", &[]).done();
+    // The index of the log finds room, and the log itself does not.
+    setting.disk.fill_but(40_000);
+    let met = setting.act("rollback", &[]);
+    if setting.disk.is_real() {
+        assert!(!met.stderr.contains("another process"), "{met}");
+        says(&met.fails(2, &["make room"]), "no space is left …");
+    } else {
+        assert_ne!(met.code, 0, "{met}");
+    }
+    setting.disk.make_room();
+    setting.act("rollback", &[]).done();
     setting.ends_rolled_back();
 }
 

@@ -245,7 +245,17 @@ fn a_run_past_its_target_says_so_and_changes_nothing() {
     let run = verified(&desk);
     let before = crate::support::dump(&desk.source());
 
-    assert_eq!(desk.json(&["run", &run]).done().text("phase"), "verified");
+    let again = desk.json(&["run", &run]).done();
+    assert_eq!(again.text("phase"), "verified");
+    assert_eq!(again.last()["worked"], false, "{again}");
+    // Figures of then would look like those of now.
+    let told = desk.run(&["run", &run]).done();
+    assert!(!told.stdout.contains("opened"), "{told}");
+    told.mentions(&[
+        "is `verified` since ",
+        "did nothing",
+        &format!("`sealift verify {run}` looks"),
+    ]);
     assert_eq!(desk.json(&["verify", &run]).done().text("phase"), "verified");
 
     crate::support::assert_same(&before, &crate::support::dump(&desk.source()));

@@ -267,6 +267,73 @@ fn what_the_role_lacks_is_named_before_the_first_write() {
 
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_role_that_is_not_let_in_is_told_whose_privilege_or_limit_it_is() {
+    let server = server();
+    let mut db = database(&server);
+    let name = db.name().to_owned();
+    grant(&mut db);
+    let desk = Desk::over(&db.url_of("steward", "invented"));
+    desk.write("shop.toml", POLICY);
+    let plan = ["plan", "--policy", "shop.toml", "--dry-run"];
+    db.exec(format!("REVOKE CONNECT ON DATABASE {name} FROM steward"));
+    let lacks = format!("role `steward` lacks CONNECT on database `{name}`");
+    let line = format!("GRANT CONNECT ON DATABASE {name} TO steward");
+    desk.run(&plan).fails(2, &[&lacks, &line]);
+    db.exec(line);
+    db.exec("ALTER ROLE steward CONNECTION LIMIT 0");
+    let words = ["no connection left (53300)", "2 N + 2", "CONNECTION LIMIT", "`--workers N`"];
+    desk.run(&plan).fails(2, &words);
+    db.exec("ALTER ROLE steward CONNECTION LIMIT -1");
+    desk.run(&plan).done();
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_role_that_may_not_make_a_vault_is_told_the_line_that_grants_it() {
+    let server = server();
+    let mut db = database(&server);
+    let name = db.name().to_owned();
+    db.exec("CREATE ROLE keeper LOGIN PASSWORD 'invented'");
+    db.exec(format!("GRANT CONNECT, TEMPORARY ON DATABASE {name} TO keeper"));
+    let desk = Desk::bare_with(&db.url_of("keeper", "invented"));
+    let init = ["init", "--caller", "zoe", "--credential-file", "zoe.key"];
+    let line = format!("GRANT CREATE ON DATABASE {name} TO keeper");
+    let lacks = format!("role `keeper` lacks CREATE on database `{name}`");
+    desk.run(&init).fails(2, &[&lacks, &line]);
+    assert!(!desk.path("zoe.key").exists(), "no credential without a vault");
+    db.exec("CREATE SCHEMA sealift");
+    let line = "GRANT USAGE, CREATE ON SCHEMA sealift TO keeper";
+    desk.run(&init).fails(2, &["lacks USAGE or CREATE on schema `sealift`", line]);
+    db.exec("ALTER SCHEMA sealift OWNER TO keeper");
+    desk.make_vault();
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_purge_by_a_role_that_does_not_own_the_tables_is_refused_before_anything() {
+    let server = server();
+    let mut db = database(&server);
+    grant(&mut db);
+    let desk = Desk::over(&db.url_of("steward", "invented"));
+    desk.write("shop.toml", POLICY);
+    let run = plan_and_approve(&desk);
+    desk.run(&["run", &run]).done();
+    desk.run_as("bob", &["approve", &run, "--purge"]).done();
+    desk.run(&["keys", "slot", "check", "--recovery-file", "recovery.txt"]).done();
+    let files = "SELECT string_agg(pg_relation_filenode(oid)::text, ' ' ORDER BY oid) FROM pg_class
+        WHERE relname IN ('people', 'notes')";
+    let before = db.value(files);
+    let owner = db.value("SELECT current_user::text");
+    let named = ["people", "notes"].map(|table| format!("`{table}` (owner `{owner}`)"));
+    let line = format!("GRANT {owner} TO steward");
+    desk.run(&["purge", &run, "--confirm", &run])
+        .fails(3, &["role `steward` may not write", &named[0], &named[1], &line]);
+    assert_eq!(db.value(files), before, "no table was written anew");
+    assert_eq!(desk.json(&["status", &run]).done().text("phase"), "purge_approved");
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_table_that_the_role_may_not_read_whole_is_passed_over_and_named() {
     let server = server();
     let mut db = database(&server);

@@ -49,6 +49,11 @@ impl SmallDisk {
 
     /// Leaves no room.
     pub(crate) fn fill(&mut self) {
+        self.fill_but(LEFT_BYTES);
+    }
+
+    /// Leaves room for so many bytes.
+    pub(crate) fn fill_but(&mut self, left: u64) {
         self.is_full = true;
         if self.keeper.is_none() {
             return;
@@ -58,7 +63,7 @@ impl SmallDisk {
         while let Ok(bytes) = filler.write(&[0; 512]) {
             written += bytes as u64;
         }
-        filler.set_len(written.saturating_sub(LEFT_BYTES)).unwrap();
+        filler.set_len(written.saturating_sub(left)).unwrap();
     }
 
     /// Makes room again.

@@ -12,7 +12,7 @@ use rand::RngExt as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _};
 
-use super::error::{LOCK_TIMEOUT, is_away, millis, state};
+use super::error::{LOCK_TIMEOUT, is_away, is_shut_out, millis, state};
 use super::refusal::Refusal;
 
 /// How long a lease lasts that is not renewed.
@@ -203,13 +203,23 @@ impl Address {
             // The statement log of the driver would print statements; ours hold no values, and
             // still.
             .disable_statement_logging();
-        let mut connection = options.connect().await?;
+        let mut connection = options.connect().await.map_err(|error| self.shut_out(error))?;
         be_durable(&mut connection).await?;
         set(&mut connection, &PATIENT).await?;
         be_watched(&mut connection).await?;
         let is_silent = set(&mut connection, &QUIET).await?;
         let backend = asked_back(&mut connection, &asked).await?;
         Ok(Opened { connection, backend, is_silent })
+    }
+
+    /// Names role and database where the one may not enter the other.
+    fn shut_out(&self, error: sqlx::Error) -> sqlx::Error {
+        if !is_shut_out(&error) {
+            return error;
+        }
+        let role = self.options.get_username();
+        let database = self.options.get_database().unwrap_or(role);
+        sqlx::Error::Configuration(Box::new(Refusal::not_let_in(role, database)))
     }
 }
 

@@ -66,6 +66,13 @@ pub(crate) fn is_away(error: &sqlx::Error) -> bool {
     is_lost(error) || state(error) == Some("53300")
 }
 
+/// Whether the role may log in and not enter the database. The privilege has no code of its own, and
+/// what is said of it is in the server's language: it is known by where in the server it comes from.
+pub(crate) fn is_shut_out(error: &sqlx::Error) -> bool {
+    let Some(error) = database(error) else { return false };
+    error.code() == "42501" && error.routine() == Some("CheckMyDatabase")
+}
+
 /// Why the database refuses a row, naming the constraint and nothing of the row.
 pub(crate) fn constraint(error: &sqlx::Error) -> Option<String> {
     let error = database(error)?;

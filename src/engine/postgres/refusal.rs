@@ -5,6 +5,10 @@
 
 use rustls::CertificateError;
 
+use crate::catalog::postgres::OWN_SCHEMA as SCHEMA;
+use crate::run::Crew;
+use crate::words::sql_name;
+
 /// Why a session was refused, by the server, by TLS, or by us.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,6 +40,24 @@ pub enum Refusal {
          is `replica` for it"
     )]
     Replica,
+    /// Every connection that the server, the role or the database may have is taken.
+    #[error("the server has no connection left (53300): {said}")]
+    Crowded {
+        /// Whose limit is reached, as the server says it.
+        said: String,
+    },
+    /// The role lacks a privilege without which nothing can begin.
+    #[error("role `{role}` lacks {privilege} on {object}")]
+    Privilege {
+        /// The role.
+        role: String,
+        /// What it lacks, as SQL calls it.
+        privilege: &'static str,
+        /// The database or the schema.
+        object: String,
+        /// The statement that mends it, and who says it.
+        grant: String,
+    },
     /// Something between us and the server does not let the settings of a session through.
     #[error("the session did not get the settings that keep a run safe (`{setting}`): a pooler?")]
     Pooler {
@@ -62,6 +84,10 @@ impl Refusal {
                 match super::error::state(error)? {
                     "08P01" => Some(Self::Pooler { setting: "options" }),
                     "42P05" | "26000" => Some(Self::Pooler { setting: "prepared statements" }),
+                    // What is said of it names roles and databases only.
+                    "53300" => Some(Self::Crowded {
+                        said: error.as_database_error()?.message().to_owned(),
+                    }),
                     _ => None,
                 }
             }
@@ -89,8 +115,18 @@ impl Refusal {
 
     /// What to do about it.
     #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> String {
+        let hint = match self {
+            Self::Privilege { grant, .. } => return grant.clone(),
+            Self::Crowded { .. } => {
+                let workers = Crew::usual();
+                return format!(
+                    "a run of N workers takes up to N + 2 sessions of its source and 2 N + 2 of its \
+                     vault; N is {workers} on this machine, unless `--workers N` says less. Raise \
+                     `max_connections` of the server, or CONNECTION LIMIT of the role or the database, \
+                     or have others end sessions"
+                );
+            }
             Self::OtherHost => {
                 "write the host in the URL as the certificate has it; `sslmode=verify-ca` leaves the \
                  name aside"
@@ -123,6 +159,50 @@ impl Refusal {
                 "name the server itself, not the pooler before it: a pooler drops the settings, locks \
                  and cursors of a session; see docs/POSTGRESQL.md"
             }
+        };
+        hint.to_owned()
+    }
+
+    /// The role may not enter the database.
+    pub(super) fn not_let_in(role: &str, database: &str) -> Self {
+        Self::Privilege {
+            role: role.to_owned(),
+            privilege: "CONNECT",
+            object: format!("database `{database}`"),
+            grant: format!(
+                "as the owner of the database: GRANT CONNECT ON DATABASE {} TO {}",
+                sql_name(database),
+                sql_name(role)
+            ),
+        }
+    }
+
+    /// The role may not make the schema that holds everything of ours.
+    pub(super) fn no_schema(role: &str, database: &str) -> Self {
+        let name = sql_name(role);
+        Self::Privilege {
+            role: role.to_owned(),
+            privilege: "CREATE",
+            object: format!("database `{database}`"),
+            grant: format!(
+                "as the owner of the database: GRANT CREATE ON DATABASE {} TO {name}, or CREATE \
+                 SCHEMA {SCHEMA} AUTHORIZATION {name}; then the same command again",
+                sql_name(database)
+            ),
+        }
+    }
+
+    /// The role may not make tables in the schema that holds everything of ours.
+    pub(super) fn closed_schema(role: &str) -> Self {
+        Self::Privilege {
+            role: role.to_owned(),
+            privilege: "USAGE or CREATE",
+            object: format!("schema `{SCHEMA}`"),
+            grant: format!(
+                "as the owner of the schema: GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {}; then the \
+                 same command again",
+                sql_name(role)
+            ),
         }
     }
 }
@@ -144,5 +224,37 @@ mod tests {
         assert!(matches!(of(CertificateError::Revoked), Some(Refusal::Tls(_))));
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         assert!(Refusal::of(&sqlx::Error::Io(refused)).is_none());
+    }
+
+    #[test]
+    fn a_privilege_is_named_with_its_object_and_the_line_that_grants_it() {
+        for (refusal, said, line) in [
+            (
+                Refusal::not_let_in("Ann", "crm"),
+                "role `Ann` lacks CONNECT on database `crm`",
+                "GRANT CONNECT ON DATABASE crm TO \"Ann\"",
+            ),
+            (
+                Refusal::no_schema("ann", "crm"),
+                "role `ann` lacks CREATE on database `crm`",
+                "GRANT CREATE ON DATABASE crm TO ann",
+            ),
+            (
+                Refusal::closed_schema("ann"),
+                "role `ann` lacks USAGE or CREATE on schema `sealift`",
+                "GRANT USAGE, CREATE ON SCHEMA sealift TO ann",
+            ),
+        ] {
+            assert_eq!(refusal.to_string(), said);
+            assert!(refusal.hint().contains(line), "{}", refusal.hint());
+        }
+    }
+
+    #[test]
+    fn who_finds_no_connection_learns_how_many_a_run_takes() {
+        let refusal = Refusal::Crowded { said: "sorry, too many clients already".to_owned() };
+        for part in ["N + 2", "2 N + 2", "max_connections", "CONNECTION LIMIT", "--workers"] {
+            assert!(refusal.hint().contains(part), "{part}: {}", refusal.hint());
+        }
     }
 }

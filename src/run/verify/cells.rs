@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::carried::BROUGHT;
 use super::entries::Deriver;
-use super::{Findings, Pass, ROWS, bucket_error, column_name};
+use super::{Findings, Pass, ROWS, column_name, unsorted};
 use crate::crypto::KeyRing;
 use crate::plan::{Unit, UnitTable};
 use crate::policy::TokenKind;
@@ -327,7 +327,7 @@ impl Part<'_> {
             let looked =
                 compute_chunks(&rows, CHUNK, |from, chunk| look.rows(chunk, from, likely + from));
             for seen in looked {
-                let seen = seen.map_err(bucket_error)?;
+                let seen = seen.map_err(unsorted(look.buckets.folder()))?;
                 likely = seen.likely;
                 self.count(&mut findings, &rows, &seen);
             }
@@ -509,7 +509,7 @@ impl Pass<'_> {
         encode_place(&mut self.place, cell, None, &[]);
         let mut records = self.buckets.records(1);
         records.add(column.domain_id(), token, says, &self.place);
-        records.write().map_err(bucket_error)
+        records.write().map_err(unsorted(self.buckets.folder()))
     }
 }
 

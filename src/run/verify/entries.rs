@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{ENTRIES, Pass, bucket_error};
+use super::{ENTRIES, Pass, unsorted};
 use crate::crypto::{KeyRing, TokenKey, Verifier};
 use crate::ledger::{Digest, RowSetRoot};
 use crate::ports::EntryRow;
@@ -98,7 +98,7 @@ impl VaultLook {
             records.write().map(|()| seen)
         });
         for (chunk, looked) in entries.chunks(CHUNK).zip(looked) {
-            let Seen { leaves, opened } = looked.map_err(bucket_error)?;
+            let Seen { leaves, opened } = looked.map_err(unsorted(buckets.folder()))?;
             for ((entry, leaf), opened) in chunk.iter().zip(leaves).zip(opened) {
                 self.roots
                     .entry(entry.segment)

@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::connect::{Address, Opened, close};
 use super::error::{is_lost, is_passing, state, vault_error};
+use super::refusal::Refusal;
 use super::watch::Watch;
 use crate::engine::read_pace::ReadPace;
 use crate::ledger::{Draft, Entry, Head};
@@ -229,15 +230,37 @@ async fn migrate(session: &mut PgConnection) -> Result<(), VaultError> {
     let mut migrations: Migrator = sqlx::migrate!("./vault-schema/postgres");
     migrations.dangerous_set_table_name("sealift.migration");
     // A role may own the schema and may not make it.
-    let has_schema: bool =
-        sqlx::query_scalar("SELECT pg_catalog.to_regnamespace('sealift') IS NOT NULL")
-            .fetch_one(&mut *session)
-            .await
-            .map_err(|error| vault_error(error, "looking for its schema"))?;
-    if !has_schema {
+    if needs_schema(session).await? {
         migrations.create_schemas = vec!["sealift".into()].into();
     }
     migrations.run_direct(None, session, false).await.map_err(unmigrated)
+}
+
+/// Whether the schema is still to be made. Which privilege is missing for that, or for making tables
+/// in one that is there, is said before either is tried.
+async fn needs_schema(session: &mut PgConnection) -> Result<bool, VaultError> {
+    // language=PostgreSQL
+    const MAY: &str =
+        "SELECT current_user::text, pg_catalog.current_database()::text, n.oid IS NULL,
+            CASE WHEN n.oid IS NULL
+                THEN pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
+                ELSE pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                     AND pg_catalog.has_schema_privilege(n.oid, 'CREATE') END
+        FROM (SELECT 'sealift'::name) AS w (name)
+        LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.name";
+    let (role, database, is_missing, may): (String, String, bool, bool) = sqlx::query_as(MAY)
+        .fetch_one(session)
+        .await
+        .map_err(|error| vault_error(error, "looking for its schema"))?;
+    if may {
+        return Ok(is_missing);
+    }
+    let refusal = if is_missing {
+        Refusal::no_schema(&role, &database)
+    } else {
+        Refusal::closed_schema(&role)
+    };
+    Err(VaultError::Engine { doing: "making its schema", source: Box::new(refusal) })
 }
 
 fn unmigrated(error: sqlx::migrate::MigrateError) -> VaultError {
