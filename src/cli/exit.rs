@@ -397,6 +397,11 @@ fn is_of_quarantine(mismatch: &Mismatch) -> bool {
     matches!(mismatch.kind, MismatchKind::Original | MismatchKind::Quarantined)
 }
 
+/// What helps where nothing tells a table's tokens from originals.
+const BY_HAND: &str = "write the original where a token stands (`sealift backup restore RUN --into` has them before a \
+     purge, `sealift detokenize --domain` opens them after one), then the same command again: where \
+     none of them is a token any more, it leaves them as they are";
+
 fn of_run(error: &RunError) -> (Outcome, &'static str) {
     match error {
         RunError::Mismatches(found)
@@ -460,15 +465,23 @@ fn of_run(error: &RunError) -> (Outcome, &'static str) {
         RunError::Busy { .. } => {
             (Outcome::Failed, "stop the writers of that table for a moment, then run again")
         }
-        RunError::WindowRefused { .. } => {
-            (Outcome::Failed, "mend the row or the constraint, then run again; nothing was written")
-        }
+        RunError::WindowRefused { .. } => (
+            Outcome::Failed,
+            "mend the row or the constraint, then the same command again: what is written already \
+                 stays, and it goes on behind it",
+        ),
         RunError::LeaseLost { .. } => (Outcome::Failed, "see `sealift status` for who works on it"),
         RunError::OldVault { .. } => (
             Outcome::Failed,
             "this vault is an older copy, restored from a dump perhaps; open the current one \
                  with `--vault`. Nothing was changed; keep vault, source and backup folder as they are",
         ),
+        RunError::TablesLost { .. } => (
+            Outcome::Refused,
+            "`sealift rollback` needs none of them: it looks at every cell and puts the originals \
+             back; then plan again",
+        ),
+        RunError::Unclear { .. } => (Outcome::Failed, BY_HAND),
         RunError::NoKey(_) => (Outcome::Failed, "see `sealift keys list`"),
         RunError::Record { .. } => {
             (Outcome::Failed, "put the file back from a copy of the backup folder")

@@ -135,6 +135,8 @@ pub(super) async fn undo(job: &Job, phase: Phase) -> Result<Undone, Failure> {
     if let RunError::Mismatches(found) = &error {
         super::verify::name_all(found);
     }
+    // There the cause is mended in a way of its own.
+    let says_how = matches!(error, RunError::Unclear { .. });
     let failure = Failure::from(error).or_hint(format!("sealift rollback {}", job.run));
     note_failure(job, &failure).await;
     if !failure.is_lasting() {
@@ -152,5 +154,6 @@ pub(super) async fn undo(job: &Job, phase: Phase) -> Result<Undone, Failure> {
          docs/RUNBOOK.md says what to do, case by case",
         job.run
     );
-    Err(failure.ending(Outcome::Critical).replace_hint(hint))
+    let critical = failure.ending(Outcome::Critical);
+    Err(if says_how { critical } else { critical.replace_hint(hint) })
 }

@@ -147,6 +147,8 @@ pub enum Pass {
     Rollback,
     /// Originals of single tables come back from the backup.
     Restore,
+    /// None: a mark that the run has its tables here, which stands before its first row is written.
+    Bound,
 }
 
 impl Pass {
@@ -157,6 +159,7 @@ impl Pass {
             Self::Rewrite => "rewrite",
             Self::Rollback => "rollback",
             Self::Restore => "restore",
+            Self::Bound => "bound",
         }
     }
 }

@@ -74,6 +74,32 @@ pub enum RunError {
         /// Entries that the source remembers.
         expected: u64,
     },
+    /// The source has lost our tables since the run began to write.
+    #[error(
+        "the source has lost the tables that Sealift keeps there: nothing says how far run `{run}` \
+         has come"
+    )]
+    TablesLost {
+        /// The run.
+        run: String,
+    },
+    /// The source has lost our tables, and nothing else says which cells of a table are tokens: any
+    /// text of their shape may be one.
+    #[error(
+        "tokens and originals of table `{table}` cannot be told apart ({tokens} cells hold a token, \
+         {originals} an original, {either} may hold either): the source has lost the tables that Sealift \
+         keeps there"
+    )]
+    Unclear {
+        /// The table.
+        table: String,
+        /// Cells that the vault knows as tokens alone.
+        tokens: u64,
+        /// Cells that it knows as originals alone.
+        originals: u64,
+        /// Cells that it knows as both.
+        either: u64,
+    },
     /// A key is missing or destroyed.
     #[error("no usable key for {0}")]
     NoKey(String),
@@ -176,6 +202,8 @@ impl RunError {
             Self::OldVault { .. }
             | Self::Quarantine { .. }
             | Self::Spellings { .. }
+            | Self::TablesLost { .. }
+            | Self::Unclear { .. }
             | Self::WindowRefused { .. } => Remedy::ChangeRequest,
             Self::Record { .. }
             | Self::Collision { .. }

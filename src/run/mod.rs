@@ -51,6 +51,7 @@ mod seal;
 mod share;
 mod sweep;
 mod throttle;
+mod traces;
 mod unchanged;
 mod untouched;
 mod verify;

@@ -25,6 +25,7 @@ use crate::run::job::{Job, Stop, ms, table_of, unit_of};
 use crate::run::rebuild::rebuild;
 use crate::run::share::{Laid, piece_of, share, turn};
 use crate::run::sweep::{note_busy, sweep};
+use crate::run::traces;
 use crate::run::window::rewrite_window;
 use crate::run::worker::Worker;
 
@@ -38,7 +39,7 @@ pub async fn rewrite(job: &Job) -> Result<(), RunError> {
     // ORDER: after everything is sealed and before the first token; our tables are made by one.
     let Some(first) = turn(job, Phase::Sealed).await? else { return Ok(()) };
     let begins = async {
-        bind_source(job).await?;
+        traces::begin(job).await?;
         here("rewrite.after_bind");
         fit(job, FitTo::Tokens).await
     };

@@ -3,7 +3,7 @@
 //! Only cells that hold a token of ours are opened; a token that the backup says was there before
 //! the run stays. Afterwards every cell is compared with the backup, and our tables are removed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::plan::{Assessment, Unit, UnitMode, UnitTable, Walk};
@@ -23,6 +23,7 @@ use crate::run::job::{Job, table_of};
 use crate::run::record::{BackupCell, BackupRecord};
 use crate::run::rewrite::{bind_source, renew_statistics};
 use crate::run::sweep::{late_records, sweep_range};
+use crate::run::traces::{Traces, bind, has_begun, note_swept};
 use crate::run::untouched::{give_up, has_written};
 use crate::run::verify::entries_of;
 use crate::run::window::Image;
@@ -33,11 +34,18 @@ use crate::value::{Original, RowKey};
 mod before;
 mod compare;
 mod sweep;
+mod unsure;
 
 use before::{Before, Spelled, SpelledRow};
 
 /// How often a batch that somebody changed is read again.
 const MISSES_MAX: u32 = 50;
+
+/// An epoch that no lease comes to.
+const FENCED: u64 = 1 << 40;
+
+/// What an entry calls the cells that have their originals again.
+pub(crate) const RESTORED: &str = "restored";
 
 /// What a way back came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,13 +62,8 @@ pub enum Undone {
 ///
 /// [`RunError`]; what is committed stays, and the next call goes on from the cursors.
 pub async fn rollback(job: &Job, phase: Phase) -> Result<Undone, RunError> {
-    if job
-        .vault
-        .ledger_of(job.run)
-        .await?
-        .iter()
-        .any(|entry| entry.action == crate::ledger::SCRUBBED)
-    {
+    let entries = job.vault.ledger_of(job.run).await?;
+    if entries.iter().any(|entry| entry.action == crate::ledger::SCRUBBED) {
         return Err(RunError::Inconsistent(
             "the purge has rewritten the files already; there is no way back".to_owned(),
         ));
@@ -68,69 +71,95 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<Undone, RunError> {
     if phase != Phase::RollingBack {
         job.advance(phase, Event::RollbackStarted, Vec::new(), |_| {}).await?;
     }
-    let restores = job.plan.restores;
-    if restores.is_some() {
-        ranges_of_restore(job).await?;
+    let traces = Traces::find(job, &entries).await?;
+    if let Traces::Removed(counts) = &traces {
+        // A call before this one has come to its end but for the event.
+        return end(job, counts).await;
     }
-    let touched = job.source.identity().await?.is_some() || restores.is_some();
+    // ORDER: before our tables are made anew, and look as if they had been there all the time.
+    traces.look_anew(job, &entries).await?;
+    let is_restore = job.plan.restores.is_some();
+    let has_begun = has_begun(&entries);
+    if is_restore {
+        ranges_of_restore(job).await?;
+        if !has_begun {
+            bind(job).await?;
+        }
+    }
+    let is_bound = is_restore || has_begun || job.source.identity().await?.is_some();
     if job.crew.shares {
-        fence(job, touched).await?;
+        fence(job, is_bound).await?;
     }
     // ORDER: behind the fence, so that nobody who was passed over writes after the look.
-    if restores.is_none() && !has_written(job).await? {
-        give_up(job, touched).await?;
-        return Ok(Undone::NothingWritten);
+    if !is_restore && !has_written(job).await? {
+        return give_up(job, is_bound).await;
     }
-    let mut counts = Counts::default();
-    if touched {
-        bind_source(job).await?;
-        let rows = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|t| t.rows).sum();
-        job.progress.begin("roll back", "rows", rows);
-        for unit in &job.plan.units {
-            match unit.mode {
-                UnitMode::Ranges => roll_back_ranges(job, unit).await?,
-                UnitMode::Window => {
-                    roll_back_window(job, unit, false).await?;
-                }
+    let counts = bring_back(job, &traces).await?;
+    leave_source(job, &counts).await?;
+    end(job, &counts).await
+}
+
+/// Brings every original back, and holds that no token of ours is left; returns what was counted.
+async fn bring_back(job: &Job, traces: &Traces) -> Result<BTreeMap<String, u64>, RunError> {
+    bind_source(job).await?;
+    let rows = job.plan.units.iter().flat_map(|unit| &unit.tables).map(|t| t.rows).sum();
+    job.progress.begin("roll back", "rows", rows);
+    let opened = if *traces == Traces::Lost { Opened::Unsure } else { Opened::InTurn };
+    for unit in &job.plan.units {
+        match unit.mode {
+            UnitMode::Ranges => roll_back_ranges(job, unit).await?,
+            UnitMode::Window => {
+                roll_back_window(job, unit, opened).await?;
             }
         }
-        // ORDER: behind every table, because a row can go from one to another.
-        sweep::sweep(job).await?;
-        job.progress.end();
-        for (_, _, state) in job.source.cursors(job.run, Pass::Rollback).await? {
-            counts.add(&state.counts);
-        }
-        if restores.is_some() {
-            no_token_is_left(job).await?;
-        } else {
-            compare::compare(job).await?;
-        }
-        // ORDER: no token is left, and our tables still say that the source is ours.
-        fit(job, FitTo::Originals).await?;
-        renew_statistics(job).await?;
-        leave_source(job).await?;
     }
-    job.advance(Phase::RollingBack, Event::RolledBack, Vec::new(), |draft| {
-        draft.counts = counts.by_name();
-        draft.counts.remove("tokenized");
-        draft.counts.insert("restored".into(), counts.tokenized);
-    })
-    .await?;
-    if restores.is_some() {
-        // It holds a marker and wrapped keys, and no file.
-        job.files.destroy()?;
+    // ORDER: behind every table, because a row can go from one to another.
+    sweep::sweep(job).await?;
+    job.progress.end();
+    let mut counts = Counts::default();
+    for (_, _, state) in job.source.cursors(job.run, Pass::Rollback).await? {
+        counts.add(&state.counts);
     }
-    Ok(Undone::PutBack)
+    if job.plan.restores.is_some() {
+        no_token_is_left(job).await?;
+    } else {
+        compare::compare(job).await?;
+    }
+    // ORDER: no token is left, and our tables still say that the source is ours.
+    fit(job, FitTo::Originals).await?;
+    renew_statistics(job).await?;
+    let mut named = counts.by_name();
+    named.remove("tokenized");
+    named.insert(RESTORED.to_owned(), counts.tokenized);
+    Ok(named)
 }
 
 /// Removes our tables from the source. Traces of another open run there are not ours to remove.
-pub(crate) async fn leave_source(job: &Job) -> Result<(), RunError> {
+pub(crate) async fn leave_source(
+    job: &Job,
+    counts: &BTreeMap<String, u64>,
+) -> Result<(), RunError> {
     if only_run_in_source(job).await? {
+        // ORDER: whoever comes next and finds no tables has to know that it was us who removed them.
+        note_swept(job, counts).await?;
         here("rollback.before_traces");
         job.source.remove_traces().await?;
         here("rollback.after_traces");
     }
     Ok(())
+}
+
+/// Ends a way back. Only one that has walked through tables has counted rows.
+pub(crate) async fn end(job: &Job, counts: &BTreeMap<String, u64>) -> Result<Undone, RunError> {
+    job.advance(Phase::RollingBack, Event::RolledBack, Vec::new(), |draft| {
+        draft.counts.clone_from(counts);
+    })
+    .await?;
+    if job.plan.restores.is_some() {
+        // It holds a marker and wrapped keys, and no file.
+        job.files.destroy()?;
+    }
+    Ok(if counts.contains_key("rows") { Undone::PutBack } else { Undone::NothingWritten })
 }
 
 /// A run that only brings originals back has no backup that has cut its tables: each is one range.
@@ -203,9 +232,12 @@ async fn is_original(job: &Job, column: &Column, token: &TokenBody) -> Result<bo
 
 /// Fences off every worker that may still live: its leases are void in the vault, and its epochs in
 /// the source, also where it has taken a range that has no cursor yet.
-async fn fence(job: &Job, touched: bool) -> Result<(), RunError> {
+///
+/// Cursors that are not there, or not any more, begin with the epoch of no lease: with their own first
+/// they would bear that of somebody who took the range once.
+async fn fence(job: &Job, is_bound: bool) -> Result<(), RunError> {
     job.vault.fence(job.run).await?;
-    if !touched {
+    if !is_bound {
         return Ok(());
     }
     bind_source(job).await?;
@@ -213,7 +245,7 @@ async fn fence(job: &Job, touched: bool) -> Result<(), RunError> {
     for range in job.vault.ranges(job.run).await? {
         let (unit, range) = (range.unit, range.number);
         let cursor = CursorId { run: job.run, pass: Pass::Rewrite, unit, range };
-        job.source.take(cursor, ledger_size).await?;
+        job.source.take_as(cursor, FENCED, ledger_size).await?;
     }
     Ok(())
 }
@@ -568,11 +600,24 @@ pub(crate) fn tokens(mode: UnitMode, columns: &[Column]) -> WalkFilter {
     WalkFilter::Tokens { globs }
 }
 
+/// Why the tables of a unit are taken under their lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    /// It is their turn, and the cursor of the unit says whether they were rewritten.
+    InTurn,
+    /// It is their turn, and no cursor can be trusted: their cells say it.
+    Unsure,
+    /// A token came into them behind their turn.
+    Again,
+}
+
 /// Which columns of a table are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     /// All of them.
     All,
+    /// Those whose tokens can be told from originals, by a pattern or otherwise.
+    Told,
     /// Those whose tokens a pattern tells. Where originals and tokens look alike, nothing is done twice:
     /// an original that is back may equal the token of another value.
     Shaped,
@@ -580,7 +625,11 @@ enum Look {
 
 impl Look {
     fn takes(self, column: &Column) -> bool {
-        self == Self::All || column.treatment.sqlite_glob().is_some()
+        match self {
+            Self::All => true,
+            Self::Told => column.treatment.is_recognisable_by_shape(),
+            Self::Shaped => column.treatment.sqlite_glob().is_some(),
+        }
     }
 }
 
@@ -630,30 +679,46 @@ fn restored_row(
 
 /// Puts the tables of a unit back under its lock; a window that was closed is opened again where that is
 /// asked. Returns how many cells were put back.
-async fn roll_back_window(job: &Job, unit: &Unit, is_again: bool) -> Result<u64, RunError> {
-    let rewrite = CursorId { run: job.run, pass: Pass::Rewrite, unit: unit.id, range: 0 };
-    let cursor = CursorId { pass: Pass::Rollback, ..rewrite };
+async fn roll_back_window(job: &Job, unit: &Unit, opened: Opened) -> Result<u64, RunError> {
+    let cursor = CursorId { run: job.run, pass: Pass::Rollback, unit: unit.id, range: 0 };
     let ledger_size = job.vault.head().await?.size();
     let state = job.source.take(cursor, ledger_size).await?;
-    let was_rewritten = job
-        .source
-        .cursors(job.run, Pass::Rewrite)
-        .await?
-        .iter()
-        .any(|(id, range, state)| *id == unit.id && *range == 0 && state.done)
-        || was_rewritten_as_a_whole(job).await?;
-    if !is_again && (state.done || !was_rewritten) {
+    let is_wanted = match opened {
+        Opened::InTurn => !state.done && was_rewritten(job, unit).await?,
+        Opened::Unsure | Opened::Again => true,
+    };
+    if !is_wanted {
         return Ok(0);
     }
     job.may_go_on()?;
     // Nothing was read before the lock, so it does not matter who has written what.
     let (_, window) = job.source.window(&unit.tables, None).await?;
-    let Some(window) = window else {
+    let Some(mut window) = window else {
         let table = unit.tables.first().map(|table| table.table.to_string()).unwrap_or_default();
         return Err(RunError::Busy { table, attempts: 1 });
     };
-    let look = if is_again { Look::Shaped } else { Look::All };
-    roll_back_held(job, unit, (cursor, state.epoch), look, window).await
+    let look = match opened {
+        Opened::InTurn => Look::All,
+        Opened::Again => Look::Shaped,
+        Opened::Unsure => match unsure::look(job, unit, window.as_mut()).await {
+            Ok(look) => look,
+            Err(error) => {
+                window.abandon().await?;
+                return Err(error);
+            }
+        },
+    };
+    let is_counted = opened == Opened::Again || state.done;
+    roll_back_held(job, unit, (cursor, state.epoch), (look, is_counted), window).await
+}
+
+/// Whether a unit was rewritten, as far as cursors and ledger say.
+async fn was_rewritten(job: &Job, unit: &Unit) -> Result<bool, RunError> {
+    let cursors = job.source.cursors(job.run, Pass::Rewrite).await?;
+    if cursors.iter().any(|(id, range, state)| *id == unit.id && *range == 0 && state.done) {
+        return Ok(true);
+    }
+    was_rewritten_as_a_whole(job).await
 }
 
 /// Whether every unit was done once. A purge that was cut off has dropped the cursors that say so;
@@ -670,7 +735,7 @@ async fn roll_back_held(
     job: &Job,
     unit: &Unit,
     (cursor, epoch): (CursorId, u64),
-    look: Look,
+    (look, is_counted): (Look, bool),
     mut window: Box<dyn SourceWindow>,
 ) -> Result<u64, RunError> {
     let mut counts = Counts::default();
@@ -685,7 +750,7 @@ async fn roll_back_held(
         }
     }
     let put_back = counts.tokenized;
-    if look == Look::Shaped {
+    if is_counted {
         // Its rows were counted before: only what changes counts.
         counts = Counts { tokenized: put_back, ..Counts::default() };
     }

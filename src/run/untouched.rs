@@ -4,7 +4,9 @@
 //! **Invariant:** a cursor moves in the transaction that writes the rows. A run whose cursors all stand
 //! where they were when they were taken has written no row.
 
-use crate::lifecycle::{Event, Phase};
+use std::collections::BTreeMap;
+
+use crate::lifecycle::Event;
 use crate::ports::{Counts, CursorState, FitTo, Limit, Pass, Row, WalkFilter};
 use crate::run::batch::BYTES_MAX;
 use crate::run::column::Column;
@@ -12,7 +14,7 @@ use crate::run::error::RunError;
 use crate::run::fit::fit;
 use crate::run::job::Job;
 use crate::run::rewrite::{bind_source, renew_statistics};
-use crate::run::rollback::{leave_source, token_in, tokens};
+use crate::run::rollback::{RESTORED, Undone, end, leave_source, token_in, tokens};
 use crate::run::verify::entries_of;
 use crate::value::RowKey;
 
@@ -21,16 +23,16 @@ const ROWS: usize = 10_000;
 
 /// Whether a way back has anything to put back.
 ///
-/// Cursors are not everything: a purge drops them, and an older copy of the vault knows of no purge. So
-/// in a source that somebody's run has prepared, the cells are asked as well. Before its backup is whole
-/// no run writes; what tokens there are then are an earlier run's, and stay.
+/// Cursors are not everything: a purge drops them, an older copy of the vault knows of no purge, and
+/// somebody may have removed our tables. So the cells are asked as well. Before its backup is whole no run
+/// writes; what tokens there are then are an earlier run's, and stay.
 pub(crate) async fn has_written(job: &Job) -> Result<bool, RunError> {
     if is_on_record(job).await? {
         return Ok(true);
     }
     let entries = job.vault.ledger_of(job.run).await?;
     let was_backed_up = entries.iter().any(|entry| entry.action == Event::BackedUp.name());
-    Ok(was_backed_up && job.source.identity().await?.is_some() && holds_tokens(job).await?)
+    Ok(was_backed_up && holds_tokens(job).await?)
 }
 
 /// Whether a run needs no backup to be rolled back: by no record has it written to the source, and no
@@ -106,7 +108,8 @@ async fn are_tokens_among(job: &Job, columns: &[Column], rows: &[Row]) -> Result
 }
 
 /// Ends the way back of a run that has written nothing; `is_bound` says whether there are tables of ours.
-pub(crate) async fn give_up(job: &Job, is_bound: bool) -> Result<(), RunError> {
+pub(crate) async fn give_up(job: &Job, is_bound: bool) -> Result<Undone, RunError> {
+    let counts = BTreeMap::from([(RESTORED.to_owned(), 0)]);
     if is_bound {
         bind_source(job).await?;
         // Room for tokens may have been made, before the first of them.
@@ -114,10 +117,7 @@ pub(crate) async fn give_up(job: &Job, is_bound: bool) -> Result<(), RunError> {
             fit(job, FitTo::Originals).await?;
             renew_statistics(job).await?;
         }
-        leave_source(job).await?;
+        leave_source(job, &counts).await?;
     }
-    job.advance(Phase::RollingBack, Event::RolledBack, Vec::new(), |draft| {
-        draft.counts.insert("restored".into(), 0);
-    })
-    .await
+    end(job, &counts).await
 }

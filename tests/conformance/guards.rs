@@ -2,7 +2,7 @@
 
 use super::every_engine;
 use super::stage::{Engine, Stage};
-use crate::support::{Db, plan_and_approve, verified};
+use crate::support::{Answer, Db, actions, plan_and_approve, verified};
 use sealift::token::{DomainId, second::token_text};
 
 every_engine! {
@@ -10,6 +10,10 @@ every_engine! {
     a_value_that_went_and_came_back_around_a_death_is_backed_up_anew,
     a_token_that_came_behind_a_rollback_is_opened_too,
     an_original_that_is_back_is_never_taken_for_a_token,
+    a_run_whose_tables_were_lost_is_put_back_and_not_gone_on_with,
+    a_rollback_whose_tables_were_lost_looks_at_every_cell_again,
+    a_rollback_that_died_behind_its_last_look_only_ends,
+    cells_say_what_they_are_where_no_cursor_does,
 }
 
 /// Seal and rewrite share one derivation. If it is wrong they agree with each other, and only code that
@@ -99,9 +103,9 @@ fn a_token_that_came_behind_a_rollback_is_opened_too(mut stage: Stage) {
     stage.is_left_clean();
 }
 
-/// Tokens of six digits are numbers like any other: some of these are the tokens of others. Where a window
-/// is opened once more, for a token that came into another column, they stay as they are.
-fn an_original_that_is_back_is_never_taken_for_a_token(mut stage: Stage) {
+/// A table without a key, first in the policy, with telephone numbers and codes of six digits. Tokens of
+/// six digits are numbers like any other: some of the codes are the tokens of others.
+fn with_badges(stage: &mut Stage) {
     let badges =
         if matches!(stage.engine, Engine::Postgres(_)) { "public.badges" } else { "badges" };
     stage.exec(format!("CREATE TABLE {badges} (phone text, code text)"));
@@ -115,6 +119,11 @@ fn an_original_that_is_back_is_never_taken_for_a_token(mut stage: Stage) {
     };
     let first = rule("phone", "\"keyed\"") + &rule("code", "\"format\"\nformat = \"digits\"");
     stage.desk.write("shop.toml", &policy.replacen("[[column]]", &format!("{first}[[column]]"), 1));
+}
+
+/// Where a window is opened once more, for a token that came into another column, codes stay as they are.
+fn an_original_that_is_back_is_never_taken_for_a_token(mut stage: Stage) {
+    with_badges(&mut stage);
     let codes = "SELECT code FROM badges WHERE phone <> 'late' ORDER BY phone";
     let before = stage.column(codes);
     let run = verified(&stage.desk);
@@ -130,6 +139,100 @@ fn an_original_that_is_back_is_never_taken_for_a_token(mut stage: Stage) {
     assert!(stage.column(again) == before, "a number was taken for a token");
     let late = stage.column("SELECT phone FROM badges WHERE code = 'late'");
     assert!(late[0].starts_with("+49 30 "), "{late:?}");
+}
+
+/// Has a command die at a place.
+fn dies_at(stage: &Stage, arguments: &[&str], place: &str) {
+    let mut command = stage.desk.command(arguments);
+    command.env("SEALIFT_DIE_AT", place);
+    stage.desk.finish(command, "").ends(-1);
+}
+
+/// What a command answers once nothing is held any more for a process that died.
+fn once_free(stage: &Stage, arguments: &[&str]) -> Answer {
+    for _ in 0..60 {
+        let answer = stage.desk.run(arguments);
+        let held = ["another process works", "is locked", "locked by another"];
+        if !held.iter().any(|word| answer.stderr.contains(word)) {
+            return answer;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(250));
+    }
+    panic!("the dead process still holds something");
+}
+
+/// In the middle of the rewrite: what holds a token and what an original, the cursors alone have known.
+fn a_run_whose_tables_were_lost_is_put_back_and_not_gone_on_with(mut stage: Stage) {
+    many_notes(&mut stage);
+    let before = stage.all_cells();
+    let run = plan_and_approve(&stage.desk);
+    dies_at(&stage, &["run", &run], "rewrite.after_commit");
+    let half = stage.all_cells();
+    assert_ne!(half, before, "it has written");
+    stage.lose_tables();
+
+    once_free(&stage, &["run", &run]).fails(3, &["has lost the tables", "`sealift rollback`"]);
+
+    assert_eq!(stage.all_cells(), half, "nothing more was written");
+    once_free(&stage, &["rollback", &run]).done();
+    assert_eq!(stage.all_cells(), before);
+    stage.is_left_clean();
+}
+
+fn a_rollback_whose_tables_were_lost_looks_at_every_cell_again(mut stage: Stage) {
+    many_notes(&mut stage);
+    let before = stage.all_cells();
+    for place in ["rollback.after_begin", "rollback.after_commit", "rollback.before_traces"] {
+        let run = verified(&stage.desk);
+        dies_at(&stage, &["rollback", &run], place);
+        // Behind the last look its entry says that there is none to come.
+        let is_swept = place == "rollback.before_traces";
+        let tokens = "SELECT CAST(count(*) AS text) FROM notes WHERE body LIKE 'slr%'";
+        assert_eq!(stage.column(tokens) == ["0"], is_swept, "at `{place}`");
+        stage.lose_tables();
+
+        once_free(&stage, &["rollback", &run]).done();
+
+        assert_eq!(stage.all_cells(), before, "after a death at `{place}`");
+        stage.is_left_clean();
+    }
+}
+
+fn a_rollback_that_died_behind_its_last_look_only_ends(mut stage: Stage) {
+    let before = stage.all_cells();
+    let run = verified(&stage.desk);
+    dies_at(&stage, &["rollback", &run], "rollback.after_traces");
+
+    once_free(&stage, &["rollback", &run]).done().mentions(&["every original is back"]);
+
+    assert_eq!(stage.all_cells(), before);
+    let actions = actions(&stage.desk);
+    let told = |action: &str| actions.iter().filter(|told| *told == action).count();
+    assert_eq!((told("rollback_swept"), told("rollback_anew")), (1, 0), "{actions:?}");
+    stage.is_left_clean();
+}
+
+/// No shape tells the codes from their tokens, and the source has lost what said whether its window was
+/// rewritten, or put back since.
+fn cells_say_what_they_are_where_no_cursor_does(mut stage: Stage) {
+    with_badges(&mut stage);
+    let codes = "SELECT code FROM badges ORDER BY phone";
+    let before = stage.column(codes);
+    let run = verified(&stage.desk);
+    stage.lose_tables();
+
+    stage.desk.run(&["rollback", &run]).done();
+
+    assert!(stage.column(codes) == before, "tokens are left");
+
+    let run = verified(&stage.desk);
+    dies_at(&stage, &["rollback", &run], "rollback.after_window_commit");
+    stage.lose_tables();
+
+    once_free(&stage, &["rollback", &run]).done();
+
+    assert!(stage.column(codes) == before, "a number was taken for a token");
+    stage.is_left_clean();
 }
 
 /// A table without a key, so that its rows cannot be compared with the backup afterwards. Its column is

@@ -8,6 +8,7 @@ every_engine! {
     every_cell_becomes_a_token_that_opens_to_what_it_replaced,
     null_stays_null_and_empty_stays_empty_where_the_policy_keeps_it,
     a_rollback_brings_back_what_was_there_and_leaves_nothing_of_ours,
+    a_source_that_lost_our_tables_gets_every_original_back,
     each_row_is_read_once_whatever_its_key,
     joins_and_foreign_keys_hold,
     a_purge_ends_and_says_what_it_proves,
@@ -59,6 +60,22 @@ fn a_rollback_brings_back_what_was_there_and_leaves_nothing_of_ours(mut stage: S
         let run = to_phase(&stage.desk, phase);
         stage.desk.run(&["rollback", &run]).done();
         assert_eq!(stage.dump(), before, "after a rollback from `{phase}`");
+    }
+    stage.is_left_clean();
+}
+
+fn a_source_that_lost_our_tables_gets_every_original_back(mut stage: Stage) {
+    let before = stage.dump();
+    for phase in ["rewritten", "verified", "purge_approved"] {
+        let run = to_phase(&stage.desk, phase);
+        stage.lose_tables();
+        // To verify is to open every token, which takes none of them.
+        stage.desk.run(&["verify", &run]).done();
+
+        stage.desk.run(&["rollback", &run]).done().mentions(&["the source has lost tables"]);
+
+        assert_eq!(stage.dump(), before, "after a rollback from `{phase}`");
+        assert_eq!(stage.desk.json(&["status", &run]).done().text("phase"), "rolled_back");
     }
     stage.is_left_clean();
 }

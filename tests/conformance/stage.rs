@@ -176,6 +176,22 @@ impl Stage {
         }
     }
 
+    /// Removes our tables from the source, as somebody does who drops a schema by hand, or restores a
+    /// dump that was made without it.
+    pub(super) fn lose_tables(&mut self) {
+        let sql = match (&self.engine, &self.vault) {
+            (Engine::Sqlite(_), _) => "DROP TABLE sealift_cursor; DROP TABLE sealift_source",
+            // What else lies there is the vault's.
+            (Engine::Postgres(_), VaultPlace::Source) => {
+                "DROP TABLE sealift.cursor, sealift.source"
+            }
+            (Engine::Postgres(_), VaultPlace::File | VaultPlace::Database(_)) => {
+                "DROP SCHEMA sealift CASCADE"
+            }
+        };
+        self.exec(sql);
+    }
+
     /// The first column of a query, as text; NULL as `∅`.
     pub(super) fn column(&mut self, sql: &str) -> Vec<String> {
         match &mut self.engine {

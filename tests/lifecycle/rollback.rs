@@ -51,6 +51,39 @@ fn a_purge_that_was_cut_off_before_its_marker_leads_back() {
     assert_same(&before, &dump(&desk.source()));
 }
 
+/// Every shape of table and value, after somebody has dropped our tables.
+#[test]
+fn a_source_without_our_tables_leads_back() {
+    for phase in ["rewritten", "purge_approved"] {
+        let desk = Desk::new();
+        shop(&desk, Journal::Delete, 20);
+        let before = dump(&desk.source());
+        let run = to_phase(&desk, phase);
+        Db::open(&desk.source()).exec("DROP TABLE sealift_cursor; DROP TABLE sealift_source");
+
+        let answer = desk.run(&["rollback", &run]).done();
+
+        answer.mentions(&["the source has lost tables", "every original is back in its cell"]);
+        assert_same(&before, &dump(&desk.source()));
+    }
+}
+
+/// A copy of the source from before the run has neither tokens nor our tables.
+#[test]
+fn a_source_that_was_restored_from_before_the_run_leads_back() {
+    let desk = Desk::new();
+    shop(&desk, Journal::Delete, 20);
+    let before = dump(&desk.source());
+    fs::copy(desk.source(), desk.path("copy.db")).unwrap();
+    let run = verified(&desk);
+    fs::copy(desk.path("copy.db"), desk.source()).unwrap();
+
+    desk.run(&["rollback", &run]).done();
+
+    assert_same(&before, &dump(&desk.source()));
+    assert_eq!(desk.json(&["status", &run]).done().text("phase"), "rolled_back");
+}
+
 #[test]
 fn a_rollback_leaves_the_planner_s_statistics_as_they_were() {
     let desk = Desk::new();

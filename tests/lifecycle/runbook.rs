@@ -11,7 +11,7 @@ use crate::support::{Answer, Db, Desk, actions, assert_same, dump, plan_and_appr
 const PAGE: &str = include_str!("../../docs/RUNBOOK.md");
 
 /// What the page has messages say, and this file, `full_disk` or `failure` brings about.
-const BROUGHT_ABOUT: [&str; 14] = [
+const BROUGHT_ABOUT: [&str; 16] = [
     "no space is left …",
     "… is locked …",
     "… kept changing …",
@@ -20,6 +20,8 @@ const BROUGHT_ABOUT: [&str; 14] = [
     "check `…` does not hold",
     "the catalog of the source is not the one …",
     "verification found … mismatch",
+    "… has lost the tables that Sealift keeps there",
+    "tokens and originals of table … cannot be told apart",
     "the vault is older than its source",
     "backup file … is missing",
     "… was altered",
@@ -360,6 +362,59 @@ fn what_a_destroyed_key_kept_shut_is_put_back_from_the_backup() {
     );
     says(&desk.run(&["rollback", &run]).fails(4, &["Do not purge"]), "… failed authentication");
     put_back_by_hand(&desk, &run, &before);
+}
+
+/// What somebody does who clears away what looks strange.
+const DROP_OURS: &str = "DROP TABLE sealift_cursor; DROP TABLE sealift_source";
+
+#[test]
+fn a_source_that_lost_our_tables_in_the_middle_of_a_run_is_rolled_back() {
+    let (desk, run, before) = begun("", "");
+    desk.run(&["run", &run, "--until", "backed_up"]).done();
+    let mut db = Db::open(&desk.source());
+    db.exec("UPDATE hearsay SET said = CAST(zeroblob(20000000) AS TEXT) WHERE rowid = 3");
+    desk.run(&["run", &run]).ends(2);
+    db.exec("UPDATE hearsay SET said = 'words 3' WHERE rowid = 3");
+    db.exec(DROP_OURS);
+    drop(db);
+    let answer = desk.run(&["run", &run]).fails(3, &["`sealift rollback`"]);
+    says(&answer, "… has lost the tables that Sealift keeps there");
+    is_rolled_back(&desk, &run, &before);
+}
+
+/// Codes of six digits: some of them are the tokens of others.
+#[test]
+fn cells_that_may_be_either_are_put_back_by_hand() {
+    let desk = Desk::new();
+    let mut db = Db::open(&desk.source());
+    db.exec("CREATE TABLE badges (code TEXT)");
+    db.exec(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
+         INSERT INTO badges SELECT CAST(100000 + i * 37 AS TEXT) FROM n",
+    );
+    let kind = "token = \"format\"\nformat = \"digits\"";
+    let column = format!("[[column]]\nname = \"badges.code\"\nclass = \"contact\"\n{kind}\n");
+    desk.write("shop.toml", &format!("[source]\nname = \"shop\"\n\n{column}"));
+    let codes = "SELECT code FROM badges ORDER BY code";
+    let before = db.column(codes);
+    let run = plan_and_approve(&desk);
+    is_verified(&desk, &run);
+    db.exec(DROP_OURS);
+    // Some have their original again: so what may be either is not what all the others are.
+    db.exec("UPDATE badges SET code = CAST(100000 + rowid * 37 AS TEXT) WHERE rowid <= 20");
+    let tokens = db.column(codes);
+
+    let answer = desk.run(&["rollback", &run]);
+
+    let answer = answer.fails(4, &["`badges`", "sealift backup restore"]);
+    says(&answer, "tokens and originals of table … cannot be told apart");
+    assert!(db.column(codes) == tokens, "nothing was written");
+
+    desk.run(&["backup", "restore", &run, "--into", "sqlite:originals.db"]).done();
+    db.exec(format!("ATTACH '{}' AS kept", desk.path("originals.db").display()));
+    db.exec("DELETE FROM badges; INSERT INTO badges SELECT code FROM kept.badges");
+    desk.run(&["rollback", &run]).done();
+    assert!(db.column(codes) == before, "an original was taken for a token");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 use super::before::{Before, Spelled};
 use super::{
-    Look, MISSES_MAX, restored, roll_back_window, rows_in_memory, spelled_in, tokens, tokens_before,
+    Look, MISSES_MAX, Opened, restored, roll_back_window, rows_in_memory, spelled_in, tokens,
+    tokens_before,
 };
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::ports::{Counts, CursorId, FileRow, Limit, Pass, RangeRow, Step, WriteOutcome};
@@ -52,7 +53,8 @@ async fn round(job: &Job) -> Result<Round, RunError> {
     let mut round = Round::default();
     for unit in &job.plan.units {
         if unit.mode == UnitMode::Window {
-            if window_holds_tokens(job, unit).await? && roll_back_window(job, unit, true).await? > 0
+            if window_holds_tokens(job, unit).await?
+                && roll_back_window(job, unit, Opened::Again).await? > 0
             {
                 round.found = unit.tables.first().map(|table| table.table.to_string());
             }
