@@ -3,6 +3,8 @@
 //! The first call records that run; approvers sign it like a plan; the next call carries it out. It
 //! opens what the vault holds, and needs no backup.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::approve;
@@ -15,12 +17,13 @@ use super::run::approved;
 use super::settings::Settings;
 use crate::access::Verb;
 use crate::access::grants::Grant;
+use crate::backup::destroy_folder;
 use crate::engine::postgres::vault::RunShare;
 use crate::ledger::{ApprovalKind, Entry};
 use crate::lifecycle::{Phase, RunId};
 use crate::plan::Assessment;
 use crate::ports::{Change, RunRow, SealedReason};
-use crate::report::{RESTORED, StoredPlan, plan_digest};
+use crate::report::{RESTORED, RESTORING, StoredPlan, plan_digest};
 use crate::run::RunError;
 use crate::words::says_something;
 
@@ -53,7 +56,11 @@ pub(super) async fn restore(
             if other.phase.is_open() {
                 return carry_out(&desk, settings, out, other, row.run).await;
             }
-            if other.phase == Phase::RolledBack && was_carried_out(&desk, &row).await? {
+            let (has_begun, has_ended) = on_record(&desk, row.run, other.run).await?;
+            if other.phase == Phase::RolledBack && has_begun && !has_ended {
+                return carry_out(&desk, settings, out, other, row.run).await;
+            }
+            if other.phase == Phase::RolledBack && has_ended {
                 return Err(Failure::refused(format!(
                     "the originals of run {} are back already, by run {}",
                     row.run, other.run
@@ -69,9 +76,31 @@ pub(super) async fn restore(
     record(&desk, out, &row, &reason).await
 }
 
-async fn was_carried_out(desk: &Desk, purged: &RunRow) -> Result<bool, Failure> {
-    let entries = desk.vault.ledger_of(purged.run).await?;
-    Ok(entries.iter().any(|entry| entry.action == RESTORED))
+/// Whether the ledger of a purged run says that a restore has begun to put its originals back, and that
+/// it has ended.
+async fn on_record(desk: &Desk, purged: RunId, by: RunId) -> Result<(bool, bool), Failure> {
+    let entries = desk.vault.ledger_of(purged).await?;
+    let by = by.to_string();
+    let is_said = |action: &str| {
+        let of_action = entries.iter().filter(|entry| entry.action == action);
+        of_action.filter_map(|entry| entry.details.get("by")).any(|it| *it == by)
+    };
+    Ok((is_said(RESTORING), is_said(RESTORED)))
+}
+
+/// Says on the ledger of the purged run what a restore does to it, with the cells that it is about.
+async fn say(
+    desk: &Desk,
+    action: &str,
+    (purged, by): (RunId, RunId),
+    cells: u64,
+) -> Result<(), Failure> {
+    let mut draft = desk.draft(action, format!("run {purged}"));
+    draft.run = Some(purged);
+    draft.details.insert("by".into(), by.to_string().into());
+    draft.counts.insert("restored".into(), cells);
+    desk.commit(Vec::new(), draft).await?;
+    Ok(())
 }
 
 /// Records a run that brings back the originals of another. It claims the columns, and grants no
@@ -164,6 +193,11 @@ async fn carry_out(
         let job = job(desk, settings, out, &row).await?;
         let at_work = at_work(&job).await?;
         job.watch.does("puts originals back");
+        // ORDER: what the purge has proven ends with the first original that is back, also where the
+        // restore does not come to its end.
+        if !on_record(desk, purged, row.run).await?.0 {
+            say(desk, RESTORING, (purged, row.run), job.plan.estimate.cells).await?;
+        }
         let put_back = crate::run::rollback(&job, row.phase).await;
         at_work.leave().await;
         if let Err(error) = put_back {
@@ -181,14 +215,14 @@ async fn carry_out(
             note_failure(&job, &failure).await;
             return Err(failure);
         }
-        let mut draft = desk.draft(RESTORED, format!("run {purged}"));
-        draft.run = Some(purged);
-        draft.details.insert("by".into(), row.run.to_string().into());
-        draft.counts.insert("restored".into(), restored(&desk.vault.ledger_of(row.run).await?));
-        desk.commit(Vec::new(), draft).await?;
     }
     let phase = Phase::RolledBack;
     let restored = restored(&desk.vault.ledger_of(row.run).await?);
+    if !on_record(desk, purged, row.run).await?.1 {
+        say(desk, RESTORED, (purged, row.run), restored).await?;
+        // Where the last call died behind the event; it holds a marker and wrapped keys, and no file.
+        destroy_folder(&Path::new(&row.backup_dir).join(row.run.to_string()))?;
+    }
     out.object(&json!({
         "run": row.run.to_string(), "restores": purged.to_string(), "phase": phase.name(),
         "restored": restored,

@@ -28,6 +28,9 @@ pub const CAME_BACK: &str = "came_back_scanned";
 /// The action of the ledger entry of a restore: the originals of the run were put back on purpose.
 pub const RESTORED: &str = "originals_restored";
 
+/// The action of the ledger entry of a restore that begins: some originals of the run may be back.
+pub const RESTORING: &str = "originals_restoring";
+
 /// How many files that were not read are named.
 const SKIPPED_MAX: usize = 40;
 
@@ -224,10 +227,16 @@ fn came_back(entries: &[Entry]) -> Vec<CopyLine> {
     }
     let mut lines: Vec<CopyLine> =
         columns.into_iter().map(|(column, cells)| CopyLine { column, cells }).collect();
-    for entry in entries.iter().filter(|entry| entry.action == RESTORED) {
+    let mut restores: BTreeMap<&str, (bool, u64)> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| [RESTORING, RESTORED].contains(&&*entry.action)) {
         let by = entry.details.get("by").and_then(|by| by.as_str()).unwrap_or_default();
         let cells = entry.counts.get("restored").copied().unwrap_or_default();
-        lines.push(CopyLine { column: format!("every column of the run, by restore {by}"), cells });
+        restores.insert(by, (entry.action == RESTORED, cells));
+    }
+    for (by, (has_ended, cells)) in restores {
+        let how_far = if has_ended { "" } else { ", which has not ended, up to" };
+        let column = format!("every column of the run, by restore {by}{how_far}");
+        lines.push(CopyLine { column, cells });
     }
     lines
 }

@@ -49,8 +49,8 @@ mod verify;
 
 pub use access::{ApprovalPart, ApprovalRow, KeyLine, OtherUse, PurposeLine};
 pub use certificate::{
-    CAME_BACK, Certificate, CertificateStatus, Claim, ClaimState, CopyLine, RESTORED, ScanFigures,
-    ScannedFile, VaultCopyLine,
+    CAME_BACK, Certificate, CertificateStatus, Claim, ClaimState, CopyLine, RESTORED, RESTORING,
+    ScanFigures, ScannedFile, VaultCopyLine,
 };
 pub use controls::{ControlLine, Support};
 pub use counts::{CountPart, QuarantineLine, Reconciliation, VerificationPart};

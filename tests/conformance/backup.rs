@@ -155,17 +155,30 @@ fn originals_come_back_after_a_purge_once_approvers_have_signed(mut stage: Stage
     stage.desk.run(&["run", &run]).fails(3, &["sealift restore"]);
     assert_eq!(stage.all_cells(), tokens, "nothing was written yet");
     stage.desk.run_as("bob", &["approve", &run]).done().mentions(&["sealift restore"]);
-    let answer = stage.desk.json(&["restore", &run]).done();
+    // What the purge has proven does not hold any more once the first originals are back, and its
+    // certificate says so.
+    let certificate = |stage: &Stage| {
+        let report = stage.desk.run(&["report", &purged, "--format", "json"]).done();
+        let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
+        let certificate = report["certificate"].clone();
+        assert_eq!(certificate["status"], "came_back", "{certificate}");
+        certificate["came_back"].clone()
+    };
+    for place in ["rollback.after_commit", "rollback.after_phase"] {
+        let mut command = stage.desk.command(&["restore", &run]);
+        command.env("SEALIFT_DIE_AT", place);
+        stage.desk.finish(command, "").ends(-1);
+        let back = certificate(&stage);
+        assert!(back[0]["column"].as_str().unwrap().contains("has not ended"), "{back}");
+    }
+    let answer = stage.desk.json(&["restore", &purged]).done();
     assert!(answer.number("/restored") > 200, "{answer}");
 
     assert_eq!(stage.all_cells(), before);
     stage.is_left_clean();
-    // What the purge has proven does not hold any more, and its certificate says so.
-    let report = stage.desk.run(&["report", &purged, "--format", "json"]).done();
-    let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
-    let certificate = &report["certificate"];
-    assert_eq!(certificate["status"], "came_back", "{certificate}");
-    assert_eq!(certificate["came_back"][0]["cells"], answer.number("/restored"), "{certificate}");
+    let back = certificate(&stage);
+    assert_eq!(back[0]["cells"], answer.number("/restored"), "{back}");
+    assert_eq!(back.as_array().map(Vec::len), Some(1), "{back}");
     stage.desk.run(&["restore", &purged, "--reason", "again"]).fails(3, &["back already"]);
     assert!(!stage.desk.path("sealift-backup").join(&run).exists());
 

@@ -9,11 +9,11 @@ use super::{Held, ISSUED, ReportFinding, ReportNote, ReportVerdict, rebuilt};
 use crate::ledger::{Digest, Entry, RESIDUE_FOUND, SCRUBBED, replay};
 use crate::lifecycle::{Event, Phase, RunId};
 use crate::report::timeline::{self, TimelineEntry};
-use crate::report::{CAME_BACK, REHEARSED, RESTORED, Usage};
+use crate::report::{CAME_BACK, REHEARSED, RESTORED, RESTORING, Usage};
 
 /// Acts beside the events of a run whose details a report is made of: a line of the timeline does not
 /// show them.
-const TELLING: [&str; 10] = [
+const TELLING: [&str; 11] = [
     "planned",
     "approval_signed",
     "quarantine_waived",
@@ -23,6 +23,7 @@ const TELLING: [&str; 10] = [
     RESIDUE_FOUND,
     CAME_BACK,
     RESTORED,
+    RESTORING,
     REHEARSED,
 ];
 
