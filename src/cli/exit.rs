@@ -140,7 +140,7 @@ impl Failure {
             Some(SourceError::Open { .. } | SourceError::Engine { .. })
         ) || matches!(
             self.error.downcast_ref::<VaultError>(),
-            Some(VaultError::Open { .. } | VaultError::Engine { .. })
+            Some(VaultError::Open { .. } | VaultError::Moved { .. } | VaultError::Engine { .. })
         )
     }
 
@@ -287,6 +287,10 @@ fn of_vault(error: &VaultError) -> (Outcome, Option<&'static str>) {
         VaultError::Full => (
             Outcome::Failed,
             Some("make room on the disk, then run again: it goes on where it stopped"),
+        ),
+        VaultError::Moved { .. } => (
+            Outcome::Failed,
+            Some("put the vault's file back where it was, then give the same command again"),
         ),
         VaultError::PhaseMoved { .. } => {
             (Outcome::Refused, Some("somebody else moved it; see `sealift status`"))

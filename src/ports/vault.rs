@@ -190,6 +190,12 @@ pub enum VaultError {
     /// There is no room left.
     #[error("no space is left where the vault lies")]
     Full,
+    /// The vault's file is not the one that was opened; nothing was written.
+    #[error("the file of vault `{url}` was moved, deleted or replaced while it was open")]
+    Moved {
+        /// The URL, without a password.
+        url: String,
+    },
     /// The run moved on meanwhile.
     #[error("run `{run}` is not in phase `{expected}` any more")]
     PhaseMoved {
@@ -263,6 +269,7 @@ impl VaultError {
             Self::Open { .. }
             | Self::NoVault { .. }
             | Self::Exists { .. }
+            | Self::Moved { .. }
             | Self::Newer { .. }
             | Self::Older { .. }
             | Self::ColumnTaken { .. } => Remedy::ChangeRequest,

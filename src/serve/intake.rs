@@ -52,17 +52,21 @@ pub(super) async fn integrate_some(
     if rows.is_empty() {
         return Ok(None);
     }
-    let (mut changes, mut drafts) = (Vec::new(), Vec::new());
+    let (mut changes, mut drafts, mut findings) = (Vec::new(), Vec::new(), Vec::new());
     for rows in rows.chunk_by(|one, two| one.writer == two.writer) {
-        let (change, entries) = of_writer(vault, keys, rows).await?;
+        let (change, entries) = of_writer(vault, keys, rows, &mut findings).await?;
         changes.push(change);
         drafts.push(VecDeque::from(entries));
     }
     let drafts = by_time(drafts);
     let count = drafts.len() as u64;
     match vault.commit(changes, drafts).await {
-        Ok(_) => Ok(Some(count)),
-        // Another process was first; what it left is read anew.
+        Ok(_) => {
+            findings.iter().for_each(Finding::tell);
+            Ok(Some(count))
+        }
+        // Another process was first; what it left is read anew. What was found is nothing: the rows
+        // were of before, and the number behind them of after.
         Err(VaultError::IntakeMoved) => Ok(Some(0)),
         Err(error) => Err(error),
     }
@@ -87,23 +91,35 @@ async fn of_writer(
     vault: &dyn Vault,
     keys: &KeyRing,
     rows: &[IntakeRow],
+    findings: &mut Vec<Finding>,
 ) -> Result<(Change, Vec<Draft>), VaultError> {
     let writer = rows[0].writer.clone();
-    let before = vault.intake_through(&writer).await?;
-    let mut through = before;
+    // ORDER: after the rows. Where another process brings them meanwhile, the number is too high, and
+    // the commit comes to nothing because its rows are gone. The other way round the number would be
+    // too low for rows that are there: a gap that is none would be committed.
+    let mut through = vault.intake_through(&writer).await?;
     let mut drafts = Vec::new();
+    let mut find = |action, from, through| {
+        let finding = Finding { action, writer: writer.clone(), from, through };
+        let draft = finding.draft();
+        findings.push(finding);
+        draft
+    };
     for row in rows {
         let Some(records) = genuine(keys, row) else {
-            drafts.push(altered(row));
+            let mut draft = find("intake_altered", row.number, row.number);
+            let digest = Digest::of(&row.body).to_string();
+            draft.details.insert("sha256".to_owned(), Value::from(digest));
+            drafts.push(draft);
             continue;
         };
         for record in records {
             if record.number <= through {
-                drafts.push(finding("intake_repeated", &writer, record.number, record.number));
+                drafts.push(find("intake_repeated", record.number, record.number));
                 continue;
             }
             if record.number > through + 1 {
-                drafts.push(finding("intake_missing", &writer, through + 1, record.number - 1));
+                drafts.push(find("intake_missing", through + 1, record.number - 1));
             }
             through = record.number;
             drafts.push(record.into_draft());
@@ -126,22 +142,32 @@ fn genuine(keys: &KeyRing, row: &IntakeRow) -> Option<Vec<IntakeRecord>> {
         .collect()
 }
 
-fn finding(action: &str, writer: &str, from: u64, through: u64) -> Draft {
-    let mut draft = Draft {
-        actor: "system".to_owned(),
-        action: action.to_owned(),
-        object: format!("intake {writer}"),
-        ..Draft::default()
-    };
-    draft.details.insert("intake_from".to_owned(), Value::from(from));
-    draft.details.insert("intake_through".to_owned(), Value::from(through));
-    tracing::error!(writer, from, through, "{action}: recorded requests are not as they were");
-    draft
+/// What is not as it was written.
+struct Finding {
+    action: &'static str,
+    writer: String,
+    from: u64,
+    through: u64,
 }
 
-fn altered(row: &IntakeRow) -> Draft {
-    let mut draft = finding("intake_altered", &row.writer, row.number, row.number);
-    let digest = Digest::of(&row.body).to_string();
-    draft.details.insert("sha256".to_owned(), Value::from(digest));
-    draft
+impl Finding {
+    fn draft(&self) -> Draft {
+        let mut draft = Draft {
+            actor: "system".to_owned(),
+            action: self.action.to_owned(),
+            object: format!("intake {}", self.writer),
+            ..Draft::default()
+        };
+        draft.details.insert("intake_from".to_owned(), Value::from(self.from));
+        draft.details.insert("intake_through".to_owned(), Value::from(self.through));
+        draft
+    }
+
+    /// INVARIANT: told when the entry is in the ledger, and not before: until then it may be that
+    /// another process was between two reads.
+    fn tell(&self) {
+        let Self { action, writer, from, through } = self;
+        let writer = writer.as_str();
+        tracing::error!(writer, from, through, "{action}: recorded requests are not as they were");
+    }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::grants::Grants;
 use super::{KeysError, chain};
 use crate::crypto::RootKey;
-use crate::ports::{SlotRow, Vault, VaultHeader};
+use crate::ports::{SlotRow, Vault, VaultError, VaultHeader};
 
 /// What was read counts this long after the vault last said that it stands.
 pub(super) const STANDS_FOR: Duration = Duration::from_millis(900);
@@ -64,10 +64,16 @@ pub(super) async fn keep(
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut tried: Option<Instant> = None;
+    let mut told = Told::default();
     loop {
         let last = standing.borrow().clone();
         match ask(vault.as_ref(), &last).await {
-            Ok(next) => drop(standing.send_replace(next)),
+            Ok(next) => {
+                if told.is_over() {
+                    tracing::info!("the vault can be read again");
+                }
+                drop(standing.send_replace(next));
+            }
             // The wraps are of another root key by now: `keys rewrap`. What was unwrapped is the same.
             Err(KeysError::Ring(error))
                 if tried.is_none_or(|tried| tried.elapsed() >= UNLOCK_EVERY) =>
@@ -86,11 +92,46 @@ pub(super) async fn keep(
                 }
             }
             // What was read stops to count by itself.
-            Err(error) => tracing::error!(error = %chain(&error), "the vault cannot be read"),
+            Err(error) => tell(&error, &mut told),
         }
         if is_stopped_within(&mut stopped, ASK_EVERY).await {
             return;
         }
+    }
+}
+
+fn tell(error: &KeysError, last: &mut Told) {
+    let told = chain(error);
+    if !last.is_new(&told) {
+        return;
+    }
+    if matches!(error, KeysError::Vault(VaultError::Moved { .. })) {
+        tracing::error!(
+            error = %told,
+            "nothing is answered: stop the service, put the file back or start it on the right one"
+        );
+    } else {
+        tracing::error!(error = %told, "the vault cannot be read");
+    }
+}
+
+/// What was told last, so that what stays wrong is told once and not five times a second.
+#[derive(Default)]
+pub(super) struct Told(Option<String>);
+
+impl Told {
+    /// Whether this was not what was told last.
+    pub(super) fn is_new(&mut self, error: &str) -> bool {
+        let is_new = self.0.as_deref() != Some(error);
+        if is_new {
+            self.0 = Some(error.to_owned());
+        }
+        is_new
+    }
+
+    /// Whether something was wrong until now.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.0.take().is_some()
     }
 }
 

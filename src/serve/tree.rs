@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::intake::integrate_some;
-use super::standing::{Standing, is_stopped_within};
+use super::standing::{Standing, Told, is_stopped_within};
 use super::uses::Uses;
 use super::{chain, checkpoint};
 use crate::crypto::KeyRing;
@@ -45,13 +45,20 @@ pub(super) async fn keep(
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut unsigned = Unsigned::default();
+    let mut told = Told::default();
     let mut waiting = Waiting { looked: Instant::now(), first: None };
     loop {
         let is_last = is_stopped_within(&mut stopped, INTEGRATE_EVERY).await;
         let keys = Arc::clone(&standing.borrow().grants.keys);
         let brought = bring(vault.as_ref(), &keys, &mut unsigned, &mut waiting, is_last).await;
-        if let Err(error) = brought {
-            tracing::error!(error = %chain(&error), "recorded requests wait for the ledger");
+        match brought.map_err(|error| chain(&error)) {
+            Ok(()) => {
+                told.is_over();
+            }
+            Err(error) if told.is_new(&error) => {
+                tracing::error!(%error, "recorded requests wait for the ledger");
+            }
+            Err(_) => {}
         }
         if is_last {
             uses.note_all(vault.as_ref()).await;

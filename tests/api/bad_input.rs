@@ -317,6 +317,40 @@ fn a_vault_that_is_gone_and_back_ends_answers_and_begins_them_again() {
 }
 
 #[test]
+fn nothing_is_told_as_kept_while_another_file_stands_in_the_place_of_the_vault() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let one = token(&desk, "email", 1);
+    let tokenize = |value: &str| {
+        let body = json!({"purpose": "support_case", "reason": "r", "domain": "email",
+                          "values": [value]});
+        server.post(&carol, "/v1/tokenize", &body)
+    };
+    assert_eq!(tokenize("kept@example.com").status, 200);
+
+    let (vault, away) = (desk.vault(), desk.path("away.db"));
+    std::fs::rename(&vault, &away).unwrap();
+    // From the first request on, and not only when a service has noticed by itself.
+    assert_eq!(tokenize("lost1@example.com").status, 503);
+    std::fs::copy(&away, &vault).unwrap();
+    assert_eq!(tokenize("lost2@example.com").status, 503);
+    std::thread::sleep(Duration::from_millis(1_500));
+    tokenize("lost3@example.com").fails(503, "unavailable");
+    server.detokenize(&carol, "support_case", &[&one]).fails(503, "unavailable");
+    assert_eq!(server.get("/readyz").status, 503);
+    assert_eq!(log(&desk).matches("put the file back").count(), 1, "told once");
+
+    // The first file again, under the service that has it open.
+    std::fs::rename(&away, &vault).unwrap();
+    std::thread::sleep(Duration::from_millis(600));
+    assert_eq!(tokenize("found@example.com").status, 200);
+    assert_eq!(server.detokenize(&carol, "support_case", &[&one]).results()[0]["value"], email(1));
+    assert_eq!(server.get("/readyz").status, 200);
+    server.end();
+}
+
+#[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_vault_that_never_answers_is_given_up_and_found_again_on_postgres() {
     let postgres = Postgres::with("");

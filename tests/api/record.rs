@@ -125,7 +125,9 @@ fn killed_under_load_no_value_was_released_without_its_record_on_postgres() {
 
 #[track_caller]
 fn two_servers(desk: &Desk) {
-    let (one, two) = (Server::start(desk), Server::start(desk));
+    let log = |name: &str| fs::File::create(desk.path(name)).unwrap();
+    let one = Server::start_with_log(desk, &[], log("one.log"));
+    let two = Server::start_with_log(desk, &[], log("two.log"));
     let answered = load(&[&one, &two], desk, || {
         std::thread::sleep(Duration::from_secs(2));
         // A third process brings records into the tree at the same time.
@@ -134,6 +136,10 @@ fn two_servers(desk: &Desk) {
     one.end();
     two.end();
     assert!(!answered.is_empty());
+    for name in ["one.log", "two.log"] {
+        let told = fs::read_to_string(desk.path(name)).unwrap();
+        assert!(!told.contains("not as they were"), "nobody has tampered: {told}");
+    }
     assert_eq!(whole_ledger(desk), answered.len(), "each request is one entry, once");
 }
 

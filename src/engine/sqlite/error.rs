@@ -28,6 +28,8 @@ const CONSTRAINT: i32 = 19;
 const NOT_A_DATABASE: i32 = 26;
 /// The index of a write-ahead log finds no room: the disk is full, in other words.
 const IOERR_SHMSIZE: i32 = IOERR + (19 << 8);
+/// The file was moved away while it was open; with a log, SQLite does not look.
+const READONLY_DBMOVED: i32 = READONLY | (4 << 8);
 const CONSTRAINT_TRIGGER: i32 = CONSTRAINT | (7 << 8);
 
 /// The engine's own words about a constraint, which name objects and not values.
@@ -82,6 +84,9 @@ pub(crate) fn vault_error(error: sqlx::Error, url: &str, doing: &'static str) ->
         Some(BUSY | LOCKED) => VaultError::Locked { waited_ms: BUSY_TIMEOUT_MS },
         _ if is_full(&error) => VaultError::Full,
         Some(NOT_A_DATABASE) => VaultError::NoVault { url: url.to_owned() },
+        _ if extended_code(&error) == Some(READONLY_DBMOVED) => {
+            VaultError::Moved { url: url.to_owned() }
+        }
         _ => VaultError::Engine { doing, source: safe(error) },
     }
 }

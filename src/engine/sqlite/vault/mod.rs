@@ -1,10 +1,10 @@
 //! A vault in a SQLite file.
 //!
 //! One connection, `synchronous = FULL`: what a method returns `Ok` for is on disk. Every change
-//! goes through an `IMMEDIATE` transaction, so two processes take turns.
+//! goes through an `IMMEDIATE` transaction, so two processes take turns, and none is committed to a file
+//! that no longer stands at the vault's path.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use async_trait::async_trait;
 use sqlx::Connection;
@@ -31,14 +31,16 @@ mod commit;
 mod entries;
 mod lease;
 mod ledger;
+mod place;
 mod read;
 
 pub use archive::SqliteRebuild;
+use place::Place;
 
 /// A vault in a SQLite file.
 pub struct SqliteVault {
     url: String,
-    path: PathBuf,
+    place: Place,
     connection: Mutex<SqliteConnection>,
     scan_pace: ReadPace,
 }
@@ -60,7 +62,9 @@ impl SqliteVault {
         let found = format_of(&mut connection, url).await?;
         check_format(found)?;
         let scan_pace = ReadPace::new(entries::SCAN_AT_FIRST);
-        Ok(Self { url: url.to_owned(), path, connection: Mutex::new(connection), scan_pace })
+        let place = Place::of(path)
+            .map_err(|error| VaultError::Open { url: url.to_owned(), source: Box::new(error) })?;
+        Ok(Self { url: url.to_owned(), place, connection: Mutex::new(connection), scan_pace })
     }
 
     /// Makes a vault, in a new file or beside the tables of an existing one. One that was never
@@ -100,7 +104,7 @@ impl SqliteVault {
     /// The file.
     #[must_use]
     pub fn path(&self) -> &std::path::Path {
-        &self.path
+        self.place.path()
     }
 
     async fn lock(&self) -> MutexGuard<'_, SqliteConnection> {
@@ -178,6 +182,8 @@ async fn format_of(connection: &mut SqliteConnection, url: &str) -> Result<u32, 
 }
 
 /// Runs `work` in an `IMMEDIATE` transaction: all of it is committed or nothing.
+///
+/// **Invariant:** nothing is committed to a file that was moved away, deleted or replaced.
 macro_rules! in_transaction {
     ($self:ident, $doing:literal, |$connection:ident| $work:expr) => {{
         let mut guard = $self.lock().await;
@@ -187,7 +193,8 @@ macro_rules! in_transaction {
             .await
             .map_err($self.failed($doing))?;
         let outcome: Result<_, VaultError> = async { $work }.await;
-        match outcome {
+        // ORDER: looked at last, so that as little time as can be is left until the commit.
+        match outcome.and_then(|value| $self.place.stands(&$self.url).map(|()| value)) {
             Ok(value) => {
                 if let Err(error) = sqlx::raw_sql("COMMIT").execute(&mut *$connection).await {
                     // A COMMIT that failed may have rolled back already; this makes sure.
@@ -437,6 +444,8 @@ impl Vault for SqliteVault {
     }
 
     async fn grants_version(&self) -> Result<u64, VaultError> {
+        // A service asks this all the time: a file that was moved away ends its answers.
+        self.place.stands(&self.url)?;
         ledger::grants_version(&mut *self.lock().await)
             .await
             .map_err(self.failed("asking what has changed"))
@@ -614,7 +623,9 @@ impl Vault for SqliteVault {
     }
 
     async fn copy_out(&self, sink: &mut dyn ArchiveSink) -> Result<(), ArchiveError> {
-        archive::copy_out(&self.path, &self.url, sink).await
+        // A copy opens the path anew: it would be one of another vault.
+        self.place.stands(&self.url)?;
+        archive::copy_out(self.place.path(), &self.url, sink).await
     }
 }
 
@@ -650,5 +661,29 @@ mod tests {
         assert!(begin(&mut connection, &header(3)).await.is_err());
         drop(connection);
         assert_eq!(vault.header().await.unwrap().vault, VaultId([2; 16]));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_committed_to_a_file_that_was_moved_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, away) = (dir.path().join("vault.db"), dir.path().join("away.db"));
+        let url = format!("sqlite:{}", path.display());
+        let vault = SqliteVault::create(&url, &header(1)).await.unwrap();
+        let size = vault.head().await.unwrap().size();
+        let is_refused = async || {
+            let written = vault.commit(Vec::new(), vec![Draft::default()]).await;
+            assert!(matches!(vault.grants_version().await, Err(VaultError::Moved { .. })));
+            matches!(written, Err(VaultError::Moved { .. }))
+        };
+
+        std::fs::rename(&path, &away).unwrap();
+        assert!(is_refused().await, "there is no file");
+        std::fs::copy(&away, &path).unwrap();
+        assert!(is_refused().await, "there is another one");
+        std::fs::rename(&away, &path).unwrap();
+
+        assert_eq!(vault.head().await.unwrap().size(), size);
+        vault.grants_version().await.unwrap();
+        vault.commit(Vec::new(), vec![Draft::default()]).await.unwrap();
     }
 }
