@@ -23,6 +23,9 @@ pub struct PostgresCatalog {
     pub triggers: Vec<PostgresTrigger>,
     /// What views and materialised views read.
     pub views: Vec<PostgresView>,
+    /// What policies of row security read.
+    #[serde(default)]
+    pub policies: Vec<PostgresPolicy>,
     /// Event triggers that are switched on.
     pub event_triggers: Vec<EventTrigger>,
     /// The role of the session.
@@ -98,6 +101,9 @@ pub struct PostgresTable {
     /// Why the server refuses every UPDATE of it for the sake of its publications, as it says it.
     #[serde(default)]
     pub update_refused: Option<String>,
+    /// Conditions by which publications leave out rows of it.
+    #[serde(default)]
+    pub publication_filters: Vec<PublicationFilter>,
     /// How subscribers find its rows.
     pub replica_identity: ReplicaIdentity,
     /// The role owns it.
@@ -140,6 +146,17 @@ pub enum ReplicaIdentity {
     /// Not at all.
     #[default]
     Nothing,
+}
+
+/// A condition by which a publication leaves out rows of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicationFilter {
+    /// The publication.
+    pub publication: String,
+    /// The columns of the table that the condition reads.
+    pub columns: Vec<String>,
+    /// The publication hands on what an UPDATE changes.
+    pub is_of_updates: bool,
 }
 
 /// A foreign key as PostgreSQL keeps it.
@@ -224,6 +241,17 @@ impl PostgresTrigger {
         let is_named = |column: &str| self.update_of.iter().any(|name| name == column);
         self.fires_on_update && (self.update_of.is_empty() || columns.any(is_named))
     }
+}
+
+/// What a policy of row security reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostgresPolicy {
+    /// Its name.
+    pub name: String,
+    /// The table whose rows it shows or hides.
+    pub table: TableName,
+    /// Columns of that table, and of others that it asks.
+    pub reads: Vec<ColumnName>,
 }
 
 /// What a view reads.

@@ -242,6 +242,76 @@ fn tables_of_another_kind_are_named() {
     }
 }
 
+/// Whether the findings hold one of this pitfall and verdict about this object.
+fn is_about(sql: &str, policy: &str, wanted: (&str, &str, &str)) -> bool {
+    let found = findings(sql, policy);
+    found.iter().any(|(name, what, object)| (&**name, &**what, &**object) == wanted)
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_publication_that_filters_by_a_column_in_scope_blocks() {
+    if Postgres::with("").version() < 15 {
+        return;
+    }
+    let (email, other) = (column("t.email", ""), column("t.other", ""));
+    let full = format!("{T} ALTER TABLE t REPLICA IDENTITY FULL;");
+    let wanted = ("publication", "blocks", "publication pb");
+    let by_email =
+        format!("{full} CREATE PUBLICATION pb FOR TABLE t WHERE (email LIKE '%@ex.org');");
+    assert!(is_about(&by_email, &email, wanted));
+    is_silent(&by_email, &other, "blocks");
+    assert!(!said(&by_email, &email).contains("ex.org"));
+    // What is in the list of columns is not read by the condition for that.
+    let listed = format!(
+        "{full} CREATE PUBLICATION pb FOR TABLE t (id, email, other) WHERE (other <> 'x');"
+    );
+    assert!(!is_about(&listed, &email, wanted));
+    assert!(is_about(&listed, &other, wanted));
+    // Nobody hears of an UPDATE.
+    let inserts = by_email.replace("');", "') WITH (publish = 'insert');");
+    is_silent(&inserts, &email, "blocks");
+    let parts =
+        "CREATE TABLE t (id integer PRIMARY KEY, email text, other text) PARTITION BY RANGE (id);
+                 CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (100);
+                 ALTER TABLE t REPLICA IDENTITY FULL; ALTER TABLE t1 REPLICA IDENTITY FULL;";
+    let of_whole = format!(
+        "{parts} CREATE PUBLICATION pb FOR TABLE t WHERE (email LIKE '%@ex.org')
+         WITH (publish_via_partition_root = true);"
+    );
+    let of_part =
+        format!("{parts} CREATE PUBLICATION pb FOR TABLE t1 WHERE (email LIKE '%@ex.org');");
+    for sql in [of_whole, of_part] {
+        assert!(is_about(&sql, &email, wanted), "{sql}");
+        assert!(is_about(&sql, &column("t1.email", ""), wanted), "{sql}");
+        assert!(!is_about(&sql, &other, wanted), "{sql}");
+    }
+}
+
+#[test]
+#[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
+fn a_policy_over_a_column_in_scope_is_named() {
+    let (email, other) = (column("t.email", ""), column("t.other", ""));
+    let own = format!(
+        "{T} ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY pol ON t USING (email LIKE '%@ex.org');"
+    );
+    let wanted = ("row_security", "warns", "policy pol of table t");
+    assert!(is_about(&own, &email, wanted));
+    is_silent(&own, &email, "blocks");
+    assert!(!is_about(&own, &other, wanted));
+    assert!(!said(&own, &email).contains("ex.org"));
+    let asked = format!(
+        "{T} CREATE TABLE d (id integer PRIMARY KEY, owner integer);
+         ALTER TABLE d ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY pol ON d USING (EXISTS (
+             SELECT FROM t WHERE t.id = d.owner AND t.email = current_user));"
+    );
+    let wanted = ("row_security", "warns", "policy pol of table d");
+    assert!(is_about(&asked, &email, wanted));
+    assert!(!is_about(&asked, &other, wanted));
+}
+
 #[test]
 #[ignore = "needs SEALIFT_TEST_POSTGRES_URL"]
 fn a_role_without_rights_is_told_before_the_first_write() {

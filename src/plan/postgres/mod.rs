@@ -7,6 +7,7 @@ pub(super) use room::{Room, changes, room as room_of, whole_template};
 use super::case::Case;
 use super::model::Finding;
 use crate::catalog::postgres::{PostgresCatalog, PostgresTable};
+use crate::policy::TableName;
 use crate::words::sql_name;
 
 mod autovacuum;
@@ -70,6 +71,13 @@ fn sheets<'a>(case: &Case<'a>) -> Vec<&'a PostgresTable> {
 /// The facts of the database; empty for another engine.
 fn facts<'a>(case: &Case<'a>) -> Option<&'a PostgresCatalog> {
     case.catalog.postgres.as_ref()
+}
+
+/// Whether a column is in scope, in its own table or in one below it: a partition, or an heir.
+fn is_reached(case: &Case<'_>, table: &TableName, column: &str) -> bool {
+    let is_below = |name: &TableName| case.catalog.above(name).contains(&table);
+    case.covers(table, column)
+        || case.tables().iter().any(|part| case.covers(&part.name, column) && is_below(&part.name))
 }
 
 /// The value of a setting.

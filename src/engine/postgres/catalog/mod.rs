@@ -118,6 +118,7 @@ async fn read_snapshot(conn: &mut PgConnection) -> Result<Catalog, CatalogError>
             tables: sheets,
             triggers: trigger_sheets,
             views: view_sheets,
+            policies: objects::policies(conn).await?,
             event_triggers: objects::event_triggers(conn).await?,
             role: objects::role(conn).await?,
         }),

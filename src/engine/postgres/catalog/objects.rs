@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnection;
 
 use super::super::shape::qualified;
 use super::{CatalogError, ask, failed, name_at, text};
-use crate::catalog::postgres::{EventTrigger, PostgresTrigger, PostgresView, Role};
+use crate::catalog::postgres::{EventTrigger, PostgresPolicy, PostgresTrigger, PostgresView, Role};
 use crate::catalog::{Trigger, View};
 use crate::policy::ColumnName;
 
@@ -143,6 +143,37 @@ fn read_view(row: &sqlx::postgres::PgRow) -> Result<(View, PostgresView), sqlx::
         (if sheet.is_materialised { "MATERIALIZED VIEW" } else { "VIEW" }, text(row, 3)?);
     let quoted = qualified(&name).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     Ok((View { name, sql: format!("CREATE {word} {quoted} AS {query}") }, sheet))
+}
+
+/// Reads which columns the policies of row security read.
+pub(super) async fn policies(conn: &mut PgConnection) -> Result<Vec<PostgresPolicy>, CatalogError> {
+    // language=PostgreSQL
+    const SQL: &str = "SELECT DISTINCT n.nspname::text, c.relname::text, p.polname::text,
+            rn.nspname::text, r.relname::text, a.attname::text
+        FROM pg_catalog.pg_policy p
+        JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+            AND d.objid = p.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        JOIN pg_catalog.pg_class r ON r.oid = d.refobjid AND r.relkind IN ('r', 'p', 'f')
+        JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
+        JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+            AND a.attnum > 0
+        WHERE {theirs} ORDER BY 1, 2, 3, 4, 5, 6";
+    let what = "the row security";
+    let mut policies: Vec<PostgresPolicy> = Vec::new();
+    for row in ask(conn, what, SQL).await? {
+        let read = |row| -> Result<_, sqlx::Error> {
+            let column = ColumnName { table: name_at(row, 3)?, column: text(row, 5)? };
+            Ok((name_at(row, 0)?, text(row, 2)?, column))
+        };
+        let (table, name, column) = read(&row).map_err(failed(what))?;
+        match policies.last_mut() {
+            Some(last) if last.table == table && last.name == name => last.reads.push(column),
+            _ => policies.push(PostgresPolicy { name, table, reads: vec![column] }),
+        }
+    }
+    Ok(policies)
 }
 
 /// The event triggers that are switched on.

@@ -9,7 +9,7 @@ use super::super::rebuild::obstacles;
 use super::super::shape::{quoted, table_sql};
 use super::{CatalogError, ask, failed, name_at, text};
 use crate::catalog::postgres::{
-    PostgresColumn, PostgresForeignKey, PostgresTable, ReplicaIdentity,
+    PostgresColumn, PostgresForeignKey, PostgresTable, PublicationFilter, ReplicaIdentity,
 };
 use crate::catalog::{
     Affinity, CheckConstraint, Column, ForeignKey, Generated, Index, IndexKey, IndexOrigin, Table,
@@ -29,6 +29,7 @@ pub(super) async fn read(
     found.inheritance(conn).await?;
     found.policies(conn).await?;
     found.publications(conn).await?;
+    found.publication_filters(conn).await?;
     found.obstacles(conn).await?;
     Ok(found.tables.into_iter().map(Entry::finish).unzip())
 }
@@ -411,6 +412,50 @@ impl Found {
         }
         Ok(())
     }
+
+    /// Conditions of publications, and which columns they read.
+    async fn publication_filters(&mut self, conn: &mut PgConnection) -> Result<(), CatalogError> {
+        // The server keeps one dependency for the list of columns and one for the condition: a column
+        // that is in the list counts where there are two.
+        // language=PostgreSQL
+        const SQL: &str = "SELECT c.oid::int8, pub.pubname::text, pub.pubupdate,
+                ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+                      WHERE a.attrelid = pr.prrelid AND a.attnum > 0
+                        AND (SELECT count(*) FROM pg_catalog.pg_depend d
+                             WHERE d.classid = 'pg_catalog.pg_publication_rel'::pg_catalog.regclass
+                               AND d.objid = pr.oid
+                               AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                               AND d.refobjid = pr.prrelid AND d.refobjsubid = a.attnum)
+                            > CASE WHEN a.attnum = ANY (pr.prattrs) THEN 1 ELSE 0 END
+                      ORDER BY a.attnum),
+                pg_catalog.pg_get_expr(pr.prqual, pr.prrelid)
+            FROM pg_catalog.pg_publication_rel pr
+            JOIN pg_catalog.pg_publication pub ON pub.oid = pr.prpubid
+            JOIN pg_catalog.pg_class c ON c.oid = pr.prrelid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE pr.prqual IS NOT NULL AND {theirs} ORDER BY 1, 2";
+        // Before version 15 a publication has no conditions, and the catalog no column for them.
+        if conn.server_version_num().is_none_or(|version| version < 150_000) {
+            return Ok(());
+        }
+        let what = "the publications";
+        for row in ask(conn, what, SQL).await? {
+            let filter = (|| -> Result<_, sqlx::Error> {
+                Ok(PublicationFilter {
+                    publication: text(&row, 1)?,
+                    columns: row.try_get(3)?,
+                    is_of_updates: row.try_get(2)?,
+                })
+            })()
+            .map_err(failed(what))?;
+            let condition = text(&row, 4).map_err(failed(what))?;
+            if let Some(entry) = self.of(&row).map_err(failed(what))? {
+                entry.lines.push(format!("publication {} where {condition}", filter.publication));
+                entry.sheet.publication_filters.push(filter);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why the server would refuse to update a table that is published; `None` where it would not, and
@@ -471,6 +516,7 @@ impl Entry {
             update_rules: Vec::new(),
             publications: Vec::new(),
             update_refused: None,
+            publication_filters: Vec::new(),
             replica_identity: ReplicaIdentity::Nothing,
             is_owned: row.try_get(9)?,
             may_lock: row.try_get(12)?,
