@@ -90,6 +90,20 @@ pub enum Refusal {
         /// When it ended, as the policy has it.
         until: String,
     },
+    /// The purpose does not show the domain for what is asked of its values, or the vault has none
+    /// of that name: the two are not told apart.
+    #[error(
+        "purpose `{purpose}` shows no domain `{domain}` to `{}`",
+        Verb::by(*.permission).name()
+    )]
+    DomainDenied {
+        /// The purpose.
+        purpose: String,
+        /// The domain, as asked.
+        domain: String,
+        /// What was asked for.
+        permission: Permission,
+    },
     /// The request is larger than the purpose permits.
     #[error("request holds {count} tokens, purpose `{purpose}` permits {max}")]
     TooMany {
@@ -146,6 +160,7 @@ impl Refusal {
             Self::PermissionDenied { .. } => "permission_denied",
             Self::NotYetValid { .. } => "not_yet_valid",
             Self::NoLongerValid { .. } => "no_longer_valid",
+            Self::DomainDenied { .. } => "domain_denied",
             Self::TooMany { .. } => "too_many",
             Self::Locked { .. } => "bulk_locked",
             Self::RateReached { .. } => "rate_reached",
@@ -168,6 +183,7 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::DomainDenied { .. } => "domain_denied",
             Self::TooMany { .. } => "too_many_tokens",
             Self::Locked { .. } => "bulk_locked",
             Self::RateReached { .. } => "rate_limited",

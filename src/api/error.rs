@@ -125,15 +125,17 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "fault", message)
     }
 
+    /// Unknown and not shown are not told apart.
+    fn domain_denied() -> Self {
+        let message = "this purpose does not show such a domain";
+        Self::new(StatusCode::FORBIDDEN, "domain_denied", message)
+    }
+
     /// Says it in the log: the kind of a refusal, the cause of a failure.
     pub(super) fn of(error: &ServeError, purpose: &str) -> Self {
         match error {
             ServeError::Refused(refusal) => Self::of_refusal(refusal, purpose),
-            ServeError::NoDomain(_) => {
-                // Unknown and not shown are not told apart.
-                let message = "this purpose does not show such a domain";
-                Self::new(StatusCode::FORBIDDEN, "domain_denied", message)
-            }
+            ServeError::NoDomain(_) => Self::domain_denied(),
             ServeError::NotSearchable(_) | ServeError::Misfit { .. } => {
                 Self::invalid(error.to_string())
             }
@@ -160,6 +162,7 @@ impl ApiError {
             "too_many_tokens" => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_many_tokens", refusal.to_string())
             }
+            "domain_denied" => Self::domain_denied(),
             "bulk_locked" => Self::new(StatusCode::FORBIDDEN, "bulk_locked", refusal.to_string()),
             "rate_limited" => Self {
                 retry_after_s: refusal.passes_after_s(Timestamp::now()),

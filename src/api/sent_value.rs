@@ -93,7 +93,9 @@ impl PartialSchema for SentValue {
         OneOfBuilder::new()
             .description(Some(
                 "A value as it would stand in the column: a text, a number, or bytes in base64. \
-                 Numbers beyond 9e18 are sent as text.",
+                 Values of a PostgreSQL source are texts, also of its number columns; of a SQLite \
+                 source they are as stored. A value of another type is another value, with another \
+                 token. Numbers beyond 9e18 are sent as text.",
             ))
             .item(text)
             .item(number)

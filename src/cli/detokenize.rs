@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::exit::{Failure, Outcome};
 use super::output::Output;
 use super::settings::Settings;
-use crate::access::{Shown, Verb};
+use crate::access::{Refusal, Shown, Verb};
 use crate::ports::Remedy;
 use crate::serve::{Answer, Request, ServeError, open};
 
@@ -64,9 +64,11 @@ pub(super) fn lines_of_input() -> Result<Vec<String>, Failure> {
 /// Says why a request as a whole got no answer.
 pub(super) fn failure(error: ServeError) -> Failure {
     let hint = match &error {
+        ServeError::Refused(Refusal::DomainDenied { .. }) | ServeError::NoDomain(_) => {
+            "the purpose has to show the domain, and the vault to have it"
+        }
         ServeError::Refused(_) => "docs/ACCESS.md says which role and which purpose may do what",
         ServeError::Loading(_) => "try again when the run has sealed its values",
-        ServeError::NoDomain(_) => "the purpose has to show the domain, and the vault to have it",
         ServeError::Misfit { .. } => "leave the value out, or treat its column otherwise",
         ServeError::NotSearchable(_) => "`dedupe = true` on a random column makes it searchable",
         ServeError::Busy | ServeError::Unavailable => "try again",

@@ -9,10 +9,13 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::grants::{Grants, InForce};
 use super::reasons::Reason;
-use crate::access::{Caller, DAY_S, MINUTE_S, Refusal, Used, decide, decide_bulk, decide_rate};
+use super::tokenize::named;
+use crate::access::{
+    Caller, DAY_S, MINUTE_S, Refusal, Used, decide, decide_bulk, decide_rate, form_for,
+};
 use crate::crypto::KeyRing;
 use crate::ledger::{Digest, IntakeRecord};
-use crate::policy::{Permission, Purpose};
+use crate::policy::{Form, Permission, Purpose};
 use crate::ports::{Looked, Quota, Remedy, Taken, Vault, VaultError};
 use crate::run::RunError;
 use crate::token::{DomainId, TokenBody};
@@ -34,13 +37,13 @@ pub struct Request<'r> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// Refused: the purpose, the role, the size.
+    /// Refused: the purpose, the role, the domain, the size.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The domain is being loaded.
     #[error("domain `{0}` is being loaded by a run")]
     Loading(String),
-    /// The vault has no such domain, or the purpose does not show it.
+    /// The vault has no such domain. A request under a purpose is refused instead.
     #[error("there is no domain `{0}`")]
     NoDomain(String),
     /// Values of the domain have tokens that nothing leads to.
@@ -117,7 +120,8 @@ pub(super) trait World: Send + Sync {
     fn reason(&self, keys: &KeyRing, caller: &str, reason: &str) -> Reason;
 }
 
-/// Decides a request as a whole: the credential, the role, the purpose, the size, the rates.
+/// Decides a request as a whole: the credential, the role, the purpose, the domain, the size, the
+/// rates.
 ///
 /// Counting against a rate is part of deciding: who is refused has used nothing.
 pub(super) async fn decided(
@@ -133,6 +137,13 @@ pub(super) async fn decided(
     };
     if let Err(refusal) = decide(request.caller, &found.purpose, permission, count, now) {
         return Ok(Err(refusal));
+    }
+    if !shows(grants, &found.purpose, request, permission) {
+        return Ok(Err(Refusal::DomainDenied {
+            purpose: request.purpose.to_owned(),
+            domain: request.domain.unwrap_or_default().to_owned(),
+            permission,
+        }));
     }
     let for_whom = (request.caller.name.clone(), request.purpose.to_owned());
     let unlocked = grants.unlocks.get(&for_whom).map(String::as_str);
@@ -152,6 +163,26 @@ pub(super) async fn decided(
         }
     }
     Ok(Ok(Arc::clone(found)))
+}
+
+/// Whether the purpose shows the domain whose values are asked about, in the form that it takes.
+///
+/// Where tokens are opened this is asked of each token, because each says its own domain.
+fn shows(
+    grants: &Grants,
+    purpose: &Purpose,
+    request: &Request<'_>,
+    permission: Permission,
+) -> bool {
+    let form = || {
+        let domain = named(grants, request.domain.unwrap_or_default())?;
+        form_for(purpose, &domain.name, &domain.class)
+    };
+    match permission {
+        Permission::Detokenize => true,
+        Permission::Tokenize => form().is_some(),
+        Permission::Search => form() == Some(Form::Match),
+    }
 }
 
 /// The limits of a purpose for one caller, in the minute and the day (UTC) that it is now.

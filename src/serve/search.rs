@@ -9,10 +9,9 @@ use super::at_once::AtOnce;
 use super::domains::Domain;
 use super::grants::Grants;
 use super::request::{Request, ServeError, World};
-use super::tokenize::{named, recorded};
-use crate::access::form_for;
+use super::tokenize::recorded;
 use crate::crypto::KeyRing;
-use crate::policy::{Form, Permission};
+use crate::policy::Permission;
 use crate::ports::Vault;
 use crate::run::compute;
 use crate::token::TokenBody;
@@ -39,13 +38,7 @@ pub(super) async fn search_in(
     request: &Request<'_>,
     values: &[Original],
 ) -> Result<Vec<Option<Original>>, ServeError> {
-    let in_force = recorded(world, grants, request, Permission::Search, values.len()).await?;
-    let name = request.domain.unwrap_or_default();
-    let domain = named(grants, name)
-        .filter(|domain| {
-            form_for(&in_force.purpose, &domain.name, &domain.class) == Some(Form::Match)
-        })
-        .ok_or_else(|| ServeError::NoDomain(name.to_owned()))?;
+    let domain = recorded(world, grants, request, Permission::Search, values.len()).await?;
     let tokens = candidates(world, &grants.keys, domain, values).await?;
     let wanted: Vec<TokenBody> = tokens.iter().flatten().cloned().collect();
     // Whether it is there is asked; what is sealed under it stays where it is.

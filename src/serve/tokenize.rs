@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use super::at_once::AtOnce;
 use super::domains::Domain;
-use super::grants::{Grants, InForce};
+use super::grants::Grants;
 use super::request::{Request, ServeError, World, decided, record_of};
-use crate::access::form_for;
 use crate::crypto::KeyRing;
 use crate::lifecycle::Phase;
 use crate::plan::Assessment;
@@ -41,12 +40,8 @@ pub(super) async fn tokenize_in(
     values: &[Original],
 ) -> Result<Vec<Original>, ServeError> {
     let (vault, keys) = (world.vault(), grants.keys.as_ref());
-    let in_force = recorded(world, grants, request, Permission::Tokenize, values.len()).await?;
-    let name = request.domain.unwrap_or_default();
-    let domain = named(grants, name)
-        .filter(|domain| form_for(&in_force.purpose, &domain.name, &domain.class).is_some())
-        .ok_or_else(|| ServeError::NoDomain(name.to_owned()))?;
-    refuse_while_loading(vault, name).await?;
+    let domain = recorded(world, grants, request, Permission::Tokenize, values.len()).await?;
+    refuse_while_loading(vault, &domain.name).await?;
     let (tokens, blind) = tokens(vault, keys, domain, values).await?;
     let cells = tokens
         .iter()
@@ -60,24 +55,27 @@ pub(super) async fn tokenize_in(
     Ok(cells)
 }
 
-/// Decides and records a request about values of one domain.
-pub(super) async fn recorded(
+/// Decides and records a request about values of one domain. Who is permitted gets the domain.
+pub(super) async fn recorded<'g>(
     world: &dyn World,
-    grants: &Grants,
+    grants: &'g Grants,
     request: &Request<'_>,
     permission: Permission,
     count: usize,
-) -> Result<Arc<InForce>, ServeError> {
+) -> Result<&'g Domain, ServeError> {
     // ORDER: decide, record, and only then touch the vault for the values.
     let decided = decided(world, grants, request, permission, count).await?;
     let reason = world.reason(&grants.keys, &request.caller.name, request.reason);
+    let name = request.domain.unwrap_or_default();
+    let domain = named(grants, name);
     let record = record_of(request, permission, count, &decided, &reason, |record| {
-        if let Some(domain) = named(grants, request.domain.unwrap_or_default()) {
+        if let Some(domain) = domain {
             record.counts.insert(format!("domain {}", domain.name), count as u64);
         }
     });
     world.record(record, reason).await?;
-    Ok(decided?)
+    decided?;
+    domain.ok_or_else(|| ServeError::NoDomain(name.to_owned()))
 }
 
 pub(super) fn named<'g>(grants: &'g Grants, name: &str) -> Option<&'g Domain> {

@@ -66,6 +66,43 @@ fn values_get_the_tokens_that_stand_for_them() {
 }
 
 #[test]
+fn a_domain_that_the_purpose_does_not_show_is_a_refusal_on_the_ledger_and_in_the_log_once() {
+    let desk = desk();
+    let server = Server::start(&desk);
+    let carol = credential(&desk, "carol");
+    let ask = |path: &str, purpose: &str, domain: &str| {
+        let body = json!({"purpose": purpose, "reason": "r", "domain": domain, "values": ["x"]});
+        server.post(&carol, path, &body).fails(403, "domain_denied");
+    };
+    ask("/v1/tokenize", "support_case", "diagnosis");
+    ask("/v1/search", "lookup", "pan");
+    ask("/v1/search", "lookup", "nonesuch");
+    server.end();
+    let typed = ["tokenize", "--purpose", "support_case", "--reason", "r", "--domain", "diagnosis"];
+    desk.tell_as("carol", &typed, "x").fails(3, &["shows no domain `diagnosis` to `tokenize`"]);
+
+    let entries = requests(&desk);
+    let actions: Vec<_> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let refused = ["tokenize_refused", "search_refused", "search_refused", "tokenize_refused"];
+    assert_eq!(actions, refused);
+    for entry in &entries {
+        assert_eq!(entry["details"]["refusal"], "domain_denied");
+        assert_eq!(entry["counts"], json!({"asked": 1}));
+    }
+    // Each answer is in this log too, with its code.
+    let log = log(&desk);
+    let told = log.lines().filter(|line| line.contains("refused"));
+    assert_eq!(told.filter(|line| line.contains("domain_denied")).count(), 3, "{log}");
+    let report = desk.json_as("dave", &["access", "report"]).done().objects();
+    let refused = |purpose: &str| {
+        let line = report.iter().find(|line| line["purpose"] == purpose && line["requests"] == 2);
+        line.map(|line| line["refused"].clone())
+    };
+    assert_eq!(refused("support_case"), Some(json!(2)));
+    assert_eq!(refused("lookup"), Some(json!(2)));
+}
+
+#[test]
 fn search_says_which_token_stands_for_a_value() {
     let desk = desk();
     let server = Server::start(&desk);

@@ -106,7 +106,7 @@ fn what_fails_after_the_record_is_on_the_ledger_for_values_too() {
         .iter()
         .map(|entry| (entry["action"].to_string(), entry["counts"]["asked"].to_string()))
         .collect();
-    let expected = ["tokenize", "search", "tokenize", "search"]
+    let expected = ["tokenize_refused", "search_refused", "tokenize", "search"]
         .map(|action| (format!("\"{action}\""), "2".to_owned()));
     assert_eq!(recorded, expected);
 }
