@@ -9,8 +9,8 @@ use crate::lifecycle::{Event, Phase, RunId};
 use crate::plan::{Assessment, Unit, UnitMode, UnitTable, Walk};
 use crate::policy::TokenKind;
 use crate::ports::{
-    Change, Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Row,
-    RowWrite, SourceWindow, Step, WalkFilter, WriteOutcome,
+    Change, Counts, CursorId, FileKind, FileRow, FitTo, Interval, Limit, Pass, RangeRow, Rejection,
+    Row, RowWrite, SourceWindow, Step, WalkFilter, WriteOutcome,
 };
 use crate::run::batch::{BYTES_MAX, Pace, compute};
 use crate::run::column::Column;
@@ -374,12 +374,20 @@ async fn roll_back_range(job: &Job, table: &UnitTable, range: &RangeRow) -> Resu
                 }
                 pace.halve(read.len());
             }
-            WriteOutcome::Rejected(rejection) => {
-                let table = table.table.to_string();
-                return Err(RunError::WindowRefused { table, reason: rejection.reason });
-            }
+            // One row is to blame, and has to be named.
+            WriteOutcome::Rejected(_) if read.len() > 1 => pace.halve(read.len()),
+            WriteOutcome::Rejected(rejection) => return Err(refused(table, &read, rejection)),
         }
     }
+}
+
+/// A row that the database does not take back as it was.
+fn refused(table: &UnitTable, rows: &[Row], rejection: Rejection) -> RunError {
+    let reason = match (rows, &table.walk) {
+        ([row], Walk::Key(_)) => format!("row {}: {}", row.key, rejection.reason),
+        _ => rejection.reason,
+    };
+    RunError::WindowRefused { table: table.table.to_string(), reason }
 }
 
 /// Rows whose originals may be in memory at the same time.

@@ -10,6 +10,7 @@ every_engine! {
     a_value_that_went_and_came_back_around_a_death_is_backed_up_anew,
     a_token_that_came_behind_a_rollback_is_opened_too,
     an_original_that_is_back_is_never_taken_for_a_token,
+    a_row_that_cannot_be_put_back_is_named,
     a_run_whose_tables_were_lost_is_put_back_and_not_gone_on_with,
     a_rollback_whose_tables_were_lost_looks_at_every_cell_again,
     a_rollback_that_died_behind_its_last_look_only_ends,
@@ -209,6 +210,28 @@ fn a_rollback_that_died_behind_its_last_look_only_ends(mut stage: Stage) {
     let actions = actions(&stage.desk);
     let told = |action: &str| actions.iter().filter(|told| *told == action).count();
     assert_eq!((told("rollback_swept"), told("rollback_anew")), (1, 0), "{actions:?}");
+    stage.is_left_clean();
+}
+
+/// An application that has not met tokens writes a value that it has already, and finds no conflict. One
+/// row of thousands cannot be put back then: it is named, and those before it are back.
+fn a_row_that_cannot_be_put_back_is_named(mut stage: Stage) {
+    many_notes(&mut stage);
+    stage.exec("CREATE UNIQUE INDEX once ON notes (body) WHERE code BETWEEN 'M10001' AND 'M16000'");
+    let before = stage.all_cells();
+    let run = verified(&stage.desk);
+    stage.exec("INSERT INTO notes VALUES ('M15999a', 'A note with the number 15000')");
+
+    let answer = stage.desk.run(&["rollback", &run]);
+    answer.fails(4, &["table `", "notes` cannot be rewritten", "row \"M15000\""]);
+
+    let tokens = "SELECT CAST(count(*) AS text) FROM notes WHERE body LIKE 'slr%'";
+    let left: u32 = stage.column(tokens)[0].parse().unwrap();
+    assert!((1_000..1_100).contains(&left), "{left} rows keep their token");
+    stage.exec("DELETE FROM notes WHERE code = 'M15999a'");
+    stage.desk.run(&["rollback", &run]).done();
+    assert!(stage.all_cells() == before);
+    stage.exec("DROP INDEX once");
     stage.is_left_clean();
 }
 

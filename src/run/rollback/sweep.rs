@@ -3,8 +3,8 @@
 
 use super::before::{Before, Spelled};
 use super::{
-    Look, MISSES_MAX, Opened, restored, roll_back_window, rows_in_memory, spelled_in, tokens,
-    tokens_before,
+    Look, MISSES_MAX, Opened, refused, restored, roll_back_window, rows_in_memory, spelled_in,
+    tokens, tokens_before,
 };
 use crate::plan::{Unit, UnitMode, UnitTable};
 use crate::ports::{Counts, CursorId, FileRow, Limit, Pass, RangeRow, Step, WriteOutcome};
@@ -175,10 +175,8 @@ impl Sweep<'_> {
                     let table = table.table.to_string();
                     return Err(RunError::Busy { table, attempts: misses });
                 }
-                WriteOutcome::Rejected(rejection) => {
-                    let table = table.table.to_string();
-                    return Err(RunError::WindowRefused { table, reason: rejection.reason });
-                }
+                WriteOutcome::Rejected(_) if read.len() > 1 => pace.halve(read.len()),
+                WriteOutcome::Rejected(rejection) => return Err(refused(table, &read, rejection)),
             }
         }
     }
