@@ -191,7 +191,8 @@ fn held(holds: &str) -> SourceError {
             "{holds} still sees rows as they were before the run, so that they cannot be removed"
         ),
         hint: "end it, then purge again: nothing was destroyed; `purge --wait SECONDS` waits \
-               longer for it"
+               longer for it. A replication slot sees rows for a query on its standby \
+               (`hot_standby_feedback`): it is that query which has to end"
             .to_owned(),
     }
 }
