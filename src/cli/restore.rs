@@ -216,9 +216,14 @@ async fn carry_out(
             return Err(failure);
         }
     }
+    let (has_begun, has_ended) = on_record(desk, purged, row.run).await?;
+    if !has_begun && !has_ended {
+        return Err(Failure::refused(format!("run {} was given up before it wrote", row.run))
+            .hint(format!("`sealift restore {purged} --reason \"why\"` records another")));
+    }
     let phase = Phase::RolledBack;
     let restored = restored(&desk.vault.ledger_of(row.run).await?);
-    if !on_record(desk, purged, row.run).await?.1 {
+    if !has_ended {
         say(desk, RESTORED, (purged, row.run), restored).await?;
         // Where the last call died behind the event; it holds a marker and wrapped keys, and no file.
         destroy_folder(&Path::new(&row.backup_dir).join(row.run.to_string()))?;

@@ -68,10 +68,12 @@ pub async fn rollback(job: &Job, phase: Phase) -> Result<Undone, RunError> {
             "the purge has rewritten the files already; there is no way back".to_owned(),
         ));
     }
+    let traces = Traces::find(job, &entries).await?;
+    // ORDER: before the event, behind which no mark means that the tables are lost.
+    traces.mark_again(job, &entries).await?;
     if phase != Phase::RollingBack {
         job.advance(phase, Event::RollbackStarted, Vec::new(), |_| {}).await?;
     }
-    let traces = Traces::find(job, &entries).await?;
     if let Traces::Removed(counts) = &traces {
         // A call before this one has come to its end but for the event.
         return end(job, counts).await;

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use crate::ledger::Entry;
 use crate::lifecycle::Event;
+use crate::plan::UnitMode;
 use crate::ports::{CursorId, Pass};
 use crate::run::error::RunError;
 use crate::run::job::Job;
@@ -59,11 +60,23 @@ impl Traces {
         {
             return Ok(Self::Removed(swept.counts.clone()));
         }
-        // A run that was begun before there were marks has its tables without one.
-        let is_there = has_mark || (has_name && !has(entries, BOUND));
+        // A run that was begun before there were marks has its tables without one. And a purge drops the
+        // cursors, marks among them: every unit was rewritten then, and no way back has begun.
+        let is_purged =
+            has(entries, Event::Rewritten.name()) && !has(entries, Event::RollbackStarted.name());
+        let is_there = has_mark || (has_name && (!has(entries, BOUND) || is_purged));
         // Tables that were made anew, or came back later, know nothing of the time between.
         let was_lost = entries.iter().any(says_lost);
         Ok(if was_lost || (has_begun(entries) && !is_there) { Self::Lost } else { Self::Kept })
+    }
+
+    /// Sets the mark again that a purge has dropped. It is asked for once the way back has begun.
+    pub(crate) async fn mark_again(&self, job: &Job, entries: &[Entry]) -> Result<(), RunError> {
+        if *self == Self::Kept && has(entries, BOUND) && !has_mark(job).await? {
+            let ledger_size = bind_source(job).await?;
+            job.source.take(mark(job), ledger_size).await?;
+        }
+        Ok(())
     }
 
     /// Puts on record that every cell is looked at, where the last word was another one.
@@ -105,11 +118,31 @@ pub(crate) async fn begin(job: &Job) -> Result<(), RunError> {
     if !has(&entries, BOUND) {
         return bind(job).await;
     }
-    if !has_mark(job).await? {
-        return Err(RunError::TablesLost { run: job.run.to_string() });
+    if has_mark(job).await? {
+        bind_source(job).await?;
+        return Ok(());
     }
-    bind_source(job).await?;
-    Ok(())
+    // The purge of another run has dropped the cursors of all: a token is told by its shape then, and
+    // every range is looked at once more.
+    if job.source.identity().await?.is_some() && !has_window_without_shapes(job).await? {
+        let ledger_size = bind_source(job).await?;
+        job.source.take(mark(job), ledger_size).await?;
+        return Ok(());
+    }
+    Err(RunError::TablesLost { run: job.run.to_string() })
+}
+
+/// Whether a table is rewritten as a whole whose tokens nothing tells from originals.
+async fn has_window_without_shapes(job: &Job) -> Result<bool, RunError> {
+    for unit in job.plan.units.iter().filter(|unit| unit.mode == UnitMode::Window) {
+        for table in &unit.tables {
+            let columns = job.columns(table).await?;
+            if !columns.iter().all(|column| column.treatment.is_recognisable_by_shape()) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Makes our tables, sets the mark of the run, and puts it on record.

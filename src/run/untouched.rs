@@ -15,6 +15,7 @@ use crate::run::fit::fit;
 use crate::run::job::Job;
 use crate::run::rewrite::{bind_source, renew_statistics};
 use crate::run::rollback::{RESTORED, Undone, end, leave_source, token_in, tokens};
+use crate::run::traces::has_begun;
 use crate::run::verify::entries_of;
 use crate::value::RowKey;
 
@@ -24,15 +25,16 @@ const ROWS: usize = 10_000;
 /// Whether a way back has anything to put back.
 ///
 /// Cursors are not everything: a purge drops them, an older copy of the vault knows of no purge, and
-/// somebody may have removed our tables. So the cells are asked as well. Before its backup is whole no run
-/// writes; what tokens there are then are an earlier run's, and stay.
+/// somebody may have removed our tables. So where a run has had its tables, the cells are asked as well.
+/// Before its backup is whole no run writes; what tokens there are then are an earlier run's, and stay.
 pub(crate) async fn has_written(job: &Job) -> Result<bool, RunError> {
     if is_on_record(job).await? {
         return Ok(true);
     }
     let entries = job.vault.ledger_of(job.run).await?;
     let was_backed_up = entries.iter().any(|entry| entry.action == Event::BackedUp.name());
-    Ok(was_backed_up && holds_tokens(job).await?)
+    let has_come = has_begun(&entries) || job.source.identity().await?.is_some();
+    Ok(was_backed_up && has_come && holds_tokens(job).await?)
 }
 
 /// Whether a run needs no backup to be rolled back: by no record has it written to the source, and no

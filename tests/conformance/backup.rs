@@ -149,6 +149,11 @@ fn originals_come_back_after_a_purge_once_approvers_have_signed(mut stage: Stage
     assert_ne!(tokens, before);
 
     stage.desk.run(&["restore", &purged]).fails(2, &["reason"]);
+    // One that was given up has put nothing back, and is no obstacle.
+    let made = stage.desk.json(&["restore", &purged, "--reason", "too early"]).done();
+    let given_up = made.text("run");
+    stage.desk.run(&["rollback", &given_up]).done();
+    stage.desk.run(&["restore", &given_up]).fails(3, &["was given up", "sealift restore"]);
     let made = stage.desk.json(&["restore", &purged, "--reason", "case 4711"]).done();
     let run = made.text("run");
     stage.desk.run(&["restore", &run]).fails(3, &["not approved", "sealift approve"]);

@@ -12,6 +12,7 @@ every_engine! {
     an_original_that_is_back_is_never_taken_for_a_token,
     a_row_that_cannot_be_put_back_is_named,
     a_run_whose_tables_were_lost_is_put_back_and_not_gone_on_with,
+    a_run_beside_which_another_was_purged_goes_on,
     a_rollback_whose_tables_were_lost_looks_at_every_cell_again,
     a_rollback_that_died_behind_its_last_look_only_ends,
     cells_say_what_they_are_where_no_cursor_does,
@@ -177,6 +178,24 @@ fn a_run_whose_tables_were_lost_is_put_back_and_not_gone_on_with(mut stage: Stag
     assert_eq!(stage.all_cells(), half, "nothing more was written");
     once_free(&stage, &["rollback", &run]).done();
     assert_eq!(stage.all_cells(), before);
+    stage.is_left_clean();
+}
+
+/// A purge drops the cursors of every run, and leaves what says whose tokens these are.
+fn a_run_beside_which_another_was_purged_goes_on(mut stage: Stage) {
+    many_notes(&mut stage);
+    let before = stage.all_cells();
+    let run = plan_and_approve(&stage.desk);
+    dies_at(&stage, &["run", &run], "rewrite.after_commit");
+    let is_sqlite = matches!(stage.engine, Engine::Sqlite(_));
+    stage.exec(format!("DROP TABLE sealift{}cursor", if is_sqlite { '_' } else { '.' }));
+
+    once_free(&stage, &["run", &run]).done();
+
+    let tokens = "SELECT CAST(count(*) AS text) FROM notes WHERE body LIKE 'slr%'";
+    assert!(stage.column(tokens)[0].parse::<u32>().unwrap() > 6_000);
+    stage.desk.run(&["rollback", &run]).done();
+    assert!(stage.all_cells() == before);
     stage.is_left_clean();
 }
 

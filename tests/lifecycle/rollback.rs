@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::support::{
-    Db, Desk, Journal, assert_same, dump, dump_beside_vault, shop, to_phase, verified,
+    Db, Desk, Journal, assert_same, dump, dump_beside_vault, exported, shop, to_phase, verified,
 };
 
 /// Every phase from which a rollback is possible.
@@ -46,9 +46,17 @@ fn a_purge_that_was_cut_off_before_its_marker_leads_back() {
     let run = to_phase(&desk, "purge_approved");
     Db::open(&desk.source()).exec("DROP TABLE sealift_cursor");
 
+    // Nobody has lost anything, also where the way back is cut off itself.
+    for place in ["rollback.after_begin", "rollback.before_traces"] {
+        let mut command = desk.command(&["rollback", &run]);
+        command.env("SEALIFT_DIE_AT", place);
+        desk.finish(command, "").ends(-1);
+    }
     desk.run(&["rollback", &run]).done();
 
     assert_same(&before, &dump(&desk.source()));
+    let ledger = std::fs::read_to_string(exported(&desk).join("entries.jsonl")).unwrap();
+    assert!(!ledger.contains(r#""tables":"lost""#), "{ledger}");
 }
 
 /// Every shape of table and value, after somebody has dropped our tables.
